@@ -1,0 +1,133 @@
+"""The contract with the remote side: what can be asked, and what an answer can mean."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Ask(StrEnum):
+    """The requests this program can make; there are no others."""
+
+    CANCEL = "cancel"
+    READ = "read"
+    SEARCH = "search"
+    CONFIG = "config"
+    WINDOWS = "windows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request; `query` is for searches and calendar windows only."""
+
+    ask: Ask
+    appointment_id: str | None = None
+    notes: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+class Meaning(StrEnum):
+    """What an answer tells of the row it is about."""
+
+    PROVED = "proved"  # 2xx, the right shape, the right id; for CANCEL also status cancelled
+    ABSENT = "absent"  # 404
+    REFUSED = "refused"  # another 4xx about this row alone
+    BUSY = "busy"  # 429: nothing was applied, and nobody may send for a while
+    UNKNOWN = "unknown"  # anything else: it may or may not have been applied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What we use of an appointment record; the personal fields are not taken over."""
+
+    appointment_id: str
+    status: str
+    updated_at: datetime | None = None
+    date: date | None = None
+    session: str | None = None
+    branch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of one request.
+
+    `code` is a status, an error code from an allow-list of characters, or a word of ours such as
+    `time_out`. `server_now` is the answer's `Date`. `retry_after` is in seconds, never negative.
+    """
+
+    meaning: Meaning
+    code: str
+    record: Record | None = None
+    body: Any = None
+    server_now: datetime | None = None
+    retry_after: float | None = None
+
+    @property
+    def is_worth_retrying(self) -> bool:
+        return self.meaning in (Meaning.BUSY, Meaning.UNKNOWN)
+
+
+class Api(Protocol):
+    """The remote side. Trouble with one request is an `Answer`; what makes every further request
+    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`."""
+
+    async def send(self, request: Request) -> Answer: ...
+
+
+class Limiter(Protocol):
+    """Leave to send: at most so many requests in any window, as the server counts them."""
+
+    async def permit(self) -> None:
+        """Wait until one more request may be sent, and take its slot."""
+
+    def unused(self) -> None:
+        """Nothing was sent on a permit: its slot is free at once."""
+
+    def used(self) -> None:
+        """The answer came, or will not come: the slot is free one window from now."""
+
+    def close_for(self, seconds: float) -> None:
+        """Grant no permit for so long; a longer closure that is in force stays."""
+
+    def wait(self) -> float:
+        """Seconds until the next permit could be granted, as far as is known."""
+
+
+class Retry(Protocol):
+    """Repeats an attempt while its answer is worth retrying and attempts are left."""
+
+    async def __call__(self, attempt: "AttemptOnce") -> Answer: ...
+
+
+class AttemptOnce(Protocol):
+    """One attempt: permit, intent, send."""
+
+    async def __call__(self) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrgConfig:
+    """The organisation's settings; None where the API did not say."""
+
+    allow_cancellation: bool | None
+    notice_hours: float | None
+    timezone: str | None
+    server_now: datetime | None = None
+
+
+class Lookup(Protocol):
+    """What must be asked before a decision can be made; every question costs requests."""
+
+    async def config(self) -> OrgConfig:
+        """The organisation's settings."""
+
+    async def session_start(
+        self, day: date, *, session: str | None, branch_id: str | None
+    ) -> time | None:
+        """The local time at which the session begins; None when no window is known."""
+
+
+Connected = AbstractAsyncContextManager[Api]

@@ -1,0 +1,62 @@
+"""batchcancel export: the account of every row, as a file."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="What became of each row, as CSV, Parquet or JSON.")
+@click.argument("ledger", metavar="LEDGER")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ends with .csv, .parquet or .json",
+)
+@click.option(
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="O",
+    help="Only rows with this outcome, or waiting, or open; may be given several times",
+)
+@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
+def export(ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | None) -> None:
+    """Write what became of each row of LEDGER to a file that is itself a valid manifest.
+
+    \b
+    Examples:
+      1. Everything, for the files:
+         batchcancel export closure.ledger.db -o closure-results.csv
+      2. What was not cancelled, for the phone:
+         batchcancel export closure.ledger.db -o call.csv --outcome skipped --outcome refused
+
+    \b
+    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file.
+    """
+    from batchcancel import wiring
+    from batchcancel.cli.terminal import result
+    from batchcancel.reports.results import write_results
+
+    with closing(wiring.read_ledger(ledger)) as account:
+        name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
+        rows = write_results(account.rows(name), output, outcomes=outcomes or None)
+    result(f"{rows:,} rows of batch {name} written to {output}")
+
+
+def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
+    from batchcancel.errors import InputError
+
+    if wanted is None and len(names) == 1:
+        return names[0]
+    listed = ", ".join(names) or "none"
+    if wanted is None:
+        raise InputError(
+            f"{ledger} has {len(names)} batches", hint=f"Name one with --batch: {listed}."
+        )
+    if wanted not in names:
+        raise InputError(f"the ledger has no batch {wanted}", hint=f"It has: {listed}.")
+    return wanted

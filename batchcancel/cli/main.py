@@ -1,0 +1,86 @@
+"""The group of commands, and what every end of one looks like."""
+
+import difflib
+import sys
+from typing import NoReturn
+
+import click
+
+from batchcancel import __version__
+from batchcancel.cli.demo import demo
+from batchcancel.cli.export import export
+from batchcancel.cli.plan import plan
+from batchcancel.cli.run import run
+from batchcancel.cli.sandbox import sandbox
+from batchcancel.cli.status import status
+from batchcancel.cli.terminal import complain, complain_of_defect
+from batchcancel.errors import BatchcancelError, ExitCode
+
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Lists commands in the order people meet them, and says what a mistyped one meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="batchcancel")
+def cli() -> None:
+    """Cancel a manifest of HuskyVoice appointments, resumably.
+
+    \b
+    Look first:        batchcancel plan closure.csv
+    Then cancel:       batchcancel run closure.csv
+    See where it is:   batchcancel status closure.ledger.db
+    Try it all safely: batchcancel demo
+
+    Run the same command again to resume: what is settled is never sent again.
+    """
+
+
+for command in (plan, run, status, export, sandbox, demo):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line; every end has its exit code."""
+    try:
+        code = cli.main(prog_name="batchcancel", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped", hint="")
+        code = INTERRUPTED
+    except BatchcancelError as error:
+        complain(error.message, hint=error.hint, cause=error.__cause__)
+        code = error.exit_code
+    except BrokenPipeError:
+        code = ExitCode.UNEXPECTED
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback may show values
+        complain_of_defect(error)
+        code = ExitCode.UNEXPECTED
+    _leave(int(code or 0))
+
+
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            stream = None  # noqa: PLW2901 - nobody listens any more, and the code stands
+    sys.exit(code)

@@ -1,0 +1,53 @@
+"""The options of `plan` and `run` as click sees them; their meaning lives in `options.py`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchcancel.options import OPTIONS, Option
+from batchcancel.settings import Settings, load_settings
+
+Command = Callable[..., Any]
+
+
+def job_options(command: Command) -> Command:
+    """MANIFEST, --job-file and every option, in the order of the table.
+
+    Values reach the command as the text that was typed: `settings` settles who wins and says all
+    mistakes at once.
+    """
+    for option in reversed(OPTIONS):
+        command = _click_option(option)(command)
+    command = click.option(
+        "--job-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="BATCHCANCEL_JOB_FILE",
+        metavar="PATH",
+        help="A job's options in TOML, like jobs/nightly.toml",
+    )(command)
+    return click.argument("manifest", metavar="MANIFEST")(command)
+
+
+def _click_option(option: Option) -> Callable[[Command], Command]:
+    shown = f"  [default: {option.default}]" if option.metavar and option.default else ""
+    if option.metavar:
+        return click.option(
+            f"--{option.name}", option.field, metavar=option.metavar, help=option.help + shown
+        )
+    return click.option(
+        f"--{option.name}/--no-{option.name}", option.field, default=None, help=option.help
+    )
+
+
+def settings_from(
+    manifest: str, job_file: Path | None, options: dict[str, Any], environ: dict[str, str]
+) -> Settings:
+    """The settings of this call; raises `InputError` that names all mistakes."""
+    flags = {
+        field: str(value).lower() if isinstance(value, bool) else value
+        for field, value in options.items()
+        if value is not None
+    }
+    return load_settings(manifest, flags=flags, environ=environ, job_file=job_file)

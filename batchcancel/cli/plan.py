@@ -1,0 +1,57 @@
+"""batchcancel plan: decide, count, estimate."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchcancel.cli.options import job_options, settings_from
+
+
+@click.command(short_help="Decide, count, estimate; sends no write.")
+@job_options
+def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
+    """Decide on every row of MANIFEST, count, and estimate the time. Sends no write.
+
+    MANIFEST is CSV or Parquet with a column appointment_id, or - for stdin. The API is asked for
+    the organisation's rules; the times of these requests are kept in the ledger, so that a run
+    right afterwards stays within the rate limit.
+
+    \b
+    Examples:
+      1. What would a closure do?
+         batchcancel plan closure.csv
+      2. And without the notice window?
+         batchcancel plan closure.csv --notice-hours 0
+      3. With the options of a job, as JSON:
+         batchcancel plan closure.csv --job-file jobs/clinic_closure.toml --json
+
+    \b
+    Exit codes: 0 planned, 2 usage or manifest, 3 a run would be refused, 5 the API
+    does not answer, 7 key or scope rejected, 130 or 143 stopped by a signal.
+    """
+    from batchcancel import wiring
+    from batchcancel.cli.door import enter
+    from batchcancel.cli.terminal import result, same_command
+    from batchcancel.cli.watching import quiet_watcher
+    from batchcancel.cli.wording import plan_json, plan_text
+    from batchcancel.job import Planned, plan_job, refuse_above_cap
+    from batchcancel.stop import Stop
+
+    settings = settings_from(manifest, job_file, options, dict(os.environ))
+    watcher = quiet_watcher()
+
+    async def job(stop: Stop) -> Planned:
+        equip = wiring.equipment(settings, open_ledgers=wiring.for_plan(settings), stop=stop)
+        return await plan_job(settings, equip=equip, observer=watcher)
+
+    planned = enter(job, watcher=watcher)
+    if settings.json:
+        result(json.dumps(plan_json(planned, settings)))
+    else:
+        result(plan_text(planned, settings))
+    refuse_above_cap(planned.plan, settings)
+    if not settings.json:
+        result("\nNext:  " + same_command().replace(" plan ", " run ", 1))

@@ -1,0 +1,64 @@
+"""batchcancel run: plan, confirm, cancel; run again to resume."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchcancel.cli.options import job_options, settings_from
+
+
+@click.command(short_help="Plan, confirm, cancel; run again to resume.")
+@job_options
+def run(manifest: str, job_file: Path | None, **options: Any) -> None:
+    """Cancel the appointments of MANIFEST, after a plan and a question.
+
+    MANIFEST is CSV or Parquet with a column appointment_id, or - for stdin. What became of each
+    row is kept in the ledger: the same command again resumes, and never sends a settled row
+    twice. Without a terminal, --yes stands for the question.
+
+    \b
+    Examples:
+      1. Cancel a closed day, after a look at the plan:
+         batchcancel run closure.csv --notice-hours 0
+      2. Five first, as a canary; then the rest:
+         batchcancel run closure.csv --limit 5
+         batchcancel run closure.csv
+      3. From cron, with the options of a job:
+         batchcancel run tonight.csv --job-file jobs/nightly.toml --yes
+
+    \b
+    Exit codes: 0 every eligible row is cancelled, 1 defect, 2 usage or manifest,
+    3 refused before any write, 4 finished with rows refused, not found, given up or in
+    need of review, 5 stopped early and resumable, 6 another run holds the batch,
+    7 key or scope rejected, redirect or wrong record, 130 or 143 stopped by a signal.
+    """
+    from batchcancel import wiring
+    from batchcancel.cli.door import confirm, enter
+    from batchcancel.cli.ending import show_end
+    from batchcancel.cli.watching import watcher_for
+    from batchcancel.job import Finished, run_job
+    from batchcancel.stop import Stop
+
+    settings = settings_from(manifest, job_file, options, dict(os.environ))
+    watcher = watcher_for(settings)
+
+    async def job(stop: Stop) -> Finished:
+        equip = wiring.equipment(settings, open_ledgers=wiring.for_run(settings), stop=stop)
+        try:
+            finished = await run_job(
+                settings,
+                run_id=wiring.new_run_id(wiring.utc_now()),
+                equip=equip,
+                observer=watcher,
+                confirm=lambda planned: confirm(planned.plan.eligible, is_agreed=settings.yes),
+            )
+        finally:
+            watcher.close()
+        show_end(finished, settings)
+        return finished
+
+    finished = enter(job, watcher=watcher)
+    raise click.exceptions.Exit(int(finished.summary.exit_code))

@@ -1,0 +1,87 @@
+"""batchcancel sandbox: an imitation of the API to rehearse with."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from batchcancel.sandbox import Sandbox
+
+
+@click.command(short_help="An imitation of the API, to rehearse with.")
+@click.option("--port", type=click.IntRange(0, 65535), default=4010, show_default=True)
+@click.option(
+    "--appointments", type=click.IntRange(0, 1_000_000), default=600, show_default=True,
+    help="How many appointments it makes up",
+)  # fmt: skip
+@click.option(
+    "--manifest", metavar="FILE", help="Also knows the appointments of this manifest"
+)
+@click.option(
+    "--rate", default="60/60s", metavar="N/TIME", show_default=True, help="Its rate limit, or none"
+)
+@click.option(
+    "--faults", default="", metavar="SPEC",
+    help="Faults with their chances, like 429=0.05,500=0.02,slow=0.1:2.5s,reset=0.01,seed=7",
+)  # fmt: skip
+def sandbox(port: int, appointments: int, manifest: str | None, rate: str, faults: str) -> None:
+    """Imitate the HuskyVoice API on this machine until Ctrl-C, to rehearse a closure.
+
+    Prints the lines to paste in another terminal. Nothing leaves this machine.
+
+    \b
+    Examples:
+      1. Made-up appointments appt_000001 ... appt_000600:
+         batchcancel sandbox
+      2. The appointments of a real manifest, ten times as fast:
+         batchcancel sandbox --manifest closure.csv --rate 60/6s
+      3. On a bad day:
+         batchcancel sandbox --faults 429=0.05,500=0.05,reset-after=0.02,seed=7
+
+    \b
+    Exit codes: 0 stopped by Ctrl-C, 2 usage.
+    """
+    from batchcancel import quantities
+    from batchcancel.sandbox import Clinic, Rate, Sandbox, parse_faults, serve
+
+    try:
+        limit = quantities.rate(rate)
+        seeded = parse_faults(faults) if faults else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    allowed = Rate(limit=None) if rate == "none" else Rate(
+        limit=int(limit.limit), seconds=limit.window
+    )  # fmt: skip
+    imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)
+    if manifest is not None:
+        _add_rows(imitation, manifest)
+    serve(imitation, port=port, on_ready=lambda url: _tell(url, limit=str(limit)))
+
+
+def _add_rows(imitation: "Sandbox", manifest: str) -> None:
+    """Make the manifest's appointments known, on its days or else the day after tomorrow."""
+    from batchcancel.reader import read_manifest
+
+    known = {one.appointment_id for one in imitation.records()}
+    later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
+    for row in read_manifest(manifest).ledger_rows():
+        if row.appointment_id not in known:
+            day = row.date or (row.starts_at.date() if row.starts_at else later)
+            imitation.add(row.appointment_id, date=day, session=row.session or "Morning")
+
+
+def _tell(url: str, *, limit: str) -> None:
+    from batchcancel.sandbox import FULL_KEY
+
+    ledger = Path("rehearsal.ledger.db")
+    click.echo(
+        "The sandbox is ready. In another terminal:\n\n"
+        f"  export HUSKYVOICE_API_KEY={FULL_KEY}\n"
+        f"  export BATCHCANCEL_BASE_URL={url}\n"
+        f"  export BATCHCANCEL_RATE={limit}\n"
+        f"  export BATCHCANCEL_LEDGER={ledger}   # remove it before the next rehearsal\n\n"
+        "  batchcancel plan closure.csv\n\n"
+        f"What it saw: {url.removesuffix('/v1')}/_sandbox/   Ctrl-C ends it."
+    )

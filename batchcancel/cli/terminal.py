@@ -1,0 +1,62 @@
+"""What reaches a person's terminal: sentences on stderr, results on stdout, no foreign escapes."""
+
+import os
+import shlex
+import sys
+import traceback
+
+import click
+
+
+def printable(text: str) -> str:
+    """The text with everything that could steer a terminal made visible instead."""
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
+
+
+def say(text: str = "") -> None:
+    """A line on stderr; nobody listening is no reason to stop."""
+    try:
+        click.echo(printable(text), err=True)
+    except OSError:
+        return
+
+
+def result(text: str) -> None:
+    """A result on stdout; when nobody listens any more, the exit code still tells."""
+    try:
+        click.echo(printable(text))
+    except BrokenPipeError:
+        _silence_stdout()
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter flush into nothing at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(message: str, *, hint: str, cause: BaseException | None = None) -> None:
+    """What happened, and what to type next."""
+    say(f"batchcancel: {message}")
+    if cause is not None:
+        say(_where(cause))
+    if hint:
+        say(f"  {hint}")
+
+
+def complain_of_defect(error: BaseException) -> None:
+    """An unexpected error, by its kind and place: its text might hold what must not show."""
+    complain(
+        f"unexpected {type(error).__name__}",
+        hint="This is a defect of batchcancel. A ledger is sound: the same command resumes.",
+        cause=error,
+    )
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return "\n".join(f"    {frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-6:])
+
+
+def same_command() -> str:
+    """What was typed, for typing it again."""
+    return shlex.join(["batchcancel", *sys.argv[1:]])

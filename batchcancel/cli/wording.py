@@ -1,0 +1,157 @@
+"""Plans, summaries and their numbers as people read them. Pure: values in, text out."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from batchcancel.appointments import SkipReason
+from batchcancel.cli.counting import Line, count_table, number, table
+from batchcancel.job import Planned
+from batchcancel.settings import Settings
+from batchcancel.summary import Counts, Summary
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `9 min 3 s`, `2 h 46 min`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+def moment(when: datetime, zone: tzinfo | None) -> str:
+    """A time as the clinic reads it; in UTC when its timezone is not known."""
+    local = when.astimezone(zone) if zone else when
+    return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
+
+
+def plan_text(planned: Planned, settings: Settings) -> str:
+    """The plan: what will be done, what will not, how long it takes."""
+    parts = [
+        f"Plan for batch {settings.batch}: {settings.manifest} at {settings.origin}",
+        "",
+        *table(_plan_lines(planned, settings)),
+    ]
+    warnings = list(_plan_warnings(planned))
+    if warnings:
+        parts += ["", *warnings]
+    return "\n".join(parts)
+
+
+def _plan_lines(planned: Planned, settings: Settings) -> Iterable[Line]:
+    plan, zone = planned.plan, planned.rules.timezone
+    yield "rows", number(plan.rows), _repeated(plan.duplicates)
+    yield "rejected rows", number(plan.rejected_rows), ""
+    yield "settled already", number(plan.settled), "in the ledger; never sent again"
+    for reason, rows in plan.skipped.items():
+        yield f"skipped: {reason}", number(rows), _why(reason, planned)
+    if plan.held_back:
+        yield "held back", number(plan.held_back), f"by --limit {settings.limit}"
+    yield "eligible", number(plan.eligible), "to be cancelled"
+    if plan.open:
+        yield "  of them open", number(plan.open), "read back first: they may be cancelled already"
+    if plan.look_ups - plan.open > 0:
+        yield "  start unknown", number(plan.look_ups - plan.open), "looked up in their turn"
+    if plan.first_start and plan.last_start:
+        yield "first start", "", moment(plan.first_start, zone)
+        yield "last start", "", moment(plan.last_start, zone)
+    yield "requests", number(plan.requests), f"at {settings.rate}"
+    yield "time", "", _time_needed(planned, settings)
+    yield "miss their deadline", number(plan.will_miss), "before their turn comes"
+
+
+def _repeated(duplicates: int) -> str:
+    return f"and {number(duplicates)} exact duplicates, counted once" if duplicates else ""
+
+
+def _why(reason: SkipReason, planned: Planned) -> str:
+    if reason is SkipReason.NOTICE_WINDOW:
+        return f"less than {_notice(planned)} of notice left"
+    return {SkipReason.ALREADY_STARTED: "their time has come"}.get(reason, "")
+
+
+def _notice(planned: Planned) -> str:
+    hours = planned.rules.policy.notice / timedelta(hours=1)
+    return f"{hours:g} h"
+
+
+def _time_needed(planned: Planned, settings: Settings) -> str:
+    if str(settings.rate) == "none":
+        return "as fast as the API answers"
+    end = planned.at + timedelta(seconds=planned.plan.seconds)
+    return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
+
+
+def _plan_warnings(planned: Planned) -> Iterable[str]:
+    plan = planned.plan
+    inside = plan.skipped.get(SkipReason.NOTICE_WINDOW, 0)
+    if inside:
+        yield (
+            f"!! {number(inside)} appointments are inside the notice window of {_notice(planned)} "
+            "and will NOT be cancelled."
+        )
+        yield "   For a closure, cancel them too with --notice-hours 0"
+    if plan.will_miss:
+        yield (
+            f"!! {number(plan.will_miss)} appointments will be past their deadline before their "
+            "turn comes, and will be skipped."
+        )
+
+
+def plan_json(planned: Planned, settings: Settings) -> dict[str, Any]:
+    """The plan for machines; times in ISO 8601, `seconds` the time needed."""
+    plan = planned.plan
+    return {
+        "batch": settings.batch,
+        "rows": plan.rows,
+        "duplicates": plan.duplicates,
+        "rejected_rows": plan.rejected_rows,
+        "settled": plan.settled,
+        "skipped": {str(reason): rows for reason, rows in plan.skipped.items()},
+        "held_back": plan.held_back,
+        "eligible": plan.eligible,
+        "open": plan.open,
+        "first_start": plan.first_start and plan.first_start.isoformat(),
+        "last_start": plan.last_start and plan.last_start.isoformat(),
+        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+        "requests": plan.requests,
+        "seconds": plan.seconds,
+        "will_miss": plan.will_miss,
+        "ledger": settings.ledger,
+    }
+
+
+def summary_text(summary: Summary) -> str:
+    """What a run did and where its batch stands."""
+    counts = summary.counts
+    head = f"Batch {summary.batch}: {_headline(counts)}"
+    foot = (
+        f"  {number(summary.requests)} requests, {number(summary.rate_limited)} refused by the "
+        f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
+    )
+    return "\n".join([head, "", *count_table(counts), "", foot])
+
+
+def _headline(counts: Counts) -> str:
+    done = counts.cancelled + counts.already_cancelled
+    return f"{number(done)} of {number(counts.rows)} rows are cancelled"
+
+
+def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
+    """What to type next, or that nothing is left."""
+    counts = summary.counts
+    export = f"batchcancel export {summary.ledger} -o left.csv"
+    lines = []
+    if was_stopped:
+        lines.append(f"To go on:       {command}")
+    elif counts.gave_up or counts.open:
+        lines.append(f"To try again:   {command}")
+    elif counts.waiting:
+        lines.append(f"Held back:      {number(counts.waiting)}; the same command without --limit")
+    trouble = [name for name in ("not_found", "refused", "needs_review") if getattr(counts, name)]
+    trouble += ["skipped"] if counts.skipped else []
+    if trouble:
+        flags = " ".join(f"--outcome {name}" for name in trouble)
+        lines.append(f"Not cancelled:  {export} {flags} --batch {summary.batch}")
+    return "\n".join(lines) or "Nothing is left to do."

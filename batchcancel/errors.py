@@ -1,0 +1,103 @@
+"""What can stop a run. Each class carries the exit code and the kind of remedy.
+
+    BatchcancelError
+    ├── UnexpectedFailure     1  a defect of ours
+    ├── InputError            2  usage, configuration or manifest; nothing was sent
+    ├── Refusal               3  refused before any write
+    ├── StoppedEarly          5  resumable: run the same command again
+    │   └── LedgerWriteFailed
+    ├── BatchHeld             6  another run holds the batch
+    ├── FatalAnswer           7  key rejected, redirect, wrong record
+    │   └── ScopeMissing         the key may not do this
+    └── Interrupted     130/143  SIGINT or SIGTERM, after the drain
+
+Trouble with a single row is a value (`Outcome`), never one of these.
+"""
+
+import signal
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of the command line; an interruption ends with 128 + the signal."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    BAD_INPUT = 2
+    REFUSED = 3
+    INCOMPLETE = 4
+    STOPPED_EARLY = 5
+    BATCH_HELD = 6
+    FATAL = 7
+
+
+class BatchcancelError(Exception):
+    """A run cannot go on; `hint` says what to type or do next."""
+
+    exit_code: int = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UnexpectedFailure(BatchcancelError):
+    """A defect of this program, met while a run was going on."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(
+            f"unexpected {type(cause).__name__}",
+            hint="This is a defect of batchcancel. The ledger is sound: the same command resumes.",
+        )
+        self.__cause__ = cause
+
+
+class InputError(BatchcancelError):
+    """A mistyped option, an unusable manifest or an unusable ledger; nothing was sent."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class Refusal(BatchcancelError):
+    """Everything was understood, and the answer is no; nothing was sent."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class StoppedEarly(BatchcancelError):
+    """The run ended before its rows did; running the same batch again resumes it."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class LedgerWriteFailed(StoppedEarly):
+    """The ledger could not be written, so nothing more may be sent."""
+
+
+class BatchHeld(BatchcancelError):
+    """Another run holds the batch; this one sent nothing."""
+
+    exit_code = ExitCode.BATCH_HELD
+
+
+class FatalAnswer(BatchcancelError):
+    """The API answered in a way that makes every further request wrong."""
+
+    exit_code = ExitCode.FATAL
+
+
+class ScopeMissing(FatalAnswer):
+    """The key is known, and may not do what was asked."""
+
+    def __init__(self, scope: str, *, hint: str = "") -> None:
+        super().__init__(f"the API key lacks the scope {scope}", hint=hint)
+        self.scope = scope
+
+
+class Interrupted(BatchcancelError):
+    """SIGINT or SIGTERM asked the run to stop."""
+
+    def __init__(self, signum: int, *, hint: str = "") -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}", hint=hint)
+        self.exit_code = 128 + signum

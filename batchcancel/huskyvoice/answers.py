@@ -1,0 +1,156 @@
+"""What the API's answers mean. Pure: status, headers and body in, `Answer` out.
+
+Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, status `cancelled`.
+Whatever may have been applied and is not proved is unknown.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from http import HTTPStatus
+from typing import Any
+
+from batchcancel.api import Answer, Ask, Meaning, Record, Request
+from batchcancel.errors import FatalAnswer, ScopeMissing
+from batchcancel.huskyvoice.retry_after import http_date, retry_after
+
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}", re.ASCII)
+_SCOPES = {Ask.CANCEL: "appointments:write", Ask.WINDOWS: "slots:read"}
+_INSTEAD = {
+    Ask.CANCEL: "Use a key that may write appointments.",
+    Ask.READ: "Use a key that may read appointments: rows whose result is unknown are read back, "
+    "and unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
+    "no start time is looked up.",
+    Ask.SEARCH: "Use a key that may read appointments.",
+    Ask.CONFIG: "Use a key that may read appointments, or pass --notice-hours and --timezone.",
+    Ask.WINDOWS: "Use a key that may read slots, or give the start of each session under "
+    "[sessions] in the job file.",
+}
+
+
+def read_answer(
+    request: Request, *, status: int, headers: Mapping[str, str], body: bytes, now: datetime
+) -> Answer:
+    """Judge one answer; raises `FatalAnswer` when every further request would be wrong too.
+
+    `headers` has lower-case names. `now` stands in for a missing `Date`.
+    """
+    server_now = http_date(headers.get("date"))
+    content = _json(body)
+    if 200 <= status < 300:  # noqa: PLR2004 - the family of statuses
+        return _success(request, status=status, content=content, server_now=server_now)
+    code = _error_code(content) or str(status)
+    _raise_if_fatal(request, status=status, code=code)
+    return Answer(
+        meaning=_meaning(status, content),
+        code=code,
+        server_now=server_now,
+        retry_after=retry_after(headers.get("retry-after"), server_now=server_now or now),
+    )
+
+
+def _success(
+    request: Request, *, status: int, content: Any, server_now: datetime | None
+) -> Answer:
+    if not isinstance(content, dict) or content.get("success") is False:
+        return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
+    if request.ask not in (Ask.CANCEL, Ask.READ):
+        return Answer(
+            meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now
+        )
+    record = _record(content.get("data", content))
+    if record is None:
+        return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
+    if record.appointment_id != request.appointment_id:
+        raise FatalAnswer(
+            f"the API answered {request.appointment_id} with the record of another appointment",
+            hint="Do not go on before HuskyVoice has explained this; the row stays open.",
+        )
+    is_proved = request.ask is Ask.READ or record.status == "cancelled"
+    return Answer(
+        meaning=Meaning.PROVED if is_proved else Meaning.UNKNOWN,
+        code=str(status) if is_proved else "not_cancelled",
+        record=record,
+        server_now=server_now,
+    )
+
+
+def _raise_if_fatal(request: Request, *, status: int, code: str) -> None:
+    if 300 <= status < 400:  # noqa: PLR2004 - the family of statuses
+        raise FatalAnswer(
+            f"the API redirects (status {status}); redirects are never followed",
+            hint="Check --base-url: the key is sent to no other address.",
+        )
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise FatalAnswer(
+            "the API rejects the key (status 401)",
+            hint="Check HUSKYVOICE_API_KEY or --api-key-file, then run the same command again.",
+        )
+    if status == HTTPStatus.FORBIDDEN and code == "INSUFFICIENT_SCOPE":
+        scope = _SCOPES.get(request.ask, "appointments:read")
+        raise ScopeMissing(scope, hint=_INSTEAD[request.ask])
+
+
+def _meaning(status: int, content: Any) -> Meaning:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Meaning.BUSY
+    if status == HTTPStatus.NOT_FOUND:
+        # A page that is not the API's own answer says nothing about the appointment.
+        return Meaning.ABSENT if isinstance(content, dict) else Meaning.UNKNOWN
+    if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:  # noqa: PLR2004 - family
+        return Meaning.REFUSED
+    return Meaning.UNKNOWN
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_code(content: Any) -> str | None:
+    error = content.get("error") if isinstance(content, dict) else None
+    code = error.get("code") if isinstance(error, dict) else error
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def record_from(data: Any) -> Record | None:
+    """What we use of a record; None when it is not one."""
+    return _record(data)
+
+
+def _record(data: Any) -> Record | None:
+    if not isinstance(data, dict):
+        return None
+    appointment_id, status = data.get("appointment_id"), data.get("status")
+    if not isinstance(appointment_id, str) or not isinstance(status, str):
+        return None
+    return Record(
+        appointment_id=appointment_id,
+        status=status,
+        updated_at=_moment(data.get("updated_at")),
+        date=_day(data.get("date")),
+        session=_text(data.get("session")),
+        branch_id=_text(data.get("branch_id")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,180 @@
+"""Requests over httpx: the configured origin, PATCH or GET, nothing followed, nothing inherited.
+
+One `AsyncClient` with one connection per request under way, sharing one TLS context: httpx's own
+pool costs more with every connection, and loses slots when a wait for one is broken off.
+"""
+
+import re
+import ssl
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import httpx
+
+from batchcancel import __version__
+from batchcancel.api import Answer, Ask, Meaning, Request
+from batchcancel.errors import FatalAnswer
+from batchcancel.huskyvoice.answers import read_answer
+
+LARGEST_BODY = 1 << 20
+"""An answer is cut at 1 MiB; what is longer is unreadable."""
+
+_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
+_PATHS = {
+    Ask.SEARCH: "/appointments",
+    Ask.CONFIG: "/appointment-config",
+    Ask.WINDOWS: "/appointment-slots/availability",
+}
+
+NewTransport = Callable[[], httpx.AsyncBaseTransport]
+
+
+def tls_transports() -> NewTransport:
+    """Transports with one connection each and a common TLS context."""
+    context = ssl.create_default_context()
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    return lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+
+
+class HuskyVoice:
+    """The API behind `base_url` (which ends with its version, `/v1`), for one key.
+
+    `timeout` bounds a whole request, from the connection to the last byte, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str,
+        timeout: float,  # noqa: ASYNC109 - it is a setting, not a parameter of a wait
+        now: Callable[[], datetime],
+        new_transport: NewTransport | None = None,
+    ) -> None:
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._timeout = timeout
+        self._now = now
+        self._new_transport = new_transport or tls_transports()
+        self._idle: list[httpx.AsyncClient] = []
+        self._headers = {
+            "Authorization": f"Bearer {key}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"batchcancel/{__version__}",
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            for client in self._idle:
+                stack.push_async_callback(_close, client)
+            self._idle.clear()
+
+    async def send(self, request: Request) -> Answer:
+        """Send one request and judge its answer; see `Api`."""
+        client = self._idle.pop() if self._idle else self._new_client()
+        is_reusable = False
+        try:
+            with anyio.fail_after(self._timeout):
+                answer = await self._exchange(client, request)
+            is_reusable = True
+        except (TimeoutError, httpx.TimeoutException):
+            return Answer(meaning=Meaning.UNKNOWN, code="time_out")
+        except (httpx.HTTPError, OSError) as error:
+            return _broken(error)
+        else:
+            return answer
+        finally:
+            if is_reusable:
+                self._idle.append(client)
+            else:
+                await _close(client)
+
+    async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Answer:
+        wire = self._build(client, request)
+        response = await client.send(wire, stream=True)
+        try:
+            body = await _capped(response)
+        finally:
+            await response.aclose()
+        return read_answer(
+            request,
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            now=self._now(),
+        )
+
+    def _build(self, client: httpx.AsyncClient, request: Request) -> httpx.Request:
+        path = self._base.path + _path(request)
+        url = self._base.copy_with(path=path, query=None)
+        if url.raw_path != path.encode("ascii"):
+            raise ValueError(f"the path {path!r} would not be sent as it is")
+        if request.ask is Ask.CANCEL:
+            return client.build_request("PATCH", url, json=_body(request))
+        return client.build_request("GET", url, params=dict(request.query) or None)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=self._new_transport(),
+            headers=self._headers,
+            timeout=self._timeout,
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+
+def _path(request: Request) -> str:
+    if request.ask not in (Ask.CANCEL, Ask.READ):
+        return _PATHS[request.ask]
+    if request.appointment_id is None or not _ID.fullmatch(request.appointment_id):
+        raise ValueError(f"{request.appointment_id!r} is no appointment id")
+    return f"/appointments/{request.appointment_id}"
+
+
+def _body(request: Request) -> dict[str, Any]:
+    notes = {} if request.notes is None else {"notes": request.notes}
+    return {"status": "cancelled", **notes}
+
+
+async def _capped(response: httpx.Response) -> bytes:
+    """The body as it came; empty, so unreadable, when it is longer than we read."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            return b""
+    return bytes(body)
+
+
+def _broken(error: Exception) -> Answer:
+    if isinstance(_root(error), ssl.SSLCertVerificationError):
+        raise FatalAnswer(
+            "the server's TLS certificate is not valid for this address",
+            hint="Check --base-url and the network: the key was not sent.",
+        ) from None
+    is_connect = isinstance(error, httpx.ConnectError)
+    return Answer(meaning=Meaning.UNKNOWN, code="no_connection" if is_connect else "connection_lost")
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+async def _close(client: httpx.AsyncClient) -> None:
+    """Close in bounded time, also while everything around is being stopped."""
+    with anyio.move_on_after(1.0, shield=True):
+        await client.aclose()

@@ -1,0 +1,80 @@
+"""An exact sliding window: so many requests in any stretch of time, as the server counts them.
+
+HuskyVoice rate limits: 60 requests per minute and key, over a sliding window, reads included.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable
+
+import anyio
+
+
+class SlidingWindow:
+    """A log of slots, each taken by a permit and free again one window after the answer.
+
+    The server counted the request somewhere between our send and its answer. Counting from the
+    answer is therefore late enough whatever the network did, and no jitter can cause a 429.
+    Permits are granted in the order they were asked for. `rate none` is `limit=math.inf`.
+    """
+
+    def __init__(self, *, limit: float, window: float) -> None:
+        self._limit = limit
+        self._window = window
+        self._in_flight = 0
+        self._free_at: list[float] = []
+        self._closed_until = -math.inf
+        self._turn = anyio.Lock()
+        self._changed = anyio.Event()
+
+    def remember(self, free_in: Iterable[float]) -> None:
+        """Take over slots of earlier runs, by the seconds until each is free again."""
+        now = anyio.current_time()
+        for seconds in free_in:
+            heapq.heappush(self._free_at, now + seconds)
+
+    async def permit(self) -> None:
+        """Wait until one more request may be sent, and take its slot."""
+        if self._turn.locked() or self.wait() > 0:
+            async with self._turn:
+                await self._until_free()
+                self._in_flight += 1
+        else:
+            self._in_flight += 1
+
+    async def _until_free(self) -> None:
+        while (seconds := self.wait()) > 0:
+            changed = self._changed
+            with anyio.move_on_after(seconds):
+                await changed.wait()
+
+    def unused(self) -> None:
+        """Nothing was sent on a permit: its slot is free at once."""
+        self._in_flight -= 1
+        self._wake()
+
+    def used(self) -> None:
+        """The answer came, or will not come: the slot is free one window from now."""
+        self._in_flight -= 1
+        heapq.heappush(self._free_at, anyio.current_time() + self._window)
+        self._wake()
+
+    def close_for(self, seconds: float) -> None:
+        """Grant no permit for so long; a longer closure that is in force stays."""
+        self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
+        self._wake()
+
+    def wait(self) -> float:
+        """Seconds until the next permit could be granted; infinite while all are in flight."""
+        now = anyio.current_time()
+        while self._free_at and self._free_at[0] <= now:
+            heapq.heappop(self._free_at)
+        if self._closed_until > now:
+            return self._closed_until - now
+        if self._in_flight + len(self._free_at) < self._limit:
+            return 0.0
+        return self._free_at[0] - now if self._free_at else math.inf
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

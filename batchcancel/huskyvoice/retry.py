@@ -1,0 +1,58 @@
+"""Repeat an attempt while it may help: exponential waits with full jitter, by tenacity."""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
+from tenacity.wait import wait_base
+
+from batchcancel.api import Answer, AttemptOnce, Meaning
+
+FIRST_WAIT = 2.0
+LONGEST_WAIT = 60.0
+
+
+class FullJitter(wait_base):
+    """Wait anything up to 2, 4, 8 ... 60 s, or what the answer asks for.
+
+    A 429 with Retry-After waits nothing here: the gate is closed for everybody that long.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
+        if answer.retry_after is not None:
+            return 0.0 if answer.meaning is Meaning.BUSY else answer.retry_after
+        longest = FIRST_WAIT * 2 ** min(retry_state.attempt_number - 1, 16)
+        return self._random.uniform(0.0, min(longest, LONGEST_WAIT))
+
+
+def _last_answer(retry_state: RetryCallState) -> Answer:
+    answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
+    return answer
+
+
+def _is_worth_retrying(answer: Answer) -> bool:
+    return answer.is_worth_retrying
+
+
+class Backoff:
+    """At most `attempts` tries; the last answer comes back whatever it was."""
+
+    def __init__(
+        self, *, attempts: int, random: Random, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._policy = AsyncRetrying(
+            stop=stop_after_attempt(attempts),
+            wait=FullJitter(random),
+            retry=retry_if_result(_is_worth_retrying),
+            retry_error_callback=_last_answer,
+            sleep=sleep,
+        )
+
+    async def __call__(self, attempt: AttemptOnce) -> Answer:
+        # A copy each: one AsyncRetrying keeps the state of one call.
+        answer: Answer = await self._policy.copy()(attempt)
+        return answer

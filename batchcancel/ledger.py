@@ -1,0 +1,223 @@
+"""The contract every ledger keeps, and what waiting, open and settled mean.
+
+waiting   nothing was ever sent for this row, or nothing that is still in doubt
+open      an intent was written and the result is not known: read it back before sending again
+settled   final; the ledger itself refuses another intent for it
+
+A `commit` is one durable transaction: when it returns, its entries survive a crash and a power
+cut; when it raises, none of them is there. A ledger keeps ids, times and codes, no personal data.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from batchcancel.appointments import Outcome, RejectedRow, SkipReason
+
+
+class State(StrEnum):
+    """Where a row stands; the module's docstring says what each means."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One manifest under one policy, by name.
+
+    `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
+    exact repetitions that were collapsed. `digest` belongs to the content of the manifest.
+    """
+
+    name: str
+    origin: str
+    digest: str
+    rows: int
+    rejected_rows: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution over a batch, as the ledger remembers it."""
+
+    run_id: str
+    batch: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+
+
+class LedgerRow(NamedTuple):
+    """What the manifest says of a row, as far as the ledger keeps it."""
+
+    appointment_id: str
+    starts_at: datetime | None
+    date: date | None
+    session: str | None
+    branch_id: str | None
+
+
+class RowRecord(NamedTuple):
+    """One row of the account, for exports."""
+
+    appointment_id: str
+    starts_at: datetime | None
+    date: date | None
+    session: str | None
+    branch_id: str | None
+    state: State
+    outcome: str | None
+    reason: str | None
+    attempts: int
+    opened_at: datetime | None
+    settled_at: datetime | None
+
+
+class OpenRow(NamedTuple):
+    """A row whose last intent has no known result."""
+
+    appointment_id: str
+    attempts: int
+    opened_at: datetime
+
+
+class SentRequest(NamedTuple):
+    """When a request left and when its answer came; None when it is not known to have come."""
+
+    sent_at: datetime
+    answered_at: datetime | None
+
+
+class TallyLine(NamedTuple):
+    """So many rows stand like this."""
+
+    state: State
+    outcome: str | None
+    reason: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A read is about to be sent: the limiter's window must remember it across restarts."""
+
+    request: int
+    appointment_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A PATCH is about to be sent: the row becomes open."""
+
+    request: int
+    appointment_id: str
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What came of a request; `result` is a status or a code such as `time_out`."""
+
+    request: int
+    at: datetime
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A look-up told when an appointment starts."""
+
+    appointment_id: str
+    starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A row has its outcome; `gave_up` leaves its state as it is, for the next run."""
+
+    appointment_id: str
+    outcome: Outcome
+    at: datetime
+
+
+Entry = Asked | Intent | Answered | Learned | Settled
+
+
+class LedgerReader(Protocol):
+    """The questions; they may be asked while a run is going on."""
+
+    def batches(self) -> Sequence[Batch]:
+        """All batches, oldest first."""
+
+    def runs(self, batch: str) -> Sequence[Run]:
+        """The runs over a batch, oldest first."""
+
+    def tally(self, batch: str) -> Sequence[TallyLine]:
+        """Every row of the batch counted once, rejected rows included."""
+
+    def rows(self, batch: str) -> Iterable[RowRecord]:
+        """Every appointment of the batch, ordered by id; rejected rows are not among them."""
+
+    def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
+        """Ids that must not be sent again, with or without the refused ones.
+
+        Skipped rows are decided anew, so they are not among them, but for the completed.
+        """
+
+    def open_rows(self, batch: str) -> list[OpenRow]:
+        """Rows to be read back before anything else is done about them."""
+
+    def learned_starts(self, batch: str) -> list[tuple[str, datetime]]:
+        """Start times found by look-ups in earlier runs."""
+
+    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
+        """Requests sent with this key (its fingerprint) at `since` or later, oldest first."""
+
+    def close(self) -> None:
+        """Let go of files, connections and locks."""
+
+
+class Ledger(LedgerReader, Protocol):
+    """The account of one run: whoever has it open may write, and nobody else may.
+
+    It was opened for one origin and one key fingerprint. Failing to write raises
+    `LedgerWriteFailed`.
+    """
+
+    def hold(self, run: Run) -> None:
+        """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
+
+    def finish(self, run: Run) -> None:
+        """Write how the run ended and let go of the batch."""
+
+    def enrol(
+        self, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
+    ) -> None:
+        """Make the batch hold exactly these rows; whole or not at all.
+
+        Rows that were known keep their state. Rows that are no longer named are dropped while
+        they are waiting or skipped, and stay otherwise: what was sent is never forgotten.
+        """
+
+    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
+        """Replace all skips of the batch by these; rows skipped before and not now are waiting.
+
+        A row skipped as `completed` was read from the API and stays as it is.
+        """
+
+    def reopen_refused(self, batch: str) -> int:
+        """Let refused rows wait again, because the operator asked; tells how many."""
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        """Write the entries of the held batch in one durable transaction, in their order.
+
+        An intent for a settled row, or for a row that is not in the batch, raises
+        `LedgerWriteFailed` and nothing of the transaction is kept.
+        """

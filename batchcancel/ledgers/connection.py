@@ -1,0 +1,111 @@
+"""Connections to a SQLite ledger that are safe to write through, or to read beside a run.
+
+While a ledger is open for writing it is in WAL mode, so that readers do not wait. A closed ledger
+is one plain file: it may be copied, and reading it leaves nothing behind.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+from batchcancel.errors import InputError
+from batchcancel.ledgers.schema import create, is_empty, require_ledger
+from batchcancel.ledgers.trouble import diagnose
+
+_PATIENCE_S = 5.0
+
+
+def connect_for_writing(place: Path) -> sqlite3.Connection:
+    """Open or create the ledger; its folder is usable and its lock is held."""
+    _create_private(place)
+    with _refusals(place), ExitStack() as undo:
+        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?mode=rw")))
+        _prepare(db, place)
+        undo.pop_all()
+        return db
+
+
+def connect_in_memory() -> sqlite3.Connection:
+    db = _connect(":memory:")
+    create(db)
+    return db
+
+
+def connect_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a ledger to ask only; on a copy that cannot be locked, read it as it stands."""
+    place = path.resolve()
+    if not place.is_file():
+        raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
+    with _refusals(path):
+        try:
+            return _asked(place, "mode=ro")
+        except sqlite3.OperationalError:
+            if any(Path(f"{place}{ending}").exists() for ending in ("-wal", "-journal")):
+                raise
+            return _asked(place, "immutable=1")
+
+
+def settle_into_one_file(db: sqlite3.Connection) -> None:
+    """Best effort before closing: a reader may be in the way, and nothing is lost if it is."""
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA busy_timeout = 0")
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        db.execute("PRAGMA journal_mode = DELETE")
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address, uri=True, isolation_level=None, timeout=_PATIENCE_S, check_same_thread=False
+    )
+
+
+def _asked(place: Path, how: str) -> sqlite3.Connection:
+    with ExitStack() as undo:
+        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
+        require_ledger(db, str(place))
+        undo.pop_all()
+        return db
+
+
+def _create_private(place: Path) -> None:
+    """SQLite would create the file with the mode that the umask leaves."""
+    with suppress(FileExistsError):
+        descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+
+
+def _prepare(db: sqlite3.Connection, place: Path) -> None:
+    new = is_empty(db)
+    if not new:
+        require_ledger(db, str(place))
+        _require_sound(db, place)
+    (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise InputError(
+            f"{place} is on a file system without shared memory, which SQLite's WAL needs",
+            hint="Name a file on a local disk with --ledger.",
+        )
+    db.execute("PRAGMA synchronous = FULL")
+    if new:
+        create(db)
+
+
+def _require_sound(db: sqlite3.Connection, place: Path) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise InputError(
+            f"{place} is damaged",
+            hint="Keep the file, restore it from a backup or name another with --ledger.",
+        )
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        trouble = diagnose(error)
+        raise InputError(f"{path} {trouble.meaning}", hint=trouble.hint) from error

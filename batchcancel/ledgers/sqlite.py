@@ -1,0 +1,223 @@
+"""The SQLite ledger: one file, one writer, every commit on the disk before it returns."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
+from batchcancel.ledgers.connection import (
+    connect_for_writing,
+    connect_in_memory,
+    settle_into_one_file,
+)
+from batchcancel.ledgers.instants import stored
+from batchcancel.ledgers.lock import FileLock
+from batchcancel.ledgers.place import require_place
+from batchcancel.ledgers.sqlite_entries import Account, record
+from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
+from batchcancel.ledgers.trouble import diagnose
+
+__all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
+
+_BATCH_ID = "SELECT batch_id FROM batches WHERE name = ?"
+_HOLD = "INSERT INTO runs (run_id, batch, started_at) VALUES (:run_id, :batch, :started_at)"
+_FINISH = "UPDATE runs SET ended_at = :ended_at, exit_code = :exit_code WHERE run_id = :run_id"
+
+_ENROL_BATCH = """
+    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates)
+    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates)
+    ON CONFLICT (name) DO UPDATE
+    SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
+        duplicates = excluded.duplicates, enrolments = enrolments + 1
+"""
+_ENROL_ROW = """
+    INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (batch_id, appointment_id) DO UPDATE
+    SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
+        session = excluded.session, branch_id = excluded.branch_id
+"""
+_DROP_UNNAMED = """
+    DELETE FROM rows
+    WHERE batch_id = ? AND enrolment <> ? AND (state = 'waiting' OR outcome = 'skipped')
+"""
+_CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = ?"
+_REJECT = "INSERT INTO rejected_rows (batch_id, line, reason) VALUES (?, ?, ?)"
+
+_CLEAR_SKIPS = """
+    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    WHERE batch_id = ? AND outcome = 'skipped' AND reason <> 'completed'
+"""
+_SKIP = """
+    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
+    WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
+"""
+_REOPEN_REFUSED = """
+    UPDATE rows
+    SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
+    WHERE batch_id = ? AND outcome = 'refused'
+"""
+
+
+class SqliteLedger(SqliteReader, Ledger):
+    """The account of one run in a database that only this object writes."""
+
+    _unreadable = StoppedEarly
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        *,
+        name: str,
+        origin: str,
+        key: str,
+        lock: FileLock | None = None,
+    ) -> None:
+        super().__init__(db, name=name)
+        self._origin = origin
+        self._key = key
+        self._lock = lock
+        self._run: Run | None = None
+        self._earlier_requests = self._last_request()
+
+    def hold(self, run: Run) -> None:
+        if self._run is not None:
+            raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
+        self._require_origin()
+        with self._transaction():
+            values = {
+                "run_id": run.run_id,
+                "batch": run.batch,
+                "started_at": stored(run.started_at),
+            }
+            self._db.execute(_HOLD, values)
+        self._run = run
+        self._earlier_requests = self._last_request()
+        if self._lock is not None:
+            since = run.started_at.isoformat(timespec="seconds")
+            self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}")
+
+    def finish(self, run: Run) -> None:
+        with self._transaction():
+            ending = {"ended_at": stored(run.ended_at), "exit_code": run.exit_code}
+            self._db.execute(_FINISH, {"run_id": run.run_id, **ending})
+        self._run = None
+
+    def enrol(
+        self, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
+    ) -> None:
+        self._require_origin(batch.origin)
+        if batch in self.batches():
+            return
+        with self._transaction():
+            batch_id, enrolment = self._enrol_batch(batch)
+            self._db.executemany(_ENROL_ROW, _row_values(batch_id, enrolment, rows))
+            self._db.execute(_DROP_UNNAMED, (batch_id, enrolment))
+            self._db.execute(_CLEAR_REJECTED, (batch_id,))
+            unreadable = ((batch_id, row.line, row.reason) for row in rejected)
+            self._db.executemany(_REJECT, unreadable)
+
+    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
+        with self._transaction():
+            batch_id = self._batch_id(batch)
+            self._db.execute(_CLEAR_SKIPS, (batch_id,))
+            values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)
+            self._db.executemany(_SKIP, values)
+
+    def reopen_refused(self, batch: str) -> int:
+        with self._transaction():
+            return self._db.execute(_REOPEN_REFUSED, (self._batch_id(batch),)).rowcount
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        with self._transaction():
+            account = self._account()
+            for entry in entries:
+                record(self._db, entry, account)
+
+    def close(self) -> None:
+        """Leave one plain file; closing twice is harmless."""
+        settle_into_one_file(self._db)
+        super().close()
+        if self._lock is not None:
+            self._lock.release()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            trouble = diagnose(error)
+            message = f"the ledger could not be written: {self._name} {trouble.meaning}"
+            raise LedgerWriteFailed(message, hint=trouble.hint) from error
+        finally:
+            with suppress(sqlite3.Error):  # after SQLITE_FULL nothing may be left to undo
+                self._db.rollback()
+
+    def _require_origin(self, *also: str) -> None:
+        origins = {batch.origin for batch in self.batches()}.union(also)
+        for other in sorted(origins - {self._origin}):
+            raise InputError(
+                f"{self._name} holds batches of {other}, and this run is for {self._origin}",
+                hint="Name a ledger of its own for this origin with --ledger.",
+            )
+
+    def _enrol_batch(self, batch: Batch) -> tuple[int, int]:
+        self._db.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
+        known = "SELECT batch_id, enrolments FROM batches WHERE name = ?"
+        batch_id, enrolments = self._db.execute(known, (batch.name,)).fetchone()
+        return batch_id, enrolments
+
+    def _account(self) -> Account:
+        run = self._run
+        return Account(
+            batch_id=None if run is None else self._batch_id(run.batch),
+            run_id=None if run is None else run.run_id,
+            key=self._key,
+            earlier_requests=self._earlier_requests,
+        )
+
+    def _batch_id(self, batch: str) -> int | None:
+        known = self._db.execute(_BATCH_ID, (batch,)).fetchone()
+        return None if known is None else int(known[0])
+
+    def _last_request(self) -> int:
+        ((last,),) = self._ask("SELECT coalesce(max(request_id), 0) FROM requests")
+        return int(last)
+
+
+def open_sqlite(path: Path, *, origin: str, key: str) -> SqliteLedger:
+    """Open or create a ledger for one run; `BatchHeld` while another has it open.
+
+    `key` is the fingerprint of the API key. Raises InputError when the path is no place for a
+    ledger, or holds something else.
+    """
+    place = path.resolve()
+    require_place(place)
+    with ExitStack() as undo:
+        lock = FileLock(place.with_name(f"{place.name}-lock"))
+        undo.callback(lock.release)
+        db = connect_for_writing(place)
+        undo.callback(db.close)
+        ledger = SqliteLedger(db, name=str(path), origin=origin, key=key, lock=lock)
+        undo.pop_all()
+        return ledger
+
+
+def memory_sqlite(*, origin: str, key: str) -> SqliteLedger:
+    """Keep a ledger for as long as the process lives: for a plan that may not write."""
+    return SqliteLedger(connect_in_memory(), name="the ledger in memory", origin=origin, key=key)
+
+
+def _row_values(
+    batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
+) -> Iterator[tuple[str | int | None, ...]]:
+    for appointment_id, starts_at, day, session, branch_id in rows:
+        date = None if day is None else day.isoformat()
+        yield batch_id, enrolment, appointment_id, stored(starts_at), date, session, branch_id

@@ -1,0 +1,110 @@
+"""How each entry of a commit is written into a SQLite ledger."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from batchcancel.appointments import OutcomeName
+from batchcancel.errors import LedgerWriteFailed
+from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Settled
+from batchcancel.ledgers.instants import stored
+
+_ASK = """
+    INSERT INTO requests (request_id, run_id, key, kind, appointment_id, attempt, sent_at)
+    VALUES (:request_id, :run_id, :key, :kind, :appointment_id, :attempt, :at)
+"""
+_ANSWER = """
+    UPDATE requests SET answered_at = :at, result = :result WHERE request_id = :request_id
+"""
+_OPEN = """
+    UPDATE rows
+    SET state = 'open', outcome = NULL, reason = NULL, settled_at = NULL,
+        attempts = max(attempts, :attempt),
+        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :at END
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND state <> 'settled'
+"""
+_LEARN = """
+    UPDATE rows SET learned_start = :starts_at
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+"""
+_GIVE_UP = """
+    UPDATE rows SET outcome = :outcome, reason = :reason
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND state <> 'settled'
+"""
+_SETTLE = """
+    UPDATE rows SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND (state <> 'settled' OR outcome = 'skipped')
+"""
+
+Values = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """On whose behalf entries are written; without a batch and a run when a plan asks.
+
+    Requests are numbered from 1 in every run and uniquely in the ledger: `earlier_requests` is
+    the highest number the ledger knew before.
+    """
+
+    batch_id: int | None
+    run_id: str | None
+    key: str
+    earlier_requests: int
+
+
+def record(db: sqlite3.Connection, entry: Entry, account: Account) -> None:
+    """Write one entry; every one of its statements must meet exactly one row."""
+    for sql, values in _statements(entry, account):
+        if db.execute(sql, values).rowcount != 1:
+            raise _refused(entry)
+
+
+def _statements(entry: Entry, account: Account) -> Iterator[tuple[str, Values]]:
+    match entry:
+        case Asked():
+            yield _ASK, _request(entry, account)
+        case Intent():
+            yield _OPEN, _row(entry, account, attempt=entry.attempt, at=stored(entry.at))
+            yield _ASK, _request(entry, account)
+        case Answered():
+            request_id = account.earlier_requests + entry.request
+            values = {"request_id": request_id, "at": stored(entry.at), "result": entry.result}
+            yield _ANSWER, values
+        case Learned():
+            yield _LEARN, _row(entry, account, starts_at=stored(entry.starts_at))
+        case Settled():
+            outcome = entry.outcome
+            sql = _GIVE_UP if outcome.name is OutcomeName.GAVE_UP else _SETTLE
+            ending = {"outcome": outcome.name.value, "reason": outcome.reason}
+            yield sql, _row(entry, account, at=stored(entry.at), **ending)
+
+
+def _request(entry: Asked | Intent, account: Account) -> Values:
+    cancel = isinstance(entry, Intent)
+    return {
+        "request_id": account.earlier_requests + entry.request,
+        "run_id": account.run_id,
+        "key": account.key,
+        "kind": "cancel" if cancel else "read",
+        "appointment_id": entry.appointment_id,
+        "attempt": entry.attempt if isinstance(entry, Intent) else None,
+        "at": stored(entry.at),
+    }
+
+
+def _row(entry: Intent | Learned | Settled, account: Account, **values: str | int | None) -> Values:
+    return {"batch_id": account.batch_id, "appointment_id": entry.appointment_id, **values}
+
+
+def _refused(entry: Entry) -> LedgerWriteFailed:
+    if isinstance(entry, Answered):
+        return LedgerWriteFailed(f"request {entry.request} was answered, but never sent")
+    kind = type(entry).__name__.lower()
+    return LedgerWriteFailed(
+        f"the ledger refused {kind} for {entry.appointment_id}: "
+        "it is settled, or not a row of the batch"
+    )

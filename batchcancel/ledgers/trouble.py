@@ -1,0 +1,43 @@
+"""What an error of SQLite means to the person who has to do something about it."""
+
+import sqlite3
+from typing import NamedTuple
+
+
+class Trouble(NamedTuple):
+    """`meaning` ends a sentence that began with the file's name."""
+
+    meaning: str
+    hint: str
+
+
+_RESUME = "then run the same command again."
+_TROUBLES = {
+    sqlite3.SQLITE_FULL: Trouble("has no room left on its disk", f"Free some space, {_RESUME}"),
+    sqlite3.SQLITE_READONLY: Trouble(
+        "is read-only", f"Make the file and its folder writable, {_RESUME}"
+    ),
+    sqlite3.SQLITE_BUSY: Trouble(
+        "is in use by another program", f"Wait until that program has finished, {_RESUME}"
+    ),
+    sqlite3.SQLITE_IOERR: Trouble(
+        "cannot be read or written by the disk", f"Check the disk, {_RESUME}"
+    ),
+    sqlite3.SQLITE_CORRUPT: Trouble(
+        "is damaged", "Keep the file, restore it from a backup or name another with --ledger."
+    ),
+    sqlite3.SQLITE_NOTADB: Trouble(
+        "is not a SQLite database", "Name another file with --ledger; this one was left as it is."
+    ),
+    sqlite3.SQLITE_CANTOPEN: Trouble(
+        "cannot be opened",
+        "Check its permissions; a copy needs the files ending in -wal and -journal beside it, "
+        "in a folder that can be written.",
+    ),
+}
+_PRIMARY_CODE = 0xFF  # the rest of a result code tells details
+
+
+def diagnose(error: sqlite3.Error) -> Trouble:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+    return _TROUBLES.get(code) or Trouble(f"cannot be used ({error})", "")

@@ -1,0 +1,68 @@
+"""What an answer proves about an appointment. Pure: answers in, outcomes out.
+
+Changed by us or before us is told by the record's `updated_at` against the moment we first sent,
+both on the server's clock. `Date` is cut to whole seconds, so `Date - age` is never later than
+the true moment: an appointment that we changed can not look changed before us.
+"""
+
+from datetime import datetime, timedelta
+
+from batchcancel.api import Answer, Meaning, Record
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+
+_BY_MEANING = {
+    Meaning.ABSENT: OutcomeName.NOT_FOUND,
+    Meaning.REFUSED: OutcomeName.REFUSED,
+    Meaning.BUSY: OutcomeName.GAVE_UP,
+    Meaning.UNKNOWN: OutcomeName.GAVE_UP,
+}
+
+
+def outcome_of_cancel(answer: Answer, *, age: timedelta, is_in_doubt: bool) -> Outcome:
+    """How an appointment ended by its last answer.
+
+    `age` is the time since the first attempt left. `is_in_doubt` says that an earlier attempt
+    may have been applied: then a refusal proves nothing, and the row stays open.
+    """
+    if answer.meaning is Meaning.PROVED and answer.record is not None:
+        return Outcome(_whose(answer.record, since=_on_server(answer, age)))
+    if answer.meaning is Meaning.REFUSED and is_in_doubt:
+        return Outcome(OutcomeName.GAVE_UP, answer.code)
+    return Outcome(_BY_MEANING[answer.meaning], answer.code)
+
+
+def outcome_of_read(
+    answer: Answer, *, opened_at: datetime | None, now: datetime
+) -> Outcome | None:
+    """How an appointment ended by its record alone; None when it is still to be cancelled.
+
+    `opened_at` is when our oldest intent without a result was written, None if there is none.
+    An appointment that is alive and was touched after that intent is for a person to decide.
+    """
+    if answer.meaning is Meaning.ABSENT:
+        return Outcome(OutcomeName.NOT_FOUND, answer.code)
+    record = answer.record
+    if answer.meaning is not Meaning.PROVED or record is None:
+        return Outcome(OutcomeName.GAVE_UP, answer.code)
+    if record.status == "completed":
+        return Outcome(OutcomeName.SKIPPED, SkipReason.COMPLETED)
+    if opened_at is None:
+        is_cancelled = record.status == "cancelled"
+        return Outcome(OutcomeName.ALREADY_CANCELLED) if is_cancelled else None
+    since = _on_server(answer, now - opened_at) if now >= opened_at else None
+    if record.status == "cancelled":
+        return Outcome(_whose(record, since=since))
+    if since is None or record.updated_at is None or record.updated_at >= since:
+        return Outcome(OutcomeName.NEEDS_REVIEW, "changed_after_intent")
+    return None
+
+
+def _on_server(answer: Answer, age: timedelta) -> datetime | None:
+    """The moment `age` before the answer, on the server's clock; None without a `Date`."""
+    return None if answer.server_now is None else answer.server_now - age
+
+
+def _whose(record: Record, *, since: datetime | None) -> OutcomeName:
+    if since is None or record.updated_at is None or record.updated_at >= since:
+        return OutcomeName.CANCELLED
+    return OutcomeName.ALREADY_CANCELLED

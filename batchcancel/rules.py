@@ -1,0 +1,83 @@
+"""The rules in force: what the API says of the organisation, and what the operator overrides."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from batchcancel import quantities
+from batchcancel.api import Lookup, OrgConfig
+from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.manifest import Manifest
+from batchcancel.policy import NoticePolicy
+from batchcancel.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The policy, the clinic's timezone (None when nothing needs it), and the server's clock."""
+
+    policy: NoticePolicy
+    timezone: ZoneInfo | None
+    server_now: datetime | None
+
+
+async def rules_in_force(settings: Settings, *, lookup: Lookup, manifest: Manifest) -> Rules:
+    """Ask for the organisation's settings and apply the overrides.
+
+    Raises `Refusal` when the organisation does not allow cancelling, `InputError` when a rule is
+    neither told by the API nor given, `ScopeMissing` when it may not be asked and is not given.
+    """
+    try:
+        config = await lookup.config()
+    except ScopeMissing:
+        if settings.notice_hours is None:
+            raise
+        config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
+        if settings.timezone is None and _needs_timezone(manifest, settings.notice_hours):
+            raise
+    if config.allow_cancellation is False:
+        raise Refusal(
+            "the organisation does not allow cancelling (allow_cancellation is false)",
+            hint="Allow it in HuskyVoice's booking rules, then run the same command again. "
+            "Nothing was sent.",
+        )
+    hours = _notice_hours(settings, config)
+    return Rules(
+        policy=NoticePolicy(notice=timedelta(hours=hours)),
+        timezone=_timezone(settings, config, is_needed=_needs_timezone(manifest, hours)),
+        server_now=config.server_now,
+    )
+
+
+def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
+    return manifest.needs_timezone or (notice_hours > 0 and manifest.has_unknown_starts)
+
+
+def _notice_hours(settings: Settings, config: OrgConfig) -> float:
+    hours = settings.notice_hours if settings.notice_hours is not None else config.notice_hours
+    if hours is None:
+        raise InputError(
+            "the API does not tell the organisation's cancellation_notice_hours",
+            hint="Pass --notice-hours; 0 lifts the notice window. Nothing was sent.",
+        )
+    return hours
+
+
+def _timezone(settings: Settings, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
+    if settings.timezone is not None or not is_needed:
+        return settings.timezone
+    try:
+        return quantities.timezone(config.timezone or "")
+    except ValueError:
+        raise InputError(
+            "the API does not tell the organisation's timezone, and times here need it",
+            hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
+        ) from None
+
+
+def clock_difference(rules: Rules, *, now: datetime) -> timedelta | None:
+    """How far the server's clock is ahead, when that is more than a minute."""
+    if rules.server_now is None:
+        return None
+    difference = rules.server_now - now.astimezone(UTC)
+    return difference if abs(difference) > timedelta(minutes=1) else None

@@ -1,0 +1,133 @@
+"""The appointment book: every record, how full the slots are, and who changed what."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Literal
+
+from batchcancel.sandbox.answers import RefusedError, not_found
+from batchcancel.sandbox.clinic import CalendarWindow, Clinic, calendar_windows, weekday
+from batchcancel.sandbox.records import Record, Slot
+
+Who = Literal["api", "staff"]
+_SMALLEST_STEP = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    appointment_id: str
+    who: Who
+    before: str
+    after: str
+    at: datetime
+
+
+class Book:
+    """The records, changed one at a time; safe to read and change from several threads."""
+
+    def __init__(self, clinic: Clinic, records: Iterable[Record]) -> None:
+        self.clinic = clinic
+        self.windows = calendar_windows(clinic)
+        self.changes: list[StatusChange] = []
+        self._records: dict[str, Record] = {}
+        self._filled: Counter[Slot] = Counter()
+        self._lock = threading.RLock()
+        for record in records:
+            self.put(record)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def put(self, record: Record) -> None:
+        """Add or replace a record, asking nobody about room."""
+        with self._lock:
+            if old := self._records.get(record.appointment_id):
+                self._filled[old.slot] -= _takes_place(old)
+            self._records[record.appointment_id] = record
+            self._filled[record.slot] += _takes_place(record)
+
+    def get(self, appointment_id: str) -> Record:
+        try:
+            return self._records[appointment_id]
+        except KeyError:
+            raise not_found("No appointment has this id.") from None
+
+    def find(self, wanted: Callable[[Record], bool]) -> list[Record]:
+        """Return the wanted records, sorted by date, then id."""
+        with self._lock:
+            found = [record for record in self._records.values() if wanted(record)]
+        return sorted(found, key=lambda record: (record.date, record.appointment_id))
+
+    def windows_on(self, day: date) -> list[CalendarWindow]:
+        return [window for window in self.windows if window.day == weekday(day)]
+
+    def filled(self, slot: Slot) -> int:
+        return self._filled[slot]
+
+    def by_status(self) -> dict[str, int]:
+        with self._lock:
+            return dict(Counter(record.status for record in self._records.values()))
+
+    def change(
+        self, appointment_id: str, fields: dict[str, Any], *, who: Who, at: datetime
+    ) -> Record:
+        """Change a record and its `updated_at`; staff may overbook, the API may not."""
+        with self._lock:
+            old = self.get(appointment_id)
+            # Two changes in the same millisecond must still be told apart.
+            at = _whole_milliseconds(max(at, old.updated_at + _SMALLEST_STEP))
+            new = replace(old, **fields, updated_at=at)
+            if who == "api":
+                self._check_room(old, new)
+            self.put(new)
+            self._log(old, new, who=who, at=at)
+            return new
+
+    def _check_room(self, old: Record, new: Record) -> None:
+        if not _takes_place(new) or (_takes_place(old) and old.slot == new.slot):
+            return
+        if not self._is_open(new):
+            raise RefusedError(
+                HTTPStatus.CONFLICT, "OUTSIDE_AVAILABILITY", "The branch is closed at that time."
+            )
+        if self._is_booked_twice(new):
+            raise RefusedError(
+                HTTPStatus.CONFLICT, "DUPLICATE_BOOKING", "The patient holds that slot already."
+            )
+        if self._filled[new.slot] >= self.clinic.places:
+            raise RefusedError(HTTPStatus.CONFLICT, "SLOT_FULL", "The slot has no capacity left.")
+
+    def _is_open(self, record: Record) -> bool:
+        place = (record.branch_id, record.session)
+        return any(place == (w.branch_id, w.session) for w in self.windows_on(record.date))
+
+    def _is_booked_twice(self, record: Record) -> bool:
+        return any(
+            other.parent_phone == record.parent_phone
+            and other.slot == record.slot
+            and other.appointment_id != record.appointment_id
+            and _takes_place(other)
+            for other in self._records.values()
+        )
+
+    def _log(self, old: Record, new: Record, *, who: Who, at: datetime) -> None:
+        if old.status != new.status:
+            change = StatusChange(
+                appointment_id=old.appointment_id,
+                who=who,
+                before=old.status,
+                after=new.status,
+                at=at,
+            )
+            self.changes.append(change)
+
+
+def _takes_place(record: Record) -> bool:
+    return record.status != "cancelled"
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,132 @@
+"""The organisation: its settings, branches, weekly calendar windows and first appointments."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from batchcancel.sandbox.records import SESSIONS, Record, Slot
+
+_WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_OPENING_HOURS = {"Morning": 9, "Afternoon": 13, "Evening": 17}
+_HOURS_OPEN = 3
+_FEWEST_PLACES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clinic:
+    """The settings of the imitated organisation; equal settings and seed give equal records.
+
+    `appointments` are spread over `days` days from tomorrow on. Without `slot_capacity`, every
+    slot has just room for its share, at least 20.
+    """
+
+    appointments: int = 100
+    days: int = 14
+    branches: int = 2
+    seed: int = 0
+    timezone: str = "Asia/Kolkata"
+    notice_hours: int = 24
+    allow_cancellation: bool = True
+    slot_capacity: int | None = None
+
+    def __post_init__(self) -> None:
+        ZoneInfo(self.timezone)
+        if self.appointments < 0 or self.days < 1 or self.branches < 1:
+            raise ValueError("A clinic has at least one branch and one day, and no negative count.")
+
+    @property
+    def branch_ids(self) -> list[str]:
+        return [_uuid(f"{self.seed} branch {number}") for number in range(self.branches)]
+
+    @property
+    def places(self) -> int:
+        """Return how many appointments fit into one slot."""
+        slots = self.days * self.branches * len(SESSIONS)
+        share = -(-self.appointments // slots)
+        return self.slot_capacity or max(_FEWEST_PLACES, share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarWindow:
+    """A weekly rule: this branch is open for this session from start to end, clinic time."""
+
+    calendar_id: str
+    branch_id: str
+    day: str
+    session: str
+    batch: str
+    start_time: str
+    end_time: str
+
+
+def calendar_windows(clinic: Clinic) -> list[CalendarWindow]:
+    """Return the week of every branch; a later branch opens half an hour later."""
+    return [
+        CalendarWindow(
+            calendar_id=_uuid(f"{clinic.seed} {branch_id} {day} {session}"),
+            branch_id=branch_id,
+            day=day,
+            session=session,
+            batch=batch_of(session),
+            start_time=_time_of_day(hour, late=number),
+            end_time=_time_of_day(hour + _HOURS_OPEN, late=number),
+        )
+        for number, branch_id in enumerate(clinic.branch_ids)
+        for day in _WEEK
+        for session, hour in _OPENING_HOURS.items()
+    ]
+
+
+def first_records(clinic: Clinic, *, now: datetime) -> Iterator[Record]:
+    """Yield `appt_000001` and so on, dealt evenly over the slots in an order set by the seed."""
+    rng = random.Random(clinic.seed)
+    slots = _slots(clinic, today=now.astimezone(ZoneInfo(clinic.timezone)).date())
+    dealt = [slots[number % len(slots)] for number in range(clinic.appointments)]
+    rng.shuffle(dealt)
+    for number, slot in enumerate(dealt, start=1):
+        booked = now - timedelta(days=rng.randint(1, 30), seconds=rng.randint(0, 86_399))
+        yield new_record(clinic, number=number, slot=slot, created_at=booked)
+
+
+def new_record(clinic: Clinic, *, number: int, slot: Slot, created_at: datetime) -> Record:
+    branch_id, day, session = slot
+    return Record(
+        appointment_id=f"appt_{number:06}",
+        appointment_type=_uuid(f"{clinic.seed} type {number % 3}"),
+        branch_id=branch_id,
+        date=day,
+        session=session,
+        batch=batch_of(session),
+        patient_name=f"Fictitious Patient {number}",
+        parent_phone=f"+91000{number:07}",  # no Indian number begins with a zero
+        created_at=created_at,
+        updated_at=created_at,
+    )
+
+
+def batch_of(session: str) -> str:
+    return f"{session[0]}A"
+
+
+def weekday(day: date) -> str:
+    return _WEEK[day.weekday()]
+
+
+def _slots(clinic: Clinic, *, today: date) -> list[Slot]:
+    return [
+        (branch_id, today + timedelta(days=number), session)
+        for number in range(1, clinic.days + 1)
+        for branch_id in clinic.branch_ids
+        for session in SESSIONS
+    ]
+
+
+def _time_of_day(hour: int, *, late: int) -> str:
+    return f"{hour:02}:{30 * (late % 2):02}"
+
+
+def _uuid(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox {name}"))

@@ -1,0 +1,55 @@
+"""One flag that ends a run early, and the waits it breaks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from batchcancel.errors import BatchcancelError
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error, it is the way out of a wait
+    """A wait ended because the run is to stop."""
+
+
+class Stop:
+    """Asked once, for a reason; the first reason stands.
+
+    Waits inside `breaks()` end at once; what has been sent goes on, for the drain.
+    """
+
+    def __init__(self) -> None:
+        self.reason: BatchcancelError | None = None
+        self._asked = anyio.Event()
+        self._waits: set[anyio.CancelScope] = set()
+
+    def ask(self, reason: BatchcancelError) -> None:
+        """Begin nothing new from here on."""
+        if self.reason is not None:
+            return
+        self.reason = reason
+        self._asked.set()
+        for wait in self._waits:
+            wait.cancel()
+
+    async def asked(self) -> None:
+        """Wait until somebody asks."""
+        await self._asked.wait()
+
+    @contextmanager
+    def breaks(self) -> Iterator[None]:
+        """A stretch that may be given up; raises `Stopped` when the stop came before or in it."""
+        if self.reason is not None:
+            raise Stopped
+        with anyio.CancelScope() as scope:
+            self._waits.add(scope)
+            try:
+                yield
+            finally:
+                self._waits.discard(scope)
+        if scope.cancelled_caught:
+            raise Stopped
+
+    async def sleep(self, seconds: float) -> None:
+        with self.breaks():
+            await anyio.sleep(seconds)

@@ -1,0 +1,176 @@
+"""Settings -> live objects: the one root file that knows the folders."""
+
+import functools
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import anyio
+
+from batchcancel.api import Answer, Request
+from batchcancel.background import background
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.exchange import Exchange, Now
+from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
+from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.lookup import HuskyLookup
+from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.job import Equip, Tools
+from batchcancel.ledger import Ledger, LedgerReader, SentRequest
+from batchcancel.ledgers.sqlite import memory_sqlite, open_sqlite, read_sqlite
+from batchcancel.settings import Settings
+from batchcancel.stop import Stop
+from batchcancel.writer import Offload, Writer, in_thread
+
+OpenLedgers = Callable[[], tuple[Ledger, LedgerReader | None]]
+
+
+def utc_now() -> datetime:
+    """The wall clock, for the policy and the account; durations use the event loop's clock."""
+    return datetime.now(UTC)
+
+
+def new_run_id(now: datetime) -> str:
+    """Sorts by time, and is never the same twice."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+def read_ledger(ledger: str) -> LedgerReader:
+    """A ledger to ask questions of, also while a run writes it."""
+    _refuse_other_ledgers(ledger)
+    return read_sqlite(Path(ledger))
+
+
+def for_run(settings: Settings) -> OpenLedgers:
+    """The ledger of a run: written and read, and nobody else's meanwhile."""
+    _refuse_other_ledgers(settings.ledger)
+
+    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
+        ledger = open_sqlite(
+            Path(settings.ledger), origin=settings.origin, key=settings.api_key.fingerprint
+        )
+        return ledger, ledger
+
+    return open_ledgers
+
+
+def for_plan(settings: Settings) -> OpenLedgers:
+    """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
+
+    While a run holds it, or where it cannot be written, it is only read.
+    """
+
+    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
+        try:
+            return for_run(settings)()
+        except (BatchHeld, InputError):
+            ledger = memory_sqlite(origin=settings.origin, key=settings.api_key.fingerprint)
+            exists = Path(settings.ledger).exists()
+            return ledger, read_ledger(settings.ledger) if exists else None
+
+    return open_ledgers
+
+
+def equipment(
+    settings: Settings,
+    *,
+    open_ledgers: OpenLedgers,
+    stop: Stop,
+    now: Now = utc_now,
+    random: Random | None = None,
+    new_transport: NewTransport | None = None,
+    offload: Offload = in_thread,
+) -> Equip:
+    """The live objects, made when the job begins and let go when it ends."""
+
+    @asynccontextmanager
+    async def equip() -> AsyncIterator[Tools]:
+        ledger, account = open_ledgers()
+        writer = Writer(ledger.commit, offload=offload)
+        limiter = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
+        if account is not None:
+            limiter.remember(_slots(account, settings, now=now()))
+        api = HuskyVoice(
+            base_url=settings.base_url,
+            key=settings.api_key.reveal(),
+            timeout=settings.timeout,
+            now=now,
+            new_transport=new_transport,
+        )
+        exchange = Exchange(
+            api=api,
+            limiter=limiter,
+            writer=writer,
+            stop=stop,
+            now=now,
+            max_retry_after=settings.max_retry_after,
+        )
+        retry = Backoff(
+            attempts=settings.max_attempts, random=random or Random(), sleep=stop.sleep
+        )
+
+        async def send(request: Request) -> Answer:
+            return await retry(functools.partial(exchange.send, request))
+
+        limit_time = functools.partial(_limit_time, settings.max_duration, stop)
+        with closing(ledger), closing(account or ledger):
+            async with api, background(writer.serve, limit_time):
+                try:
+                    yield Tools(
+                        ledger=ledger,
+                        account=account,
+                        writer=writer,
+                        exchange=exchange,
+                        limiter=limiter,
+                        retry=retry,
+                        lookup=HuskyLookup(send),
+                        now=now,
+                        stop=stop,
+                    )
+                finally:
+                    with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
+                        await writer.durable()
+
+    return equip
+
+
+def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Iterable[float]:
+    """Seconds until each slot that earlier runs took is free again.
+
+    An answer that never came may have been counted as late as the request's deadline.
+    """
+    longest = settings.rate.window + settings.timeout
+    sent = account.requests_since(
+        settings.api_key.fingerprint, now - timedelta(seconds=longest)
+    )
+    for request in sent:
+        free_in = (_counted_by(request, settings.timeout) - now).total_seconds()
+        if (seconds := free_in + settings.rate.window) > 0:
+            yield min(seconds, longest)
+
+
+def _counted_by(request: SentRequest, timeout: float) -> datetime:
+    return request.answered_at or request.sent_at + timedelta(seconds=timeout)
+
+
+async def _limit_time(max_duration: float | None, stop: Stop) -> None:
+    if max_duration is None:
+        return
+    await anyio.sleep(max_duration)
+    stop.ask(
+        StoppedEarly(
+            f"--max-duration of {max_duration:g} s is over",
+            hint="Run the same command again to go on.",
+        )
+    )
+
+
+def _refuse_other_ledgers(ledger: str) -> None:
+    if "://" in ledger:
+        raise InputError(
+            f"{ledger.partition('://')[0]}:// is no ledger this version can open",
+            hint="Name a file for --ledger.",
+        )
