@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 
+Day = date
+
+
 class Ask(StrEnum):
     """The requests this program can make; there are no others."""
 
@@ -45,7 +48,7 @@ class Record:
     appointment_id: str
     status: str
     updated_at: datetime | None = None
-    date: date | None = None
+    date: Day | None = None
     session: str | None = None
     branch_id: str | None = None
 

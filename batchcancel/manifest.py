@@ -84,6 +84,15 @@ class Manifest:
         has_local = pl.col("local_start").is_not_null()
         return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
 
+    @property
+    def has_unknown_starts(self) -> bool:
+        """Some row says nothing of its start, not even a day."""
+        unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
+        return bool(self.frame.select(unknown.any()).item())
+
+    def ids(self) -> list[str]:
+        return self.frame.get_column("appointment_id").to_list()
+
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
         """Read the local starts in `tz`; a row whose local time is skipped there is rejected."""
         local = self.frame.get_column("local_start").drop_nulls().unique()
@@ -220,9 +229,12 @@ def _reason() -> pl.Expr:
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
-    if rows.get_column("appointment_id").n_unique() == rows.height:
-        return rows
-    return rows.unique(subset=_CONTENT, keep="first", maintain_order=True)
+    """Sort by id, and collapse rows that say the same, the first of the file staying."""
+    by_id = rows.sort("appointment_id", "line")
+    ids = by_id.get_column("appointment_id")
+    if not (ids == ids.shift()).any():
+        return by_id
+    return by_id.unique(subset=_CONTENT, keep="first", maintain_order=True)
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
@@ -232,19 +244,21 @@ def _conflicting(bad_ids: pl.Series) -> pl.Expr:
 
 
 def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
-    """Hash the sorted content, every field with its length before it, then the counted reasons."""
+    """Hash the content of rows sorted by id, column by column, and how often each reason came."""
     digest = hashlib.sha256()
-    encoded = frame.select(row=pl.concat_str(map(_with_length, _CONTENT))).sort("row")
-    for part in encoded.iter_slices(_SLICE):
-        digest.update("".join(part.get_column("row").to_list()).encode())
+    for part in frame.select(_CONTENT).iter_slices(_SLICE):
+        for column in part:
+            digest.update(_encoded(column))
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
     return digest.hexdigest()
 
 
-def _with_length(name: str) -> pl.Expr:
-    text = pl.col(name).to_physical().cast(pl.String)
-    return pl.concat_str(text.str.len_bytes(), pl.lit(":"), text).fill_null("-")
+def _encoded(column: pl.Series) -> bytes:
+    """Write the lengths of all texts, then the texts: no two columns are written alike."""
+    texts = column.to_physical().cast(pl.String)
+    lengths = texts.str.len_bytes().cast(pl.String).fill_null("-")
+    return f"{lengths.str.join(' ').item()}\n{texts.str.join().item()}\n".encode()
 
 
 def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:

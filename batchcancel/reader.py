@@ -17,7 +17,7 @@ import polars as pl
 from batchcancel.appointments import RejectedRow
 from batchcancel.errors import InputError
 from batchcancel.manifest import REASONS, USED_COLUMNS, Manifest, manifest_of
-from batchcancel.strict_csv import StrictReading, read_header, read_rows, rewritten
+from batchcancel.strict_csv import StrictReading, read_header, read_rows, without_dropped
 
 _ID = "appointment_id"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -87,12 +87,11 @@ def _csv_table(data: bytes) -> Table:
     _require_text(data)
     names = _csv_header(data)
     _check_names(names)
-    reading = read_rows(data, names=names, id_name=_ID)
+    reading = read_rows(data, width=len(names), id_at=names.index(_ID))
     used = [name for name in USED_COLUMNS if name in names]
-    regular = data if reading.regular else rewritten(data, names=names, keep=used)
     try:
         # Never a schema (it is positional), never lenient: rows would be lost in silence.
-        frame = pl.read_csv(regular, columns=used, infer_schema=False)
+        frame = pl.read_csv(without_dropped(data, reading), columns=used, infer_schema=False)
     except pl.exceptions.PolarsError:
         raise _disagreement(reading.lines[0]) from None
     _require_same_rows(frame.get_column(_ID).fill_null(""), reading)

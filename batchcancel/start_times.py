@@ -27,7 +27,7 @@ def read_starts(texts: pl.Series) -> pl.DataFrame:
         .select(pl.when(pl.col("text").str.contains(_MOMENT)).then("text"))
         .select(
             moment=_day(pl.col("text").str.head(10)).cast(pl.Datetime("us")) + _since_midnight(),
-            offset=_offset(pl.col("text").str.slice(16).str.extract("([Zz+-].*)$")),
+            offset=_offset(pl.col("text").str.slice(16).str.strip_chars_start(":.0123456789")),
         )
         .select(
             starts_at=_in_range(pl.col("moment") - pl.col("offset")).dt.replace_time_zone("UTC"),
@@ -77,17 +77,18 @@ def _since_midnight() -> pl.Expr:
     text = pl.col("text")
     seconds = 3600 * _number(text.str.slice(11, 2)) + 60 * _number(text.str.slice(14, 2))
     tail = text.str.slice(16)
-    fraction = tail.str.extract(r"\.([0-9]{1,6})").str.pad_end(6, "0")
-    seconds += _number(tail.str.extract("^:([0-9]{2})"))
+    seconds += _number(pl.when(tail.str.starts_with(":")).then(tail.str.slice(1, 2)))
+    with_fraction = pl.when(tail.str.contains(".", literal=True)).then(tail)
+    fraction = with_fraction.str.extract(r"\.([0-9]{1,6})").str.pad_end(6, "0")
     return (seconds * _SECOND + _number(fraction)).cast(pl.Duration("us"))
 
 
 def _offset(zone: pl.Expr) -> pl.Expr:
-    """Read `Z`, `+05`, `+0530` or `+05:30`; null where there is no zone."""
-    digits = zone.str.replace(":", "", literal=True)
-    minutes = 60 * _number(digits.str.slice(1, 2)) + _number(digits.str.slice(3, 2))
-    east = pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes)
-    return pl.when(zone.is_not_null()).then(east * 60 * _SECOND).cast(pl.Duration("us"))
+    """Read `Z`, `+05`, `+0530` or `+05:30`; null where the zone is empty."""
+    hours, minutes = zone.str.slice(1, 2), zone.str.slice(3).str.strip_chars_start(":")
+    east = (60 * _number(hours) + _number(minutes)) * 60 * _SECOND
+    signed = pl.when(zone.str.starts_with("-")).then(-east).otherwise(east)
+    return pl.when(zone != "").then(signed).cast(pl.Duration("us"))
 
 
 def _number(digits: pl.Expr) -> pl.Expr:

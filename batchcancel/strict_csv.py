@@ -1,27 +1,28 @@
-"""A CSV manifest read strictly, row by row, independently of the fast reader.
+"""A CSV manifest read strictly, record by record, independently of the fast reader.
 
 Python's reader decides where records begin and end. It lets a quote inside an unquoted cell pass,
-so records that hold a quote are also held against the grammar of RFC 4180.
+so the text is also held against the grammar of RFC 4180.
 """
 
 import csv
 import io
 import re
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from batchcancel.appointments import RejectedRow
 
-_CELL = r'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)'
-_RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+\r*+\n?")
+_CELL = r'(?:"[^"\0]*+(?:""[^"\0]*+)*+"|[^",\r\n\0]*+)'
+_RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+(?:\r?\n)?")
+_TABLE = re.compile(rf"(?:{_CELL}(?:,{_CELL})*+\r?\n)*+(?:{_CELL}(?:,{_CELL})*+)?+".encode())
 
 
 class Record(NamedTuple):
-    """The line where a record begins, its cells (none when blank), and what is wrong with it."""
+    """The lines `first` to `last`: their cells (none when blank), and what is wrong with them."""
 
-    line: int
+    first: int
+    last: int
     cells: list[str]
     fault: RejectedRow | None
 
@@ -30,92 +31,95 @@ class Record(NamedTuple):
 class StrictReading:
     """The rows of a CSV file below its header.
 
-    `ids` and `lines` belong to the well-formed rows, in their order. When the file is `regular`,
-    every CSV reader must find exactly these rows in it.
+    `ids` and `lines` belong to the well-formed rows, in their order. `dropped` are the lines of
+    the file that are blank or belong to rejected rows.
     """
 
-    ids: list[str]
+    ids: Sequence[str]
     lines: Sequence[int]
-    rejected: list[RejectedRow]
-    regular: bool
+    rejected: Sequence[RejectedRow] = ()
+    dropped: Collection[int] = ()
 
 
 def read_header(data: bytes) -> Record | None:
     """Give the first record that is not blank, or None when there is none."""
-    return _first_filled(_records(data))
+    return _first_filled(_records(data, suspect=True))
 
 
-def read_rows(data: bytes, *, names: list[str], id_name: str) -> StrictReading:
-    """Check every row below the header, whose cells are `names`."""
-    id_at = names.index(id_name)
+def read_rows(data: bytes, *, width: int, id_at: int) -> StrictReading:
+    """Check every row below the header, which is `width` cells wide and has the id at `id_at`."""
+    well_formed = _TABLE.fullmatch(data) is not None
+    reading = _read_lines(data, width=width, id_at=id_at) if well_formed else None
+    return reading or _read_records(data, width=width, id_at=id_at, suspect=not well_formed)
+
+
+def without_dropped(data: bytes, reading: StrictReading) -> bytes:
+    """Leave the header and the well-formed rows, byte by byte as they were."""
+    if not reading.dropped:
+        return data
+    dropped = frozenset(reading.dropped)
+    lines = enumerate(io.BytesIO(data), start=1)
+    return b"".join(line for number, line in lines if number not in dropped)
+
+
+def _read_lines(data: bytes, *, width: int, id_at: int) -> StrictReading | None:
+    """Read a table in which every line is one full row; None when it is not like that."""
+    reader = csv.reader(_lines(data), strict=True)
+    try:
+        ids = [cells[id_at] for cells in reader if len(cells) == width]
+    except csv.Error:
+        return None
+    if reader.line_num != len(ids):
+        return None
+    return StrictReading(ids=ids[1:], lines=range(2, len(ids) + 1))
+
+
+def _read_records(data: bytes, *, width: int, id_at: int, suspect: bool) -> StrictReading:
+    records = _records(data, suspect=suspect)
+    header = _first_filled(records)
     ids: list[str] = []
-    lines = array("Q")
+    lines: list[int] = []
     rejected: list[RejectedRow] = []
-    regular = _has_plain_edges(data, names)
-    for line, cells, fault in _rows(data, width=len(names)):
-        if fault is not None:
-            rejected.append(fault)
-        elif cells:
+    dropped = list(range(1, header.first)) if header else []
+    for first, last, cells, fault in records:
+        if fault is None and len(cells) == width:
             ids.append(cells[id_at])
-            lines.append(line)
-        else:
-            regular = False
-    return StrictReading(ids=ids, lines=lines, rejected=rejected, regular=regular and not rejected)
-
-
-def rewritten(data: bytes, *, names: list[str], keep: list[str]) -> bytes:
-    """Write the columns `keep` of the well-formed rows as a regular CSV file."""
-    places = [names.index(name) for name in keep]
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(keep)
-    for _, cells, fault in _rows(data, width=len(names)):
-        if cells and fault is None:
-            writer.writerow([cells[place] for place in places])
-    return text.getvalue().encode()
-
-
-def _has_plain_edges(data: bytes, names: list[str]) -> bool:
-    """Tell whether the header and the ends of lines leave no room for another reading."""
-    plain_names = not any(mark in name for name in names for mark in '"\r\n')
-    header_first = not data.startswith((b"\n", b"\r"))
-    return plain_names and header_first and data.count(b"\r") == data.count(b"\r\n")
-
-
-def _rows(data: bytes, *, width: int) -> Iterator[Record]:
-    records = _records(data)
-    _first_filled(records)
-    for record in records:
-        line, cells, fault = record
-        if fault is None and cells and len(cells) != width:
-            yield Record(line, cells, RejectedRow(line=line, reason="ragged"))
-        else:
-            yield record
+            lines.append(first)
+            continue
+        dropped.extend(range(first, last + 1))
+        if fault is not None or cells:
+            rejected.append(fault or RejectedRow(line=first, reason="ragged"))
+    return StrictReading(ids=ids, lines=lines, rejected=rejected, dropped=dropped)
 
 
 def _first_filled(records: Iterator[Record]) -> Record | None:
     return next((record for record in records if record.cells or record.fault), None)
 
 
-def _records(data: bytes) -> Iterator[Record]:
+def _lines(data: bytes) -> Iterator[str]:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
+
+
+def _records(data: bytes, *, suspect: bool) -> Iterator[Record]:
+    """Go through the records; those of a `suspect` file are held against the grammar."""
     held: list[str] = []
-    feed = _holding(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n"), held)
+    feed = _holding(_lines(data), held)
     reader = csv.reader(feed, strict=True)
-    suspect = b'"' in data or b"\0" in data
-    line = 1
+    last = 0
     while True:
+        first, cells, fault = last + 1, [], None
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
             _read_on(feed, held)
-            fault = _fault(held, line) or RejectedRow(line=line, reason="cell_too_long")
-            yield Record(line, [], fault)
+            fault = _fault(held, first) or RejectedRow(line=first, reason="cell_too_long")
         else:
-            yield Record(line, cells, _fault(held, line) if suspect else None)
-        line += len(held)
+            fault = _fault(held, first) if suspect else None
+        last += len(held)
         held.clear()
+        yield Record(first, last, cells, fault)
 
 
 def _holding(lines: Iterator[str], held: list[str]) -> Iterator[str]:
@@ -131,15 +135,14 @@ def _read_on(feed: Iterator[str], held: list[str]) -> None:
         is_open ^= line.count('"') % 2
 
 
-def _fault(held: list[str], line: int) -> RejectedRow | None:
-    """Hold the text of one record, which begins at `line`, against the grammar."""
+def _fault(held: Sequence[str], first: int) -> RejectedRow | None:
+    """Hold the text of one record, which begins on line `first`, against the grammar."""
     text = "".join(held)
-    if "\0" in text:
-        return RejectedRow(line=line, reason="nul")
-    well_formed = _RECORD.match(text)
-    end = well_formed.end() if well_formed else 0
+    end = match.end() if (match := _RECORD.match(text)) else 0
     if end == len(text):
         return None
+    if "\0" in text:
+        return RejectedRow(line=first, reason="nul")
     if text[end] == '"' and text[:end].endswith(("", ",")[end > 0]):
-        return RejectedRow(line=line + text.count("\n", 0, end), reason="unclosed_quote")
-    return RejectedRow(line=line, reason="stray_quote" if '"' in text else "stray_return")
+        return RejectedRow(line=first + text.count("\n", 0, end), reason="unclosed_quote")
+    return RejectedRow(line=first, reason="stray_quote" if '"' in text else "stray_return")

@@ -1,8 +1,7 @@
 """Asking a SQLite ledger, also while a run is writing into it."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -92,9 +91,7 @@ class SqliteReader(LedgerReader):
         ]
 
     def rows(self, batch: str) -> Iterator[RowRecord]:
-        with self._reading():
-            for row in self._db.execute(_ROWS, {"batch": batch}):
-                yield _row_record(row)
+        return map(_row_record, self._ask(_ROWS, batch=batch))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._ask(_SETTLED, batch=batch, but_refused=but_refused)
@@ -121,34 +118,26 @@ class SqliteReader(LedgerReader):
     def close(self) -> None:
         self._db.close()
 
-    def _ask(self, sql: str, **values: object) -> Iterable[Any]:
-        with self._reading():
-            return self._db.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _ask(self, sql: str, **values: object) -> Iterator[Any]:
         try:
-            yield
+            yield from self._db.execute(sql, values)
         except sqlite3.Error as error:
             trouble = diagnose(error)
             raise self._unreadable(f"{self._name} {trouble.meaning}", hint=trouble.hint) from error
 
 
 def _row_record(row: tuple[Any, ...]) -> RowRecord:
-    appointment_id, starts_at, day, session, branch_id, state, *ended, opened_at, settled_at = row
-    outcome, reason, attempts = ended
+    appointment_id, start, day, session, branch_id, state, *ending, opened_at, settled_at = row
     return RowRecord(
-        appointment_id=appointment_id,
-        starts_at=restored(starts_at),
-        date=None if day is None else date.fromisoformat(day),
-        session=session,
-        branch_id=branch_id,
-        state=State(state),
-        outcome=outcome,
-        reason=reason,
-        attempts=attempts,
-        opened_at=restored(opened_at),
-        settled_at=restored(settled_at),
+        appointment_id,
+        restored(start),
+        None if day is None else date.fromisoformat(day),
+        session,
+        branch_id,
+        State(state),
+        *ending,
+        restored(opened_at),
+        restored(settled_at),
     )
 
 

@@ -1,0 +1,1 @@
+"""What people and programs are given of a ledger: files of results."""

@@ -1,0 +1,25 @@
+"""Fixtures everything shares: virtual time, and a whole program around an in-process sandbox."""
+
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from tests.world import World
+
+
+@pytest.fixture
+def virtual() -> MockClock:
+    """Time that jumps as soon as everybody waits."""
+    return MockClock(autojump_threshold=0)
+
+
+@pytest.fixture
+def anyio_backend(virtual: MockClock) -> tuple[str, dict[str, object]]:
+    return "trio", {"clock": virtual}
+
+
+@pytest.fixture
+def world(tmp_path: Path, virtual: MockClock) -> World:
+    """The program and the sandbox, both on virtual time."""
+    return World(tmp_path, virtual)
