@@ -7,8 +7,10 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Protocol
 
-
 Day = date
+
+PAGE = 200
+"""Records on a page of a search at most, by the API's documentation."""
 
 
 class Ask(StrEnum):
@@ -75,7 +77,8 @@ class Answer:
 
 class Api(Protocol):
     """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`."""
+    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`.
+    """
 
     async def send(self, request: Request) -> Answer: ...
 
@@ -131,6 +134,12 @@ class Lookup(Protocol):
         self, day: date, *, session: str | None, branch_id: str | None
     ) -> time | None:
         """The local time at which the session begins; None when no window is known."""
+
+    async def record(self, appointment_id: str) -> "Record | None":
+        """The record of one appointment; None when it cannot be had."""
+
+    async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
+        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
 
 
 Connected = AbstractAsyncContextManager[Api]

@@ -1,6 +1,6 @@
 """The records that flow through the pipeline.
 
-    Appointment -> Decision (Cancel | Skip) -> Outcome
+Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
 from dataclasses import dataclass

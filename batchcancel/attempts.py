@@ -29,9 +29,7 @@ class Attempts:
 
     async def __call__(self) -> Answer:
         self._number += 1
-        answer = await self._exchange.send(
-            self._request, attempt=self._number, decide=self._decide
-        )
+        answer = await self._exchange.send(self._request, attempt=self._number, decide=self._decide)
         self.is_in_doubt |= answer.meaning is Meaning.UNKNOWN
         return answer
 

@@ -1,6 +1,6 @@
 """One request from permit to answer: every way to the API goes through here.
 
-    permit -> decision -> intent, durable -> send -> answer -> slot back
+permit -> decision -> intent, durable -> send -> answer -> slot back
 """
 
 from collections.abc import Callable

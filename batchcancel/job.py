@@ -6,22 +6,20 @@ Planning is the same path without the pool.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
 
 from batchcancel.api import Limiter, Lookup, Retry
-from batchcancel.errors import BatchcancelError, LedgerWriteFailed, Refusal
+from batchcancel.errors import BatchcancelError, LedgerWriteFailed
 from batchcancel.exchange import Exchange, Now
-from batchcancel.ledger import Batch, Ledger, LedgerReader, Run
+from batchcancel.ledger import Learned, Ledger, LedgerReader, Run
 from batchcancel.manifest import Manifest
-from batchcancel.plan import Plan, depends_on_clock, make_plan
+from batchcancel.plan import Plan
+from batchcancel.planning import Planned, PlanObserver, plan_batch, refuse_above_cap
 from batchcancel.pool import Observer as PoolObserver
 from batchcancel.pool import Pool
 from batchcancel.reader import read_manifest
-from batchcancel.resume import batch_of, known_batch, refuse_changed_manifest, standing_of
-from batchcancel.rules import Rules, clock_difference, rules_in_force
 from batchcancel.settings import Settings
 from batchcancel.starts import Starts
 from batchcancel.stop import Stop, Stopped
@@ -51,25 +49,12 @@ class Tools:
 Equip = Callable[[], AbstractAsyncContextManager[Tools]]
 
 
-class Observer(PoolObserver, Protocol):
+class Observer(PlanObserver, PoolObserver, Protocol):
     """Who watches a job."""
 
-    def clock_differs(self, difference: timedelta) -> None: ...
-
-    def planned(self, plan: "Planned") -> None: ...
+    def planned(self, planned: Planned) -> None: ...
 
     def started(self, plan: Plan, limiter: Limiter) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan, and what it was made from."""
-
-    plan: Plan
-    batch: Batch
-    manifest: Manifest
-    rules: Rules
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +97,7 @@ async def run_job(
             observer.planned(planned)
             refuse_above_cap(planned.plan, settings)
             confirm(planned)
-            _enrol(planned, settings, tools.ledger)
+            _enrol(planned, settings, tools=tools)
         except BatchcancelError as error:
             _finish(run, exit_code=error.exit_code, tools=tools)
             raise
@@ -131,84 +116,26 @@ def _read(settings: Settings) -> Manifest:
 async def _planned(
     manifest: Manifest, settings: Settings, *, tools: Tools, observer: Observer
 ) -> Planned:
-    batch = batch_of(manifest, settings)
-    known = known_batch(tools.account, settings.batch)
-    if known is not None and tools.account is not None:
-        refuse_changed_manifest(
-            tools.account,
-            known=known,
-            batch=batch,
-            manifest=manifest,
-            is_accepted=settings.accept_changed_manifest,
-        )
-        manifest = manifest.with_known_starts(tools.account.learned_starts(settings.batch))
     try:
-        rules = await rules_in_force(settings, lookup=tools.lookup, manifest=manifest)
-        manifest = await _with_starts(manifest, settings, rules=rules, lookup=tools.lookup)
+        return await plan_batch(
+            manifest,
+            settings,
+            account=tools.account,
+            lookup=tools.lookup,
+            now=tools.now,
+            observer=observer,
+        )
     except Stopped:
         raise tools.stop.reason or AssertionError("stopped for no reason") from None
-    now = tools.now()
-    _check_clock(manifest, rules, now=now, observer=observer)
-    plan = make_plan(
-        manifest,
-        policy=rules.policy,
-        now=now,
-        rate=settings.rate,
-        standing=standing_of(tools.account, settings),
-        limit=settings.limit,
-    )
-    batch = replace(batch_of(manifest, settings), digest=batch.digest)
-    return Planned(plan=plan, batch=batch, manifest=manifest, rules=rules, at=now)
 
 
-async def _with_starts(
-    manifest: Manifest, settings: Settings, *, rules: Rules, lookup: Lookup
-) -> Manifest:
-    """Every start time the manifest can give, in UTC."""
-    if rules.timezone is None:
-        return manifest
-    manifest = manifest.in_timezone(rules.timezone)
-    if not settings.allow_rejected_rows:
-        manifest.require_clean()
-    starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
-    return manifest.with_session_starts(found, rules.timezone)
-
-
-def _check_clock(
-    manifest: Manifest, rules: Rules, *, now: datetime, observer: Observer
-) -> None:
-    difference = clock_difference(rules, now=now)
-    if difference is None:
-        return
-    observer.clock_differs(difference)
-    rows = depends_on_clock(manifest, policy=rules.policy, ours=now, theirs=now + difference)
-    if rows:
-        raise Refusal(
-            f"this machine's clock and the API's differ by {abs(difference)}, and {rows} "
-            "appointments would be decided differently",
-            hint="Set this machine's clock. Nothing was sent.",
-        )
-
-
-def refuse_above_cap(plan: Plan, settings: Settings) -> None:
-    """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
-    if settings.max_cancel is None:
-        return
-    most, wanted = settings.max_cancel.rows_of(plan.rows), plan.eligible + plan.settled
-    if wanted > most:
-        raise Refusal(
-            f"the batch would cancel {wanted} appointments, more than the {most} "
-            f"that --max-cancel {settings.max_cancel} allows",
-            hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
-        )
-
-
-def _enrol(planned: Planned, settings: Settings, ledger: Ledger) -> None:
+def _enrol(planned: Planned, settings: Settings, *, tools: Tools) -> None:
+    ledger = tools.ledger
     ledger.enrol(planned.batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if settings.retry_refused:
         ledger.reopen_refused(settings.batch)
     ledger.decide(settings.batch, planned.plan.decided_skips())
+    tools.writer.note(*(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned))
 
 
 async def _settle(
@@ -229,9 +156,7 @@ async def _settle(
     )
     appointments = planned.plan.appointments()
     if settings.notes is not None:
-        appointments = (
-            replace(one, notes=one.notes or settings.notes) for one in appointments
-        )
+        appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
     await pool.settle_all(appointments, workers=settings.concurrency)
     try:
         await tools.writer.durable()

@@ -50,7 +50,7 @@ _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "br
 _SESSION_KEY = ("date", "session", "branch_id")
 _UTC = pl.Datetime("us", "UTC")
 _KNOWN_SESSIONS = pl.Schema(
-    {"date": pl.Date, "session": pl.String, "branch_id": pl.String, "instant": _UTC}
+    {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
 )
 _SHOWN_ROWS = 20
 _SLICE = 50_000
@@ -84,11 +84,10 @@ class Manifest:
         has_local = pl.col("local_start").is_not_null()
         return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
 
-    @property
-    def has_unknown_starts(self) -> bool:
-        """Some row says nothing of its start, not even a day."""
+    def unknown_starts(self) -> list[str]:
+        """The ids of rows that say nothing of their start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
-        return bool(self.frame.select(unknown.any()).item())
+        return self.frame.filter(unknown).get_column("appointment_id").to_list()
 
     def ids(self) -> list[str]:
         return self.frame.get_column("appointment_id").to_list()
@@ -238,9 +237,10 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
-    """Tell whether any other row names the same appointment; even a row rejected for its time."""
-    appointment_id = pl.col("appointment_id")
-    return appointment_id.is_duplicated() | appointment_id.is_in(bad_ids.drop_nulls().implode())
+    """Tell of rows sorted by id whether another one, be it a rejected one, names the same."""
+    own = pl.col("appointment_id")
+    beside = own.eq_missing(own.shift()) | own.eq_missing(own.shift(-1))
+    return beside | own.is_in(bad_ids.drop_nulls().to_list())
 
 
 def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:

@@ -127,9 +127,7 @@ class Pool:
 
     def _record(self, appointment: Appointment, outcome: Outcome) -> None:
         self._writer.note(
-            Settled(
-                appointment_id=appointment.appointment_id, outcome=outcome, at=self._now()
-            )
+            Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
         )
         self._observer.settled(appointment.appointment_id, outcome)
         if outcome.name in _FAILURES:
@@ -143,4 +141,3 @@ class Pool:
                 hint="Find out why, then run the same command again; "
                 "--halt-after sets how many are too many.",
             )
-

@@ -31,9 +31,7 @@ def outcome_of_cancel(answer: Answer, *, age: timedelta, is_in_doubt: bool) -> O
     return Outcome(_BY_MEANING[answer.meaning], answer.code)
 
 
-def outcome_of_read(
-    answer: Answer, *, opened_at: datetime | None, now: datetime
-) -> Outcome | None:
+def outcome_of_read(answer: Answer, *, opened_at: datetime | None, now: datetime) -> Outcome | None:
     """How an appointment ended by its record alone; None when it is still to be cancelled.
 
     `opened_at` is when our oldest intent without a result was written, None if there is none.

@@ -21,6 +21,10 @@ class Rules:
     server_now: datetime | None
 
 
+NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, server_now=None)
+"""For a batch whose rows are all settled: the API need not be asked."""
+
+
 async def rules_in_force(settings: Settings, *, lookup: Lookup, manifest: Manifest) -> Rules:
     """Ask for the organisation's settings and apply the overrides.
 
@@ -50,7 +54,7 @@ async def rules_in_force(settings: Settings, *, lookup: Lookup, manifest: Manife
 
 
 def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
-    return manifest.needs_timezone or (notice_hours > 0 and manifest.has_unknown_starts)
+    return manifest.needs_timezone or (notice_hours > 0 and bool(manifest.unknown_starts()))
 
 
 def _notice_hours(settings: Settings, config: OrgConfig) -> float:

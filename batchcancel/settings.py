@@ -130,9 +130,7 @@ def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str])
         return None
 
 
-def _job_file(
-    path: Path | None, mistakes: list[str]
-) -> tuple[dict[str, str], dict[str, time]]:
+def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], dict[str, time]]:
     if path is None:
         return {}, {}
     try:

@@ -108,9 +108,7 @@ def equipment(
             now=now,
             max_retry_after=settings.max_retry_after,
         )
-        retry = Backoff(
-            attempts=settings.max_attempts, random=random or Random(), sleep=stop.sleep
-        )
+        retry = Backoff(attempts=settings.max_attempts, random=random or Random(), sleep=stop.sleep)
 
         async def send(request: Request) -> Answer:
             return await retry(functools.partial(exchange.send, request))
@@ -143,9 +141,7 @@ def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Itera
     An answer that never came may have been counted as late as the request's deadline.
     """
     longest = settings.rate.window + settings.timeout
-    sent = account.requests_since(
-        settings.api_key.fingerprint, now - timedelta(seconds=longest)
-    )
+    sent = account.requests_since(settings.api_key.fingerprint, now - timedelta(seconds=longest))
     for request in sent:
         free_in = (_counted_by(request, settings.timeout) - now).total_seconds()
         if (seconds := free_in + settings.rate.window) > 0:

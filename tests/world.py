@@ -13,8 +13,9 @@ from trio.testing import MockClock
 from batchcancel import wiring
 from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome
-from batchcancel.job import Finished, Planned, plan_job, run_job
+from batchcancel.job import Finished, plan_job, run_job
 from batchcancel.plan import Plan
+from batchcancel.planning import Planned
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
 from batchcancel.settings import Settings, load_settings
 from batchcancel.stop import Stop

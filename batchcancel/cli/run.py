@@ -1,6 +1,5 @@
 """batchcancel run: plan, confirm, cancel; run again to resume."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any

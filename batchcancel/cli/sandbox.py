@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     "--appointments", type=click.IntRange(0, 1_000_000), default=600, show_default=True,
     help="How many appointments it makes up",
 )  # fmt: skip
-@click.option(
-    "--manifest", metavar="FILE", help="Also knows the appointments of this manifest"
-)
+@click.option("--manifest", metavar="FILE", help="Also knows the appointments of this manifest")
 @click.option(
     "--rate", default="60/60s", metavar="N/TIME", show_default=True, help="Its rate limit, or none"
 )

@@ -29,7 +29,9 @@ class Standing:
     def _last_run(self) -> str:
         if self.last is None:
             return "no run yet"
-        began = f"run {self.runs}, {self.last.run_id}, began {self.last.started_at:%Y-%m-%d %H:%M} UTC"
+        began = (
+            f"run {self.runs}, {self.last.run_id}, began {self.last.started_at:%Y-%m-%d %H:%M} UTC"
+        )
         if self.last.ended_at is None:
             return f"{began}: going on, or broken off"
         return f"{began}, ended {self.last.ended_at:%H:%M}, exit code {self.last.exit_code}"

@@ -10,8 +10,9 @@ from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome
 from batchcancel.cli.terminal import say
 from batchcancel.cli.wording import duration, plan_text
-from batchcancel.job import Observer, Planned
+from batchcancel.job import Observer
 from batchcancel.plan import Plan
+from batchcancel.planning import Planned
 from batchcancel.settings import Settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchcancel.appointments import SkipReason
 from batchcancel.cli.counting import Line, count_table, number, table
-from batchcancel.job import Planned
+from batchcancel.planning import Planned
 from batchcancel.settings import Settings
 from batchcancel.summary import Counts, Summary
 

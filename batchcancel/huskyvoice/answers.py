@@ -50,16 +50,12 @@ def read_answer(
     )
 
 
-def _success(
-    request: Request, *, status: int, content: Any, server_now: datetime | None
-) -> Answer:
+def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
     if not isinstance(content, dict) or content.get("success") is False:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
     if request.ask not in (Ask.CANCEL, Ask.READ):
-        return Answer(
-            meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now
-        )
-    record = _record(content.get("data", content))
+        return Answer(meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now)
+    record = record_from(content.get("data", content))
     if record is None:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
     if record.appointment_id != request.appointment_id:
@@ -118,10 +114,6 @@ def _error_code(content: Any) -> str | None:
 
 def record_from(data: Any) -> Record | None:
     """What we use of a record; None when it is not one."""
-    return _record(data)
-
-
-def _record(data: Any) -> Record | None:
     if not isinstance(data, dict):
         return None
     appointment_id, status = data.get("appointment_id"), data.get("status")

@@ -165,7 +165,9 @@ def _broken(error: Exception) -> Answer:
             hint="Check --base-url and the network: the key was not sent.",
         ) from None
     is_connect = isinstance(error, httpx.ConnectError)
-    return Answer(meaning=Meaning.UNKNOWN, code="no_connection" if is_connect else "connection_lost")
+    return Answer(
+        meaning=Meaning.UNKNOWN, code="no_connection" if is_connect else "connection_lost"
+    )
 
 
 def _root(error: BaseException) -> BaseException:

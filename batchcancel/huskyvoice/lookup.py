@@ -5,18 +5,22 @@ from collections.abc import Awaitable, Callable
 from datetime import date, time
 from typing import Any
 
-from batchcancel.api import Answer, Ask, Meaning, OrgConfig, Request
+import anyio
+
+from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
 from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.huskyvoice.answers import record_from
 
 Send = Callable[[Request], Awaitable[Answer]]
 
 
 class HuskyLookup:
-    """Asks through `send`, which paces and retries. Calendar windows are asked once a day and branch."""
+    """Asks through `send`, which paces and retries; calendar windows once for a day and branch."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._windows: dict[tuple[date, str | None], list[dict[str, Any]]] = {}
+        self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
         """The organisation's settings; accepts the documented envelope and the bare object."""
@@ -35,7 +39,7 @@ class HuskyLookup:
     async def session_start(
         self, day: date, *, session: str | None, branch_id: str | None
     ) -> time | None:
-        """The earliest start among the day's windows of the session, local; None if there is none."""
+        """The earliest local start among the day's windows of the session, if there is one."""
         starts = [
             start
             for window in await self._windows_of(day, branch_id)
@@ -46,15 +50,27 @@ class HuskyLookup:
 
     async def _windows_of(self, day: date, branch_id: str | None) -> list[dict[str, Any]]:
         key = (day, branch_id)
-        if key not in self._windows:
-            query = {"date": day.isoformat()}
-            if branch_id is not None:
-                query["branch_id"] = branch_id
-            answer = await self._ask(Request(ask=Ask.WINDOWS, query=query))
-            slots = answer.body.get("slots")
-            found = slots if isinstance(slots, list) else []
-            self._windows[key] = [slot for slot in found if isinstance(slot, dict)]
+        async with self._asking:  # so that workers do not ask the same thing at once
+            if key not in self._windows:
+                branch = {} if branch_id is None else {"branch_id": branch_id}
+                query = {"date": day.isoformat(), **branch}
+                answer = await self._ask(Request(ask=Ask.WINDOWS, query=query))
+                self._windows[key] = _dicts(answer.body.get("slots"))
         return self._windows[key]
+
+    async def record(self, appointment_id: str) -> Record | None:
+        """The record of one appointment; None when it cannot be had."""
+        answer = await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
+        return answer.record
+
+    async def page_of_day(self, day: date, *, page: int) -> list[Record] | None:
+        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
+        query = {"date": day.isoformat(), "page": str(page), "limit": str(PAGE)}
+        answer = await self._send(Request(ask=Ask.SEARCH, query=query))
+        if answer.meaning is not Meaning.PROVED:
+            return None
+        records = (record_from(data) for data in _dicts(answer.body.get("data")))
+        return [record for record in records if record is not None]
 
     async def _ask(self, request: Request) -> Answer:
         answer = await self._send(request)
@@ -69,6 +85,11 @@ class HuskyLookup:
             f"the API answers {answer.code} when asked for its {request.ask}; nothing was sent",
             hint="Check --base-url: it ends with the API's version, /v1.",
         )
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    found = value if isinstance(value, list) else []
+    return [one for one in found if isinstance(one, dict)]
 
 
 def _hours(value: Any) -> float | None:

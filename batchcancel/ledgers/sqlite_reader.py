@@ -127,17 +127,20 @@ class SqliteReader(LedgerReader):
 
 
 def _row_record(row: tuple[Any, ...]) -> RowRecord:
-    appointment_id, start, day, session, branch_id, state, *ending, opened_at, settled_at = row
+    appointment_id, start, day, session, branch_id, *standing, opened_at, settled_at = row
+    state, outcome, reason, attempts = standing
     return RowRecord(
-        appointment_id,
-        restored(start),
-        None if day is None else date.fromisoformat(day),
-        session,
-        branch_id,
-        State(state),
-        *ending,
-        restored(opened_at),
-        restored(settled_at),
+        appointment_id=appointment_id,
+        starts_at=restored(start),
+        date=None if day is None else date.fromisoformat(day),
+        session=session,
+        branch_id=branch_id,
+        state=State(state),
+        outcome=outcome,
+        reason=reason,
+        attempts=attempts,
+        opened_at=restored(opened_at),
+        settled_at=restored(settled_at),
     )
 
 

@@ -9,25 +9,30 @@ no byte of them changes.
 import difflib
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO, Any
 
 import polars as pl
+import polars.selectors as cs
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError
 from batchcancel.ledger import RowRecord, State
 from batchcancel.reports.atomic import replacing
 
-_SCHEMA = {
-    name: pl.Int64 if name == "attempts" else pl.String for name in RowRecord._fields
+_INSTANT = pl.Datetime("us", "UTC")
+_SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
+    "starts_at": _INSTANT,
+    "date": pl.Date(),
+    "attempts": pl.Int64(),
+    "opened_at": _INSTANT,
+    "settled_at": _INSTANT,
 }
 _FOREIGN_TEXT = ("session", "branch_id", "reason")
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
 _ROWS_AT_ONCE = 50_000
 
-Write = Callable[[pl.DataFrame, IO[bytes]], Any]
+Write = Callable[[pl.DataFrame, BufferedWriter], None]
 
 
 def write_results(
@@ -42,30 +47,22 @@ def write_results(
     write = _writer_for(path)
     wanted = _known(outcomes or ())
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
-    frame = pl.concat([pl.DataFrame(schema=_SCHEMA), *_frames(picked)])
+    frame = _frame(picked)
     with replacing(path) as file:
         write(frame, file)
-    return frame.height
+    return len(frame)
 
 
-def _write_csv(frame: pl.DataFrame, file: IO[bytes]) -> None:
+def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
     cell = pl.col(_FOREIGN_TEXT)
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
     frame.with_columns(pl.when(is_formula).then("'" + cell).otherwise(cell)).write_csv(file)
 
 
-def _write_json(frame: pl.DataFrame, file: IO[bytes]) -> None:
-    frame.write_json(file)
-
-
-def _write_parquet(frame: pl.DataFrame, file: IO[bytes]) -> None:
-    frame.write_parquet(file)
-
-
 _WRITERS: dict[str, Write] = {
     ".csv": _write_csv,
-    ".json": _write_json,
-    ".parquet": _write_parquet,
+    ".json": pl.DataFrame.write_json,
+    ".parquet": pl.DataFrame.write_parquet,
 }
 
 
@@ -91,18 +88,11 @@ def _known(outcomes: Collection[str]) -> set[str]:
     return set(outcomes)
 
 
-def _frames(rows: Iterable[RowRecord]) -> Iterator[pl.DataFrame]:
+def _frame(rows: Iterator[RowRecord]) -> pl.DataFrame:
     """Keep a million rows small: as columns of Arrow, never all of them as objects."""
-    cells = (_cells(row) for row in rows)
-    while some := list(itertools.islice(cells, _ROWS_AT_ONCE)):
-        yield pl.DataFrame(some, schema=_SCHEMA, orient="row")
-
-
-def _cells(row: RowRecord) -> tuple[str | int | None, ...]:
-    return row._replace(
-        starts_at=_iso(row.starts_at),
+    parts = [pl.DataFrame(schema=_SCHEMA)]
+    while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+        parts.append(pl.DataFrame(some, schema=_SCHEMA, orient="row"))
+    return pl.concat(parts).with_columns(
+        cs.datetime().dt.strftime("%FT%T%.fZ"), cs.date().dt.strftime("%F")
     )
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"
