@@ -101,6 +101,9 @@ class Limiter(Protocol):
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
 
+    def taken(self) -> int:
+        """How many slots are not free now."""
+
 
 class Retry(Protocol):
     """Repeats an attempt while its answer is worth retrying and attempts are left."""

@@ -1,13 +1,14 @@
 """Run something beside the main work, and stop it when the work ends."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 
 
 @asynccontextmanager
-async def background(*tasks: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def background(*tasks: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Start `tasks`; what the body raises comes out as it is, not in an exception group."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:

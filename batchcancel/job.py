@@ -122,6 +122,7 @@ async def _planned(
             settings,
             account=tools.account,
             lookup=tools.lookup,
+            limiter=tools.limiter,
             now=tools.now,
             observer=observer,
         )

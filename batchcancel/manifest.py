@@ -53,18 +53,18 @@ _KNOWN_SESSIONS = pl.Schema(
     {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
 )
 _SHOWN_ROWS = 20
-_SLICE = 50_000
+_SLICE = 50_000  # a part of how the digest is made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Manifest:
     """The content of one manifest.
 
-    `frame` holds one row per appointment, in the order of the file: `line`, `appointment_id`,
-    `starts_at` (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`,
-    `branch_id` and `notes`; all but the first two may be null. `rejected` is ordered by line,
-    `duplicates` counts the exact repetitions that were collapsed. `digest` belongs to what the file
-    said, whatever the order of its rows; what is found out later does not change it.
+    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
+    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id` and
+    `notes`; all but the first two may be null. `rejected` is ordered by line, `duplicates` counts
+    the exact repetitions that were collapsed. `digest` belongs to what the file said, whatever the
+    order of its rows; what is found out later does not change it.
     """
 
     source: str
@@ -85,7 +85,7 @@ class Manifest:
         return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
 
     def unknown_starts(self) -> list[str]:
-        """The ids of rows that say nothing of their start, not even a day."""
+        """Give the ids of rows that say nothing of their start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
         return self.frame.filter(unknown).get_column("appointment_id").to_list()
 
@@ -150,8 +150,7 @@ class Manifest:
 
     def ledger_rows(self) -> Iterator[LedgerRow]:
         """Give the appointments as the ledger keeps them, sorted by id."""
-        rows = self.frame.select(LedgerRow._fields).sort("appointment_id")
-        for part in rows.iter_slices(_SLICE):
+        for part in self.frame.select(LedgerRow._fields).iter_slices(_SLICE):
             yield from map(LedgerRow._make, zip(*(c.to_list() for c in part), strict=True))
 
 
@@ -168,7 +167,7 @@ def manifest_of(
     bad = rows.filter(reason.is_not_null())
     good = rows.filter(reason.is_null()).drop("reason")
     distinct = _distinct(good)
-    conflicting = _conflicting(bad.get_column("appointment_id"))
+    conflicting = distinct.select(_conflicting(bad.get_column("appointment_id"))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(reason=pl.lit("conflicting_duplicate"))
     everything = _merged(rejected, _rejected_rows(bad), _rejected_rows(at_odds))
     frame = distinct.filter(~conflicting)
@@ -256,6 +255,8 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
 
 def _encoded(column: pl.Series) -> bytes:
     """Write the lengths of all texts, then the texts: no two columns are written alike."""
+    if column.null_count() == len(column):
+        return b"-\n"
     texts = column.to_physical().cast(pl.String)
     lengths = texts.str.len_bytes().cast(pl.String).fill_null("-")
     return f"{lengths.str.join(' ').item()}\n{texts.str.join().item()}\n".encode()

@@ -68,10 +68,12 @@ def make_plan(
     rate: Rate,
     standing: Standing,
     limit: int | None = None,
+    taken: int = 0,
 ) -> Plan:
     """Decide on every row at `now`. `limit` counts from the batch's first row, not this run's.
 
-    So the same canary twice sends nothing the second time.
+    So the same canary twice sends nothing the second time. `taken` slots of the limiter are not
+    free yet: requests were sent a moment ago.
     """
     rows = manifest.frame.select("appointment_id", "starts_at", "notes")
     rest = _undone(rows, standing).with_columns(
@@ -81,7 +83,7 @@ def make_plan(
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     settled = rows.height - rest.height
     work = _canary(eligible, None if limit is None else limit - settled)
-    work = _with_turns(work, policy=policy, now=now, rate=rate)
+    work = _with_turns(work, policy=policy, now=now, rate=rate, taken=taken)
     skips = rest.filter(~is_eligible).select("appointment_id", "reason")
     counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
     requests = int(work["cost"].sum())
@@ -98,7 +100,7 @@ def make_plan(
         first_start=work["starts_at"].min(),  # type: ignore[arg-type]  # a column of datetimes
         last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
         requests=requests,
-        seconds=rate.seconds_for(requests),
+        seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("turn")).height,
         work=work,
         skips=skips,
@@ -147,7 +149,7 @@ def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:
 
 
 def _with_turns(
-    work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate
+    work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
 ) -> pl.DataFrame:
     """Add each row's `cost` in requests, and its `turn`: when it will be sent."""
     needs_read = pl.col("opened_at").is_not_null()
@@ -156,7 +158,7 @@ def _with_turns(
     work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
     if math.isinf(rate.limit):
         return work.with_columns(pl.lit(now).alias("turn"))
-    windows = (pl.col("cost").cum_sum() - 1) // int(rate.limit)
+    windows = (pl.col("cost").cum_sum() - 1 + taken) // int(rate.limit)
     waits = (windows * int(timedelta(seconds=rate.window) / timedelta(microseconds=1))).cast(
         pl.Duration("us")
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from batchcancel.api import Lookup
+from batchcancel.api import Limiter, Lookup
 from batchcancel.errors import Refusal
 from batchcancel.exchange import Now
 from batchcancel.ledger import Batch, LedgerReader
@@ -43,6 +43,7 @@ async def plan_batch(
     *,
     account: LedgerReader | None,
     lookup: Lookup,
+    limiter: Limiter,
     now: Now,
     observer: PlanObserver,
 ) -> Planned:
@@ -69,6 +70,7 @@ async def plan_batch(
         rate=settings.rate,
         standing=standing,
         limit=settings.limit,
+        taken=limiter.taken(),
     )
     batch = batch_of(manifest, settings)
     return Planned(plan=plan, batch=batch, manifest=manifest, rules=rules, learned=learned, at=at)

@@ -44,10 +44,14 @@ def outcome_of_read(answer: Answer, *, opened_at: datetime | None, now: datetime
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     if record.status == "completed":
         return Outcome(OutcomeName.SKIPPED, SkipReason.COMPLETED)
-    if opened_at is None:
-        is_cancelled = record.status == "cancelled"
-        return Outcome(OutcomeName.ALREADY_CANCELLED) if is_cancelled else None
-    since = _on_server(answer, now - opened_at) if now >= opened_at else None
+    if opened_at is not None:
+        since = _on_server(answer, now - opened_at) if now >= opened_at else None
+        return _after_intent(record, since=since)
+    return Outcome(OutcomeName.ALREADY_CANCELLED) if record.status == "cancelled" else None
+
+
+def _after_intent(record: Record, *, since: datetime | None) -> Outcome | None:
+    """Judge a record that our intent may have reached; `since` is when, by the server's clock."""
     if record.status == "cancelled":
         return Outcome(_whose(record, since=since))
     if since is None or record.updated_at is None or record.updated_at >= since:

@@ -168,10 +168,11 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
 
 def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
     known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
-    for name in sorted(environ):
-        if name.startswith("BATCHCANCEL_") and name not in known:
-            field = name.removeprefix("BATCHCANCEL_").lower()
-            mistakes.append(f"{name} is no option{_did_you_mean(field)}")
+    unknown = sorted(one for one in environ if one.startswith("BATCHCANCEL_") and one not in known)
+    mistakes += [
+        f"{name} is no option{_did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
+        for name in unknown
+    ]
 
 
 def _did_you_mean(field: str) -> str:

@@ -68,10 +68,11 @@ class World:
         return BEGIN + timedelta(seconds=self.virtual.current_time())
 
     def appointments(self, count: int, *, day: date = date(2026, 6, 20)) -> list[str]:
-        """Make so many known to the sandbox, all in the morning of a day."""
+        """Make so many known to the sandbox, all in the morning of a day, two minutes ago."""
         ids = [f"a{number:05d}" for number in range(1, count + 1)]
         for appointment_id in ids:
             self.sandbox.add(appointment_id, date=day)
+        self.virtual.jump(120)
         return ids
 
     def manifest(

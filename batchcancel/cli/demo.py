@@ -60,7 +60,7 @@ def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
         _wait_for(lambda: len(sandbox.history.patches()) >= rows // 2, process)
         process.send_signal(signal.SIGINT)
         codes.append(process.wait())
-    print(f"(exit code {codes[-1]})")
+    click.echo(f"(exit code {codes[-1]})")
     _say("The same command again goes on where it stopped.")
     codes.append(stage.call("run", "closure.csv", "--yes", "--progress"))
     _say("And where does it stand?")
@@ -86,7 +86,7 @@ def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
         (cancelled + LATE == rows, f"{cancelled} cancelled + {LATE} kept by notice = {rows} rows"),
     ]
     for is_true, claim in claims:
-        print(f"  {'yes' if is_true else 'NO '}  {claim}")
+        click.echo(f"  {'yes' if is_true else 'NO '}  {claim}")
     return all(is_true for is_true, _ in claims)
 
 
@@ -110,7 +110,7 @@ class _Stage:
 
     @contextmanager
     def process(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
-        print("$ batchcancel", *words, flush=True)
+        click.echo(f"$ batchcancel {' '.join(words)}")
         with subprocess.Popen(  # noqa: S603 - our own command, our own words
             [sys.executable, "-m", "batchcancel", *words], cwd=self._folder, env=self._environ
         ) as process:

@@ -51,7 +51,7 @@ class HuskyVoice:
         *,
         base_url: str,
         key: str,
-        timeout: float,  # noqa: ASYNC109 - it is a setting, not a parameter of a wait
+        timeout: float,
         now: Callable[[], datetime],
         new_transport: NewTransport | None = None,
     ) -> None:

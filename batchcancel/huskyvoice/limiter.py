@@ -67,13 +67,18 @@ class SlidingWindow:
     def wait(self) -> float:
         """Seconds until the next permit could be granted; infinite while all are in flight."""
         now = anyio.current_time()
-        while self._free_at and self._free_at[0] <= now:
-            heapq.heappop(self._free_at)
         if self._closed_until > now:
             return self._closed_until - now
-        if self._in_flight + len(self._free_at) < self._limit:
+        if self.taken() < self._limit:
             return 0.0
         return self._free_at[0] - now if self._free_at else math.inf
+
+    def taken(self) -> int:
+        """How many slots are not free now."""
+        now = anyio.current_time()
+        while self._free_at and self._free_at[0] <= now:
+            heapq.heappop(self._free_at)
+        return self._in_flight + len(self._free_at)
 
     def _wake(self) -> None:
         self._changed.set()

@@ -103,7 +103,9 @@ class SqliteLedger(SqliteReader, Ledger):
     def finish(self, run: Run) -> None:
         with self._transaction():
             ending = {"ended_at": stored(run.ended_at), "exit_code": run.exit_code}
-            self._db.execute(_FINISH, {"run_id": run.run_id, **ending})
+            found = self._db.execute(_FINISH, {"run_id": run.run_id, **ending})
+            if found.rowcount != 1:
+                raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
         self._run = None
 
     def enrol(

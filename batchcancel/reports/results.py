@@ -9,7 +9,7 @@ no byte of them changes.
 import difflib
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from io import BufferedWriter
+from io import BufferedWriter, BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -56,13 +56,21 @@ def write_results(
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
     cell = pl.col(_FOREIGN_TEXT)
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
-    frame.with_columns(pl.when(is_formula).then("'" + cell).otherwise(cell)).write_csv(file)
+    harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
+    frame.with_columns(harmless).write_csv(file)
+
+
+def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
+    """Leave the disk to Python: polars has an error of its own for a full one."""
+    content = BytesIO()
+    frame.write_parquet(content)
+    file.write(content.getbuffer())
 
 
 _WRITERS: dict[str, Write] = {
     ".csv": _write_csv,
     ".json": pl.DataFrame.write_json,
-    ".parquet": pl.DataFrame.write_parquet,
+    ".parquet": _write_parquet,
 }
 
 

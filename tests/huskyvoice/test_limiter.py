@@ -1,0 +1,186 @@
+"""The window, on virtual time; a few claims again on asyncio."""
+
+import math
+from random import Random
+
+import anyio
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from batchcancel.huskyvoice.limiter import SlidingWindow
+
+pytestmark = pytest.mark.anyio
+
+
+def most_in_any(window, arrivals):
+    """The largest number of arrivals in any half-open stretch of that length."""
+    ordered = sorted(arrivals)
+    return max(
+        sum(1 for one in ordered[begin:] if one < ordered[begin] + window)
+        for begin in range(len(ordered))
+    )
+
+
+async def send_all(limiter, count, *, workers, latency):
+    """Send through the limiter as a pool would; gives the moments the server counted."""
+    arrivals = []
+    left = iter(range(count))
+
+    async def work():
+        for _ in left:
+            await limiter.permit()
+            there, back = latency(), latency()
+            await anyio.sleep(there)
+            arrivals.append(anyio.current_time())
+            await anyio.sleep(back)
+            limiter.used()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(workers):
+            group.start_soon(work)
+    return arrivals
+
+
+async def test_as_many_permits_as_the_limit_are_granted_at_once():
+    limiter = SlidingWindow(limit=60, window=60)
+    for _ in range(60):
+        await limiter.permit()
+    assert anyio.current_time() == 0.0
+
+
+async def test_the_next_permit_waits_one_window_from_the_first_answer():
+    limiter = SlidingWindow(limit=2, window=60)
+    await limiter.permit()
+    await limiter.permit()
+    await anyio.sleep(5)
+    limiter.used()
+    await limiter.permit()
+    assert anyio.current_time() == 65.0
+
+
+async def test_a_slot_in_flight_is_not_free_however_long_it_takes():
+    limiter = SlidingWindow(limit=1, window=60)
+    await limiter.permit()
+    with anyio.move_on_after(1000) as scope:
+        await limiter.permit()
+    assert scope.cancelled_caught
+    assert math.isinf(limiter.wait())
+
+
+async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
+    limiter = SlidingWindow(limit=1, window=60)
+    await limiter.permit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limiter.permit)
+        await anyio.sleep(3)
+        limiter.unused()
+    assert anyio.current_time() == 3.0
+
+
+async def test_permits_are_granted_in_the_order_they_were_asked_for():
+    limiter, order = SlidingWindow(limit=1, window=1), []
+
+    async def take(number):
+        await anyio.sleep(number / 1000)
+        await limiter.permit()
+        order.append(number)
+        limiter.used()
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(take, number)
+    assert list(range(10)) == order
+
+
+async def test_a_waiter_that_leaves_takes_no_slot_with_it():
+    limiter = SlidingWindow(limit=1, window=10)
+    await limiter.permit()
+    limiter.used()
+    with anyio.move_on_after(1):
+        await limiter.permit()
+    await limiter.permit()
+    assert anyio.current_time() == 10.0
+
+
+async def test_a_closed_gate_holds_everybody_back_and_the_longest_closure_stands():
+    limiter = SlidingWindow(limit=60, window=60)
+    limiter.close_for(30)
+    limiter.close_for(7)
+    await limiter.permit()
+    assert anyio.current_time() == 30.0
+
+
+async def test_a_gate_that_closes_while_somebody_waits_holds_them_longer():
+    limiter = SlidingWindow(limit=1, window=10)
+    await limiter.permit()
+    limiter.used()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limiter.permit)
+        await anyio.sleep(9)
+        limiter.close_for(20)
+    assert anyio.current_time() == 29.0
+
+
+async def test_slots_of_earlier_runs_are_remembered():
+    limiter = SlidingWindow(limit=3, window=60)
+    limiter.remember([4.0, 50.0])
+    for _ in range(2):
+        await limiter.permit()
+    assert anyio.current_time() == 4.0
+
+
+async def test_more_remembered_slots_than_the_limit_wait_for_enough_of_them():
+    limiter = SlidingWindow(limit=2, window=60)
+    limiter.remember([10.0, 20.0, 30.0])
+    await limiter.permit()
+    assert anyio.current_time() == 20.0
+
+
+async def test_no_limit_never_waits():
+    limiter = SlidingWindow(limit=math.inf, window=0)
+    for _ in range(1000):
+        await limiter.permit()
+        limiter.used()
+    assert anyio.current_time() == 0.0
+
+
+async def test_ten_windows_take_ten_windows_and_little_more():
+    limiter = SlidingWindow(limit=60, window=60)
+    await send_all(limiter, 600, workers=8, latency=lambda: 0.1)
+    assert anyio.current_time() <= 545
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    seed=st.integers(0, 2**32), workers=st.integers(1, 12), limit=st.integers(1, 20),
+    worst=st.floats(0, 90),
+)  # fmt: skip
+def test_no_latency_makes_the_server_count_more_than_the_limit(seed, workers, limit, worst):
+    random = Random(seed)
+    arrivals = []
+
+    async def main():
+        limiter = SlidingWindow(limit=limit, window=60)
+        arrivals.extend(
+            await send_all(
+                limiter, 4 * limit, workers=workers, latency=lambda: random.uniform(0, worst)
+            )
+        )
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert most_in_any(60, arrivals) <= limit
+
+
+def test_on_asyncio_a_full_window_is_waited_for_and_never_overrun():
+    arrivals = []
+
+    async def main():
+        limiter = SlidingWindow(limit=5, window=0.1)
+        arrivals.extend(await send_all(limiter, 20, workers=4, latency=lambda: 0.001))
+
+    anyio.run(main)
+    assert 20 == len(arrivals)
+    assert most_in_any(0.1, arrivals) <= 5

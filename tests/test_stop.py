@@ -1,0 +1,60 @@
+"""Asking a run to stop."""
+
+import anyio
+import pytest
+
+from batchcancel.errors import Interrupted, StoppedEarly
+from batchcancel.stop import Stop, Stopped
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_first_reason_stands():
+    stop, first = Stop(), StoppedEarly("first")
+    stop.ask(first)
+    stop.ask(Interrupted(15))
+    assert first is stop.reason
+
+
+async def test_waits_are_broken_at_once():
+    stop = Stop()
+    async with anyio.create_task_group() as group:
+
+        async def wait():
+            with pytest.raises(Stopped):
+                await stop.sleep(1000)
+
+        for _ in range(3):
+            group.start_soon(wait)
+        await anyio.sleep(1)
+        stop.ask(StoppedEarly("enough"))
+    assert 1.0 == anyio.current_time()
+
+
+async def test_no_wait_begins_after_the_stop():
+    stop = Stop()
+    stop.ask(StoppedEarly("enough"))
+    with pytest.raises(Stopped):
+        await stop.sleep(1)
+    assert 0.0 == anyio.current_time()
+
+
+async def test_work_outside_a_breakable_wait_goes_on():
+    stop, done = Stop(), []
+
+    async def work():
+        await anyio.sleep(5)
+        done.append(1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        await anyio.sleep(1)
+        stop.ask(StoppedEarly("enough"))
+    assert [1] == done
+
+
+async def test_a_wait_stopped_from_outside_is_not_taken_for_the_stop():
+    stop = Stop()
+    with anyio.move_on_after(1) as scope:
+        await stop.sleep(1000)
+    assert scope.cancelled_caught
