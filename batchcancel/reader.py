@@ -93,7 +93,7 @@ def _csv_table(data: bytes) -> Table:
         # Never a schema (it is positional), never lenient: rows would be lost in silence.
         frame = pl.read_csv(without_dropped(data, reading), columns=used, infer_schema=False)
     except pl.exceptions.PolarsError:
-        raise _disagreement(reading.lines[0]) from None
+        raise _disagreement(reading, at=0) from None
     _require_same_rows(frame.get_column(_ID).fill_null(""), reading)
     line = pl.Series("line", reading.lines, pl.Int64)
     return frame.with_columns(line), reading.rejected
@@ -132,11 +132,11 @@ def _require_same_rows(found: pl.Series, reading: StrictReading) -> None:
     both = min(len(found), len(expected))
     different = (found.head(both) != expected.head(both)).arg_true()
     if len(different) or len(found) != len(expected):
-        at = different[0] if len(different) else both
-        raise _disagreement(reading.lines[min(at, len(expected) - 1)])
+        raise _disagreement(reading, at=different[0] if len(different) else both)
 
 
-def _disagreement(line: int) -> InputError:
+def _disagreement(reading: StrictReading, *, at: int) -> InputError:
+    line = reading.lines[min(at, len(reading.lines) - 1)] if reading.lines else 1
     return InputError(
         f"two independent readings of the manifest disagree at line {line}; nothing was sent",
         hint="save it anew as CSV with LF or CRLF line ends, or as Parquet",

@@ -10,7 +10,7 @@ from random import Random
 
 import anyio
 
-from batchcancel.api import Answer, Request
+from batchcancel.api import Answer, Api, Request
 from batchcancel.background import background
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.exchange import Exchange, Now
@@ -89,50 +89,64 @@ def equipment(
     @asynccontextmanager
     async def equip() -> AsyncIterator[Tools]:
         ledger, account = open_ledgers()
-        writer = Writer(ledger.commit, offload=offload)
-        limiter = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
-        if account is not None:
-            limiter.remember(_slots(account, settings, now=now()))
-        api = HuskyVoice(
-            base_url=settings.base_url,
-            key=settings.api_key.reveal(),
-            timeout=settings.timeout,
-            now=now,
-            new_transport=new_transport,
-        )
-        exchange = Exchange(
-            api=api,
-            limiter=limiter,
-            writer=writer,
-            stop=stop,
-            now=now,
-            max_retry_after=settings.max_retry_after,
-        )
-        retry = Backoff(attempts=settings.max_attempts, random=random or Random(), sleep=stop.sleep)
-
-        async def send(request: Request) -> Answer:
-            return await retry(functools.partial(exchange.send, request))
-
-        limit_time = functools.partial(_limit_time, settings.max_duration, stop)
         with closing(ledger), closing(account or ledger):
+            api = HuskyVoice(
+                base_url=settings.base_url,
+                key=settings.api_key.reveal(),
+                timeout=settings.timeout,
+                now=now,
+                new_transport=new_transport,
+            )
+            writer = Writer(ledger.commit, offload=offload)
+            tools = _tools(settings, ledger, account, writer, api, stop, now, random or Random())
+            limit_time = functools.partial(_limit_time, settings.max_duration, stop)
             async with api, background(writer.serve, limit_time):
                 try:
-                    yield Tools(
-                        ledger=ledger,
-                        account=account,
-                        writer=writer,
-                        exchange=exchange,
-                        limiter=limiter,
-                        retry=retry,
-                        lookup=HuskyLookup(send),
-                        now=now,
-                        stop=stop,
-                    )
+                    yield tools
                 finally:
                     with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
                         await writer.durable()
 
     return equip
+
+
+def _tools(
+    settings: Settings,
+    ledger: Ledger,
+    account: LedgerReader | None,
+    writer: Writer,
+    api: Api,
+    stop: Stop,
+    now: Now,
+    random: Random,
+) -> Tools:
+    limiter = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
+    if account is not None:
+        limiter.remember(_slots(account, settings, now=now()))
+    exchange = Exchange(
+        api=api,
+        limiter=limiter,
+        writer=writer,
+        stop=stop,
+        now=now,
+        max_retry_after=settings.max_retry_after,
+    )
+    retry = Backoff(attempts=settings.max_attempts, random=random, sleep=stop.sleep)
+
+    async def send(request: Request) -> Answer:
+        return await retry(functools.partial(exchange.send, request))
+
+    return Tools(
+        ledger=ledger,
+        account=account,
+        writer=writer,
+        exchange=exchange,
+        limiter=limiter,
+        retry=retry,
+        lookup=HuskyLookup(send),
+        now=now,
+        stop=stop,
+    )
 
 
 def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Iterable[float]:

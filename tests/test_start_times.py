@@ -90,16 +90,16 @@ def test_a_time_without_an_offset_stays_local(text, expected):
         "1970-01-01T00:00+01:00",
         "9999-12-31T23:59-23:59",
         "10000-01-01T00:00Z",
-        "٢٠٢٦-٠٦-١٥T٠٩:٠٠Z",
+        "\uff12\uff10\uff12\uff16-06-15T09:00Z",
     ],
 )
 def test_anything_else_cannot_be_read(text):
     assert (None, None) == read_start(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
-    st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 29)),
+    st.datetimes(local(1970, 1, 2), local(9999, 12, 29)),
     st.none() | st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes)),
 )
 def test_times_are_read_as_the_standard_library_reads_them(moment, offset):
@@ -149,6 +149,4 @@ def test_a_session_without_a_real_time_starts_with_its_day(clock):
 
 
 def test_a_session_starts_at_its_local_time():
-    assert datetime(2026, 6, 15, 7, tzinfo=UTC) == session_start(
-        date(2026, 6, 15), time(9), BERLIN
-    )
+    assert datetime(2026, 6, 15, 7, tzinfo=UTC) == session_start(date(2026, 6, 15), time(9), BERLIN)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batchcancel.errors import InputError
 from batchcancel.ledgers.schema import create, is_empty, require_ledger
-from batchcancel.ledgers.trouble import diagnose
+from batchcancel.ledgers.trouble import diagnose, primary_code
 
 _PATIENCE_S = 5.0
 
@@ -41,8 +41,8 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     with _refusals(path):
         try:
             return _asked(place, "mode=ro")
-        except sqlite3.OperationalError:
-            if any(Path(f"{place}{ending}").exists() for ending in ("-wal", "-journal")):
+        except sqlite3.OperationalError as error:
+            if not _is_whole_copy(place, error):
                 raise
             return _asked(place, "immutable=1")
 
@@ -67,6 +67,14 @@ def _asked(place: Path, how: str) -> sqlite3.Connection:
         require_ledger(db, str(place))
         undo.pop_all()
         return db
+
+
+def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
+    """Tell whether a ledger was refused only because no file may be created beside it."""
+    is_refused = primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+    return is_refused and not any(
+        place.with_name(f"{place.name}{ending}").exists() for ending in ("-wal", "-journal")
+    )
 
 
 def _create_private(place: Path) -> None:

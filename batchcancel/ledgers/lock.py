@@ -43,16 +43,19 @@ def _locked(path: Path) -> int:
     """Whoever releases a lock removes its file: a lock on a removed file locks nobody out."""
     while True:
         descriptor = _opened(path)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):
-                return descriptor
-        except BlockingIOError:
-            raise _held(descriptor) from None
-        except BaseException:
-            os.close(descriptor)
-            raise
+        if not _lock(descriptor):
+            raise _held(descriptor)
+        if _is_still(path, descriptor):
+            return descriptor
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _opened(path: Path) -> int:

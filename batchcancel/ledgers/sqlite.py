@@ -8,6 +8,7 @@ from pathlib import Path
 from batchcancel.appointments import RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
+from batchcancel.ledgers import sqlite_enrolment
 from batchcancel.ledgers.connection import (
     connect_for_writing,
     connect_in_memory,
@@ -16,50 +17,15 @@ from batchcancel.ledgers.connection import (
 from batchcancel.ledgers.instants import stored
 from batchcancel.ledgers.lock import FileLock
 from batchcancel.ledgers.place import require_place
-from batchcancel.ledgers.sqlite_entries import Account, record
+from batchcancel.ledgers.sqlite_enrolment import batch_id_of
+from batchcancel.ledgers.sqlite_entries import Holder, record
 from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
 from batchcancel.ledgers.trouble import diagnose
 
 __all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
 
-_BATCH_ID = "SELECT batch_id FROM batches WHERE name = ?"
 _HOLD = "INSERT INTO runs (run_id, batch, started_at) VALUES (:run_id, :batch, :started_at)"
 _FINISH = "UPDATE runs SET ended_at = :ended_at, exit_code = :exit_code WHERE run_id = :run_id"
-
-_ENROL_BATCH = """
-    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates)
-    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates)
-    ON CONFLICT (name) DO UPDATE
-    SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
-        duplicates = excluded.duplicates, enrolments = enrolments + 1
-"""
-_ENROL_ROW = """
-    INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (batch_id, appointment_id) DO UPDATE
-    SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id
-"""
-_DROP_UNNAMED = """
-    DELETE FROM rows
-    WHERE batch_id = ? AND enrolment <> ? AND (state = 'waiting' OR outcome = 'skipped')
-"""
-_CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = ?"
-_REJECT = "INSERT INTO rejected_rows (batch_id, line, reason) VALUES (?, ?, ?)"
-
-_CLEAR_SKIPS = """
-    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
-    WHERE batch_id = ? AND outcome = 'skipped' AND reason <> 'completed'
-"""
-_SKIP = """
-    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
-    WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
-"""
-_REOPEN_REFUSED = """
-    UPDATE rows
-    SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
-    WHERE batch_id = ? AND outcome = 'refused'
-"""
 
 
 class SqliteLedger(SqliteReader, Ledger):
@@ -115,31 +81,23 @@ class SqliteLedger(SqliteReader, Ledger):
         if batch in self.batches():
             return
         with self._transaction():
-            batch_id, enrolment = self._enrol_batch(batch)
-            self._db.executemany(_ENROL_ROW, _row_values(batch_id, enrolment, rows))
-            self._db.execute(_DROP_UNNAMED, (batch_id, enrolment))
-            self._db.execute(_CLEAR_REJECTED, (batch_id,))
-            unreadable = ((batch_id, row.line, row.reason) for row in rejected)
-            self._db.executemany(_REJECT, unreadable)
+            sqlite_enrolment.enrol(self._db, batch, rows, rejected)
 
     def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
         with self._transaction():
-            batch_id = self._batch_id(batch)
-            self._db.execute(_CLEAR_SKIPS, (batch_id,))
-            values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)
-            self._db.executemany(_SKIP, values)
+            sqlite_enrolment.decide(self._db, batch, skips)
 
     def reopen_refused(self, batch: str) -> int:
         with self._transaction():
-            return self._db.execute(_REOPEN_REFUSED, (self._batch_id(batch),)).rowcount
+            return sqlite_enrolment.reopen_refused(self._db, batch)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
         with self._transaction():
-            account = self._account()
+            holder = self._holder()
             for entry in entries:
-                record(self._db, entry, account)
+                record(self._db, entry, holder)
 
     def close(self) -> None:
         """Leave one plain file; closing twice is harmless."""
@@ -170,24 +128,14 @@ class SqliteLedger(SqliteReader, Ledger):
                 hint="Name a ledger of its own for this origin with --ledger.",
             )
 
-    def _enrol_batch(self, batch: Batch) -> tuple[int, int]:
-        self._db.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
-        known = "SELECT batch_id, enrolments FROM batches WHERE name = ?"
-        batch_id, enrolments = self._db.execute(known, (batch.name,)).fetchone()
-        return batch_id, enrolments
-
-    def _account(self) -> Account:
+    def _holder(self) -> Holder:
         run = self._run
-        return Account(
-            batch_id=None if run is None else self._batch_id(run.batch),
+        return Holder(
+            batch_id=None if run is None else batch_id_of(self._db, run.batch),
             run_id=None if run is None else run.run_id,
             key=self._key,
             earlier_requests=self._earlier_requests,
         )
-
-    def _batch_id(self, batch: str) -> int | None:
-        known = self._db.execute(_BATCH_ID, (batch,)).fetchone()
-        return None if known is None else int(known[0])
 
     def _last_request(self) -> int:
         ((last,),) = self._ask("SELECT coalesce(max(request_id), 0) FROM requests")
@@ -215,11 +163,3 @@ def open_sqlite(path: Path, *, origin: str, key: str) -> SqliteLedger:
 def memory_sqlite(*, origin: str, key: str) -> SqliteLedger:
     """Keep a ledger for as long as the process lives: for a plan that may not write."""
     return SqliteLedger(connect_in_memory(), name="the ledger in memory", origin=origin, key=key)
-
-
-def _row_values(
-    batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
-) -> Iterator[tuple[str | int | None, ...]]:
-    for appointment_id, starts_at, day, session, branch_id in rows:
-        date = None if day is None else day.isoformat()
-        yield batch_id, enrolment, appointment_id, stored(starts_at), date, session, branch_id

@@ -43,7 +43,7 @@ Values = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Holder:
     """On whose behalf entries are written; without a batch and a run when a plan asks.
 
     Requests are numbered from 1 in every run and uniquely in the ledger: `earlier_requests` is
@@ -56,48 +56,48 @@ class Account:
     earlier_requests: int
 
 
-def record(db: sqlite3.Connection, entry: Entry, account: Account) -> None:
+def record(db: sqlite3.Connection, entry: Entry, holder: Holder) -> None:
     """Write one entry; every one of its statements must meet exactly one row."""
-    for sql, values in _statements(entry, account):
+    for sql, values in _statements(entry, holder):
         if db.execute(sql, values).rowcount != 1:
             raise _refused(entry)
 
 
-def _statements(entry: Entry, account: Account) -> Iterator[tuple[str, Values]]:
+def _statements(entry: Entry, holder: Holder) -> Iterator[tuple[str, Values]]:
     match entry:
         case Asked():
-            yield _ASK, _request(entry, account)
+            yield _ASK, _request(entry, holder)
         case Intent():
-            yield _OPEN, _row(entry, account, attempt=entry.attempt, at=stored(entry.at))
-            yield _ASK, _request(entry, account)
+            yield _OPEN, _row(entry, holder, attempt=entry.attempt, at=stored(entry.at))
+            yield _ASK, _request(entry, holder)
         case Answered():
-            request_id = account.earlier_requests + entry.request
+            request_id = holder.earlier_requests + entry.request
             values = {"request_id": request_id, "at": stored(entry.at), "result": entry.result}
             yield _ANSWER, values
         case Learned():
-            yield _LEARN, _row(entry, account, starts_at=stored(entry.starts_at))
+            yield _LEARN, _row(entry, holder, starts_at=stored(entry.starts_at))
         case Settled():
             outcome = entry.outcome
             sql = _GIVE_UP if outcome.name is OutcomeName.GAVE_UP else _SETTLE
             ending = {"outcome": outcome.name.value, "reason": outcome.reason}
-            yield sql, _row(entry, account, at=stored(entry.at), **ending)
+            yield sql, _row(entry, holder, at=stored(entry.at), **ending)
 
 
-def _request(entry: Asked | Intent, account: Account) -> Values:
-    cancel = isinstance(entry, Intent)
+def _request(entry: Asked | Intent, holder: Holder) -> Values:
+    attempt = entry.attempt if isinstance(entry, Intent) else None
     return {
-        "request_id": account.earlier_requests + entry.request,
-        "run_id": account.run_id,
-        "key": account.key,
-        "kind": "cancel" if cancel else "read",
+        "request_id": holder.earlier_requests + entry.request,
+        "run_id": holder.run_id,
+        "key": holder.key,
+        "kind": "read" if attempt is None else "cancel",
         "appointment_id": entry.appointment_id,
-        "attempt": entry.attempt if isinstance(entry, Intent) else None,
+        "attempt": attempt,
         "at": stored(entry.at),
     }
 
 
-def _row(entry: Intent | Learned | Settled, account: Account, **values: str | int | None) -> Values:
-    return {"batch_id": account.batch_id, "appointment_id": entry.appointment_id, **values}
+def _row(entry: Intent | Learned | Settled, holder: Holder, **values: str | int | None) -> Values:
+    return {"batch_id": holder.batch_id, "appointment_id": entry.appointment_id, **values}
 
 
 def _refused(entry: Entry) -> LedgerWriteFailed:

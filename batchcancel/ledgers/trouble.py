@@ -35,9 +35,14 @@ _TROUBLES = {
         "in a folder that can be written.",
     ),
 }
-_PRIMARY_CODE = 0xFF  # the rest of a result code tells details
 
 
 def diagnose(error: sqlite3.Error) -> Trouble:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
-    return _TROUBLES.get(code) or Trouble(f"cannot be used ({error})", "")
+    unknown = Trouble(f"cannot be used ({error})", "Check the file and its disk.")
+    return _TROUBLES.get(primary_code(error), unknown)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Reduce a result code to its kind; errors of Python's module have none of their own."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF

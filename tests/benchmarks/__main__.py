@@ -9,8 +9,8 @@ Run it from the root of the checkout; only the loopback interface is used.
 """
 
 import argparse
-import platform
 import os
+import platform
 from collections.abc import Callable, Iterator
 
 from tests.benchmarks import million, pacing, restart, rivals, startup, throughput

@@ -24,7 +24,7 @@ def _line(seen: Seen) -> Line:
     return Line(
         what=f"{seen.requests:,} requests at 60/60s, 200 ms each",
         measured=f"{seen.seconds:,.1f} s, {_ratio(seen)}; {seen.refused} x 429, "
-        f"at most {seen.most} in a window",
+        f"<= {seen.most} a window",
         bar=f"<= {allowed:,.0f} s, no 429",
         is_met=(
             seen.seconds <= allowed

@@ -49,8 +49,10 @@ class Client:
         return await self._http.patch(url, json={"status": "cancelled"})
 
     async def patch_until_taken(self, appointment_id: str) -> None:
-        while (response := await self.patch(appointment_id)).status_code == TOO_MANY:
+        response = await self.patch(appointment_id)
+        while response.status_code == TOO_MANY:
             await anyio.sleep(float(response.headers["retry-after"]))
+            response = await self.patch(appointment_id)
 
     async def patch_all(self, ids: list[str]) -> None:
         async with anyio.create_task_group() as group:

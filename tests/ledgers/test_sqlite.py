@@ -56,10 +56,10 @@ def read_only_folder():
     shutil.rmtree(folder)
 
 
-def make_read_only(folder):
+def make_read_only(folder, mode=0o555):
     for file in folder.iterdir():
         file.chmod(0o444)
-    folder.chmod(0o555)
+    folder.chmod(mode)
     if os.geteuid() == 0:
         os.seteuid(65534)
 
@@ -219,6 +219,12 @@ class TestRefusals:
         make_read_only(read_only_folder)
         with pytest.raises(InputError, match="cannot hold a ledger: Permission denied"):
             open_sqlite(read_only_folder / "closure.ledger.db", **WHO)
+
+    def test_a_file_that_cannot_be_written(self, closed, read_only_folder):
+        copy = Path(shutil.copy(closed, read_only_folder / "copy.db"))
+        make_read_only(read_only_folder, 0o777)
+        with pytest.raises(InputError, match="is read-only"):
+            open_sqlite(copy, **WHO)
 
     def test_a_folder_of_the_kernel(self):
         with pytest.raises(InputError, match="cannot hold a ledger"):

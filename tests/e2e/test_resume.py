@@ -1,0 +1,109 @@
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from batchcancel.sandbox import Fault
+from tests.e2e.stage import LEDGER, RUN
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code):
+    ids = stage.closure(12)
+    run = stage.start(*RUN, "--rate", "6/60s")
+    stage.wait_until(lambda: len(stage.patched()) == 5)
+    run.send_signal(signum)
+    stopped = run.end()
+    resumed = stage.run(*RUN)
+
+    assert (code, {"cancelled": 5, "waiting": 7}) == (stopped.returncode, stopped.counts)
+    assert "batchcancel run closure.csv --yes --json --rate 6/60s" in stopped.stderr
+    assert (0, {"cancelled": 12}) == (resumed.returncode, resumed.counts)
+    assert ids == sorted(stage.patched())
+
+
+def test_after_kill_9_only_the_open_rows_are_read_back_and_nothing_is_cancelled_twice(stage):
+    ids = stage.closure(20)
+    stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=ids[5])
+    stage.sandbox.faults.add(Fault("hang", when="before"), appointment_id=ids[8])
+    run = stage.start(*RUN, "--concurrency", "2")
+    stage.wait_until(lambda: stage.struck("hang") == 2)
+    run.kill()
+    resumed = stage.run(*RUN)
+
+    assert (0, {"cancelled": 20}) == (resumed.returncode, resumed.counts)
+    assert {ids[5], ids[8]} == stage.read_back()
+    assert Counter(ids) == stage.cancellations()
+    assert 1 == stage.patched().count(ids[5])
+
+
+def test_what_staff_confirmed_again_stays_alive_and_is_for_review_when_its_intent_was_open(stage):
+    ids = stage.closure(6)
+    settled, opened = ids[0], ids[3]
+    stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=opened)
+    run = stage.start(*RUN, "--concurrency", "1")
+    stage.wait_until(lambda: stage.struck("hang") == 1)
+    run.kill()
+    stage.sandbox.staff.confirm(settled)
+    stage.sandbox.staff.confirm(opened)
+    resumed = stage.run(*RUN)
+
+    assert (4, {"cancelled": 5, "needs_review": 1}) == (resumed.returncode, resumed.counts)
+    assert ["confirmed"] * 2 == [stage.sandbox.record(one).status for one in (settled, opened)]
+    assert Counter(ids) == stage.cancellations()
+
+
+def test_the_drain_ends_although_the_server_hangs_and_signals_keep_coming(stage):
+    ids = stage.closure(4)
+    stage.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)
+    run = stage.start(*RUN, "--timeout", "60", "--concurrency", "2")
+    stage.wait_until(lambda: stage.struck("hang") == 2)
+    began = time.monotonic()
+    for signum in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        run.send_signal(signum)
+        time.sleep(0.2)
+    stopped = run.end()
+    took = time.monotonic() - began
+    stage.sandbox.faults.clear()
+    resumed = stage.run(*RUN)
+
+    assert took < 10
+    assert (143, {"open": 2, "waiting": 2}) == (stopped.returncode, stopped.counts)
+    assert (0, {"cancelled": 4}) == (resumed.returncode, resumed.counts)
+    assert Counter(ids) == stage.cancellations()
+
+
+def test_a_signal_while_planning_does_not_wait_for_a_server_that_hangs(stage):
+    stage.closure(2)
+    stage.sandbox.faults.add(Fault("hang"), method="GET", times=None)
+    run = stage.start(*RUN, "--timeout", "60")
+    stage.wait_until(lambda: stage.struck("hang") == 1)
+    run.send_signal(signal.SIGTERM)
+
+    assert 143 == run.end(within=10).returncode
+    assert [] == stage.patched()
+
+
+def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stage):
+    stage.closure(4)
+    stage.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)
+    stage.start(*RUN, "--concurrency", "2")
+    stage.wait_until(lambda: stage.struck("hang") == 2)
+    arrivals = stage.arrivals
+    second = stage.run(*RUN)
+    status = stage.run("status", LEDGER)
+
+    assert 6 == second.returncode
+    assert "another run" in second.stderr
+    assert arrivals == stage.arrivals
+    assert (0, True) == (status.returncode, "going on" in status.stdout)
+
+
+def test_max_duration_stops_a_run_that_can_be_resumed(stage):
+    stage.closure(5)
+    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "0.3s")
+    resumed = stage.run(*RUN)
+
+    assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)
+    assert (0, {"cancelled": 5}) == (resumed.returncode, resumed.counts)
