@@ -87,7 +87,9 @@ def test_an_origin_is_scheme_host_and_port_in_lower_case(url, origin):
 
 
 def test_the_usual_port_makes_no_other_origin():
-    assert quantities.origin("https://h.example/v1") == quantities.origin("https://h.example:443/v1")
+    assert quantities.origin("https://h.example/v1") == quantities.origin(
+        "https://h.example:443/v1"
+    )
 
 
 def test_a_key_is_printable_ascii():
