@@ -96,6 +96,7 @@ async def run_job(
             planned = await _planned(manifest, settings, tools=tools, observer=observer)
             observer.planned(planned)
             refuse_above_cap(planned.plan, settings)
+            await _raise_if_stopped(tools.stop)
             confirm(planned)
             _enrol(planned, settings, tools=tools)
         except BatchcancelError as error:
@@ -128,6 +129,13 @@ async def _planned(
         )
     except Stopped:
         raise tools.stop.reason or AssertionError("stopped for no reason") from None
+
+
+async def _raise_if_stopped(stop: Stop) -> None:
+    """Let signals that came while planning be heard before somebody is asked."""
+    await anyio.sleep(0.01)
+    if stop.reason is not None:
+        raise stop.reason
 
 
 def _enrol(planned: Planned, settings: Settings, *, tools: Tools) -> None:

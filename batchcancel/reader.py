@@ -85,6 +85,7 @@ def _empty() -> InputError:
 
 def _csv_table(data: bytes) -> Table:
     _require_text(data)
+    data = data.rstrip(b"\r\n")
     names = _csv_header(data)
     _check_names(names)
     reading = read_rows(data, width=len(names), id_at=names.index(_ID))

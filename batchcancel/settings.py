@@ -169,10 +169,10 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
 def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
     known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
     unknown = sorted(one for one in environ if one.startswith("BATCHCANCEL_") and one not in known)
-    mistakes += [
+    mistakes.extend(
         f"{name} is no option{_did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
         for name in unknown
-    ]
+    )
 
 
 def _did_you_mean(field: str) -> str:

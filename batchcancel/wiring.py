@@ -98,7 +98,16 @@ def equipment(
                 new_transport=new_transport,
             )
             writer = Writer(ledger.commit, offload=offload)
-            tools = _tools(settings, ledger, account, writer, api, stop, now, random or Random())
+            tools = _tools(
+                settings,
+                ledger=ledger,
+                account=account,
+                writer=writer,
+                api=api,
+                stop=stop,
+                now=now,
+                random=random or Random(),
+            )
             limit_time = functools.partial(_limit_time, settings.max_duration, stop)
             async with api, background(writer.serve, limit_time):
                 try:
@@ -112,6 +121,7 @@ def equipment(
 
 def _tools(
     settings: Settings,
+    *,
     ledger: Ledger,
     account: LedgerReader | None,
     writer: Writer,

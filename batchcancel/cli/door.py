@@ -60,14 +60,16 @@ def confirm(eligible: int, *, is_agreed: bool) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """While somebody types, no event loop runs that could see a signal."""
+    """While somebody types, the event loop stands still and must not be left the signals."""
 
     def leave(signum: int, _frame: object) -> None:
         raise Interrupted(signum, hint="Nothing was sent.")
 
+    loop = signal.set_wakeup_fd(-1)
     before = {one: signal.signal(one, leave) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        signal.set_wakeup_fd(loop)
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -155,8 +155,9 @@ class ProgressBar:
             self._progress.refresh()
 
     def _words(self, wait: float) -> str:
-        minutes = max(anyio.current_time() - self._began, 1.0) / 60
-        words = [f"{self._done / minutes:.0f}/min"]
+        # A burst at the start would promise too much: a whole window at least is looked at.
+        seconds = max(anyio.current_time() - self._began, self._settings.rate.window, 1.0)
+        words = [f"{60 * self._done / seconds:.0f}/min"]
         if str(self._settings.rate) != "none":
             words.append(f"{duration(self._settings.rate.seconds_for(self._left) + wait)} left")
         if wait > 1 and self._left:
