@@ -4,6 +4,7 @@ permit -> decision -> intent, durable -> send -> answer -> slot back
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 
 from batchcancel.api import Answer, Api, Ask, Limiter, Meaning, Request
@@ -70,7 +71,9 @@ class Exchange:
             number = await self._announce(request, attempt, decide)
             self.requests += 1
             is_sent = True
-            answer = await self._api.send(request)
+            # A read has no effect, so nobody needs to wait for it once the run is to stop.
+            with self._stop.breaks() if request.ask is not Ask.CANCEL else nullcontext():
+                answer = await self._api.send(request)
         finally:
             if is_sent:
                 self._limiter.used()

@@ -14,6 +14,9 @@ from batchcancel.starts import Starts
 WORTH_IT = 3
 """A page that finds fewer wanted records than this ends the search."""
 
+PATIENCE = 3
+"""So many rows without a record, or with one that told no new day, end the search too."""
+
 
 async def look_ahead(
     ids: Sequence[str], *, lookup: Lookup, starts: Starts
@@ -22,23 +25,32 @@ async def look_ahead(
     unknown = dict.fromkeys(ids)
     found: list[tuple[str, datetime]] = []
     days: set[date] = set()
-    while len(unknown) >= WORTH_IT:
-        first = await lookup.record(next(iter(unknown)))
-        if first is None or first.date is None:
+    patience = PATIENCE
+    for appointment_id in ids:
+        if len(unknown) < WORTH_IT or patience == 0:
             break
-        records = [first]
-        is_new_day = first.date not in days
-        if is_new_day:
-            days.add(first.date)
-            records += await _pages(first.date, unknown, lookup=lookup)
+        if appointment_id not in unknown:
+            continue
+        records = await _records_near(appointment_id, unknown, days, lookup=lookup)
+        patience = patience - 1 if len(records) < WORTH_IT else PATIENCE
         for record in records:
-            if record.appointment_id in unknown:
-                del unknown[record.appointment_id]
+            if unknown.pop(record.appointment_id, appointment_id) is None:
                 starts_at = await starts.of_record(record)
                 found += [(record.appointment_id, starts_at)] if starts_at else []
-        if len(records) - 1 < WORTH_IT:
-            break
     return found
+
+
+async def _records_near(
+    appointment_id: str, wanted: dict[str, None], days: set[date], *, lookup: Lookup
+) -> list[Record]:
+    """The record of one row, and those of wanted rows on its day if that day is new."""
+    record = await lookup.record(appointment_id)
+    if record is None:
+        return []
+    if record.date is None or record.date in days:
+        return [record]
+    days.add(record.date)
+    return [record, *await _pages(record.date, wanted, lookup=lookup)]
 
 
 async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[Record]:

@@ -4,7 +4,7 @@ Planning applies the rule to a whole frame, sending to one row; both call `is_pa
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -41,6 +41,8 @@ class NoticePolicy:
         require_aware(starts_at, now)
         if starts_at is None:
             return Skip(SkipReason.UNKNOWN_START) if self.needs_start else Cancel()
+        # Two moments of one zone subtract in its wall time: 24 h where 23 h pass.
+        starts_at, now = starts_at.astimezone(UTC), now.astimezone(UTC)
         if is_past(starts_at, now=now):
             return Skip(SkipReason.ALREADY_STARTED)
         if is_past(deadline(starts_at, notice=self.notice), now=now):
@@ -58,6 +60,7 @@ class NoticePolicy:
         An unknown start gives null here too: it is looked up when its turn comes.
         """
         require_aware(now)
+        now = now.astimezone(UTC)
         return (
             pl.when(is_past(pl.col("starts_at"), now=now))
             .then(pl.lit(SkipReason.ALREADY_STARTED.value))

@@ -1,8 +1,9 @@
 """What an answer proves about an appointment. Pure: answers in, outcomes out.
 
 Changed by us or before us is told by the record's `updated_at` against the moment we first sent,
-both on the server's clock. `Date` is cut to whole seconds, so `Date - age` is never later than
-the true moment: an appointment that we changed can not look changed before us.
+both on the server's clock. `Date` is cut to whole seconds and `updated_at` to milliseconds, so
+`Date - age`, less a millisecond, is never later than the true moment: an appointment that we
+changed cannot look changed before us.
 """
 
 from datetime import datetime, timedelta
@@ -61,7 +62,9 @@ def _after_intent(record: Record, *, since: datetime | None) -> Outcome | None:
 
 def _on_server(answer: Answer, age: timedelta) -> datetime | None:
     """The moment `age` before the answer, on the server's clock; None without a `Date`."""
-    return None if answer.server_now is None else answer.server_now - age
+    if answer.server_now is None:
+        return None
+    return answer.server_now - age - timedelta(milliseconds=1)
 
 
 def _whose(record: Record, *, since: datetime | None) -> OutcomeName:

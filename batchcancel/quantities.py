@@ -5,10 +5,18 @@ Every parser raises ValueError with a sentence that says what would have been un
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
+from decimal import Decimal
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
+
+MOST_HOURS = 1_000_000.0
+"""More notice than a century is a mistake."""
+
+LONGEST = 366 * 86_400.0
+"""So is a duration of more than a year, in seconds."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
@@ -16,6 +24,7 @@ _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+", re.ASCII)
 _RATE = re.compile(rf"([0-9]{{1,9}})/({_NUMBER})?(s|m|h)", re.ASCII)
 _CAP = re.compile(rf"({_NUMBER})(%?)", re.ASCII)
 _KEY = re.compile(r"[!-~]{1,512}", re.ASCII)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]+", re.ASCII)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -42,11 +51,11 @@ class Rate:
 class Cap:
     """The most appointments a batch may cancel: a number, or a share of the manifest."""
 
-    amount: float
+    amount: Decimal
     is_percent: bool
 
     def rows_of(self, rows: int) -> int:
-        return math.floor(rows * self.amount / 100) if self.is_percent else int(self.amount)
+        return int(rows * self.amount // 100) if self.is_percent else int(self.amount)
 
     def __str__(self) -> str:
         return f"{self.amount:g}{'%' if self.is_percent else ''}"
@@ -60,8 +69,8 @@ def rate(text: str) -> Rate:
     if not found:
         raise ValueError("write a rate like 60/60s or 60/m, or none")
     limit, window = int(found[1]), float(found[2] or 1) * _UNITS[found[3]]
-    if limit < 1 or window <= 0:
-        raise ValueError("a rate allows at least one request, in some time")
+    if limit < 1 or not 0 < window <= LONGEST:
+        raise ValueError("a rate allows at least one request, in some time up to a year")
     return Rate(limit, window)
 
 
@@ -74,8 +83,8 @@ def seconds(text: str) -> float:
         total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:
         raise ValueError("write a duration like 45s, 90m or 1h30m; a bare number counts seconds")
-    if total <= 0:
-        raise ValueError("a duration is longer than nothing")
+    if not 0 < total <= LONGEST:
+        raise ValueError("a duration is longer than nothing, and at most a year")
     return total
 
 
@@ -84,13 +93,15 @@ def cap(text: str) -> Cap:
     found = _CAP.fullmatch(text)
     if not found or (not found[2] and "." in found[1]):
         raise ValueError("write a cap like 500 or 5%")
-    return Cap(float(found[1]), bool(found[2]))
+    return Cap(Decimal(found[1]), bool(found[2]))
 
 
 def hours(text: str) -> float:
     """Hours of notice, from 0 on."""
     if not re.fullmatch(_NUMBER, text, re.ASCII):
         raise ValueError("write a number of hours, 0 or more")
+    if float(text) > MOST_HOURS:
+        raise ValueError(f"write a number of hours, at most {MOST_HOURS:.0f}")
     return float(text)
 
 
@@ -130,17 +141,19 @@ def switch(text: str) -> bool:
 
 def base_url(text: str) -> str:
     """The API's address with its version; plain http only to this machine."""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        parts = SplitResult("", "", "", "", "")
-    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or is_local):
+    parts = SplitResult("", "", "", "", "")
+    if re.fullmatch(r"[!-~]+", text, re.ASCII):
+        with suppress(ValueError):
+            found = urlsplit(text)
+            parts = found if found.port != 0 else parts
+    host = parts.hostname or ""
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    if not is_safe or not _HOST.fullmatch(host):
         raise ValueError("write an https address like https://api.huskyvoice.ai/v1")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("an address has no user, query or fragment here")
-    if not re.fullmatch(r"[A-Za-z0-9._~/\-]*", parts.path, re.ASCII) or ".." in parts.path:
+    has_steps = {".", ".."} & set(parts.path.split("/"))
+    if has_steps or not re.fullmatch(r"[A-Za-z0-9._~/\-]*", parts.path, re.ASCII):
         raise ValueError("the address's path holds characters that would not be sent as they are")
     return text.rstrip("/")
 
@@ -148,7 +161,10 @@ def base_url(text: str) -> str:
 def origin(url: str) -> str:
     """Scheme, host and port: whom a ledger's batches belong to."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def api_key(text: str) -> str:

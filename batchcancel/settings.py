@@ -202,11 +202,13 @@ def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str])
 
 def _name_by_manifest(manifest: str, values: dict[str, Any], mistakes: list[str]) -> None:
     if manifest == "-":
-        for name in ("ledger", "batch"):
-            if values[name] is None:
-                mistakes.append(f"--{name} must be named when the manifest comes from stdin")
+        unnamed = [name for name in ("ledger", "batch") if values[name] is None]
+        mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
         return
     path = Path(manifest)
+    if not path.name:
+        mistakes.append(f"MANIFEST: {manifest!r} names no file")
+        return
     if values["ledger"] is None:
         values["ledger"] = os.fspath(path.with_name(f"{path.stem}.ledger.db"))
     if values["batch"] is None:

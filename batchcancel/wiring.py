@@ -20,7 +20,7 @@ from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.job import Equip, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
-from batchcancel.ledgers.sqlite import memory_sqlite, open_sqlite, read_sqlite
+from batchcancel.opening import open_ledger, passing_ledger, read_ledger
 from batchcancel.settings import Settings
 from batchcancel.stop import Stop
 from batchcancel.writer import Offload, Writer, in_thread
@@ -38,19 +38,12 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
-def read_ledger(ledger: str) -> LedgerReader:
-    """A ledger to ask questions of, also while a run writes it."""
-    _refuse_other_ledgers(ledger)
-    return read_sqlite(Path(ledger))
-
-
 def for_run(settings: Settings) -> OpenLedgers:
     """The ledger of a run: written and read, and nobody else's meanwhile."""
-    _refuse_other_ledgers(settings.ledger)
 
     def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
-        ledger = open_sqlite(
-            Path(settings.ledger), origin=settings.origin, key=settings.api_key.fingerprint
+        ledger = open_ledger(
+            settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint
         )
         return ledger, ledger
 
@@ -67,7 +60,7 @@ def for_plan(settings: Settings) -> OpenLedgers:
         try:
             return for_run(settings)()
         except (BatchHeld, InputError):
-            ledger = memory_sqlite(origin=settings.origin, key=settings.api_key.fingerprint)
+            ledger = passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint)
             exists = Path(settings.ledger).exists()
             return ledger, read_ledger(settings.ledger) if exists else None
 
@@ -186,11 +179,3 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
             hint="Run the same command again to go on.",
         )
     )
-
-
-def _refuse_other_ledgers(ledger: str) -> None:
-    if "://" in ledger:
-        raise InputError(
-            f"{ledger.partition('://')[0]}:// is no ledger this version can open",
-            hint="Name a file for --ledger.",
-        )

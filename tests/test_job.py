@@ -240,7 +240,7 @@ async def test_the_same_canary_twice_sends_nothing_the_second_time(world):
 async def test_a_changed_manifest_is_refused_with_the_difference(world):
     ids = world.appointments(10)
     await world.run(world.manifest(ids[:8]))
-    with pytest.raises(Refusal, match="4 new, 2 gone, 6 in both|2 new, 0 gone, 8 in both"):
+    with pytest.raises(Refusal, match="2 new, 0 gone, 8 in both"):
         await world.run(world.manifest(ids))
 
 

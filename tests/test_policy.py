@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.appointments import Cancel, Skip, SkipReason
@@ -96,6 +96,7 @@ def test_a_naive_now_is_refused_for_a_frame_too():
         DAY.skip_reasons(now=START.replace(tzinfo=None))
 
 
+@settings(deadline=None)
 @given(
     starts=st.lists(at(START), min_size=1, max_size=20),
     now=at(START) | at(START - timedelta(hours=24)),
@@ -123,6 +124,7 @@ def test_the_deadline_is_the_start_less_the_notice_and_unknown_without_a_start()
     assert [START - timedelta(hours=24), None] == found
 
 
+@settings(deadline=None)
 @given(now=at(START), later=st.timedeltas(timedelta(0), timedelta(days=40)))
 def test_what_is_skipped_stays_skipped_as_time_goes_by(now, later):
     is_skipped = isinstance(DAY.decide(START, now=now), Skip)

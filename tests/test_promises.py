@@ -6,10 +6,10 @@ import anyio
 import httpx
 import pytest
 
-from batchcancel import wiring
 from batchcancel.errors import BatchHeld, Interrupted, LedgerWriteFailed
 from batchcancel.ledger import State
 from batchcancel.ledgers.sqlite import SqliteLedger
+from batchcancel.opening import read_ledger
 from batchcancel.sandbox import FULL_KEY, Fault, Rate
 from batchcancel.settings import Secret
 from batchcancel.stop import Stop
@@ -43,7 +43,7 @@ def tapped(world):
 
 
 def account(world):
-    return closing(wiring.read_ledger(str(world.folder / "closure.ledger.db")))
+    return closing(read_ledger(str(world.folder / "closure.ledger.db")))
 
 
 @pytest.mark.promise(1)

@@ -77,11 +77,3 @@ async def test_a_record_without_a_day_has_no_start():
 
 async def test_without_a_timezone_no_start_is_known():
     assert await starts(Calendar(), timezone=None).of_record(record()) is None
-
-
-@pytest.mark.parametrize("day", [date.min, date.max])
-async def test_a_day_at_the_edge_of_time_has_no_start_and_stops_nothing(day):
-    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
-        calendar = Calendar(time(23, 59))
-        found = await starts(calendar, ZoneInfo(zone)).of_record(record(date=day))
-        assert found is None or found.tzinfo is UTC

@@ -1,6 +1,7 @@
 """Group commits: order, durability, and the end after a failure."""
 
 from datetime import UTC, datetime
+from itertools import chain
 
 import anyio
 import pytest
@@ -53,7 +54,7 @@ async def test_what_gathers_during_a_commit_shares_the_next_one():
             group.start_soon(writer.durable, entry(number))
             await anyio.sleep(0.01)
     assert 2 == len(disk.groups)
-    assert list(range(1, 9)) == sum(disk.groups, [])
+    assert list(range(1, 9)) == [*chain.from_iterable(disk.groups)]
 
 
 async def test_noted_entries_are_written_before_later_ones():
@@ -63,7 +64,7 @@ async def test_noted_entries_are_written_before_later_ones():
         writer.note(entry(1), entry(2))
         writer.note(entry(3))
         await writer.durable(entry(4))
-    assert [1, 2, 3, 4] == sum(disk.groups, [])
+    assert [1, 2, 3, 4] == [*chain.from_iterable(disk.groups)]
 
 
 async def test_after_a_failure_nothing_more_is_taken():

@@ -120,7 +120,7 @@ class World:
             stop=stop,
             now=self.now,
             random=Random(1),
-            new_transport=lambda: self.transport(),
+            new_transport=self.transport,
             offload=inline,
         )
 

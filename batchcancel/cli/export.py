@@ -37,11 +37,11 @@ def export(ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | No
     \b
     Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file.
     """
-    from batchcancel import wiring
     from batchcancel.cli.terminal import result
+    from batchcancel.opening import read_ledger
     from batchcancel.reports.results import write_results
 
-    with closing(wiring.read_ledger(ledger)) as account:
+    with closing(read_ledger(ledger)) as account:
         name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
     result(f"{rows:,} rows of batch {name} written to {output}")

@@ -1,8 +1,8 @@
 """The log on stderr, by structlog; configured only where nobody did before."""
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -29,8 +29,9 @@ def _configure(settings: Settings) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            Redactor(settings.api_key),
+            structlog.processors.format_exc_info if settings.log_format == "json" else _as_it_is,
             renderer,
+            Redactor(settings.api_key),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: _Stderr(),
@@ -38,19 +39,22 @@ def _configure(settings: Settings) -> None:
     )
 
 
+def _as_it_is(_logger: Any, _method: str, event: Any) -> Any:
+    return event
+
+
 class Redactor:
-    """Takes the key out of every text, whoever put it there."""
+    """Takes the key out of the finished line, wherever in it somebody put it; so it comes last."""
 
     def __init__(self, key: Secret) -> None:
-        self._key = key.reveal()
+        text = key.reveal()
+        self._spellings = {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
 
-    def __call__(
-        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
-        for name, value in event.items():
-            if isinstance(value, str) and self._key in value:
-                event[name] = value.replace(self._key, "***")
-        return event
+    def __call__(self, _logger: Any, _method: str, line: Any) -> str:
+        text = str(line)
+        for spelling in self._spellings:
+            text = text.replace(spelling, "***")
+        return text
 
 
 class _Stderr:

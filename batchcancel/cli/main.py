@@ -13,7 +13,12 @@ from batchcancel.cli.plan import plan
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
 from batchcancel.cli.status import status
-from batchcancel.cli.terminal import complain, complain_of_defect
+from batchcancel.cli.terminal import (
+    complain,
+    complain_of_defect,
+    flush_or_silence,
+    open_missing_streams,
+)
 from batchcancel.errors import BatchcancelError, ExitCode
 
 INTERRUPTED = 130
@@ -56,6 +61,7 @@ for command in (plan, run, status, export, sandbox, demo):
 
 def main() -> NoReturn:
     """Run the command line; every end has its exit code."""
+    open_missing_streams()
     try:
         code = cli.main(prog_name="batchcancel", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -74,13 +80,5 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback may show values
         complain_of_defect(error)
         code = ExitCode.UNEXPECTED
-    _leave(int(code or 0))
-
-
-def _leave(code: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            stream = None  # noqa: PLW2901 - nobody listens any more, and the code stands
-    sys.exit(code)
+    flush_or_silence()
+    sys.exit(int(code or 0))

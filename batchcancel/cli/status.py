@@ -24,11 +24,11 @@ def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
     """
     from contextlib import closing
 
-    from batchcancel import wiring
     from batchcancel.cli.standing import Standing, read_standings
     from batchcancel.cli.terminal import result
+    from batchcancel.opening import read_ledger
 
-    with closing(wiring.read_ledger(ledger)) as account:
+    with closing(read_ledger(ledger)) as account:
         standings: list[Standing] = read_standings(account, only=batch)
     for standing in standings:
         result(json.dumps(standing.as_json(ledger)) if as_json else standing.text())

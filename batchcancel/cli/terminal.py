@@ -4,8 +4,11 @@ import os
 import shlex
 import sys
 import traceback
+from pathlib import Path
 
 import click
+
+STDERR = 2
 
 
 def printable(text: str) -> str:
@@ -17,7 +20,7 @@ def say(text: str = "") -> None:
     """A line on stderr; nobody listening is no reason to stop."""
     try:
         click.echo(printable(text), err=True)
-    except OSError:
+    except (OSError, ValueError):
         return
 
 
@@ -25,13 +28,32 @@ def result(text: str) -> None:
     """A result on stdout; when nobody listens any more, the exit code still tells."""
     try:
         click.echo(printable(text))
-    except BrokenPipeError:
-        _silence_stdout()
+    except (OSError, ValueError):
+        return
 
 
-def _silence_stdout() -> None:
-    """Let the interpreter flush into nothing at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def open_missing_streams() -> None:
+    """Put something where a closed stdin, stdout or stderr was.
+
+    Else the next file that is opened, maybe the ledger, would take that place, and be written to
+    by whoever means to print.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, nothing)
+
+
+def flush_or_silence() -> None:
+    """Write what is left; where that fails, let the interpreter flush into nothing at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(message: str, *, hint: str, cause: BaseException | None = None) -> None:

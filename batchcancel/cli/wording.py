@@ -1,5 +1,6 @@
 """Plans, summaries and their numbers as people read them. Pure: values in, text out."""
 
+import shlex
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -141,7 +142,7 @@ def _headline(counts: Counts) -> str:
 def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     """What to type next, or that nothing is left."""
     counts = summary.counts
-    export = f"batchcancel export {summary.ledger} -o left.csv"
+    export = f"batchcancel export {shlex.quote(summary.ledger)} -o left.csv"
     lines = []
     if was_stopped:
         lines.append(f"To go on:       {command}")
@@ -153,5 +154,5 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     trouble += ["skipped"] if counts.skipped else []
     if trouble:
         flags = " ".join(f"--outcome {name}" for name in trouble)
-        lines.append(f"Not cancelled:  {export} {flags} --batch {summary.batch}")
+        lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
     return "\n".join(lines) or "Nothing is left to do."

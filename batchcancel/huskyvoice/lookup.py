@@ -1,12 +1,12 @@
 """What has to be asked before deciding: the organisation's settings, and when sessions begin."""
 
-import math
 from collections.abc import Awaitable, Callable
 from datetime import date, time
 from typing import Any
 
 import anyio
 
+from batchcancel import quantities
 from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from
@@ -95,11 +95,12 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _hours(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return float(value) if 0 <= value <= quantities.MOST_HOURS else None
 
 
 def _clock_time(value: Any) -> time | None:
     try:
-        return time.fromisoformat(value)
+        start = time.fromisoformat(value)
     except (ValueError, TypeError):
         return None
+    return start if start.tzinfo is None else None

@@ -28,15 +28,15 @@ def measure(rows: int | None) -> Iterator[Line]:
         manifest = _manifest(folder / "million.csv", rows=count)
         one_row = _manifest(folder / "one.csv", rows=1)
         yield from _planning(manifest, one_row, count, base_url=base_url)
-        yield from _beginning(manifest, count, base_url=base_url)
+        yield from _beginning(manifest, base_url=base_url)
         yield from _resuming(manifest, count, base_url=base_url)
 
 
 def _manifest(path: Path, *, rows: int) -> Path:
-    """The ids are those of the sandbox's own appointments, as far as it has them."""
+    """The first to be cancelled is `appt_000001`, which the sandbox has."""
     first = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
     starts = [(first + timedelta(minutes=15 * slot)).isoformat() for slot in range(1000)]
-    lines = (f"appt_{number:06d},{starts[number % 1000]}\n" for number in range(1, rows + 1))
+    lines = (f"appt_{number:06d},{starts[(number - 1) % 1000]}\n" for number in range(1, rows + 1))
     with path.open("w") as file:
         file.write("appointment_id,starts_at\n")
         file.writelines(lines)
@@ -59,7 +59,7 @@ def _planning(manifest: Path, one_row: Path, count: int, *, base_url: str) -> It
     yield _memory("plan", all_rows)
 
 
-def _beginning(manifest: Path, count: int, *, base_url: str) -> Iterator[Line]:
+def _beginning(manifest: Path, *, base_url: str) -> Iterator[Line]:
     """The first run, which enrols every row; `--limit 1` ends it after its first cancellation."""
     command = [COMMAND, "run", str(manifest), "--yes", "--limit", "1"]
     begun = timed([*command, "--ledger", f"{manifest}.new.db"], base_url=base_url)
@@ -74,7 +74,7 @@ def _resuming(manifest: Path, count: int, *, base_url: str) -> Iterator[Line]:
     resumed = [timed(command, base_url=base_url) for _ in range(_REPEATS)]
     seconds = min(one.seconds for one in resumed)
     yield Line(
-        what=f"run again, {count:,} rows settled, to its end",
+        what=f"run again, {count:,} rows settled",
         measured=f"{seconds:.2f} s",
         bar=f"<= {RESUME_SECONDS:.0f} s",
         is_met=seconds <= RESUME_SECONDS,

@@ -27,8 +27,8 @@ Drive = Callable[[Callable[[], "subprocess.Popen[bytes]"], Sandbox, int], None]
 def measure(rows: int | None) -> Iterator[Line]:
     # One request asks for the settings, so 299 rows are 300 requests.
     count = rows or 299
-    yield _line("one run", _served(_undisturbed, count), count)
-    yield _line("killed half way, resumed at once", _served(_killed, count), count)
+    yield _line("a socket, one run", _served(_undisturbed, count), count)
+    yield _line("killed and resumed", _served(_killed, count), count)
 
 
 def _undisturbed(begin: Callable[[], "subprocess.Popen[bytes]"], _: Sandbox, __: int) -> None:
@@ -74,7 +74,7 @@ def _line(what: str, sandbox: Sandbox, rows: int) -> Line:
     refused = sandbox.history.rate_limited
     cancelled = len(sandbox.records(status="cancelled"))
     return Line(
-        what=f"{rows} rows at 60/6s over a socket, {what}",
+        what=f"{rows} rows at 60/6s, {what}",
         measured=f"{seconds:.2f} s for {len(arrivals)} requests, floor {floor:.0f} s; "
         f"{refused} x 429",
         bar=f"<= {floor * SLOWEST:.2f} s, no 429",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -131,11 +131,12 @@ class Stage:
         environ: Mapping[str, str | None] | None = None,
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.PIPE,
+        before: Sequence[str] = (),
     ) -> Running:
-        """Start the command; a variable given as None is taken away."""
+        """Start the command, after the words `before`; a variable given as None is taken away."""
         changed = self.environ | dict(environ or {})
         process = subprocess.Popen(
-            [sys.executable, "-m", "batchcancel", *words],
+            [*before, sys.executable, "-m", "batchcancel", *words],
             cwd=self.folder,
             env={name: text for name, text in changed.items() if text is not None},
             stdin=stdin,
@@ -147,10 +148,21 @@ class Stage:
         return running
 
     def run(
-        self, *words: str, stdin: bytes | None = None, environ: Mapping[str, str | None] | None = None
+        self,
+        *words: str,
+        stdin: bytes | None = None,
+        environ: Mapping[str, str | None] | None = None,
     ) -> Ended:
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         return self.start(*words, environ=environ, stdin=source).end(stdin=stdin)
+
+    def tampered(self, code: str) -> dict[str, str]:
+        """Variables under which the program runs with `code` executed first."""
+        place = self.folder.parent / "tampered"
+        place.mkdir()
+        (place / "sitecustomize.py").write_text(code)
+        paths = (str(place), self.environ.get("PYTHONPATH", ""))
+        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
     # What the sandbox saw
 

@@ -102,7 +102,7 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
 
 def test_max_duration_stops_a_run_that_can_be_resumed(stage):
     stage.closure(5)
-    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "0.3s")
+    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "2s")
     resumed = stage.run(*RUN)
 
     assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)

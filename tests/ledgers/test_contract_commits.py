@@ -233,6 +233,15 @@ class TestRequests:
         found = again.requests_since(KEY, NOON)
         assert found == [SentRequest(NOON, None)] * 2 + [SentRequest(LATER, LATER)]
 
+    def test_so_may_runs_that_follow_each_other_in_one_open_ledger(self, store, example):
+        ledger = store.open()
+        for run_id in ("run-1", "run-2"):
+            ledger.hold(example.run(run_id))
+            ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
+            ledger.commit([Answered(request=1, at=LATER, result="200")])
+            ledger.finish(example.run(run_id, ended_at=LATER, exit_code=0))
+        assert ledger.requests_since(KEY, NOON) == [SentRequest(NOON, LATER)] * 2
+
 
 class TestReaders:
     def test_a_reader_sees_commits_while_the_run_goes_on(self, store, held, example):

@@ -1,0 +1,128 @@
+"""What a person sees before anything happens, and how quickly."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from batchcancel import __version__
+from batchcancel.cli.main import cli
+from batchcancel.errors import ExitCode
+from batchcancel.ledgers.sqlite import open_sqlite
+from batchcancel.options import OPTIONS
+
+HEAVY = {"polars", "httpx", "rich", "structlog"}
+KNOWN_CODES = {int(code) for code in ExitCode} | {130, 143}
+COMMANDS = sorted(cli.commands)
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("ledger") / "closure.ledger.db"
+    open_sqlite(path, origin="https://h.example", key="fingerprint").close()
+    return path
+
+
+@pytest.fixture
+def imports(ledger):
+    """Run the real command, and give the modules it imported."""
+
+    def imports(*words: str) -> set[str]:
+        child = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "batchcancel", *words],
+            capture_output=True, text=True, check=True, cwd=ledger.parent,
+            env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        )  # fmt: skip
+        return {line.rpartition("|")[2].strip() for line in child.stderr.splitlines()}
+
+    return imports
+
+
+def help_of(command: str) -> str:
+    return CliRunner().invoke(cli, [command, "--help"], terminal_width=200).output
+
+
+def exit_codes(command: str) -> set[int]:
+    told = help_of(command).partition("Exit codes:")[2].partition("Options:")[0]
+    return {int(code) for code in re.findall(r"\b\d+\b", told)}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["--version"], ["run", "--help"], ["plan", "--help"], ["status", "--help"],
+     ["status", "closure.ledger.db"], ["status", "closure.ledger.db", "--json"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_only_tells_loads_nothing_heavy(imports, words):
+    loaded = imports(*words)
+
+    assert "batchcancel.cli.main" in loaded
+    assert set() == HEAVY & loaded
+
+
+def test_the_commands_are_those_of_the_design():
+    assert COMMANDS == ["demo", "export", "plan", "run", "sandbox", "status"]
+
+
+def test_the_group_lists_its_commands_in_the_order_people_meet_them():
+    told = CliRunner().invoke(cli, ["--help"]).output
+    order = ["plan", "run", "status", "export", "sandbox", "demo"]
+
+    assert order == re.findall(r"^  (\w+) {2,}", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_examples_that_call_it(command):
+    examples = help_of(command).partition("Examples:")[2].partition("Exit codes:")[0]
+    assert f"batchcancel {command}" in examples
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_exit_code_that_is_listed_exists(command):
+    assert exit_codes(command)
+    assert exit_codes(command) <= KNOWN_CODES
+
+
+def test_run_lists_every_exit_code():
+    assert exit_codes("run") == KNOWN_CODES
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_plan_and_run_show_every_option(command, option):
+    assert f"--{option.name}" in help_of(command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_one_line_for_the_list(command):
+    short = cli.commands[command].short_help
+    assert short.endswith(".")
+    assert len(short) < 60
+
+
+def test_the_version_is_the_packages():
+    assert CliRunner().invoke(cli, ["--version"]).output.strip().endswith(__version__)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("staus", "status"), ("plna", "plan")])
+def test_a_mistyped_command_is_told_what_it_may_have_meant(typed, meant):
+    ended = CliRunner().invoke(cli, [typed])
+
+    assert ended.exit_code == ExitCode.BAD_INPUT
+    assert f"Did you mean {meant}?" in ended.output
+
+
+def test_no_option_of_any_command_takes_the_key():
+    names = {
+        name
+        for command in cli.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option)
+        for name in option.opts
+    }
+    assert {name for name in names if "key" in name} == {"--api-key-file"}

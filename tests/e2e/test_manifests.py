@@ -1,0 +1,62 @@
+import pytest
+
+from tests.e2e.stage import FAR, RUN
+
+HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "there is no manifest"),
+        (b"id;starts_at\n1;2\n", "no column appointment_id"),
+        (HEADER.encode("utf-16"), "UTF-16 text"),
+        (HEADER.encode() + b"../../x,\n", "line 3: the appointment_id is not"),
+        (HEADER.encode() + b"a001,2099-01-01\n", "names the same appointment"),
+        (HEADER.encode() + b'"a002,\n', "line 3: the quote that opens here is never closed"),
+    ],
+)
+def test_a_bad_manifest_is_refused_in_a_sentence_before_anything_is_sent(stage, content, sentence):
+    if content is not None:
+        (stage.folder / "closure.csv").write_bytes(content)
+    ended = stage.run(*RUN)
+
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert sentence in ended.stderr
+    assert ".py" not in ended.stderr
+    assert 0 == stage.arrivals
+    assert [path.name for path in stage.folder.iterdir()] == ["closure.csv"] * (content is not None)
+
+
+def test_rejected_rows_are_left_out_when_they_are_allowed_and_still_counted(stage):
+    stage.closure(2)
+    with (stage.folder / "closure.csv").open("a") as manifest:
+        manifest.write("not an id,\n")
+    ended = stage.run(*RUN, "--allow-rejected-rows")
+
+    assert (0, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
+
+
+def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
+    ids = stage.closure(3)
+    stage.run(*RUN)
+    stage.book("new")
+    stage.write("closure.csv", [*ids[1:], "new"])
+    refused = stage.run(*RUN)
+    sent = stage.patched()
+    accepted = stage.run(*RUN, "--accept-changed-manifest")
+
+    assert 3 == refused.returncode
+    assert "1 new, 1 gone, 2 in both" in refused.stderr
+    assert "--accept-changed-manifest" in refused.stderr
+    assert ids == sorted(sent)
+    assert (0, {"cancelled": 4}) == (accepted.returncode, accepted.counts)
+    assert [*sent, "new"] == stage.patched()
+
+
+def test_a_manifest_sorted_anew_is_the_same(stage):
+    ids = stage.closure(4)
+    stage.run(*RUN, "--limit", "2")
+    stage.write("closure.csv", reversed(ids))
+
+    assert (0, {"cancelled": 4}) == ((ended := stage.run(*RUN)).returncode, ended.counts)

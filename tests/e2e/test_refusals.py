@@ -1,0 +1,40 @@
+import pytest
+
+from tests.e2e.stage import RUN
+
+
+@pytest.mark.parametrize("cap", ["4", "40%"])
+def test_more_than_max_cancel_allows_is_refused_before_any_write(stage, cap):
+    stage.closure(5)
+    refused = stage.run(*RUN, "--max-cancel", cap)
+
+    assert 3 == refused.returncode
+    assert "more than the" in refused.stderr
+    assert f"--max-cancel {cap}" in refused.stderr
+    assert [] == stage.patched()
+
+
+def test_exactly_max_cancel_is_allowed_and_a_plan_refuses_the_same_excess(stage):
+    stage.closure(5)
+
+    assert 3 == stage.run("plan", "closure.csv", "--max-cancel", "4").returncode
+    assert 0 == stage.run(*RUN, "--max-cancel", "100%").returncode
+
+
+def test_an_organisation_that_does_not_allow_cancelling_is_not_asked_to(stage):
+    stage.closure(3)
+    stage.sandbox.allow_cancellation(allowed=False)
+    refused = stage.run(*RUN)
+
+    assert 3 == refused.returncode
+    assert "allow_cancellation is false" in refused.stderr
+    assert [] == stage.patched()
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(stage):
+    stage.closure(3)
+    refused = stage.run("run", "closure.csv", stdin=b"3\n")
+
+    assert 3 == refused.returncode
+    assert "--yes" in refused.stderr
+    assert [] == stage.patched()

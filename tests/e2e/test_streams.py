@@ -1,0 +1,117 @@
+import json
+import os
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import polars as pl
+import pytest
+
+from tests.e2e.stage import LEDGER, RUN
+
+
+def test_the_log_has_one_line_of_json_for_each_settled_appointment(stage):
+    ids = stage.closure(5)
+    ended = stage.run(*RUN, "--log-format", "json")
+
+    events = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
+    settled = [event for event in events if event["event"] == "settled"]
+    assert Counter(ids) == Counter(event["appointment_id"] for event in settled)
+    assert {"cancelled"} == {event["outcome"] for event in settled}
+
+
+def test_without_json_the_result_is_a_table_and_what_is_left_to_do(stage):
+    stage.closure(3)
+    ended = stage.run("run", "closure.csv", "--yes")
+
+    assert "3 of 3 rows are cancelled" in ended.stdout
+    assert "Nothing is left to do." in ended.stderr
+
+
+def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
+    ids = stage.closure(3)
+    stage.run(*RUN, "--limit", "2")
+    for kind in ("csv", "parquet", "json"):
+        assert 0 == stage.run("export", LEDGER, "-o", f"all.{kind}").returncode
+
+    tables = [
+        pl.read_csv(stage.folder / "all.csv", infer_schema=False),
+        pl.read_parquet(stage.folder / "all.parquet"),
+        pl.read_json(stage.folder / "all.json"),
+    ]
+    for table in tables:
+        assert ids == table["appointment_id"].to_list()
+        assert ["settled", "settled", "waiting"] == table["state"].to_list()
+    planned = json.loads(stage.run("plan", "all.parquet", "--json").stdout)
+    assert (3, 3) == (planned["rows"], planned["eligible"])
+
+
+def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
+    stage.closure(3)
+    stage.run(*RUN, "--limit", "2")
+    stage.run("export", LEDGER, "-o", "left.csv", "--outcome", "waiting")
+    ended = stage.run("run", "left.csv", "--yes", "--json")
+
+    assert (0, {"cancelled": 1}) == (ended.returncode, ended.counts)
+    assert ["a001", "a002", "a003"] == sorted(stage.patched())
+
+
+@pytest.mark.parametrize("words", [RUN, ("plan", "closure.csv")])
+def test_a_reader_that_went_away_does_not_change_the_exit_code(stage, words):
+    stage.closure(2)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = stage.start(*words, stdout=writing).end()
+    finally:
+        os.close(writing)
+
+    assert 0 == ended.returncode
+    assert "Error" not in ended.stderr
+
+
+@pytest.mark.parametrize("where", [">&- 2>&-", ">/dev/full 2>/dev/full"])
+def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
+    stage.closure(2)
+    ended = stage.start(*RUN, before=("sh", "-c", f'exec "$@" {where}', "sh")).end()
+
+    assert (0, 2) == (ended.returncode, len(stage.patched()))
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Answers whose texts would recolour a terminal and rename its window."""
+
+    def do_GET(self):
+        data = {"cancellation_notice_hours": 24, "timezone": "Asia/\x1b]0;owned\x07\x9b31m"}
+        self.answer(200, {"success": True, "data": data})
+
+    def do_PATCH(self):
+        self.answer(422, {"error": {"code": "\x1b[31mRED\x9b1m", "message": "\x1b[2J"}})
+
+    def answer(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def hostile():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("starts_at", "code"), [("2099-06-15T09:00", 2), ("2099-06-15T09:00Z", 4)])
+def test_what_an_answer_says_cannot_steer_the_terminal(stage, hostile, starts_at, code):
+    stage.write("closure.csv", ["a001"], starts_at=starts_at)
+    ended = stage.run("run", "closure.csv", "--yes", "--base-url", hostile)
+
+    shown = ended.stdout + ended.stderr
+    assert code == ended.returncode
+    assert all(one.isprintable() for one in shown.replace("\n", ""))

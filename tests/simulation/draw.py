@@ -1,0 +1,94 @@
+"""Seed -> scenario: each seed draws which kinds of trouble there are, then the trouble itself."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from batchcancel.sandbox import Fault, Rate
+from tests.simulation.draw_rows import draw_manifest
+from tests.simulation.draw_trouble import (
+    draw_clock_steps,
+    draw_commands,
+    draw_faults,
+    draw_network,
+    draw_others,
+    draw_staff,
+)
+from tests.simulation.scenario import Mode, Scenario
+
+BEGINNINGS = (
+    (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
+    (datetime(2026, 3, 28, 9, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2026, 10, 24, 9, tzinfo=UTC), "Europe/Berlin"),
+)
+RATES = (Rate(limit=4, seconds=10.0), Rate(limit=10, seconds=20.0), Rate(limit=20, seconds=30.0))
+
+
+def draw(seed: int) -> Scenario:
+    """Everything that will happen; nothing is left to chance afterwards."""
+    rng = Random(f"batchcancel {seed}")
+    mode = rng.choices(tuple(Mode), weights=(5, 4, 2))[0]
+    begin, timezone = rng.choice(BEGINNINGS)
+    hours = rng.choice((0, 1, 24, 24, 48))
+    rate = rng.choice((*RATES, Rate(limit=60, seconds=60.0), Rate(limit=None)))
+    notice = timedelta(hours=hours)
+    manifest = draw_manifest(rng, mode=mode, begin=begin, timezone=timezone, notice=notice)
+    options, clinic_notice_hours = _options(rng, mode=mode, rate=rate, hours=hours)
+    rows = len(manifest.rows)
+    calm_at = None if mode is Mode.SAFETY else rng.uniform(20, 120)
+    return Scenario(
+        seed=seed,
+        mode=mode,
+        begin=begin,
+        timezone=timezone,
+        manifest=manifest,
+        options=options,
+        notice=notice,
+        clinic_notice_hours=clinic_notice_hours,
+        rate=rate,
+        server_rate=_server_rate(rng, rate, mode=mode),
+        network=draw_network(rng),
+        disk_latency=rng.choice((0.0, 0.001, 0.02)),
+        faults=draw_faults(rng, mode=mode),
+        commands=draw_commands(rng, mode=mode, rows=rows),
+        staff=draw_staff(rng, mode=mode),
+        others=draw_others(rng),
+        clock_steps=draw_clock_steps(rng, mode=mode),
+        skew=rng.choice((0.0, 0.0, rng.uniform(-30, 30))),
+        calm_at=calm_at,
+    )
+
+
+def _options(
+    rng: Random, *, mode: Mode, rate: Rate, hours: int
+) -> tuple[Mapping[str, str], int]:
+    """What is typed, and the notice that the organisation's settings tell."""
+    options = {
+        "rate": "none" if rate.limit is None else f"{rate.limit}/{rate.seconds:g}s",
+        "concurrency": str(rng.choice((1, 2, 4, 8))),
+        "max_attempts": str(rng.choice((1, 2, 3, 5))),
+        "timeout": str(rng.choice((4, 10))),
+        "halt_after": str(rng.choice((2, 4, 20))),
+        "max_retry_after": str(rng.choice((30, 300))),
+        "allow_rejected_rows": rng.choice(("true", "true", "true", "false")),
+    }
+    if rng.random() < 0.3:
+        options["notes"] = "Closed that day"
+    if mode is Mode.SAFETY and rng.random() < 0.1:
+        options["max_duration"] = str(rng.randint(5, 60))
+    if mode is Mode.SAFETY and rng.random() < 0.1:
+        options["limit"] = str(rng.randint(1, 5))
+    if rng.random() < 0.5:
+        return options, hours
+    return options | {"notice_hours": str(hours)}, 72
+
+
+def _server_rate(rng: Random, rate: Rate, *, mode: Mode) -> Rate:
+    """Mostly what the program was told; now and then the server allows less."""
+    limit = rate.limit
+    if limit is not None and mode is Mode.SAFETY and rng.random() < 0.2:
+        limit = max(1, limit // 2)
+    return Rate(limit=limit, seconds=rate.seconds, count_refused=rng.random() < 0.3)
+
+
+Faults = Mapping[Fault, float]

@@ -1,0 +1,102 @@
+"""Seed -> manifest: every way a start may be told, repeated lines, and lines nobody can read."""
+
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from tests.simulation.rows import ManifestText, Row, branch_id, session_start, text_of
+from tests.simulation.scenario import SAFE_DAY, Mode
+
+KINDS = ("utc", "offset", "local", "session", "day", "ids")
+SESSIONS = ("Morning", "Afternoon", "Evening")
+
+
+def draw_manifest(
+    rng: Random, *, mode: Mode, begin: datetime, timezone: str, notice: timedelta
+) -> ManifestText:
+    """Rows of one main kind, a few of any other; near deadlines only where they may be missed."""
+    main = rng.choice(KINDS)
+    near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.0, 0.5, 1.0))
+    rows = []
+    for number in range(1, _size(rng) + 1):
+        kind = main if rng.random() < 0.8 else rng.choice(KINDS)
+        start = None
+        if rng.random() < near:
+            start = begin + notice + timedelta(seconds=round(rng.uniform(-5, 150), 3))
+        rows.append(_row(rng, number, kind=kind, start=start, mode=mode, timezone=timezone))
+    bad, bystanders = _unusable(rng, mode)
+    lines = [row.cells for row in rows]
+    lines += [rng.choice(lines) for _ in range(rng.choice((0, 0, 0, 3)))] + bad
+    rng.shuffle(lines)
+    return ManifestText(
+        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders
+    )
+
+
+def _size(rng: Random) -> int:
+    return rng.choice((rng.randint(1, 5), rng.randint(4, 15), rng.randint(8, 24), 40))
+
+
+def _row(
+    rng: Random, number: int, *, kind: str, start: datetime | None, mode: Mode, timezone: str
+) -> Row:
+    day, session, branch = SAFE_DAY + timedelta(days=rng.randint(0, 1)), rng.choice(SESSIONS), 0
+    branch = rng.randint(0, 1)
+    exact = start or session_start(day, session, branch, timezone=timezone)
+    appointment_id = f"a-{number:03}_{rng.choice('xYz0')}"
+    notes = rng.choice(("", "", "", f"Closed {number}"))
+    cells, told = _told(kind, exact, day=day, session=session, branch=branch, timezone=timezone)
+    return Row(
+        appointment_id=appointment_id,
+        kind=kind,
+        cells=(appointment_id, *cells, notes),
+        status=_status(rng, mode),
+        day=day,
+        session=session,
+        branch=branch,
+        start=told,
+    )
+
+
+def _told(
+    kind: str, exact: datetime, *, day: date, session: str, branch: int, timezone: str
+) -> tuple[tuple[str, str, str, str], datetime | None]:
+    """The cells that tell a start, and the start they tell."""
+    zone = ZoneInfo(timezone)
+    match kind:
+        case "utc":
+            return (exact.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "", "", ""), exact
+        case "offset":
+            return (exact.astimezone(zone).isoformat(), "", "", ""), exact
+        case "local":
+            local = exact.astimezone(zone).replace(tzinfo=None)
+            told = local.replace(tzinfo=zone).astimezone(UTC)
+            return (local.isoformat(), "", "", ""), told
+        case "session":
+            told = session_start(day, session, branch, timezone=timezone)
+            return ("", day.isoformat(), session, branch_id(branch)), told
+        case "day":
+            return ("", day.isoformat(), "", ""), session_start(day, None, None, timezone=timezone)
+        case _:
+            return ("", "", "", ""), None
+
+
+def _status(rng: Random, mode: Mode) -> str | None:
+    special = ["cancelled", "rescheduled", None]
+    if mode is not Mode.EQUIVALENCE:
+        # Whether a completed appointment is seen to be one depends on whether it is read first.
+        special.append("completed")
+    return rng.choice(special) if rng.random() < 0.12 else "confirmed"
+
+
+def _unusable(rng: Random, mode: Mode) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Lines that are rejected, and the ids they name though nobody may touch them."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.75:
+        return [], ()
+    start = "2027-01-11T03:30:00Z"
+    return [
+        ("no id at all!", start, "", "", "", ""),
+        ("bystander-1", "soon", "", "", "", ""),
+        ("bystander-2", start, "", "", "", ""),
+        ("bystander-2", "2027-01-12T03:30:00Z", "", "", "", ""),
+    ], ("bystander-1", "bystander-2")

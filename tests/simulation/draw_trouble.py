@@ -1,0 +1,178 @@
+"""Seed -> trouble: the server's, the network's, the disk's, the clock's and other people's."""
+
+from collections.abc import Mapping
+from random import Random
+
+from batchcancel.sandbox import Fault
+from tests.simulation.scenario import (
+    BOUNDARIES,
+    Command,
+    CrashPoint,
+    Mode,
+    NetworkSpec,
+    StaffAction,
+)
+
+TRANSIENT = (
+    Fault("status", status=500),
+    Fault("status", status=500, when="after"),
+    Fault("status", status=502),
+    Fault("status", status=503),
+    Fault("status", status=503, retry_after=7),
+    Fault("status", status=504, when="after"),
+    Fault("status", status=408),
+    Fault("status", status=429, retry_after=9),
+    Fault("status", status=429, retry_at=6.0),
+    Fault("status", status=429, retry_after="soon"),
+    Fault("status", status=429),
+    Fault("slow", seconds=3.0),
+    Fault("slow", seconds=25.0),
+    Fault("slow", seconds=25.0, when="after"),
+    Fault("hang"),
+    Fault("hang", when="after"),
+    Fault("reset"),
+    Fault("reset", when="after"),
+    Fault("broken_json"),
+    Fault("truncated"),
+    Fault("truncated", when="before"),
+    Fault("empty"),
+    Fault("empty", when="before"),
+    Fault("huge"),
+    Fault("html"),
+    Fault("html", when="before"),
+    Fault("drip", seconds=0.002),
+    Fault("drip", seconds=0.2),
+    Fault("late", seconds=15.0),
+    Fault("late", seconds=70.0),
+    Fault("late_reset", seconds=2.0),
+    Fault("late_reset", seconds=40.0),
+)
+"""After these the truth is unchanged, and trying again is right."""
+
+LASTING = (
+    Fault("status", status=400),
+    Fault("status", status=404),
+    Fault("status", status=409),
+    Fault("status", status=422, when="after"),
+    Fault("status", status=422),
+    Fault("status", status=429, retry_after=4000),
+    Fault("status", status=429, retry_at=4000.0),
+    Fault("wrong_status"),
+    Fault("wrong_status", when="before"),
+)
+"""These settle a row wrongly, or stop the run."""
+
+FATAL = (
+    Fault("status", status=401),
+    Fault("status", status=302, location="https://elsewhere.test/"),
+    Fault("wrong_record"),
+    Fault("wrong_record", when="before"),
+)
+
+NETWORK_FATES = ("refused", "vanishes", "answer lost", "cut")
+
+
+def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
+    """A few kinds of fault, seldom or often."""
+    if rng.random() < 0.25:
+        return {}
+    kinds = rng.sample(TRANSIENT, rng.randint(1, 5))
+    if mode is not Mode.EQUIVALENCE:
+        kinds += rng.sample(LASTING, rng.randint(0, 3))
+        kinds += rng.sample(FATAL, rng.choice((0, 0, 0, 1)))
+    total = rng.choice((0.1, 0.25, 0.6))
+    shares = [rng.random() for _ in kinds]
+    chances = {
+        kind: total * share / sum(shares) for kind, share in zip(kinds, shares, strict=True)
+    }
+    return {
+        kind: min(chance, 0.03) if kind in FATAL else chance for kind, chance in chances.items()
+    }
+
+
+def draw_network(rng: Random) -> NetworkSpec:
+    """Fast or slow; every other seed it loses something."""
+    longest = rng.choice((0.01, 0.25, 2.5))
+    fates = rng.sample(NETWORK_FATES, rng.randint(1, 3)) if rng.random() < 0.5 else []
+    return NetworkSpec(
+        latency=(0.004, longest), chances={fate: rng.uniform(0.01, 0.12) for fate in fates}
+    )
+
+
+def draw_commands(rng: Random, *, mode: Mode, rows: int) -> tuple[Command, ...]:
+    """The processes, one after the other; the last of them has no trouble of its own."""
+    is_crashing = mode is Mode.EQUIVALENCE or rng.random() < 0.6
+    has_bad_disk, has_signals = rng.random() < 0.25, rng.random() < 0.25
+    commands = [
+        Command(
+            is_plan=rng.random() < 0.1,
+            crash=draw_crash(rng, rows) if is_crashing and rng.random() < 0.7 else None,
+            signals=_signals(rng) if has_signals and rng.random() < 0.6 else (),
+            second_run_at=rng.uniform(0.5, 20) if rng.random() < 0.15 else None,
+            failing_commits=_failing(rng, rows) if has_bad_disk and rng.random() < 0.5 else (),
+            retry_refused=mode is Mode.SAFETY and rng.random() < 0.1,
+            pause=rng.choice((0.1, 5.0, 90.0)),
+        )
+        for _ in range(rng.randint(1, 4))
+    ]
+    if mode is Mode.EQUIVALENCE:
+        commands = [Command(crash=one.crash, pause=one.pause) for one in commands]
+    return (*commands, Command(pause=rng.choice((0.1, 30.0))))
+
+
+def draw_crash(rng: Random, rows: int) -> CrashPoint:
+    if rng.random() < 0.15:
+        return CrashPoint(kind="time", at=rng.uniform(0.0, 60.0))
+    most = rng.choice((3, rows + 6, 2 * rows + 8))
+    return CrashPoint(kind=rng.choice(BOUNDARIES), nth=rng.randint(1, most))
+
+
+def _signals(rng: Random) -> tuple[float, ...]:
+    first = rng.uniform(0.0, 30.0)
+    return (first, first + rng.uniform(0.0, 3.0)) if rng.random() < 0.3 else (first,)
+
+
+def _failing(rng: Random, rows: int) -> tuple[int, ...]:
+    """One commit fails, or all from some commit on: a disk that is full stays full for a while."""
+    first = rng.randint(1, rows + 8)
+    return tuple(range(first, first + rng.choice((1, 1, 400))))
+
+
+def draw_staff(rng: Random, *, mode: Mode) -> tuple[StaffAction, ...]:
+    """People at the dashboard, while a run goes on and between runs."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.4:
+        return ()
+    during = [
+        StaffAction(
+            what=rng.choice(("confirm", "complete", "cancel", "reschedule")),
+            whom=rng.choice(("waiting", "open", "settled")),
+            pick=rng.randint(0, 99),
+            at=rng.uniform(0, 90),
+        )
+        for _ in range(rng.randint(0, 5))
+    ]
+    between = [
+        StaffAction(
+            what=rng.choice(("confirm", "confirm", "complete", "cancel")),
+            whom=rng.choice(("open", "open", "settled")),
+            pick=rng.randint(0, 99),
+            after=rng.randint(1, 3),
+        )
+        for _ in range(rng.randint(0, 6))
+    ]
+    return (*during, *between)
+
+
+def draw_others(rng: Random) -> tuple[float, ...]:
+    """When somebody else uses the same key."""
+    if rng.random() < 0.8:
+        return ()
+    return tuple(sorted(rng.uniform(0, 90) for _ in range(rng.randint(1, 60))))
+
+
+def draw_clock_steps(rng: Random, *, mode: Mode) -> tuple[tuple[float, float], ...]:
+    """When the program's wall clock is set, and by how much."""
+    if mode is not Mode.SAFETY or rng.random() < 0.8:
+        return ()
+    sizes = (rng.uniform(-50, 50), rng.uniform(-7200, 7200))
+    return tuple((rng.uniform(0, 90), rng.choice(sizes)) for _ in range(rng.randint(1, 2)))

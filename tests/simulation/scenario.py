@@ -1,0 +1,130 @@
+"""What a seed decides: everything that happens to a batch, before anything happens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from batchcancel.sandbox import Fault, Rate
+from tests.simulation.rows import ManifestText
+
+
+class Mode(StrEnum):
+    """What is asked of the program when all is over."""
+
+    SAFETY = "safety"  # trouble anywhere, any time: nothing false may happen
+    LIVENESS = "liveness"  # trouble ends: the batch must finish within a computed time
+    EQUIVALENCE = "equivalence"  # the end is that of the same seed without crashes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashPoint:
+    """A process ends, as by kill -9, at the nth boundary of a kind; `at` seconds for `time`."""
+
+    kind: str
+    nth: int = 1
+    at: float = 0.0
+
+
+BOUNDARIES = (
+    "before commit",
+    "after commit",
+    "before send",
+    "after send",
+    "arrived",
+    "before answer",
+)
+"""Where a process may die, beside any moment at all (`time`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One process: a run, or a plan, and what befalls it; times count from its start."""
+
+    is_plan: bool = False
+    crash: CrashPoint | None = None
+    signals: tuple[float, ...] = ()
+    second_run_at: float | None = None
+    failing_commits: tuple[int, ...] = ()
+    retry_refused: bool = False
+    pause: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffAction:
+    """Somebody at the dashboard; `at` None means between two runs, after the process `after`.
+
+    `whom` is a state of the ledger's rows; among its ids, sorted, the `pick`th is taken.
+    """
+
+    what: str
+    whom: str
+    pick: int
+    at: float | None = None
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """Seconds for both ways together, and how often a request or its answer is lost."""
+
+    latency: tuple[float, float] = (0.02, 0.2)
+    chances: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One seed, drawn."""
+
+    seed: int
+    mode: Mode
+    begin: datetime
+    timezone: str
+    manifest: ManifestText
+    options: Mapping[str, str]
+    notice: timedelta
+    clinic_notice_hours: int
+    rate: Rate
+    server_rate: Rate
+    network: NetworkSpec
+    disk_latency: float
+    faults: Mapping[Fault, float]
+    commands: tuple[Command, ...]
+    staff: tuple[StaffAction, ...]
+    others: tuple[float, ...]
+    clock_steps: tuple[tuple[float, float], ...]
+    skew: float
+    calm_at: float | None
+
+    def clock_offset(self, seconds: float) -> timedelta:
+        """How far the program's wall clock is ahead at a moment."""
+        return timedelta(seconds=sum(step for at, step in self.clock_steps if at <= seconds))
+
+    def without_crashes(self) -> "Scenario":
+        """The same seed, with processes that live."""
+        commands = tuple(replace(one, crash=None) for one in self.commands)
+        return replace(self, commands=commands)
+
+    @property
+    def option(self) -> "Limits":
+        """The numbers among the options."""
+        return Limits(
+            timeout=float(self.options["timeout"]),
+            max_retry_after=float(self.options["max_retry_after"]),
+            max_attempts=int(self.options["max_attempts"]),
+            concurrency=int(self.options["concurrency"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the command line said, as numbers."""
+
+    timeout: float
+    max_retry_after: float
+    max_attempts: int
+    concurrency: int
+
+
+SAFE_DAY = date(2027, 1, 11)
+"""A day whose deadlines are far away for every beginning."""
