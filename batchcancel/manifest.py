@@ -145,7 +145,7 @@ class Manifest:
         rows = "1 row" if len(self.rejected) == 1 else f"{len(self.rejected)} rows"
         raise InputError(
             f"{rows} of the manifest cannot be used; nothing was sent:\n" + "\n".join(shown),
-            hint="correct the manifest, or leave such rows out with --allow-rejected-rows",
+            hint="Correct the manifest, or leave such rows out with --allow-rejected-rows.",
         )
 
     def ledger_rows(self) -> Iterator[LedgerRow]:

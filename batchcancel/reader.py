@@ -21,7 +21,7 @@ from batchcancel.strict_csv import StrictReading, read_header, read_rows, withou
 
 _ID = "appointment_id"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_HOW_TO_SAVE = "save it as CSV in UTF-8, or as Parquet"
+_HOW_TO_SAVE = "Save it as CSV in UTF-8, or as Parquet."
 _FOREIGN = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -63,23 +63,23 @@ def _read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
         return Path(source).read_bytes()
     except FileNotFoundError:
         raise InputError(
-            f"there is no manifest at {source!r}", hint="give the path of a CSV or Parquet file"
+            f"there is no manifest at {source!r}", hint="Give the path of a CSV or Parquet file."
         ) from None
     except IsADirectoryError:
         raise InputError(
-            f"{source!r} is a directory, not a manifest", hint="give the path of one file in it"
+            f"{source!r} is a directory, not a manifest", hint="Give the path of one file in it."
         ) from None
     except (OSError, ValueError) as error:
         why = (isinstance(error, OSError) and error.strerror) or "not a path"
         raise InputError(
-            f"the manifest {source!r} cannot be read: {why}", hint="check the path and its rights"
+            f"the manifest {source!r} cannot be read: {why}", hint="Check the path and its rights."
         ) from None
 
 
 def _empty() -> InputError:
     return InputError(
         "the manifest is empty",
-        hint=f"give a table with a column {_ID} and one appointment in each row",
+        hint=f"Give a table with a column {_ID} and one appointment in each row.",
     )
 
 
@@ -140,7 +140,7 @@ def _disagreement(reading: StrictReading, *, at: int) -> InputError:
     line = reading.lines[min(at, len(reading.lines) - 1)] if reading.lines else 1
     return InputError(
         f"two independent readings of the manifest disagree at line {line}; nothing was sent",
-        hint="save it anew as CSV with LF or CRLF line ends, or as Parquet",
+        hint="Save it anew as CSV with LF or CRLF line ends, or as Parquet.",
     )
 
 
@@ -149,7 +149,7 @@ def _check_names(names: Sequence[str]) -> None:
     if twice:
         raise InputError(
             f"the manifest has more than one column named {_shown(twice)}",
-            hint="give every column a name of its own",
+            hint="Give every column a name of its own.",
         )
     if _ID not in names:
         raise InputError(
@@ -161,12 +161,12 @@ def _check_names(names: Sequence[str]) -> None:
 def _hint_for_missing_id(names: Sequence[str]) -> str:
     for delimiter, called in ((";", "semicolons"), ("\t", "tabs")):
         if any(delimiter in name for name in names):
-            return f"its columns seem to be separated by {called}: save it with commas"
+            return f"Its columns seem to be separated by {called}: save it with commas."
     plain = {name.strip().lower().replace(" ", "_"): name for name in names}
     close = difflib.get_close_matches(_ID, plain, n=1)
     if close:
-        return f"did you mean {_shown([plain[close[0]]])}? rename it to {_ID}, to the letter"
-    return f"the first line must name the columns, one of them {_ID}"
+        return f"Did you mean {_shown([plain[close[0]]])}? Rename it to {_ID}, to the letter."
+    return f"The first line must name the columns, one of them {_ID}."
 
 
 def _shown(names: Sequence[str]) -> str:
@@ -199,7 +199,8 @@ def _parquet_schema(data: bytes) -> dict[str, pl.DataType]:
 
 def _broken_parquet() -> InputError:
     return InputError(
-        "the manifest begins like Parquet and cannot be read as Parquet", hint="write the file anew"
+        "the manifest begins like Parquet and cannot be read as Parquet",
+        hint="Write the file anew.",
     )
 
 
@@ -216,7 +217,7 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
         return _moments_as_text(utc, per_day=_PER_DAY[dtype.time_unit], pattern=pattern)
     raise InputError(
         f"the column {name} of the manifest holds {dtype}, not strings",
-        hint=f'write it as strings, in polars: pl.col("{name}").cast(pl.String)',
+        hint=f'Write it as strings, in polars: pl.col("{name}").cast(pl.String)',
     )
 
 

@@ -1,23 +1,11 @@
 """Where a start time comes from, when the manifest gives a day or nothing at all."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from batchcancel.api import Lookup, Record
-
-
-def instant(day: date, at: time | None, *, timezone: ZoneInfo) -> datetime:
-    """A local time as UTC: ambiguous means the earlier; non-existent or None, the day's start.
-
-    The start of the day is the most cautious reading: it closes the notice window soonest.
-    """
-    if at is not None:
-        local = datetime.combine(day, at, tzinfo=timezone)
-        moment = local.astimezone(UTC)
-        if moment.astimezone(timezone).replace(tzinfo=None) == local.replace(tzinfo=None):
-            return moment
-    return datetime.combine(day, time(0), tzinfo=timezone).astimezone(UTC)
+from batchcancel.start_times import session_start
 
 
 class Starts:
@@ -44,4 +32,4 @@ class Starts:
         if record.date is None or self._timezone is None:
             return None
         at = await self.local(record.date, record.session, record.branch_id)
-        return instant(record.date, at, timezone=self._timezone)
+        return session_start(record.date, at, self._timezone)

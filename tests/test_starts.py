@@ -4,11 +4,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from batchcancel.api import Record
-from batchcancel.starts import Starts, instant
+from batchcancel.starts import Starts
 
 pytestmark = pytest.mark.anyio
 
-BERLIN = ZoneInfo("Europe/Berlin")
 KOLKATA = ZoneInfo("Asia/Kolkata")
 DAY = date(2026, 6, 15)
 MIDNIGHT = datetime(2026, 6, 14, 18, 30, tzinfo=UTC)
@@ -33,19 +32,6 @@ def starts(calendar: Calendar, timezone=KOLKATA, **sessions: time) -> Starts:
 def record(**fields) -> Record:
     known = {"date": DAY, "session": "Morning", "branch_id": "b1"} | fields
     return Record(appointment_id="a1", status="confirmed", **known)
-
-
-@pytest.mark.parametrize(
-    ("day", "at", "expected"),
-    [
-        (date(2026, 6, 15), time(9), datetime(2026, 6, 15, 7, tzinfo=UTC)),
-        (date(2026, 10, 25), time(2, 30), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # twice
-        (date(2026, 3, 29), time(2, 30), datetime(2026, 3, 28, 23, tzinfo=UTC)),  # never
-        (date(2026, 6, 15), None, datetime(2026, 6, 14, 22, tzinfo=UTC)),
-    ],
-)
-def test_a_local_time_is_its_earlier_instant_or_the_start_of_its_day(day, at, expected):
-    assert expected == instant(day, at, timezone=BERLIN)
 
 
 async def test_the_job_files_sessions_win_in_any_case_and_ask_nobody():

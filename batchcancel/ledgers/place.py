@@ -22,7 +22,7 @@ def require_place(path: Path) -> None:
     if is_network(kind := file_system_of(path.parent, mounts)):
         raise InputError(
             f"{path} is on a network file system ({kind}), where SQLite can lose data",
-            hint="Name a file on a local disk with --ledger, or use a PostgreSQL ledger.",
+            hint="Name a file on a local disk with --ledger.",
         )
 
 

@@ -18,8 +18,8 @@ from tests.simulation.scenario import Mode, Scenario
 
 BEGINNINGS = (
     (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
-    (datetime(2026, 3, 28, 9, tzinfo=UTC), "Europe/Berlin"),
-    (datetime(2026, 10, 24, 9, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2026, 3, 28, 23, 59, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2026, 10, 24, 23, 59, tzinfo=UTC), "Europe/Berlin"),
 )
 RATES = (Rate(limit=4, seconds=10.0), Rate(limit=10, seconds=20.0), Rate(limit=20, seconds=30.0))
 

@@ -1,0 +1,71 @@
+"""What stands in the ledger's file, read by SQL of our own."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+FINAL = frozenset({"cancelled", "already_cancelled", "not_found", "needs_review", "refused"})
+
+
+class Standing(NamedTuple):
+    """Where a row stands."""
+
+    state: str
+    outcome: str | None
+    reason: str | None
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing may be sent for it any more, whoever runs the batch again."""
+        is_completed = (self.outcome, self.reason) == ("skipped", "completed")
+        return self.state == "settled" and (self.outcome in FINAL or is_completed)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in self if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The committed rows, how many intents each has, the rejected rows, and how runs ended."""
+
+    rows: Mapping[str, Standing] = field(default_factory=dict)
+    intents: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    rejected: int = 0
+    is_enrolled: bool = False
+    exit_codes: Mapping[str, int | None] = field(default_factory=dict)
+
+    def ids(self, state: str) -> list[str]:
+        return sorted(one for one, standing in self.rows.items() if standing.state == state)
+
+    def having(self, *outcomes: str) -> list[str]:
+        return sorted(one for one, standing in self.rows.items() if standing.outcome in outcomes)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing waits and nothing is in doubt."""
+        return self.is_enrolled and not self.ids("waiting") and not self.ids("open")
+
+
+_ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
+_INTENTS = """
+    SELECT appointment_id, count(*) FROM requests WHERE kind = 'cancel' GROUP BY appointment_id
+"""
+_SIZES = """
+    SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM rejected_rows),
+           (SELECT count(*) FROM batches)
+"""
+
+
+def read_account(db: sqlite3.Connection) -> Account:
+    """Read all of it; nothing is under way in `db`."""
+    requests, rejected, batches = db.execute(_SIZES).fetchone()
+    return Account(
+        rows={one: Standing(*standing) for one, *standing in db.execute(_ROWS)},
+        intents=dict(db.execute(_INTENTS)),
+        requests=requests,
+        rejected=rejected,
+        is_enrolled=batches > 0,
+        exit_codes=dict(db.execute("SELECT run_id, exit_code FROM runs")),
+    )

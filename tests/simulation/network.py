@@ -1,0 +1,243 @@
+"""The network between the program and the sandbox: it takes time and loses things.
+
+A request that has left goes on its way whatever becomes of its sender, as packets do.
+"""
+
+import math
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+import httpx
+import trio
+
+from batchcancel.sandbox import FULL_KEY, Sandbox
+from tests.simulation.crash import Crash
+from tests.simulation.scenario import NetworkSpec
+
+Message = MutableMapping[str, Any]
+
+
+class Sender(Protocol):
+    """A process, as the network knows it."""
+
+    number: int
+    is_dead: bool
+
+    def boundary(self, kind: str) -> None: ...
+
+    def boundary_outside(self, kind: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Departure:
+    """One request that left, and what became of it, as far as anybody outside can tell.
+
+    Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
+    when the program had the whole answer in its hands.
+    """
+
+    process: Sender
+    at: float
+    method: str
+    url: str
+    body: bytes
+    headers: httpx.Headers
+    appointment_id: str | None
+    arrival: int | None = None
+    answered: float | None = None
+    status: int | None = None
+    answer_headers: httpx.Headers | None = None
+    given_up: float | None = None
+
+
+class Talk:
+    """One request under way, and its answer as far as it has come."""
+
+    def __init__(self, body: bytes, *, latency: float) -> None:
+        self._body: bytes | None = body
+        self._latency = latency
+        self._answer, self._rest = trio.open_memory_channel[tuple[float, Message | None]](math.inf)
+        self._gone = trio.Event()
+        self.is_answer_lost = False
+
+    async def receive(self) -> Message:
+        """What the server reads: the request, then nothing until its client is gone."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message | None) -> None:
+        """What the server writes; None says that the connection is cut."""
+        if not self.is_answer_lost:
+            self._answer.send_nowait((trio.current_time() + self._latency, message))
+
+    async def next(self) -> Message:
+        """What the client reads, when it has come all the way."""
+        ready_at, message = await self._rest.receive()
+        await trio.sleep_until(ready_at)
+        if message is None:
+            raise httpx.ReadError("the connection was cut")
+        return message
+
+    def hang_up(self) -> None:
+        self._gone.set()
+
+
+class Network:
+    """Carries requests to the sandbox and answers back; `nursery` outlives every process."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        spec: NetworkSpec,
+        random: Random,
+        nursery: trio.Nursery,
+        on_departure: Callable[[Departure], None],
+        on_answer: Callable[[Departure], None],
+    ) -> None:
+        self._sandbox = sandbox
+        self._spec = spec
+        self._random = random
+        self._nursery = nursery
+        self._on_departure = on_departure
+        self._on_answer = on_answer
+        self.is_calm = False
+        self.departures: list[Departure] = []
+
+    def depart(self, departure: Departure) -> Talk:
+        """A request leaves its process."""
+        self.departures.append(departure)
+        self._on_departure(departure)
+        latency = self._random.uniform(*self._spec.latency) / 2
+        talk = Talk(departure.body, latency=latency)
+        self._nursery.start_soon(self._carry, departure, talk, latency, self._fate())
+        return talk
+
+    def answered(self, departure: Departure) -> None:
+        """The whole answer is in the hands of its process."""
+        departure.answered = trio.current_time()
+        self._on_answer(departure)
+
+    async def other_user(self) -> None:
+        """Somebody else uses the same key, for a read that changes nothing."""
+        talk = Talk(b"", latency=0.0)
+        scope = _scope("GET", httpx.URL("http://localhost/v1/appointments?limit=1"))
+        scope["headers"] = [
+            (b"authorization", f"Bearer {FULL_KEY}".encode()), (b"user-agent", b"somebody else"),
+        ]  # fmt: skip
+        talk.hang_up()
+        await self._visit(scope, talk)
+
+    def _fate(self) -> str | None:
+        draw = self._random.random()
+        for fate, chance in self._spec.chances.items():
+            draw -= chance
+            if draw < 0 and not self.is_calm:
+                return fate
+        return None
+
+    async def _carry(
+        self, departure: Departure, talk: Talk, latency: float, fate: str | None
+    ) -> None:
+        await trio.sleep(latency)
+        if fate == "vanishes":
+            return
+        if fate == "refused":
+            await talk.send(None)
+            return
+        talk.is_answer_lost = fate == "answer lost"
+        departure.arrival = len(self._sandbox.history)
+        departure.process.boundary_outside("arrived")
+        scope = _scope(departure.method, httpx.URL(departure.url))
+        scope["headers"] = [(name.lower(), value) for name, value in departure.headers.raw]
+        if fate == "cut":
+            await talk.send(None)
+        await self._visit(scope, talk)
+
+    async def _visit(self, scope: dict[str, Any], talk: Talk) -> None:
+        try:
+            await self._sandbox.app(scope, talk.receive, talk.send)
+        except ConnectionResetError:
+            await talk.send(None)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The transport handed to the program's client: one process's end of the network."""
+
+    def __init__(self, network: Network, process: Sender) -> None:
+        self._network = network
+        self._process = process
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        self._process.boundary("before send")
+        departure = _departure(request, body, process=self._process)
+        talk = self._network.depart(departure)
+        try:
+            self._process.boundary("after send")
+            head = await talk.next()
+            self._process.boundary("before answer")
+        except (Exception, trio.Cancelled, Crash):
+            departure.given_up = trio.current_time()
+            talk.hang_up()
+            raise
+        departure.status = head["status"]
+        departure.answer_headers = httpx.Headers(head["headers"])
+        return httpx.Response(
+            head["status"], headers=head["headers"], stream=_Body(self._network, departure, talk)
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, network: Network, departure: Departure, talk: Talk) -> None:
+        self._network = network
+        self._departure = departure
+        self._talk = talk
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        is_more = True
+        while is_more:
+            message = await self._talk.next()
+            is_more = message.get("more_body", False)
+            if not is_more:
+                self._network.answered(self._departure)
+            yield message["body"]
+
+    async def aclose(self) -> None:
+        if self._departure.answered is None:
+            self._departure.given_up = trio.current_time()
+        self._talk.hang_up()
+
+
+def _departure(request: httpx.Request, body: bytes, *, process: Sender) -> Departure:
+    head, _, last = request.url.path.rpartition("/")
+    return Departure(
+        process=process,
+        at=trio.current_time(),
+        method=request.method,
+        url=str(request.url),
+        body=body,
+        headers=request.headers,
+        appointment_id=last if head.endswith("/appointments") else None,
+    )
+
+
+def _scope(method: str, url: httpx.URL) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": url.scheme,
+        "path": url.path,
+        "raw_path": url.raw_path.partition(b"?")[0],
+        "query_string": url.query,
+        "server": (url.host, url.port),
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+    }
