@@ -198,19 +198,19 @@ def test_what_is_not_a_manifest_is_refused_in_one_sentence(data, message):
     [
         (
             "Appointment ID",
-            "did you mean 'Appointment ID'? rename it to appointment_id, to the letter",
+            "Did you mean 'Appointment ID'? Rename it to appointment_id, to the letter.",
         ),
         (
             "appointment_id ",
-            "did you mean 'appointment_id '? rename it to appointment_id, to the letter",
+            "Did you mean 'appointment_id '? Rename it to appointment_id, to the letter.",
         ),
         (
             "apointment_id",
-            "did you mean 'apointment_id'? rename it to appointment_id, to the letter",
+            "Did you mean 'apointment_id'? Rename it to appointment_id, to the letter.",
         ),
-        ("appointment_id;x", "its columns seem to be separated by semicolons: save it with commas"),
-        ("appointment_id\tx", "its columns seem to be separated by tabs: save it with commas"),
-        ("name", "the first line must name the columns, one of them appointment_id"),
+        ("appointment_id;x", "Its columns seem to be separated by semicolons: save it with commas."),
+        ("appointment_id\tx", "Its columns seem to be separated by tabs: save it with commas."),
+        ("name", "The first line must name the columns, one of them appointment_id."),
     ],
 )
 def test_a_missing_id_column_comes_with_a_hint(header, hint):

@@ -1,0 +1,175 @@
+"""What must be true when a run has ended, and when all is over."""
+
+from collections.abc import Iterator
+
+from batchcancel.errors import BatchHeld
+from tests.simulation.oracle import promise
+from tests.simulation.process import End
+from tests.simulation.scenario import Mode
+from tests.simulation.world import World
+
+NOT_DONE = ("not_found", "refused", "gave_up", "needs_review")
+NOTHING_SENT = (2, 3, 6)
+DRAIN = 3.0
+LAST_BREATH = 1.0
+LONGEST_BACKOFF = 60.0
+
+
+@promise(16, at="end of a run")
+def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
+    """0 means that nothing eligible is left, 4 that something is, 2, 3 and 6 that no PATCH left."""
+    account, code = world.account, end.exit_code
+    if code is None or end.process.command.is_plan:
+        return
+    left = account.having(*NOT_DONE) or account.ids("open")
+    waiting = account.ids("waiting")
+    if code == 0 and (left or not account.is_enrolled):
+        yield f"exit 0, and {left} are not done"
+    if code == 0 and waiting and "limit" not in world.scenario.options:
+        yield f"exit 0, and {waiting} wait"
+    if code == 4 and not left and not waiting:
+        yield "exit 4, and nothing is left"
+    if code in NOTHING_SENT and _patches(world, end):
+        yield f"exit {code}, and PATCHes were sent"
+    if code == 1:
+        yield f"a defect: {end.error!r} {end.error.__cause__!r}"
+
+
+@promise(16, at="end of a run")
+def summary_is_the_ledgers(world: World, end: End) -> Iterator[str]:
+    """The counts of a run are those of the committed ledger, and they add up."""
+    if end.summary is None:
+        return
+    account, counts = world.account, end.summary.counts
+    for outcome in ("cancelled", "already_cancelled", *NOT_DONE):
+        if getattr(counts, outcome) != len(account.having(outcome)):
+            yield f"{getattr(counts, outcome)} {outcome}, not {len(account.having(outcome))}"
+    if counts.rows != world.scenario.manifest.accounted:
+        yield f"{counts.rows} rows, not {world.scenario.manifest.accounted}"
+
+
+@promise(16, at="end of a run")
+def ledger_has_the_exit_code(world: World, end: End) -> Iterator[str]:
+    """The exit code in the ledger is the one the caller gets, unless the disk failed."""
+    run_id = f"run-{end.process.number}"
+    if run_id not in world.account.exit_codes or end.process.disk_failed_at is not None:
+        return
+    if world.account.exit_codes[run_id] != end.exit_code:
+        yield f"the ledger says {world.account.exit_codes[run_id]}, the caller {end.exit_code}"
+
+
+def _patches(world: World, end: End) -> bool:
+    return any(
+        one.method == "PATCH" and one.process is end.process for one in world.network.departures
+    )
+
+
+@promise(14, at="end of a run")
+def rejected_rows_stop_everything(world: World, end: End) -> Iterator[str]:
+    """With rows nobody can read, and no leave to go on without them, no request leaves."""
+    allowed = world.scenario.options["allow_rejected_rows"] == "true"
+    if world.scenario.manifest.rejected and not allowed and world.network.departures:
+        yield f"{len(world.network.departures)} requests left"
+
+
+@promise(14, at="end of all")
+def bystanders_are_untouched(world: World) -> Iterator[str]:
+    """Appointments that no usable row names stay as they were."""
+    for one in world.scenario.manifest.bystanders:
+        if world.sandbox.changes(one):
+            yield f"{one} was changed"
+
+
+@promise(10, at="end of a run")
+def second_runs_are_refused(world: World, end: End) -> Iterator[str]:
+    """While a run holds the batch, another one is refused."""
+    if end.process.number < 0 and not isinstance(end.error, BatchHeld):
+        yield f"a second run ended with {end}"
+
+
+@promise(11, at="end of a run")
+def stop_is_prompt(world: World, end: End) -> Iterator[str]:
+    """A signal ends the run within the drain, and the second it takes to close connections."""
+    signalled = end.process.signalled_at
+    if signalled is None or end.exit_code is None:
+        return
+    longest = DRAIN + LAST_BREATH + 4 * world.scenario.disk_latency
+    if end.at - signalled > longest:
+        yield f"it took {end.at - signalled:.3f} s"
+
+
+@promise(7, at="end of all")
+def window_is_kept(world: World) -> Iterator[str]:
+    """Our requests that arrive in any window are no more than the limit.
+
+    Within one process always; across processes unless the wall clock was set meanwhile, for the
+    ledger remembers requests by that clock. What others send with the key is not counted.
+    """
+    for number in sorted({one.process.number for one in world.network.departures}):
+        yield from _crowded(world, f"run {number}", number)
+    if not world.scenario.clock_steps:
+        yield from _crowded(world, "all runs", None)
+
+
+def _crowded(world: World, whose: str, number: int | None) -> Iterator[str]:
+    limit, window = world.scenario.rate.limit, world.scenario.rate.seconds
+    if limit is None:
+        return
+    arrivals = world.sandbox.history.arrivals
+    times = sorted(
+        arrivals[one.arrival].arrived
+        for one in world.network.departures
+        if one.arrival is not None and number in (None, one.process.number)
+    )
+    for first, later in zip(times, times[limit:], strict=False):
+        if later - first < window - 1e-9:
+            yield f"{whose}: {limit + 1} requests arrived in {later - first:.6f} s, until {later}"
+            return
+
+
+@promise(12, at="end of all")
+def nothing_is_cancelled_twice(world: World) -> Iterator[str]:
+    """We change an appointment to cancelled once, and once more for each time staff revived it."""
+    for one in world.rows:
+        changes = world.sandbox.changes(one)
+        ours = sum(change.who == "api" and change.after == "cancelled" for change in changes)
+        revived = sum(change.before == "cancelled" for change in changes)
+        if ours > 1 + revived:
+            yield f"{one} was cancelled {ours} times"
+
+
+def longest_silence(world: World) -> float:
+    """The longest a run may wait for anything: a backoff, then a gate or a window, an answer."""
+    option = world.scenario.option
+    window = world.scenario.rate.seconds + option.timeout
+    gate = max(option.max_retry_after, window)
+    return LONGEST_BACKOFF + gate + option.timeout + DRAIN
+
+
+def longest_recovery(world: World) -> float:
+    """When trouble is over, the batch is finished after so many seconds at most.
+
+    What is under way ends; then two more runs may be needed, for rows that were given up and for
+    their read-backs, each with two requests for a row, and a few to plan.
+    """
+    rate, option = world.scenario.rate, world.scenario.option
+    requests = 2 * len(world.rows) + 20
+    windows = 1 if rate.limit is None else requests // rate.limit + 2
+    slowest = max(rate.seconds + option.timeout, requests * world.scenario.network.latency[1])
+    pauses = sum(command.pause for command in world.scenario.commands)
+    return longest_silence(world) + 3 * (windows + 1) * slowest + pauses + 400.0
+
+
+@promise(9, at="end of all")
+def it_finishes(world: World) -> Iterator[str]:
+    """When faults stop, the batch is finished within a computed time."""
+    if world.scenario.mode is Mode.SAFETY or world.scenario.calm_at is None:
+        return
+    is_unusable = world.scenario.manifest.rejected and (
+        world.scenario.options["allow_rejected_rows"] == "false"
+    )
+    if is_unusable:
+        return
+    took = world.seconds() - world.scenario.calm_at
+    if not world.account.is_done or took > longest_recovery(world):
+        yield f"{took:.0f} s after the calm: open {world.account.ids('open')}"

@@ -1,0 +1,121 @@
+"""What must be true of the ledger whenever something was committed to it."""
+
+from collections.abc import Iterator
+
+from tests.simulation.account import Account, Standing
+from tests.simulation.oracle import promise
+from tests.simulation.process import Process
+from tests.simulation.world import World
+
+TOO_LATE = ("notice_window", "already_started")
+
+
+def newly_settled(before: Account, after: Account) -> Iterator[tuple[str, Standing]]:
+    for one, standing in after.rows.items():
+        if standing.state == "settled" and before.rows.get(one) != standing:
+            yield one, standing
+
+
+@promise(4, at="commit")
+def every_row_is_accounted_for(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """From its enrolment on, the ledger holds every row of the manifest once."""
+    manifest = world.scenario.manifest
+    if not after.is_enrolled:
+        return
+    if after.rows.keys() != world.rows.keys() or after.rejected != manifest.rejected:
+        yield f"{len(after.rows)} rows and {after.rejected} rejected, not {manifest.accounted}"
+
+
+@promise(2, at="commit")
+def settled_stays_settled(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """A row that was settled for good keeps its outcome."""
+    for one, standing in before.rows.items():
+        is_asked_for = standing.outcome == "refused" and process.command.retry_refused
+        if standing.is_final and after.rows.get(one) != standing and not is_asked_for:
+            yield f"{one} was {standing} and is {after.rows.get(one)}"
+
+
+@promise(3, at="commit")
+def success_is_true(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Whatever is settled as cancelled was cancelled at the server by then."""
+    for one, standing in newly_settled(before, after):
+        if standing.outcome in ("cancelled", "already_cancelled"):
+            if not world.was_ever_cancelled(one):
+                yield f"{one} is settled as {standing}, and never was"
+
+
+@promise(3, at="commit")
+def ours_is_not_called_anothers(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Settled as already cancelled, the last cancellation is not ours; unless clocks were set."""
+    if world.scenario.clock_steps:
+        return
+    for one, standing in newly_settled(before, after):
+        if standing.outcome != "already_cancelled":
+            continue
+        changes = [change for change in world.sandbox.changes(one) if change.after == "cancelled"]
+        if changes and changes[-1].who == "api":
+            yield f"{one} was cancelled by us at {changes[-1].at}"
+
+
+@promise(3, at="commit")
+def skipped_is_untouched(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Settled as skipped by the policy, an appointment had not been cancelled by us."""
+    for one, standing in newly_settled(before, after):
+        if standing.outcome != "skipped" or standing.reason == "completed":
+            continue
+        by_us = [change for change in world.sandbox.changes(one) if change.who == "api"]
+        if by_us:
+            yield f"{one} is settled as {standing}, and we changed it at {by_us[0].at}"
+
+
+@promise(6, at="commit")
+def skipped_is_too_late(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Skipped for lack of notice, an appointment's deadline is over; unless clocks were set."""
+    if world.scenario.clock_steps:
+        return
+    for one, standing in newly_settled(before, after):
+        if standing.outcome != "skipped" or standing.reason not in TOO_LATE:
+            continue
+        starts = list(world.starts_of(one))
+        if all(world.program_now() <= start - world.scenario.notice for start in starts):
+            yield f"{one} starts at {starts}, and is skipped at {world.program_now()}"
+
+
+@promise(3, at="commit")
+def refusals_were_answered(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Settled as not found or refused, the server had answered a 404 or another 4xx."""
+    for one, standing in newly_settled(before, after):
+        if standing.outcome not in ("not_found", "refused"):
+            continue
+        statuses = {
+            arrival.status
+            for arrival in world.sandbox.history.arrivals
+            if arrival.path.endswith(f"/{one}") and 400 <= (arrival.status or 0) < 500
+        }
+        is_told = 404 in statuses if standing.outcome == "not_found" else bool(statuses - {404})
+        if not is_told:
+            yield f"{one} is settled as {standing}; the answers were {sorted(statuses)}"
+
+
+@promise(2, at="commit")
+def reviews_follow_an_intent(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """Only a row we may have cancelled is left to a person."""
+    for one, standing in newly_settled(before, after):
+        if standing.outcome == "needs_review" and not after.intents.get(one):
+            yield f"{one} needs review, and no PATCH was ever sent for it"

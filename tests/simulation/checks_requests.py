@@ -1,0 +1,155 @@
+"""What must be true of every request at the moment it leaves."""
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+from batchcancel.sandbox import FULL_KEY
+from tests.simulation.network import Departure
+from tests.simulation.oracle import promise
+from tests.simulation.world import World
+
+PAUSE_WITHOUT_RETRY_AFTER = 5.0
+LOOK_UPS = ("/v1/appointments", "/v1/appointment-config", "/v1/appointment-slots/availability")
+A_TRIFLE = 1e-6
+
+
+def patches_of(world: World, appointment_id: str) -> list[Departure]:
+    return [
+        one
+        for one in world.network.departures
+        if one.method == "PATCH" and one.appointment_id == appointment_id
+    ]
+
+
+@promise(1, at="departure")
+def intent_is_durable(world: World, departure: Departure) -> Iterator[str]:
+    """No PATCH leaves before an intent of its own is committed."""
+    if departure.method != "PATCH":
+        return
+    one = departure.appointment_id
+    intents, sent = world.account.intents.get(one, 0), len(patches_of(world, one))
+    standing = world.account.rows.get(one)
+    if standing is None or standing.state != "open" or intents < sent:
+        yield f"{one} stands as {standing} with {intents} intents for {sent} PATCHes"
+
+
+@promise(2, at="departure")
+def settled_is_never_sent_again(world: World, departure: Departure) -> Iterator[str]:
+    """After an id was settled in the committed ledger, no PATCH for it leaves."""
+    standing = world.final.get(departure.appointment_id or "")
+    if departure.method == "PATCH" and standing is not None:
+        yield f"{departure.appointment_id} was settled as {standing}"
+
+
+@promise(5, at="departure")
+def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[str]:
+    """Requests are GETs, or PATCHes of rows of the manifest that cancel and add the notes."""
+    path = departure.url.removeprefix("http://localhost").partition("?")[0]
+    if departure.headers.get("authorization") != f"Bearer {FULL_KEY}":
+        yield f"{departure.url} went out with another key"
+    if departure.appointment_id is None and path in LOOK_UPS and departure.method == "GET":
+        return
+    row = world.rows.get(departure.appointment_id or "")
+    if row is None or path != f"/v1/appointments/{row.appointment_id}":
+        yield f"{departure.method} {departure.url} is about no row of the manifest"
+    elif departure.method == "PATCH":
+        notes = row.notes or world.scenario.options.get("notes")
+        asked = {"status": "cancelled"} | ({"notes": notes} if notes else {})
+        if json.loads(departure.body) != asked:
+            yield f"{departure.body!r} for {row.appointment_id}"
+    elif departure.method != "GET":
+        yield f"{departure.method} {departure.url}"
+
+
+@promise(6, at="departure")
+def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[str]:
+    """When a PATCH leaves, its deadline is not over on the program's clock.
+
+    The commit of the intent lies between decision and departure; that long is allowed.
+    """
+    one = departure.appointment_id
+    if departure.method != "PATCH" or one not in world.rows:
+        return
+    if world.rows[one].start is None and not world.scenario.notice:
+        return
+    decided = world.seconds() - commit_time(world)
+    now = world.scenario.begin + min(
+        timedelta(seconds=at) + world.clock_offset(at) for at in (decided, world.seconds())
+    )
+    starts = list(world.starts_of(one))
+    if all(now > start - world.scenario.notice for start in starts):
+        yield f"{one} starts at {starts}, and it left at {now}"
+
+
+def commit_time(world: World) -> float:
+    """How long an intent may be on its way to the disk: behind one group, and in its own."""
+    return 2 * world.scenario.disk_latency + A_TRIFLE
+
+
+@promise(8, at="departure")
+def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
+    """After a 429 no request of the process leaves before its Retry-After is over.
+
+    Those that had their permit before it came are under way. One that asks for more patience
+    than allowed ends the run.
+    """
+    for other in world.network.departures:
+        if other.status != 429 or other.process is not departure.process or not other.answered:
+            continue
+        seconds = seconds_asked_for(other)
+        if seconds > world.scenario.option.max_retry_after:
+            seconds = math.inf
+        since = departure.at - other.answered
+        if commit_time(world) < since < seconds - A_TRIFLE:
+            yield f"{departure.url} left {since:.3f} s after a 429 that asked for {seconds:g} s"
+
+
+def seconds_asked_for(departure: Departure) -> float:
+    """What the Retry-After of an answer means, by a reading of our own."""
+    headers = departure.answer_headers
+    text = headers.get("retry-after", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers["date"])
+    except (ValueError, TypeError):
+        return PAUSE_WITHOUT_RETRY_AFTER
+    return (until - date).total_seconds()
+
+
+@promise(10, at="departure")
+def who_may_not_send_does_not(world: World, departure: Departure) -> Iterator[str]:
+    """A plan sends no PATCH, and a refused second run sends nothing at all."""
+    command = departure.process.command
+    if command.is_plan and departure.method == "PATCH":
+        yield f"a plan sent {departure.url}"
+    if departure.process.number < 0:
+        yield f"a second run sent {departure.url}"
+
+
+@promise(11, at="departure")
+def nothing_leaves_after_a_signal(world: World, departure: Departure) -> Iterator[str]:
+    """After SIGINT or SIGTERM no new PATCH leaves."""
+    if departure.method == "PATCH" and departure.process.signalled_at is not None:
+        yield f"{departure.url} left after a signal at {departure.process.signalled_at:.6f}"
+
+
+@promise(13, at="departure")
+def no_ledger_no_sends(world: World, departure: Departure) -> Iterator[str]:
+    """After a ledger write failed, nothing more leaves."""
+    if departure.process.disk_failed_at is not None:
+        yield f"{departure.url} left after a write failed"
+
+
+@promise(3, at="departure")
+def fatal_answers_stop_everything(world: World, departure: Departure) -> Iterator[str]:
+    """After a rejected key, or a redirect, no PATCH leaves."""
+    for other in world.network.departures:
+        is_fatal = other.status is not None and (other.status == 401 or 300 <= other.status < 400)
+        if is_fatal and other.answered and other.process is departure.process:
+            if departure.method == "PATCH":
+                yield f"{departure.url} left after status {other.status}"
+            return

@@ -1,0 +1,76 @@
+"""Who judges: every check looks at what the world saw, never at what the program says of itself."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation.trace import Trace
+
+Check = Callable[..., Iterable[str]]
+
+MOMENTS = ("departure", "answer", "commit", "killed", "end of a run", "end of all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A promise that was not kept."""
+
+    promise: int
+    check: str
+    sentence: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"promise {self.promise} ({self.check}): {self.sentence}\n    {self.detail}"
+
+
+_CHECKS: dict[str, list[tuple[int, Check]]] = {moment: [] for moment in MOMENTS}
+_SIGHTS: dict[str, list[Check]] = {moment: [] for moment in MOMENTS}
+
+
+def promise(number: int, *, at: str) -> Callable[[Check], Check]:
+    """A check, whose docstring is the claim; it yields a detail for each breach."""
+
+    def register(check: Check) -> Check:
+        _CHECKS[at].append((number, check))
+        return check
+
+    return register
+
+
+def sight(*, at: str) -> Callable[[Check], Check]:
+    """Something worth having seen; it yields the names of what it saw."""
+
+    def register(look: Check) -> Check:
+        _SIGHTS[at].append(look)
+        return look
+
+    return register
+
+
+class Oracle:
+    """Collects what was broken, and what was seen."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.broken: list[Broken] = []
+        self.seen: Counter[str] = Counter()
+
+    def look(self, moment: str, *evidence: Any) -> None:
+        for found in _breaches(moment, evidence):
+            self._trace.add("oracle", f"BROKEN {found.promise} {found.check}: {found.detail}")
+            self.broken.append(found)
+        for look in _SIGHTS[moment]:
+            self.seen.update(look(*evidence))
+
+
+def _breaches(moment: str, evidence: tuple[Any, ...]) -> Iterator[Broken]:
+    for number, check in _CHECKS[moment]:
+        for detail in check(*evidence):
+            yield Broken(
+                promise=number,
+                check=check.__name__,
+                sentence=" ".join((check.__doc__ or "").split()),
+                detail=detail,
+            )

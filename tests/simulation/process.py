@@ -1,0 +1,205 @@
+"""One process of the program: what the command line would do, until it ends or is killed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from batchcancel import wiring
+from batchcancel.api import Limiter
+from batchcancel.appointments import Outcome
+from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
+from batchcancel.job import Finished, Tools, plan_job, run_job
+from batchcancel.plan import Plan
+from batchcancel.planning import Planned
+from batchcancel.sandbox import FULL_KEY
+from batchcancel.settings import Settings, load_settings
+from batchcancel.stop import Stop
+from batchcancel.summary import Summary
+from batchcancel.writer import Writer
+from tests.simulation.crash import Crash, deafen
+from tests.simulation.network import Wire
+from tests.simulation.scenario import Command
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a process ended: by itself with an exit code, or killed (None)."""
+
+    process: "Process"
+    at: float
+    exit_code: int | None
+    error: BaseException | None = None
+    summary: Summary | None = None
+
+    def __str__(self) -> str:
+        said = "" if self.error is None else f" {type(self.error).__name__}: {self.error}"
+        return f"exit {self.exit_code}{said}"
+
+
+class Process:
+    """Runs one command in the world; `number` counts from 1."""
+
+    def __init__(self, world: "World", number: int, command: Command) -> None:
+        self.world = world
+        self.number = number
+        self.command = command
+        self.stop = Stop()
+        self.began = world.seconds()
+        self.is_dead = False
+        self.is_sending = False
+        self.was_calm = False
+        self.signalled_at: float | None = None
+        self.disk_failed_at: float | None = None
+        self.killed_at: str | None = None
+        self.open_before: frozenset[str] = frozenset()
+        self._commits = 0
+        self._boundaries: dict[str, int] = {}
+        self._writer: Writer | None = None
+        self._scope = trio.CancelScope()
+
+    async def live(self) -> End:
+        """Run to the end, whatever it is."""
+        end = End(process=self, at=0.0, exit_code=None)
+        try:
+            with self._scope:
+                end = await self._end()
+        except BaseException:
+            if not self.is_dead:
+                raise
+        if self.is_dead:
+            self.world.disk.restore()
+            return End(process=self, at=self.world.seconds(), exit_code=None)
+        return end
+
+    async def _end(self) -> End:
+        try:
+            finished = await self._job()
+        except BatchcancelError as error:
+            return self._ended(int(error.exit_code), error=error)
+        except Exception as error:
+            if self.is_dead:
+                raise
+            return self._ended(int(ExitCode.UNEXPECTED), error=error)
+        if finished is None:
+            return self._ended(0)
+        summary = finished.summary
+        return self._ended(int(summary.exit_code), error=finished.reason, summary=summary)
+
+    def _ended(
+        self, exit_code: int, *, error: BaseException | None = None, summary: Summary | None = None
+    ) -> End:
+        at = self.world.seconds()
+        return End(process=self, at=at, exit_code=exit_code, error=error, summary=summary)
+
+    async def _job(self) -> Finished | None:
+        settings = self._settings()
+        if self.command.is_plan:
+            await plan_job(settings, equip=self._equip(settings), observer=self)
+            return None
+        return await run_job(
+            settings,
+            run_id=f"run-{self.number}",
+            equip=self._equip(settings),
+            observer=self,
+            confirm=lambda _planned: None,
+        )
+
+    def _settings(self) -> Settings:
+        flags = {
+            **self.world.scenario.options,
+            "ledger": str(self.world.disk.path),
+            "base_url": "http://localhost/v1",
+            "retry_refused": str(self.command.retry_refused).lower(),
+        }
+        environ = {"HUSKYVOICE_API_KEY": FULL_KEY}
+        return load_settings(str(self.world.manifest), flags=flags, environ=environ)
+
+    def _equip(self, settings: Settings) -> Any:
+        opening = wiring.for_plan if self.command.is_plan else wiring.for_run
+        open_really = opening(settings)
+
+        def open_ledgers() -> Any:
+            ledger, account = open_really()
+            self.world.disk.watch(ledger, self)
+            return ledger, account
+
+        equip = wiring.equipment(
+            settings,
+            open_ledgers=open_ledgers,
+            stop=self.stop,
+            now=self.world.program_now,
+            random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
+            new_transport=lambda: Wire(self.world.network, self),
+            offload=self.world.disk.offload,
+        )
+
+        @asynccontextmanager
+        async def watched() -> AsyncIterator[Tools]:
+            async with equip() as tools:
+                self._writer = tools.writer
+                yield tools
+
+        return watched
+
+    def boundary(self, kind: str) -> None:
+        """The process passes a place where it may die."""
+        if self.is_dead:
+            raise Crash
+        if self._is_last(kind):
+            self.kill(kind)
+            raise Crash
+
+    def boundary_outside(self, kind: str) -> None:
+        """Something far away happens to a request of this process, which may die just then."""
+        if not self.is_dead and self._is_last(kind):
+            self.kill(kind)
+
+    def _is_last(self, kind: str) -> bool:
+        self._boundaries[kind] = self._boundaries.get(kind, 0) + 1
+        crash = self.command.crash
+        is_here = crash is not None and crash.kind == kind
+        return is_here and self._boundaries[kind] == crash.nth and not self.world.is_calm
+
+    def kill(self, where: str) -> None:
+        """As by kill -9: the disk stays as it is now, and nothing of the process is heard again."""
+        self.is_dead = True
+        self.killed_at = where
+        self.world.disk.snapshot()
+        self.world.trace.add(f"run {self.number}", f"killed: {where}")
+        self.world.oracle.look("killed", self.world, self)
+        if self._writer is not None:
+            deafen(self._writer)
+        self._scope.cancel()
+
+    def commit_fails(self) -> bool:
+        self._commits += 1
+        if self._commits not in self.command.failing_commits or self.world.is_calm:
+            return False
+        self.disk_failed_at = self.disk_failed_at or self.world.seconds()
+        self.world.trace.add(f"run {self.number}", "commit fails: disk full")
+        return True
+
+    def signal(self, signum: int) -> None:
+        self.signalled_at = self.signalled_at or self.world.seconds()
+        self.world.trace.add(f"run {self.number}", f"signal {signum}")
+        self.stop.ask(Interrupted(signum))
+
+    def clock_differs(self, difference: timedelta) -> None:
+        self.world.trace.add(f"run {self.number}", f"says the clock differs by {difference}")
+
+    def planned(self, planned: Planned) -> None:
+        pass
+
+    def started(self, plan: Plan, limiter: Limiter) -> None:
+        self.is_sending = True
+
+    def settled(self, appointment_id: str, outcome: Outcome) -> None:
+        pass

@@ -1,0 +1,105 @@
+"""What the search must have met at least once, or it proves little."""
+
+from collections.abc import Iterator
+
+from batchcancel.errors import BatchHeld, StoppedEarly
+from tests.simulation.account import Account
+from tests.simulation.checks_requests import seconds_asked_for
+from tests.simulation.network import Departure
+from tests.simulation.oracle import sight
+from tests.simulation.process import End, Process
+from tests.simulation.world import World
+
+SOMETIMES = (
+    "a crash between answer and commit",
+    "an application after the time-out",
+    "a re-confirmation before a resume",
+    "a deadline missed in the queue",
+    "a 429 with a date",
+    "a Retry-After too long",
+    "a refused second run",
+    "a ledger write that failed",
+    "a needs_review",
+    "an already_cancelled",
+    "a read-back that found it not applied",
+    "a halt",
+    "a crash with a request on its way",
+    "a signal while sending",
+    "a calm that came while sending",
+    "a resume that finished",
+)
+
+
+@sight(at="killed")
+def crash_between_answer_and_commit(world: World, process: Process) -> Iterator[str]:
+    mine = [one for one in world.network.departures if one.process is process]
+    for one in mine:
+        is_patch = one.method == "PATCH" and world.account.rows[one.appointment_id].state == "open"
+        if is_patch and one.answered is not None and one.status == 200:
+            yield "a crash between answer and commit"
+        if is_patch and one.status is None and one.given_up is None:
+            yield "a crash with a request on its way"
+
+
+@sight(at="departure")
+def read_back_that_found_it_not_applied(world: World, departure: Departure) -> Iterator[str]:
+    if departure.method != "PATCH":
+        return
+    mine = [
+        one
+        for one in world.network.departures
+        if one.process is departure.process and one.appointment_id == departure.appointment_id
+    ]
+    began_open = departure.appointment_id in departure.process.open_before
+    if began_open and len(mine) > 1 and mine[-2].method == "GET":
+        yield "a read-back that found it not applied"
+
+
+@sight(at="answer")
+def patience_asked_for(world: World, departure: Departure) -> Iterator[str]:
+    if departure.status != 429:
+        return
+    if "GMT" in departure.answer_headers.get("retry-after", ""):
+        yield "a 429 with a date"
+    if seconds_asked_for(departure) > world.scenario.option.max_retry_after:
+        yield "a Retry-After too long"
+
+
+@sight(at="commit")
+def outcomes(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
+    for one, standing in after.rows.items():
+        if before.rows.get(one) == standing:
+            continue
+        if standing.outcome in ("needs_review", "already_cancelled"):
+            article = "a" if standing.outcome == "needs_review" else "an"
+            yield f"{article} {standing.outcome}"
+        if process.is_sending and standing.reason == "notice_window":
+            yield "a deadline missed in the queue"
+
+
+@sight(at="end of a run")
+def endings(world: World, end: End) -> Iterator[str]:
+    process = end.process
+    if isinstance(end.error, BatchHeld):
+        yield "a refused second run"
+    if isinstance(end.error, StoppedEarly) and "in a row failed" in str(end.error):
+        yield "a halt"
+    if process.disk_failed_at is not None:
+        yield "a ledger write that failed"
+    if process.signalled_at is not None and process.is_sending:
+        yield "a signal while sending"
+    if world.is_calm and process.is_sending and not process.was_calm:
+        yield "a calm that came while sending"
+    if process.open_before and world.account.is_done:
+        yield "a resume that finished"
+
+
+@sight(at="end of all")
+def applications_after_the_time_out(world: World) -> Iterator[str]:
+    timeout = world.scenario.option.timeout
+    for arrival in world.sandbox.history.arrivals:
+        if arrival.fault != "late" or not arrival.applied:
+            continue
+        changes = world.sandbox.changes(arrival.path.rpartition("/")[2])
+        if any((change.at - arrival.at).total_seconds() > timeout for change in changes):
+            yield "an application after the time-out"

@@ -1,0 +1,129 @@
+"""A seed, lived through: scenario in, verdict out."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import trio
+import trio._core._run as scheduler
+from trio.testing import MockClock
+
+from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
+from tests.simulation.account import Standing
+from tests.simulation.draw import draw
+from tests.simulation.oracle import Broken
+from tests.simulation.scenario import Mode, Scenario
+from tests.simulation.story import Story
+from tests.simulation.trace import Trace
+from tests.simulation.watchdog import HungError, within
+from tests.simulation.world import World
+
+REAL_SECONDS = 30.0
+CHECKS = (checks_requests, checks_ledger, checks_ends, sights)
+"""Importing them is what makes the oracle look."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What became of a seed."""
+
+    seed: int
+    broken: list[Broken] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    trace: str = ""
+    rows: Mapping[str, Standing] = field(default_factory=dict)
+    statuses: Mapping[str, str | None] = field(default_factory=dict)
+    processes: int = 0
+
+
+def simulate(seed: int) -> Verdict:
+    """Live a seed through, twice when its end is to be that of the same seed without crashes."""
+    scenario = draw(seed)
+    verdict = live(scenario)
+    if scenario.mode is Mode.EQUIVALENCE and not verdict.broken:
+        unharmed = live(scenario.without_crashes())
+        verdict.broken += unharmed.broken
+        verdict.broken += _differences(verdict, unharmed)
+    return verdict
+
+
+def live(scenario: Scenario) -> Verdict:
+    """Live one scenario through, in bounded real time."""
+    verdict = Verdict(seed=scenario.seed)
+    worlds: list[World] = []
+    try:
+        with within(REAL_SECONDS), _folder() as folder, deterministic(scenario.seed):
+            clock = MockClock(autojump_threshold=0)
+            trio.run(_main, scenario, folder, clock, worlds, clock=clock)
+    except (Exception, HungError, trio.TrioInternalError) as error:
+        verdict.broken.append(_fallen(error))
+    for world in worlds:
+        _fill(verdict, world)
+    return verdict
+
+
+async def _main(
+    scenario: Scenario, folder: Path, clock: MockClock, worlds: list[World]
+) -> None:
+    async with trio.open_nursery() as nursery:
+        world = World(scenario, folder=folder, nursery=nursery, clock=clock)
+        worlds.append(world)
+        await Story(world, nursery).tell()
+        nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Let trio order what could run at the same time by the seed, and by nothing else."""
+    was, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r.setstate(Random(f"{seed} schedule").getstate())
+    try:
+        yield
+    finally:
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = was
+        scheduler._r.setstate(state)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    where = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=where) as folder:
+        yield Path(folder)
+
+
+def _fallen(error: BaseException) -> Broken:
+    return Broken(
+        promise=9 if isinstance(error, HungError) else 16,
+        check="simulation",
+        sentence="A simulation ends by itself.",
+        detail=repr(error),
+    )
+
+
+def _fill(verdict: Verdict, world: World) -> None:
+    verdict.broken += world.oracle.broken
+    verdict.seen += world.oracle.seen
+    trace: Trace = world.trace
+    verdict.trace += trace.text()
+    verdict.rows = world.account.rows
+    known = {record.appointment_id: record.status for record in world.sandbox.records()}
+    verdict.statuses = {one: known.get(one) for one in world.rows}
+
+
+def _differences(killed: Verdict, unharmed: Verdict) -> Iterator[Broken]:
+    for one, status in unharmed.statuses.items():
+        with_crashes = (killed.statuses[one], killed.rows.get(one))
+        without = (status, unharmed.rows.get(one))
+        if with_crashes != without:
+            yield Broken(
+                promise=12,
+                check="crash_equivalence",
+                sentence="Killed anywhere and run again, a batch ends as if never killed.",
+                detail=f"{one} ends as {with_crashes}, and without crashes as {without}",
+            )

@@ -1,0 +1,150 @@
+"""How a scenario comes true: processes one after the other, and what happens beside them."""
+
+import trio
+
+from tests.simulation.checks_ends import longest_silence
+from tests.simulation.oracle import Broken
+from tests.simulation.process import End, Process
+from tests.simulation.scenario import Command, Mode, StaffAction
+from tests.simulation.world import World
+
+MOST_PROCESSES = 40
+REFUSED_FOR_GOOD = (2, 3)
+
+
+class Story:
+    """Lives a scenario through; `nursery` is the world's."""
+
+    def __init__(self, world: World, nursery: trio.Nursery) -> None:
+        self._world = world
+        self._nursery = nursery
+
+    async def tell(self) -> None:
+        """Run the command again and again, until it is over or something broke."""
+        world = self._world
+        self._begin()
+        for number in range(1, MOST_PROCESSES + 1):
+            process = Process(world, number, self._command(number))
+            end = await self._live(process)
+            world.trace.add(f"run {number}", f"ends: {end}")
+            world.oracle.look("end of a run", world, end)
+            if world.oracle.broken or self._is_over(number, end):
+                break
+            self._act_between(number)
+            await trio.sleep(process.command.pause)
+        if not world.oracle.broken:
+            world.oracle.look("end of all", world)
+
+    def _begin(self) -> None:
+        world, scenario = self._world, self._world.scenario
+        for action in scenario.staff:
+            if action.at is not None:
+                self._nursery.start_soon(self._act_at, action, action.at)
+        self._nursery.start_soon(self._others)
+        if scenario.calm_at is not None:
+            self._nursery.start_soon(self._calm_at, scenario.calm_at)
+        world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
+
+    def _command(self, number: int) -> Command:
+        commands = self._world.scenario.commands
+        return commands[number - 1] if number <= len(commands) else commands[-1]
+
+    async def _live(self, process: Process) -> End:
+        world = self._world
+        process.was_calm = world.is_calm
+        process.open_before = frozenset(world.account.ids("open"))
+        if process.command.retry_refused:
+            world.forget_refused()
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._watch, process)
+            for signum, at in zip((15, 2), process.command.signals, strict=False):
+                beside.start_soon(self._signal, process, signum, at)
+            if process.command.crash is not None and process.command.crash.kind == "time":
+                beside.start_soon(self._kill_at, process, process.command.crash.at)
+            if process.command.second_run_at is not None:
+                beside.start_soon(self._second_run, process, process.command.second_run_at)
+            end = await process.live()
+            beside.cancel_scope.cancel()
+        return end
+
+    def _is_over(self, number: int, end: End) -> bool:
+        """Nothing is left to do, or nothing will ever be done."""
+        world = self._world
+        if number < len(world.scenario.commands) or end.process.is_dead:
+            return False
+        if world.scenario.mode is Mode.SAFETY or end.exit_code in REFUSED_FOR_GOOD:
+            return True
+        return world.is_calm and world.account.is_done
+
+    async def _watch(self, process: Process) -> None:
+        """Somebody who pulls the plug when nothing has happened for too long."""
+        world, longest = self._world, longest_silence(self._world)
+        world.last_sign = world.seconds()
+        while world.seconds() < world.last_sign + longest:
+            await trio.sleep(world.last_sign + longest - world.seconds())
+        detail = f"run {process.number} is silent since {world.last_sign:.3f}"
+        world.oracle.broken.append(
+            Broken(
+                promise=9,
+                check="every_wait_has_a_deadline",
+                sentence=f"A run is never silent for longer than {longest:.0f} s.",
+                detail=detail,
+            )
+        )
+        process.kill("silent for too long")
+
+    async def _signal(self, process: Process, signum: int, after: float) -> None:
+        await trio.sleep(after)
+        if not self._world.is_calm:
+            process.signal(signum)
+
+    async def _kill_at(self, process: Process, after: float) -> None:
+        await trio.sleep(after)
+        if not self._world.is_calm and not process.is_dead:
+            process.kill("time")
+
+    async def _second_run(self, process: Process, after: float) -> None:
+        await trio.sleep(after)
+        if process.is_dead or process.command.is_plan:
+            return
+        second = Process(self._world, -process.number, Command())
+        end = await second.live()
+        self._world.trace.add(f"run {second.number}", f"ends: {end}")
+        self._world.oracle.look("end of a run", self._world, end)
+
+    async def _calm_at(self, at: float) -> None:
+        await trio.sleep(at)
+        self._world.calm()
+
+    async def _others(self) -> None:
+        world = self._world
+        for at in world.scenario.others:
+            await trio.sleep(at - world.seconds())
+            if world.is_calm:
+                return
+            world.trace.add("others", "GET /v1/appointments")
+            await world.network.other_user()
+
+    async def _act_at(self, action: StaffAction, at: float) -> None:
+        await trio.sleep(at)
+        self._act(action)
+
+    def _act_between(self, number: int) -> None:
+        for action in self._world.scenario.staff:
+            if action.at is None and action.after == number:
+                self._act(action)
+
+    def _act(self, action: StaffAction) -> None:
+        world = self._world
+        known = [one for one in world.account.ids(action.whom) if world.rows[one].status]
+        if not known or world.is_calm:
+            return
+        one = known[action.pick % len(known)]
+        before = world.sandbox.record(one).status
+        world.trace.add("staff", f"{action.what} {one}, which is {before}")
+        if action.what == "reschedule":
+            world.move(one)
+        else:
+            getattr(world.sandbox.staff, action.what)(one)
+        if (action.what, before, action.whom, action.at) == ("confirm", "cancelled", "open", None):
+            world.oracle.seen["a re-confirmation before a resume"] += 1

@@ -1,0 +1,26 @@
+"""A bound in real time: a simulation that hangs is a failure like any other."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class HungError(BaseException):
+    """The simulation did not end; virtual time may stand still."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise `HungError` in the body when it takes longer; an alarm that was set is set again."""
+
+    def bark(_signum: int, _frame: FrameType | None) -> None:
+        raise HungError(f"not finished after {seconds:g} real seconds")
+
+    handler = signal.signal(signal.SIGALRM, bark)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+        signal.signal(signal.SIGALRM, handler)

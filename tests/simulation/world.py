@@ -1,0 +1,157 @@
+"""Everything outside of the program: time, the clinic's server, the network, the disk, people."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import trio
+from trio.testing import MockClock
+
+from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
+from tests.simulation.account import Account, Standing
+from tests.simulation.disk import Disk, Mortal
+from tests.simulation.network import Departure, Network
+from tests.simulation.oracle import Oracle
+from tests.simulation.rows import Row, session_start
+from tests.simulation.scenario import SAFE_DAY, Scenario
+from tests.simulation.trace import Trace
+
+
+class World:
+    """One scenario, coming true; times are virtual seconds since its beginning."""
+
+    def __init__(
+        self, scenario: Scenario, *, folder: Path, nursery: trio.Nursery, clock: MockClock
+    ) -> None:
+        self.scenario = scenario
+        self.seconds = clock.current_time
+        self.trace = Trace(self.seconds)
+        self.oracle = Oracle(self.trace)
+        self.manifest = folder / "closure.csv"
+        self.manifest.write_text(scenario.manifest.text)
+        self.rows = {row.appointment_id: row for row in scenario.manifest.rows}
+        self.days = {row.appointment_id: {row.day} for row in scenario.manifest.rows}
+        self.final: dict[str, Standing] = {}
+        self.is_calm = False
+        self.last_sign = 0.0
+        self.sandbox = self._new_sandbox()
+        self.disk = Disk(
+            folder / "closure.ledger.db",
+            latency=scenario.disk_latency,
+            on_commit=self._committed,
+        )
+        self.network = Network(
+            self.sandbox,
+            spec=scenario.network,
+            random=Random(f"{scenario.seed} network"),
+            nursery=nursery,
+            on_departure=self._departed,
+            on_answer=self._answered,
+        )
+
+    def _new_sandbox(self) -> Sandbox:
+        scenario = self.scenario
+        clinic = Clinic(
+            appointments=0,
+            timezone=scenario.timezone,
+            notice_hours=scenario.clinic_notice_hours,
+        )
+        sandbox = Sandbox(
+            clinic,
+            rate=scenario.server_rate,
+            faults=SeededFaults(chances=scenario.faults, seed=scenario.seed),
+            clock=self.seconds,
+            # What is there was booked an hour ago.
+            now=scenario.begin - timedelta(hours=1),
+            skew=timedelta(seconds=scenario.skew),
+        )
+        for row in scenario.manifest.rows:
+            if row.status is not None:
+                _add(sandbox, row, branch_ids=clinic.branch_ids)
+        for one in scenario.manifest.bystanders:
+            sandbox.add(one, date=SAFE_DAY)
+        sandbox.skew(timedelta(hours=1, seconds=scenario.skew))
+        return sandbox
+
+    def program_now(self) -> datetime:
+        """The wall clock of the machine the program runs on."""
+        now = self.seconds()
+        return self.scenario.begin + timedelta(seconds=now) + self.clock_offset(now)
+
+    def clock_offset(self, seconds: float) -> timedelta:
+        return self.scenario.clock_offset(seconds)
+
+    @property
+    def account(self) -> Account:
+        """What has been committed to the ledger."""
+        return self.disk.committed
+
+    def starts_of(self, appointment_id: str) -> Iterator[datetime]:
+        """When an appointment may be said to start; several when it was moved meanwhile."""
+        row = self.rows[appointment_id]
+        if row.start is not None:
+            yield row.start
+            return
+        for day in sorted(self.days[appointment_id]):
+            yield session_start(day, row.session, row.branch, timezone=self.scenario.timezone)
+
+    def was_ever_cancelled(self, appointment_id: str) -> bool:
+        """Whether the server's own book says so, now or at any time before."""
+        changes = self.sandbox.changes(appointment_id)
+        return self.rows[appointment_id].status == "cancelled" or any(
+            change.after == "cancelled" for change in changes
+        )
+
+    def move(self, appointment_id: str) -> None:
+        """Staff put an appointment on another day, which is far away too."""
+        day = SAFE_DAY + timedelta(days=7)
+        self.days[appointment_id].add(day)
+        self.sandbox.staff.reschedule(appointment_id, day)
+
+    def forget_refused(self) -> None:
+        """The operator asked to send refused rows once more."""
+        for one in [one for one, standing in self.final.items() if standing.outcome == "refused"]:
+            del self.final[one]
+
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+        self.trace.add("world", "calm")
+        self.is_calm = True
+        self.network.is_calm = True
+        self.sandbox.faults.clear()
+
+    def _departed(self, departure: Departure) -> None:
+        self.last_sign = self.seconds()
+        who = f"run {departure.process.number}"
+        self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
+        self.oracle.look("departure", self, departure)
+
+    def _answered(self, departure: Departure) -> None:
+        self.last_sign = self.seconds()
+        name = departure.appointment_id or departure.url.rpartition("/")[2]
+        self.trace.add(
+            f"run {departure.process.number}",
+            f"has {departure.status} for {departure.method} {name}",
+        )
+        self.oracle.look("answer", self, departure)
+
+    def _committed(self, process: Mortal, before: Account, after: Account) -> None:
+        self.last_sign = self.seconds()
+        for one, standing in after.rows.items():
+            if before.rows.get(one) != standing:
+                self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
+        self.oracle.look("commit", self, process, before, after)
+        for one, standing in after.rows.items():
+            if standing.is_final:
+                self.final.setdefault(one, standing)
+
+
+def _add(sandbox: Sandbox, row: Row, *, branch_ids: list[str]) -> None:
+    sandbox.add(
+        row.appointment_id,
+        date=row.day,
+        session=row.session,
+        status=row.status or "confirmed",
+        branch_id=branch_ids[row.branch],
+    )
