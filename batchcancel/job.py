@@ -98,13 +98,13 @@ async def run_job(
             refuse_above_cap(planned.plan, settings)
             await _raise_if_stopped(tools.stop)
             confirm(planned)
-            _enrol(planned, settings, tools=tools)
+            await _enrol(planned, settings, tools=tools)
         except BatchcancelError as error:
-            _finish(run, exit_code=error.exit_code, tools=tools)
+            await _finish(run, exit_code=error.exit_code, tools=tools)
             raise
         observer.started(planned.plan, tools.limiter)
         await _settle(planned, settings, tools=tools, observer=observer)
-        return _finished(planned, run, settings, tools=tools, began=began)
+        return await _finished(planned, run, settings, tools=tools, began=began)
 
 
 def _read(settings: Settings) -> Manifest:
@@ -138,8 +138,9 @@ async def _raise_if_stopped(stop: Stop) -> None:
         raise stop.reason
 
 
-def _enrol(planned: Planned, settings: Settings, *, tools: Tools) -> None:
+async def _enrol(planned: Planned, settings: Settings, *, tools: Tools) -> None:
     ledger = tools.ledger
+    await tools.writer.durable()  # the ledger is asked by one at a time
     ledger.enrol(planned.batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if settings.retry_refused:
         ledger.reopen_refused(settings.batch)
@@ -167,19 +168,24 @@ async def _settle(
     if settings.notes is not None:
         appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
     await pool.settle_all(appointments, workers=settings.concurrency)
+    await _flush(tools)
+
+
+async def _flush(tools: Tools) -> None:
+    """Wait until the writer has done with the ledger, or has failed."""
     try:
         await tools.writer.durable()
     except LedgerWriteFailed as error:
         tools.stop.ask(error)
 
 
-def _finished(
+async def _finished(
     planned: Planned, run: Run, settings: Settings, *, tools: Tools, began: float
 ) -> Finished:
     counts = count(tools.ledger.tally(settings.batch))
     reason = tools.stop.reason
     code = exit_code(counts, held_back=planned.plan.held_back)
-    _finish(run, exit_code=code if reason is None else reason.exit_code, tools=tools)
+    await _finish(run, exit_code=code if reason is None else reason.exit_code, tools=tools)
     reason = tools.stop.reason
     summary = Summary(
         batch=settings.batch,
@@ -195,7 +201,8 @@ def _finished(
     return Finished(summary=summary, reason=reason)
 
 
-def _finish(run: Run, *, exit_code: int, tools: Tools) -> None:
+async def _finish(run: Run, *, exit_code: int, tools: Tools) -> None:
+    await _flush(tools)
     try:
         tools.ledger.finish(replace(run, ended_at=tools.now(), exit_code=int(exit_code)))
     except LedgerWriteFailed as error:

@@ -31,6 +31,7 @@ def read(answer: Answer, *, opened_at=None, now=NOW) -> Outcome | None:
     ("updated_at", "outcome"),
     [
         (NOW - AGE, CANCELLED),
+        (NOW - AGE - MILLISECOND, CANCELLED),
         (NOW - AGE - 2 * MILLISECOND, ALREADY_CANCELLED),
         (LONG_AGO, ALREADY_CANCELLED),
         (NOW, CANCELLED),

@@ -1,7 +1,8 @@
 """Servers that cost next to nothing: they cancel whatever they are asked to, from memory.
 
 nginx answers from its configuration. Without it, a process of ours answers from an asyncio
-protocol that parses no more of HTTP than it needs: `python -m tests.benchmarks.free_server`.
+protocol that parses no more of HTTP than it needs, at once or after a delay:
+`python -m tests.benchmarks.free_server PORT SECONDS`.
 """
 
 import asyncio
@@ -47,11 +48,11 @@ def usual_server() -> str:
 
 
 @contextmanager
-def free_server(kind: str) -> Iterator[str]:
-    """Serve in a process of its own, and yield the base URL."""
+def free_server(kind: str, *, delay: float = 0.0) -> Iterator[str]:
+    """Serve in a process of its own, and yield the base URL; only `raw` can delay answers."""
     with TemporaryDirectory() as folder:
         port = _free_port()
-        process = subprocess.Popen(_command(kind, folder=Path(folder), port=port))
+        process = subprocess.Popen(_command(kind, folder=Path(folder), port=port, delay=delay))
         try:
             _wait_for(port, process)
             yield f"http://127.0.0.1:{port}/v1"
@@ -60,9 +61,9 @@ def free_server(kind: str) -> Iterator[str]:
             process.wait(10)
 
 
-def _command(kind: str, *, folder: Path, port: int) -> list[str]:
+def _command(kind: str, *, folder: Path, port: int, delay: float) -> list[str]:
     if kind == "raw":
-        return [sys.executable, "-m", "tests.benchmarks.free_server", str(port)]
+        return [sys.executable, "-m", "tests.benchmarks.free_server", str(port), str(delay)]
     conf = folder / "nginx.conf"
     conf.write_text(
         _NGINX.format(folder=folder, port=port, config=CONFIG, record=RECORD.replace("%s", "$id"))
@@ -89,6 +90,9 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Answering(asyncio.Protocol):
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport
         self._received = b""
@@ -102,7 +106,12 @@ class _Answering(asyncio.Protocol):
                 return
             path = self._received.split(b" ", 2)[1].decode()
             self._received = self._received[end:]
-            self._transport.write(_answer(path))
+            if self._delay:
+                asyncio.get_running_loop().call_later(
+                    self._delay, self._transport.write, _answer(path)
+                )
+            else:
+                self._transport.write(_answer(path))
 
 
 def _answer(path: str) -> bytes:
@@ -112,10 +121,11 @@ def _answer(path: str) -> bytes:
     return f"{head}\r\n\r\n{body}".encode()
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Answering, "127.0.0.1", port)
+async def _serve(port: int, delay: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Answering(delay), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

@@ -6,6 +6,7 @@ of `plan` by planning a manifest of one row in turn with it; the best of three c
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,9 +51,10 @@ def _planning(manifest: Path, one_row: Path, count: int, *, base_url: str) -> It
         all_rows.append(timed([COMMAND, "plan", str(manifest)], base_url=base_url))
     start = min(one.seconds for one in starting)
     seconds = min(one.seconds for one in all_rows) - start
+    cpu = min(one.cpu for one in all_rows) - min(one.cpu for one in starting)
     yield Line(
         what=f"plan, {count:,} rows, beyond start-up",
-        measured=f"{seconds:.2f} s (and {start:.2f} s to start)",
+        measured=f"{seconds:.2f} s, CPU {cpu:.2f} s (and {start:.2f} s to start)",
         bar=f"<= {PLAN_SECONDS:.0f} s",
         is_met=seconds <= PLAN_SECONDS,
     )
@@ -63,7 +65,7 @@ def _beginning(manifest: Path, *, base_url: str) -> Iterator[Line]:
     """The first run, which enrols every row; `--limit 1` ends it after its first cancellation."""
     command = [COMMAND, "run", str(manifest), "--yes", "--limit", "1"]
     begun = timed([*command, "--ledger", f"{manifest}.new.db"], base_url=base_url)
-    yield Line(what="first run --limit 1, plan and enrolment", measured=f"{begun.seconds:.2f} s")
+    yield Line(what="first run --limit 1, plan and enrolment", measured=_time(begun))
     yield _memory("first run", [begun])
 
 
@@ -72,14 +74,18 @@ def _resuming(manifest: Path, count: int, *, base_url: str) -> Iterator[Line]:
     yield Line(what="enrolment alone, in process", measured=f"{built.enrolment_seconds:.2f} s")
     command = [COMMAND, "run", str(manifest), "--yes", "--ledger", str(built.ledger)]
     resumed = [timed(command, base_url=base_url) for _ in range(_REPEATS)]
-    seconds = min(one.seconds for one in resumed)
+    best = min(resumed, key=attrgetter("seconds"))
     yield Line(
         what=f"run again, {count:,} rows settled",
-        measured=f"{seconds:.2f} s",
+        measured=_time(best),
         bar=f"<= {RESUME_SECONDS:.0f} s",
-        is_met=seconds <= RESUME_SECONDS,
+        is_met=best.seconds <= RESUME_SECONDS,
     )
     yield _memory("run again", resumed)
+
+
+def _time(ended: Ended) -> str:
+    return f"{ended.seconds:.2f} s, CPU {ended.cpu:.2f} s"
 
 
 def _memory(what: str, ended: list[Ended]) -> Line:

@@ -16,10 +16,10 @@ COMMAND = str(Path(sys.executable).with_name("batchcancel"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a process ended: wall time in seconds, peak resident memory in bytes."""
+    """How a process went: wall and processor time in seconds, peak resident memory in bytes."""
 
-    code: int
     seconds: float
+    cpu: float
     peak_bytes: int
 
 
@@ -41,7 +41,7 @@ def start(*arguments: str, base_url: str) -> subprocess.Popen[bytes]:
 
 
 def timed(command: list[str], *, base_url: str = "", deadline: float = 300.0) -> Ended:
-    """Run a command to its end, at most `deadline` seconds; RuntimeError unless it is 0."""
+    """Run a command to its end, at most `deadline` seconds; RuntimeError when it fails."""
     with TemporaryFile() as output:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -62,4 +62,8 @@ def timed(command: list[str], *, base_url: str = "", deadline: float = 300.0) ->
         if process.returncode:
             output.seek(0)
             raise RuntimeError(f"{command} ended with {process.returncode}: {output.read()!r}")
-    return Ended(code=process.returncode, seconds=seconds, peak_bytes=usage.ru_maxrss * 1024)
+    return Ended(
+        seconds=seconds,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak_bytes=usage.ru_maxrss * 1024,
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_WIDTHS = (10, 46, 52, 24, 3)
+_WIDTHS = (10, 45, 58, 20, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from batchcancel.errors import BatchHeld
 from tests.simulation.oracle import promise
 from tests.simulation.process import End
-from tests.simulation.scenario import Mode
 from tests.simulation.world import World
 
 NOT_DONE = ("not_found", "refused", "gave_up", "needs_review")
@@ -52,9 +51,10 @@ def summary_is_the_ledgers(world: World, end: End) -> Iterator[str]:
 def ledger_has_the_exit_code(world: World, end: End) -> Iterator[str]:
     """The exit code in the ledger is the one the caller gets, unless the disk failed."""
     run_id = f"run-{end.process.number}"
-    if run_id not in world.account.exit_codes or end.process.disk_failed_at is not None:
+    if run_id not in world.account.exit_codes or end.exit_code is None:
         return
-    if world.account.exit_codes[run_id] != end.exit_code:
+    is_other = world.account.exit_codes[run_id] != end.exit_code
+    if is_other and end.process.disk_failed_at is None:
         yield f"the ledger says {world.account.exit_codes[run_id]}, the caller {end.exit_code}"
 
 
@@ -67,8 +67,7 @@ def _patches(world: World, end: End) -> bool:
 @promise(14, at="end of a run")
 def rejected_rows_stop_everything(world: World, end: End) -> Iterator[str]:
     """With rows nobody can read, and no leave to go on without them, no request leaves."""
-    allowed = world.scenario.options["allow_rejected_rows"] == "true"
-    if world.scenario.manifest.rejected and not allowed and world.network.departures:
+    if world.scenario.is_unusable and world.network.departures:
         yield f"{len(world.network.departures)} requests left"
 
 
@@ -163,12 +162,7 @@ def longest_recovery(world: World) -> float:
 @promise(9, at="end of all")
 def it_finishes(world: World) -> Iterator[str]:
     """When faults stop, the batch is finished within a computed time."""
-    if world.scenario.mode is Mode.SAFETY or world.scenario.calm_at is None:
-        return
-    is_unusable = world.scenario.manifest.rejected and (
-        world.scenario.options["allow_rejected_rows"] == "false"
-    )
-    if is_unusable:
+    if world.scenario.calm_at is None or world.scenario.is_unusable:
         return
     took = world.seconds() - world.scenario.calm_at
     if not world.account.is_done or took > longest_recovery(world):

@@ -34,7 +34,7 @@ def draw_manifest(
 
 
 def _size(rng: Random) -> int:
-    return rng.choice((rng.randint(1, 5), rng.randint(4, 15), rng.randint(8, 24), 40))
+    return rng.choice((rng.randint(1, 5), rng.randint(4, 15), rng.randint(8, 24)))
 
 
 def _row(
@@ -69,7 +69,7 @@ def _told(
         case "offset":
             return (exact.astimezone(zone).isoformat(), "", "", ""), exact
         case "local":
-            local = exact.astimezone(zone).replace(tzinfo=None)
+            local = exact.astimezone(zone).replace(tzinfo=None, fold=0)
             told = local.replace(tzinfo=zone).astimezone(UTC)
             return (local.isoformat(), "", "", ""), told
         case "session":

@@ -106,6 +106,11 @@ class Scenario:
         return replace(self, commands=commands)
 
     @property
+    def is_unusable(self) -> bool:
+        """Some rows cannot be read, and nobody allowed to go on without them."""
+        return self.manifest.rejected > 0 and self.options["allow_rejected_rows"] == "false"
+
+    @property
     def option(self) -> "Limits":
         """The numbers among the options."""
         return Limits(

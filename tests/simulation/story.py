@@ -9,7 +9,6 @@ from tests.simulation.scenario import Command, Mode, StaffAction
 from tests.simulation.world import World
 
 MOST_PROCESSES = 40
-REFUSED_FOR_GOOD = (2, 3)
 
 
 class Story:
@@ -31,7 +30,7 @@ class Story:
             if world.oracle.broken or self._is_over(number, end):
                 break
             self._act_between(number)
-            await trio.sleep(process.command.pause)
+            await self._pause(number)
         if not world.oracle.broken:
             world.oracle.look("end of all", world)
 
@@ -44,6 +43,13 @@ class Story:
         if scenario.calm_at is not None:
             self._nursery.start_soon(self._calm_at, scenario.calm_at)
         world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
+
+    async def _pause(self, number: int) -> None:
+        """Until the next process; when none is left with trouble of its own, until all is calm."""
+        world = self._world
+        await trio.sleep(self._command(number).pause)
+        if number >= len(world.scenario.commands) and world.scenario.calm_at is not None:
+            await trio.sleep_until(world.scenario.calm_at)
 
     def _command(self, number: int) -> Command:
         commands = self._world.scenario.commands
@@ -72,7 +78,7 @@ class Story:
         world = self._world
         if number < len(world.scenario.commands) or end.process.is_dead:
             return False
-        if world.scenario.mode is Mode.SAFETY or end.exit_code in REFUSED_FOR_GOOD:
+        if world.scenario.mode is Mode.SAFETY or world.scenario.is_unusable:
             return True
         return world.is_calm and world.account.is_done
 
@@ -119,7 +125,7 @@ class Story:
     async def _others(self) -> None:
         world = self._world
         for at in world.scenario.others:
-            await trio.sleep(at - world.seconds())
+            await trio.sleep_until(at)
             if world.is_calm:
                 return
             world.trace.add("others", "GET /v1/appointments")

@@ -138,13 +138,15 @@ class World:
 
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
-        for one, standing in after.rows.items():
-            if before.rows.get(one) != standing:
-                self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
+        changed = {
+            one: standing
+            for one, standing in after.rows.items()
+            if before.rows.get(one) != standing
+        }
+        for one, standing in changed.items():
+            self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
         self.oracle.look("commit", self, process, before, after)
-        for one, standing in after.rows.items():
-            if standing.is_final:
-                self.final.setdefault(one, standing)
+        self.final |= {one: standing for one, standing in changed.items() if standing.is_final}
 
 
 def _add(sandbox: Sandbox, row: Row, *, branch_ids: list[str]) -> None:

@@ -1,0 +1,63 @@
+"""Where a run can be cut in two: before and after each thing that lasts."""
+
+ROWS = 4
+
+LASTING = {
+    "hold": 1,  # the run takes the batch
+    "commit": 3 + ROWS,  # the question's intent, its answer, the rows' intents, the last outcome
+    "the config request": 1,
+    "enrol": 1,  # the manifest's rows join the ledger
+    "decide": 1,  # and the policy's skips
+    "the cancel request": ROWS,
+    "finish": 1,  # how the run ended
+}
+"""What a run of four rows with one worker does that outlives it, and how often."""
+
+BOUNDARIES = 2 * sum(LASTING.values())
+
+DIES_AT = """
+import os
+import signal
+from functools import wraps
+
+from batchcancel.huskyvoice.client import HuskyVoice
+from batchcancel.ledgers.sqlite import SqliteLedger
+
+passed = open(os.environ["PASSED"], "a", buffering=1)
+fatal = int(os.environ["DIES_AT"])
+count = 0
+
+def boundary(name):
+    global count
+    count += 1
+    passed.write(name + "\\n")
+    if count == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def kept(name):
+    write = getattr(SqliteLedger, name)
+
+    @wraps(write)
+    def method(self, *values):
+        if values == ([],):  # a commit of nothing
+            return
+        boundary("before " + name)
+        write(self, *values)
+        boundary("after " + name)
+
+    setattr(SqliteLedger, name, method)
+
+for name in ("hold", "enrol", "decide", "commit", "finish"):
+    kept(name)
+
+send = HuskyVoice.send
+
+async def sent(self, request):
+    boundary(f"before the {request.ask} request")
+    answer = await send(self, request)
+    boundary(f"after the {request.ask} request")
+    return answer
+
+HuskyVoice.send = sent
+"""
+"""Executed in the process before the program: counts boundaries, and kills it at one of them."""

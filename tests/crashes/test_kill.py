@@ -1,0 +1,75 @@
+"""Killed anywhere, then started again, a run ends as if it had never been killed."""
+
+from collections import Counter
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from batchcancel.opening import read_ledger
+from batchcancel.sandbox import Fault
+from tests.crashes.boundaries import BOUNDARIES, DIES_AT, LASTING
+from tests.e2e.stage import LEDGER, RUN
+
+ALONE = (*RUN, "--concurrency", "1")
+PLAIN, EARLIER, REFUSED, UNKNOWN = "a001", "a002", "a003", "a004"
+END = {"cancelled": 1, "already_cancelled": 1, "refused": 1, "not_found": 1}
+
+
+@pytest.fixture
+def scene(stage):
+    """One row for each way in which an answer settles it."""
+    stage.book(PLAIN, EARLIER, REFUSED)
+    stage.sandbox.skew(-timedelta(minutes=10))
+    stage.sandbox.staff.cancel(EARLIER)
+    stage.sandbox.skew(timedelta(0))
+    conflict = Fault("status", status=409)
+    stage.sandbox.faults.add(conflict, method="PATCH", appointment_id=REFUSED, times=None)
+    stage.write("closure.csv", [PLAIN, EARLIER, REFUSED, UNKNOWN])
+    return stage
+
+
+def run_until(stage, boundary):
+    """Run, die at that boundary (0 is none), and tell which were passed."""
+    log = stage.folder.parent / "passed"
+    told = {"PASSED": str(log), "DIES_AT": str(boundary)}
+    ended = stage.run(*ALONE, environ=stage.tampered(DIES_AT) | told)
+    return ended, log.read_text().splitlines()
+
+
+def settled(stage):
+    """Ids that must not be sent again, as the ledger of a run that was killed tells them."""
+    if not (stage.folder / LEDGER).exists():
+        return set()
+    with closing(read_ledger(str(stage.folder / LEDGER))) as ledger:
+        return set(ledger.settled_ids("closure"))
+
+
+def test_an_undisturbed_run_passes_every_boundary_of_the_table_and_no_other(scene):
+    ended, passed = run_until(scene, 0)
+
+    times = Counter(name for when in ("before", "after") for name in both(when))
+    assert times == Counter(passed)
+    assert (4, END) == (ended.returncode, ended.counts)
+    assert {PLAIN: 1} == scene.cancellations()
+
+
+def both(when):
+    return [f"{when} {name}" for name, times in LASTING.items() for _ in range(times)]
+
+
+@pytest.mark.promise(2)
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("boundary", range(1, BOUNDARIES + 1))
+def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_started_again(
+    scene, boundary
+):
+    killed, passed = run_until(scene, boundary)
+    done, sent = settled(scene), len(scene.patched())
+    resumed = scene.run(*ALONE)
+
+    assert (-9, boundary) == (killed.returncode, len(passed))
+    assert (4, END) == (resumed.returncode, resumed.counts)
+    assert {PLAIN: 1} == scene.cancellations()
+    assert done.isdisjoint(scene.patched()[sent:])
+    assert ["closure.csv", LEDGER] == sorted(path.name for path in scene.folder.iterdir())

@@ -1,0 +1,37 @@
+"""Two hundred seeds, and the simulator's own promise: same seed, same simulation."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.search import report, search
+from tests.simulation.simulation import simulate
+
+SEEDS = 200
+
+
+@pytest.mark.timeout(300)
+def test_no_promise_breaks_in_two_hundred_seeds_and_everything_was_met():
+    found = search(0, SEEDS, jobs=2)
+    assert found.is_good, report(found)
+
+
+@pytest.mark.promise(18)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_seed_gives_the_same_trace(seed):
+    assert simulate(seed).trace == simulate(seed).trace
+
+
+@pytest.mark.promise(18)
+def test_the_trace_does_not_depend_on_how_a_process_hashes():
+    traces = {_trace_of(11, hash_seed=one) for one in ("0", "1", "4711")}
+    assert 1 == len(traces)
+
+
+def _trace_of(seed: int, *, hash_seed: str) -> str:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--trace"]
+    environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    return done.stdout
