@@ -108,11 +108,16 @@ def make_plan(
 
 
 def depends_on_clock(
-    manifest: Manifest, *, policy: NoticePolicy, ours: datetime, theirs: datetime
+    manifest: Manifest,
+    *,
+    policy: NoticePolicy,
+    standing: Standing,
+    ours: datetime,
+    theirs: datetime,
 ) -> int:
-    """How many rows would be decided differently by the server's clock."""
-    starts = manifest.frame.select("starts_at")
-    reasons = starts.select(
+    """How many rows that are not settled would be decided differently by the server's clock."""
+    rest = _undone(manifest.frame.select("appointment_id", "starts_at"), standing)
+    reasons = rest.select(
         policy.skip_reasons(now=ours).is_null().alias("ours"),
         policy.skip_reasons(now=theirs).is_null().alias("theirs"),
     )

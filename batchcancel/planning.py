@@ -62,7 +62,7 @@ async def plan_batch(
     standing = standing_of(account, settings)
     rules, manifest, learned = await _asked(manifest, settings, standing, lookup=lookup)
     at = now()
-    _check_clock(manifest, rules, now=at, observer=observer)
+    _check_clock(manifest, rules, standing, now=at, observer=observer)
     plan = make_plan(
         manifest,
         policy=rules.policy,
@@ -107,13 +107,15 @@ async def _with_starts(
 
 
 def _check_clock(
-    manifest: Manifest, rules: Rules, *, now: datetime, observer: PlanObserver
+    manifest: Manifest, rules: Rules, standing: Standing, *, now: datetime, observer: PlanObserver
 ) -> None:
     difference = clock_difference(rules, now=now)
     if difference is None:
         return
     observer.clock_differs(difference)
-    rows = depends_on_clock(manifest, policy=rules.policy, ours=now, theirs=now + difference)
+    rows = depends_on_clock(
+        manifest, policy=rules.policy, standing=standing, ours=now, theirs=now + difference
+    )
     if rows:
         raise Refusal(
             f"this machine's clock and the API's differ by {abs(difference)}, and {rows} "

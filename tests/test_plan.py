@@ -185,4 +185,7 @@ def test_every_row_has_exactly_one_place(rows, rejected, limit):
 def test_rows_between_the_two_clocks_depend_on_which_is_right(ahead, rows):
     starts = {"a": 24 * HOUR, "b": 48 * HOUR, "c": None, "d": 24 * HOUR - timedelta(minutes=30)}
 
-    assert rows == depends_on_clock(manifest(starts), policy=DAY, ours=NOW, theirs=NOW + ahead)
+    told = depends_on_clock(
+        manifest(starts), policy=DAY, standing=Standing(), ours=NOW, theirs=NOW + ahead
+    )
+    assert rows == told

@@ -25,6 +25,7 @@ def test_every_exit_code_is_in_the_table():
     assert {*map(int, ExitCode), 130, 143} == PRODUCED_BY.keys()
 
 
+@pytest.mark.promise(16)
 @pytest.mark.parametrize(("code", "place"), PRODUCED_BY.items())
 def test_an_exit_code_is_expected_where_the_table_says(code, place):
     file, name = place

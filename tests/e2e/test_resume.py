@@ -23,6 +23,7 @@ def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code
     assert ids == sorted(stage.patched())
 
 
+@pytest.mark.promise(12)
 def test_after_kill_9_only_the_open_rows_are_read_back_and_nothing_is_cancelled_twice(stage):
     ids = stage.closure(20)
     stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=ids[5])
