@@ -1,7 +1,6 @@
 """The contract with the remote side: what can be asked, and what an answer can mean."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -143,6 +142,3 @@ class Lookup(Protocol):
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
-
-
-Connected = AbstractAsyncContextManager[Api]

@@ -88,8 +88,3 @@ class Outcome:
 
     name: OutcomeName
     reason: str | None = None
-
-    @property
-    def is_final(self) -> bool:
-        """False only when attempts were spent and the result is still unknown."""
-        return self.name is not OutcomeName.GAVE_UP

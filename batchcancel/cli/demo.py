@@ -34,7 +34,10 @@ def demo() -> None:
 
     \b
     Examples:
-      1. batchcancel demo
+      1. The whole story:
+         batchcancel demo
+      2. Only what was proved:
+         batchcancel demo 2>/dev/null | tail -n 6
 
     \b
     Exit codes: 0 everything was as promised, 1 something was not.

@@ -16,7 +16,6 @@ from batchcancel.errors import Interrupted, Refusal
 from batchcancel.stop import Stop
 
 Result = TypeVar("Result")
-Job = Callable[[Stop], Awaitable[Result]]
 
 
 def enter(job: Callable[[Stop], Awaitable[Result]], *, watcher: Watcher) -> Result:

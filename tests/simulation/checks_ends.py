@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from batchcancel.errors import BatchHeld
+from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from tests.simulation.oracle import promise
 from tests.simulation.process import End
 from tests.simulation.world import World
@@ -32,6 +32,13 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
         yield f"exit {code}, and PATCHes were sent"
     if code == 1:
         yield f"a defect: {end.error!r} {end.error.__cause__!r}"
+
+
+@promise(13, at="end of a run")
+def ledger_fails_only_with_its_disk(world: World, end: End) -> Iterator[str]:
+    """The ledger refuses nothing that the program wants to write into it."""
+    if isinstance(end.error, LedgerWriteFailed) and end.process.disk_failed_at is None:
+        yield f"{end.error}"
 
 
 @promise(16, at="end of a run")
@@ -165,5 +172,6 @@ def it_finishes(world: World) -> Iterator[str]:
     if world.scenario.calm_at is None or world.scenario.is_unusable:
         return
     took = world.seconds() - world.scenario.calm_at
-    if not world.account.is_done or took > longest_recovery(world):
-        yield f"{took:.0f} s after the calm: open {world.account.ids('open')}"
+    left = world.account.ids("open") + world.account.having("gave_up")
+    if left or not world.account.is_done or took > longest_recovery(world):
+        yield f"{took:.0f} s after the calm, not done: {left}"

@@ -44,6 +44,37 @@ def settled_is_never_sent_again(world: World, departure: Departure) -> Iterator[
         yield f"{departure.appointment_id} was settled as {standing}"
 
 
+@promise(2, at="departure")
+def open_rows_are_read_back_first(world: World, departure: Departure) -> Iterator[str]:
+    """A row that an earlier run left open is sent again only after its record was read."""
+    process, one = departure.process, departure.appointment_id
+    if departure.method != "PATCH" or one not in process.open_before:
+        return
+    if not any(
+        other.method == "GET" and other.process is process and other.answered is not None
+        for other in world.network.departures
+        if other.appointment_id == one
+    ):
+        yield f"{one} was open, and was not read back"
+
+
+@promise(2, at="departure")
+def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Iterator[str]:
+    """A row that staff revived between our intent and this run is not cancelled again.
+
+    Intents are dated by the program's wall clock, so nothing is claimed when that was set.
+    """
+    process, one = departure.process, departure.appointment_id
+    is_claimed = one in process.open_before and not world.scenario.clock_steps
+    if departure.method != "PATCH" or not is_claimed:
+        return
+    first = patches_of(world, one)[0].at
+    for change in world.sandbox.changes(one):
+        at = world.seconds_of(change.at)
+        if change.who == "staff" and change.before == "cancelled" and first < at < process.began:
+            yield f"{one} was made {change.after} at {at:.3f}, after our PATCH at {first:.3f}"
+
+
 @promise(5, at="departure")
 def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[str]:
     """Requests are GETs, or PATCHes of rows of the manifest that cancel and add the notes."""

@@ -128,7 +128,7 @@ def draw_crash(rng: Random, rows: int) -> CrashPoint:
 
 
 def _signals(rng: Random) -> tuple[float, ...]:
-    first = rng.uniform(0.0, 30.0)
+    first = rng.choice((rng.uniform(0.0, 1.0), rng.uniform(0.0, 30.0)))
     return (first, first + rng.uniform(0.0, 3.0)) if rng.random() < 0.3 else (first,)
 
 

@@ -1,5 +1,6 @@
 """A seed, lived through: scenario in, verdict out."""
 
+import functools
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,11 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from unittest import mock
 
 import trio
 import trio._core._run as scheduler
 from trio.testing import MockClock
 
+from batchcancel import job
+from batchcancel.reader import read_manifest
 from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
 from tests.simulation.account import Standing
 from tests.simulation.draw import draw
@@ -56,7 +60,7 @@ def live(scenario: Scenario) -> Verdict:
     verdict = Verdict(seed=scenario.seed)
     worlds: list[World] = []
     try:
-        with within(REAL_SECONDS), _folder() as folder, deterministic(scenario.seed):
+        with within(REAL_SECONDS), _folder() as folder, deterministic(scenario.seed), _read_once():
             clock = MockClock(autojump_threshold=0)
             trio.run(_main, scenario, folder, clock, worlds, clock=clock)
     except (Exception, HungError, trio.TrioInternalError) as error:
@@ -87,6 +91,13 @@ def deterministic(seed: int) -> Iterator[None]:
     finally:
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = was
         scheduler._r.setstate(state)
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """Every process finds the same file: reading it once is enough, and reading is a third."""
+    with mock.patch.object(job, "read_manifest", functools.cache(read_manifest)):
+        yield
 
 
 @contextmanager

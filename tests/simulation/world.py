@@ -26,7 +26,7 @@ class World:
     ) -> None:
         self.scenario = scenario
         self.seconds = clock.current_time
-        self.trace = Trace(self.seconds)
+        self.trace = Trace(self.seconds, folder=folder)
         self.oracle = Oracle(self.trace)
         self.manifest = folder / "closure.csv"
         self.manifest.write_text(scenario.manifest.text)
@@ -73,6 +73,10 @@ class World:
             sandbox.add(one, date=SAFE_DAY)
         sandbox.skew(timedelta(hours=1, seconds=scenario.skew))
         return sandbox
+
+    def seconds_of(self, moment: datetime) -> float:
+        """When the server's clock showed this moment."""
+        return (moment - self.sandbox.now()).total_seconds() + self.seconds()
 
     def program_now(self) -> datetime:
         """The wall clock of the machine the program runs on."""

@@ -1,0 +1,104 @@
+"""Runs every row of the fault matrix in process, on virtual time."""
+
+import math
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from batchcancel.opening import read_ledger
+from tests.faults.matrix import MATRIX, UNKNOWN
+from tests.faults.strikes import Struck
+
+pytestmark = pytest.mark.anyio
+
+
+def rows(matrix):
+    """The rows as parameters, marked with the promises they are about."""
+    return [
+        pytest.param(row, id=row.fault, marks=[pytest.mark.promise(one) for one in row.promises])
+        for row in matrix
+    ]
+
+
+@pytest.fixture
+def scene(world):
+    """Three appointments; a strike meets the second of them."""
+    return Scene(world)
+
+
+class Scene:
+    def __init__(self, world):
+        self.world = world
+        self.ids = world.appointments(3)
+        self.manifest = world.manifest(self.ids)
+        self.clear = world.transport
+
+    async def struck(self, row, *, times, is_applied=False):
+        """Run while the row's fault happens so often; how it ended, and when it was tried."""
+        struck = Struck(
+            inner=self.clear,
+            strike=row.strike,
+            appointment_id=self.ids[1],
+            times=times,
+            now=self.world.virtual.current_time,
+            is_applied=is_applied or row.strike.is_applied,
+        )
+        self.world.transport = struck.transport
+        return await self._run(max_attempts=2, concurrency=1), struck.seen
+
+    async def undisturbed(self):
+        """The same command when the trouble is over."""
+        self.world.transport = self.clear
+        return await self._run(max_attempts=2, concurrency=1)
+
+    async def _run(self, **options):
+        summary = (await self.world.run(self.manifest, **options)).summary
+        with closing(read_ledger(str(self.world.folder / "closure.ledger.db"))) as ledger:
+            accounts = {one.appointment_id: one.outcome or one.state for one in ledger.rows("closure")}
+        assert set(self.ids) == set(accounts)
+        for appointment_id, outcome in accounts.items():
+            if outcome == "cancelled":
+                assert "cancelled" == self.world.sandbox.record(appointment_id).status
+        return accounts[self.ids[1]], int(summary.exit_code)
+
+    def cancelled(self):
+        """How often each appointment was cancelled."""
+        return Counter(one.appointment_id for one in self.world.sandbox.changes())
+
+
+@pytest.mark.parametrize("row", rows(MATRIX))
+async def test_a_fault_that_happens_once_ends_as_the_table_says(scene, row):
+    end, tries = await scene.struck(row, times=1)
+
+    assert row.ends.once == end
+    assert (2 if row.ends is UNKNOWN else 1) == len(tries)
+    if row.waits is not None:
+        assert row.waits == pytest.approx(tries[1] - tries[0])
+
+
+@pytest.mark.parametrize("row", rows(MATRIX))
+async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(scene, row):
+    end, tries = await scene.struck(row, times=math.inf)
+    afterwards = await scene.undisturbed()
+
+    assert (row.ends.always, row.ends.afterwards) == (end, afterwards)
+    assert len(tries) <= 2
+    assert max(scene.cancelled().values()) == 1
+
+
+@pytest.mark.promise(3)
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("row", rows([row for row in MATRIX if row.ends is UNKNOWN]))
+async def test_a_change_hidden_by_such_a_fault_is_read_back_and_not_sent_again(scene, row):
+    end, _ = await scene.struck(row, times=math.inf, is_applied=True)
+    patches = len(scene.world.sandbox.history.patches())
+    afterwards = await scene.undisturbed()
+
+    assert (("gave_up", 4), ("cancelled", 0)) == (end, afterwards)
+    assert patches == len(scene.world.sandbox.history.patches())
+    assert scene.cancelled()[scene.ids[1]] == 1
+
+
+def test_no_fault_stands_in_the_table_twice():
+    assert [] == [fault for fault, count in Counter(row.fault for row in MATRIX).items() if count > 1]

@@ -1,0 +1,186 @@
+"""Faults that meet a question instead of a cancellation: what they may cost, and what not."""
+
+import math
+from contextlib import closing
+
+import httpx
+import pytest
+
+from batchcancel.errors import BatchcancelError
+from batchcancel.opening import read_ledger
+from batchcancel.sandbox import Fault
+from tests.faults.strikes import SILENT, Strike, lost, record, status
+
+pytestmark = pytest.mark.anyio
+
+HTML = b"<html>Maintenance</html>"
+RULES = {"cancellation_notice_hours": 24, "timezone": "Asia/Kolkata"}
+
+
+def rules(**changed):
+    return status(200, {"success": True, "data": RULES | changed})
+
+
+class Questioned(httpx.AsyncBaseTransport):
+    """A network on which every GET of paths that hold `part` meets a strike."""
+
+    def __init__(self, inner, part, strike):
+        self._inner = inner
+        self._part = part
+        self._strike = strike
+
+    async def handle_async_request(self, request):
+        if request.method != "GET" or self._part not in request.url.path:
+            return await self._inner.handle_async_request(request)
+        return await self._strike.reply(request.url.path.rpartition("/")[2])
+
+
+@pytest.fixture
+def strike_at(world):
+    def strike_at(part, strike: Strike):
+        inner = world.transport
+        world.transport = lambda: Questioned(inner(), part, strike)
+
+    return strike_at
+
+
+async def exit_code(world, manifest, **options):
+    try:
+        return (await world.run(manifest, max_attempts=2, **options)).summary.exit_code
+    except BatchcancelError as error:
+        return error.exit_code
+
+
+@pytest.mark.promise(16)
+@pytest.mark.parametrize(
+    ("strike", "code"),
+    [
+        (status(500), 5),
+        (status(503, HTML), 5),
+        (status(200, HTML), 5),
+        (status(200, []), 5),
+        (status(200, {"success": False}), 5),
+        (status(204, b""), 5),
+        (status(404, HTML), 5),
+        (status(429, None, ("Retry-After", "5")), 5),
+        (status(429, None, ("Retry-After", "5000")), 5),
+        (lost(httpx.ConnectError("refused")), 5),
+        (SILENT, 5),
+        (status(400), 2),
+        (status(404), 2),
+        (status(418), 2),
+        (status(401), 7),
+        (status(403, error="INSUFFICIENT_SCOPE"), 7),
+        (status(301, b"", ("Location", "/")), 7),
+        (status(200, {"data": {}}), 2),
+        (rules(cancellation_notice_hours=None), 2),
+        (rules(cancellation_notice_hours="24"), 2),
+        (rules(cancellation_notice_hours=True), 2),
+        (rules(cancellation_notice_hours=-1), 2),
+        (rules(cancellation_notice_hours=math.inf), 2),
+        (rules(cancellation_notice_hours=10**400), 2),
+        (rules(allow_cancellation=False), 3),
+        (rules(allow_cancellation="no"), 0),
+    ],
+)
+async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
+    world, strike_at, strike, code
+):
+    manifest = world.manifest(world.appointments(2))
+    strike_at("appointment-config", strike)
+
+    assert code == await exit_code(world, manifest)
+    assert (code == 0) == bool(world.sandbox.history.patches())
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [None, "", "Mars/Base", "../../etc/passwd", "/etc/localtime", "\0", "\ud800", "x" * 9999, 7, []],
+)
+async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at, zone):
+    manifest = world.manifest(world.appointments(1), starts_at="2026-06-20T09:00")
+    strike_at("appointment-config", rules(timezone=zone))
+
+    assert await exit_code(world, manifest) == 2
+    assert [] == world.sandbox.history.patches()
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize(
+    ("strike", "outcome", "code"),
+    [
+        (status(500), "gave_up", 4),
+        (status(200, HTML), "gave_up", 4),
+        (status(400), "gave_up", 4),
+        (status(410), "gave_up", 4),
+        (status(404, HTML), "gave_up", 4),
+        (status(404), "not_found", 4),
+        (SILENT, "gave_up", 4),
+        (record(status="completed"), "skipped", 0),
+        (record(status="confirmed", updated_at=None), "needs_review", 4),
+        (record(status="confirmed", updated_at="soon"), "needs_review", 4),
+        (record(status="rescheduled", updated_at="9999-12-31T00:00:00Z"), "needs_review", 4),
+        (record(status="cancelled", updated_at=None), "cancelled", 0),
+        (record(status=None), "gave_up", 4),
+        (record(appointment_id="another"), "gave_up", 7),
+        (status(401), "gave_up", 7),
+        (status(403, error="INSUFFICIENT_SCOPE"), "gave_up", 7),
+        (status(302, b""), "gave_up", 7),
+    ],
+)
+async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
+    world, strike_at, strike, outcome, code
+):
+    ids = world.appointments(1)
+    manifest = world.manifest(ids)
+    world.sandbox.faults.add(Fault("reset"), method="PATCH", times=2)
+    await exit_code(world, manifest)
+    sent = len(world.sandbox.history.patches())
+    strike_at("/appointments/", strike)
+
+    assert code == await exit_code(world, manifest)
+    assert sent == len(world.sandbox.history.patches())
+    with closing(read_ledger(str(world.folder / "closure.ledger.db"))) as ledger:
+        [row] = ledger.rows("closure")
+    assert outcome == row.outcome
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"branch_id": "\ud800"},
+        {"branch_id": "x" * 200_000},
+        {"branch_id": "\0\r\n&branch_id=2#"},
+        {"branch_id": ["b"]},
+        {"session": "\ud800"},
+        {"session": {"name": "Morning"}},
+        {"date": "0001-01-01"},
+        {"date": "9999-12-31"},
+        {"date": "20260620"},
+        {"date": 20260620},
+        {"date": "2026-06-20T00:00:00Z"},
+    ],
+    ids=lambda fields: " ".join(f"{name}={value!r:.20}" for name, value in fields.items()),
+)
+async def test_a_record_with_odd_fields_ends_no_run(world, strike_at, fields):
+    manifest = world.manifest(world.appointments(2), starts_at=None)
+    plain = {"status": "confirmed", "date": "2026-06-20", "session": "Morning", "branch_id": "b"}
+    strike_at("/appointments/", record(**(plain | fields)))
+
+    assert await exit_code(world, manifest) in {0, 4}
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [None, {}, "x", [None, 7], [{"start_time": "25:99"}], [{"start_time": 9}], [{}],
+     [{"session": ["Morning"], "start_time": "09:00"}], [{"session": "Morning"}],
+     [{"session": "Morning", "start_time": "09:00+05:30"}]],
+)  # fmt: skip
+async def test_windows_that_tell_no_start_leave_the_start_of_the_day(world, strike_at, slots):
+    world.appointments(1)
+    manifest = world.folder / "closure.csv"
+    manifest.write_text("appointment_id,date,session\na00001,2026-06-20,Morning\n")
+    strike_at("availability", status(200, {"success": True, "slots": slots}))
+    planned = await world.plan(manifest)
+
+    assert "2026-06-19T18:30:00+00:00" == planned.plan.first_start.isoformat()
