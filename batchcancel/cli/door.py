@@ -47,8 +47,8 @@ def confirm(eligible: int, *, is_agreed: bool) -> None:
             "nobody can be asked: there is no terminal",
             hint="Pass --yes to cancel without being asked. Nothing was sent.",
         )
-    say(f"\nType the number of appointments to cancel ({eligible}), or press Enter to leave: ")
     with _interruptible():
+        say(f"\nType the number of appointments to cancel ({eligible}), or press Enter to leave: ")
         typed = sys.stdin.readline().strip().replace(",", "")
     if typed != str(eligible):
         raise Refusal(

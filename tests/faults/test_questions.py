@@ -51,38 +51,37 @@ async def exit_code(world, manifest, **options):
         return error.exit_code
 
 
+BEFORE_ANY_WRITE = {
+    "500": (status(500), 5),
+    "503 with a page": (status(503, HTML), 5),
+    "a page": (status(200, HTML), 5),
+    "a list": (status(200, []), 5),
+    "success denied": (status(200, {"success": False}), 5),
+    "204": (status(204, b""), 5),
+    "404 of a proxy": (status(404, HTML), 5),
+    "429": (status(429, None, ("Retry-After", "5")), 5),
+    "429 with too much patience": (status(429, None, ("Retry-After", "5000")), 5),
+    "no connection": (lost(httpx.ConnectError("refused")), 5),
+    "silence": (SILENT, 5),
+    "400": (status(400), 2),
+    "404": (status(404), 2),
+    "418": (status(418), 2),
+    "401": (status(401), 7),
+    "403 for want of a scope": (status(403, error="INSUFFICIENT_SCOPE"), 7),
+    "301": (status(301, b"", ("Location", "/")), 7),
+    "no rules": (status(200, {"data": {}}), 2),
+    "notice null": (rules(cancellation_notice_hours=None), 2),
+    "notice as text": (rules(cancellation_notice_hours="24"), 2),
+    "notice as truth": (rules(cancellation_notice_hours=True), 2),
+    "notice below zero": (rules(cancellation_notice_hours=-1), 2),
+    "notice without end": (rules(cancellation_notice_hours=math.inf), 2),
+    "notice beyond floats": (rules(cancellation_notice_hours=10**400), 2),
+    "cancelling not allowed": (rules(allow_cancellation=False), 3),
+}
+
+
 @pytest.mark.promise(16)
-@pytest.mark.parametrize(
-    ("strike", "code"),
-    [
-        (status(500), 5),
-        (status(503, HTML), 5),
-        (status(200, HTML), 5),
-        (status(200, []), 5),
-        (status(200, {"success": False}), 5),
-        (status(204, b""), 5),
-        (status(404, HTML), 5),
-        (status(429, None, ("Retry-After", "5")), 5),
-        (status(429, None, ("Retry-After", "5000")), 5),
-        (lost(httpx.ConnectError("refused")), 5),
-        (SILENT, 5),
-        (status(400), 2),
-        (status(404), 2),
-        (status(418), 2),
-        (status(401), 7),
-        (status(403, error="INSUFFICIENT_SCOPE"), 7),
-        (status(301, b"", ("Location", "/")), 7),
-        (status(200, {"data": {}}), 2),
-        (rules(cancellation_notice_hours=None), 2),
-        (rules(cancellation_notice_hours="24"), 2),
-        (rules(cancellation_notice_hours=True), 2),
-        (rules(cancellation_notice_hours=-1), 2),
-        (rules(cancellation_notice_hours=math.inf), 2),
-        (rules(cancellation_notice_hours=10**400), 2),
-        (rules(allow_cancellation=False), 3),
-        (rules(allow_cancellation="no"), 0),
-    ],
-)
+@pytest.mark.parametrize(("strike", "code"), BEFORE_ANY_WRITE.values(), ids=BEFORE_ANY_WRITE)
 async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
     world, strike_at, strike, code
 ):
@@ -90,7 +89,7 @@ async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
     strike_at("appointment-config", strike)
 
     assert code == await exit_code(world, manifest)
-    assert (code == 0) == bool(world.sandbox.history.patches())
+    assert [] == world.sandbox.history.patches()
 
 
 @pytest.mark.parametrize(
@@ -105,29 +104,33 @@ async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at
     assert [] == world.sandbox.history.patches()
 
 
+READ_BACK = {
+    "500": (status(500), "gave_up", 4),
+    "a page": (status(200, HTML), "gave_up", 4),
+    "400": (status(400), "gave_up", 4),
+    "410": (status(410), "gave_up", 4),
+    "404 of a proxy": (status(404, HTML), "gave_up", 4),
+    "404": (status(404), "not_found", 4),
+    "silence": (SILENT, "gave_up", 4),
+    "completed": (record(status="completed"), "skipped", 0),
+    "alive, changed nobody knows when": (
+        record(status="confirmed", updated_at=None), "needs_review", 4,
+    ),
+    "alive, changed some time": (record(status="confirmed", updated_at="soon"), "needs_review", 4),
+    "rescheduled in the future": (
+        record(status="rescheduled", updated_at="9999-12-31T00:00:00Z"), "needs_review", 4,
+    ),
+    "cancelled nobody knows when": (record(updated_at=None), "cancelled", 0),
+    "no status": (record(status=None), "gave_up", 4),
+    "the record of another": (record(appointment_id="another"), "gave_up", 7),
+    "401": (status(401), "gave_up", 7),
+    "403 for want of a scope": (status(403, error="INSUFFICIENT_SCOPE"), "gave_up", 7),
+    "302": (status(302, b""), "gave_up", 7),
+}  # fmt: skip
+
+
 @pytest.mark.promise(12)
-@pytest.mark.parametrize(
-    ("strike", "outcome", "code"),
-    [
-        (status(500), "gave_up", 4),
-        (status(200, HTML), "gave_up", 4),
-        (status(400), "gave_up", 4),
-        (status(410), "gave_up", 4),
-        (status(404, HTML), "gave_up", 4),
-        (status(404), "not_found", 4),
-        (SILENT, "gave_up", 4),
-        (record(status="completed"), "skipped", 0),
-        (record(status="confirmed", updated_at=None), "needs_review", 4),
-        (record(status="confirmed", updated_at="soon"), "needs_review", 4),
-        (record(status="rescheduled", updated_at="9999-12-31T00:00:00Z"), "needs_review", 4),
-        (record(status="cancelled", updated_at=None), "cancelled", 0),
-        (record(status=None), "gave_up", 4),
-        (record(appointment_id="another"), "gave_up", 7),
-        (status(401), "gave_up", 7),
-        (status(403, error="INSUFFICIENT_SCOPE"), "gave_up", 7),
-        (status(302, b""), "gave_up", 7),
-    ],
-)
+@pytest.mark.parametrize(("strike", "outcome", "code"), READ_BACK.values(), ids=READ_BACK)
 async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
     world, strike_at, strike, outcome, code
 ):
@@ -162,7 +165,7 @@ async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
     ],
     ids=lambda fields: " ".join(f"{name}={value!r:.20}" for name, value in fields.items()),
 )
-async def test_a_record_with_odd_fields_ends_no_run(world, strike_at, fields):
+async def test_a_record_with_odd_fields_is_no_defect(world, strike_at, fields):
     manifest = world.manifest(world.appointments(2), starts_at=None)
     plain = {"status": "confirmed", "date": "2026-06-20", "session": "Morning", "branch_id": "b"}
     strike_at("/appointments/", record(**(plain | fields)))
@@ -184,3 +187,11 @@ async def test_windows_that_tell_no_start_leave_the_start_of_the_day(world, stri
     planned = await world.plan(manifest)
 
     assert "2026-06-19T18:30:00+00:00" == planned.plan.first_start.isoformat()
+
+
+async def test_a_branch_too_long_for_an_address_is_no_defect(world):
+    world.appointments(1)
+    manifest = world.folder / "closure.csv"
+    manifest.write_text(f"appointment_id,date,branch_id\na00001,2026-06-20,{'x' * 100_000}\n")
+
+    assert await exit_code(world, manifest) in {0, 2, 4}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from batchcancel.sandbox import Fault, Rate
+from batchcancel.sandbox import Rate
 from tests.simulation.draw_rows import draw_manifest
 from tests.simulation.draw_trouble import (
     draw_clock_steps,
@@ -14,7 +14,8 @@ from tests.simulation.draw_trouble import (
     draw_others,
     draw_staff,
 )
-from tests.simulation.scenario import Mode, Scenario
+from tests.simulation.rows import session_start
+from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
 
 BEGINNINGS = (
     (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
@@ -29,7 +30,7 @@ def draw(seed: int) -> Scenario:
     rng = Random(f"batchcancel {seed}")
     mode = rng.choices(tuple(Mode), weights=(5, 4, 2))[0]
     begin, timezone = rng.choice(BEGINNINGS)
-    hours = rng.choice((0, 1, 24, 24, 48))
+    hours = _hours(rng, mode=mode, begin=begin, timezone=timezone)
     rate = rng.choice((*RATES, Rate(limit=60, seconds=60.0), Rate(limit=None)))
     notice = timedelta(hours=hours)
     manifest = draw_manifest(rng, mode=mode, begin=begin, timezone=timezone, notice=notice)
@@ -59,8 +60,17 @@ def draw(seed: int) -> Scenario:
     )
 
 
+def _hours(rng: Random, *, mode: Mode, begin: datetime, timezone: str) -> float:
+    """Hours of notice; sometimes such that the deadline of a far day's session is near."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.85:
+        return rng.choice((0, 1, 24, 24, 48))
+    first = session_start(SAFE_DAY, "Morning", 0, timezone=timezone)
+    ahead = first - begin - timedelta(seconds=rng.uniform(1, 40))
+    return round(ahead / timedelta(hours=1), 6)
+
+
 def _options(
-    rng: Random, *, mode: Mode, rate: Rate, hours: int
+    rng: Random, *, mode: Mode, rate: Rate, hours: float
 ) -> tuple[Mapping[str, str], int]:
     """What is typed, and the notice that the organisation's settings tell."""
     options = {
@@ -78,9 +88,9 @@ def _options(
         options["max_duration"] = str(rng.randint(5, 60))
     if mode is Mode.SAFETY and rng.random() < 0.1:
         options["limit"] = str(rng.randint(1, 5))
-    if rng.random() < 0.5:
-        return options, hours
-    return options | {"notice_hours": str(hours)}, 72
+    if rng.random() < 0.5 and hours == int(hours):
+        return options, int(hours)
+    return options | {"notice_hours": f"{hours:.6f}"}, 72
 
 
 def _server_rate(rng: Random, rate: Rate, *, mode: Mode) -> Rate:
@@ -89,6 +99,3 @@ def _server_rate(rng: Random, rate: Rate, *, mode: Mode) -> Rate:
     if limit is not None and mode is Mode.SAFETY and rng.random() < 0.2:
         limit = max(1, limit // 2)
     return Rate(limit=limit, seconds=rate.seconds, count_refused=rng.random() < 0.3)
-
-
-Faults = Mapping[Fault, float]

@@ -16,13 +16,13 @@ def draw_manifest(
 ) -> ManifestText:
     """Rows of one main kind, a few of any other; near deadlines only where they may be missed."""
     main = rng.choice(KINDS)
-    near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.0, 0.5, 1.0))
+    near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.5, 1.0))
     rows = []
     for number in range(1, _size(rng) + 1):
         kind = main if rng.random() < 0.8 else rng.choice(KINDS)
         start = None
         if rng.random() < near:
-            start = begin + notice + timedelta(seconds=round(rng.uniform(-5, 150), 3))
+            start = begin + notice + timedelta(seconds=round(rng.uniform(-3, 40), 3))
         rows.append(_row(rng, number, kind=kind, start=start, mode=mode, timezone=timezone))
     bad, bystanders = _unusable(rng, mode)
     lines = [row.cells for row in rows]

@@ -74,9 +74,9 @@ NETWORK_FATES = ("refused", "vanishes", "answer lost", "cut")
 
 def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
     """A few kinds of fault, seldom or often."""
-    if rng.random() < 0.25:
+    if rng.random() < 0.15:
         return {}
-    kinds = rng.sample(TRANSIENT, rng.randint(1, 5))
+    kinds = rng.sample(TRANSIENT, rng.randint(1, 8))
     if mode is not Mode.EQUIVALENCE:
         kinds += rng.sample(LASTING, rng.randint(0, 3))
         kinds += rng.sample(FATAL, rng.choice((0, 0, 0, 1)))

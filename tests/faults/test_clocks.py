@@ -1,0 +1,159 @@
+"""Clocks that jump, clocks that are wrong, and clocks that are changed twice a year."""
+
+from datetime import datetime, timedelta
+
+import anyio
+import pytest
+
+from batchcancel.errors import Refusal
+from batchcancel.sandbox import Fault
+from tests.world import BEGIN
+
+pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def step(world):
+    """Set this machine's wall clock ahead, or back; the API's and the monotonic one go on."""
+    ahead = timedelta(0)
+
+    def now():
+        return BEGIN + timedelta(seconds=world.virtual.current_time()) + ahead
+
+    def step(by):
+        nonlocal ahead
+        ahead += by
+
+    world.now = now
+    return step
+
+
+async def run_with_a_step(world, step, by, manifest, **options):
+    """Step the clock after 30 seconds of the run."""
+    finished = []
+
+    async def run():
+        finished.append(await world.run(manifest, **options))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await anyio.sleep(30)
+        step(by)
+    return finished[0].summary
+
+
+@pytest.mark.promise(7)
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("by", [timedelta(days=-400), -HOUR, -timedelta(seconds=30), HOUR])
+async def test_a_step_of_the_wall_clock_changes_neither_the_pace_nor_the_end(world, step, by):
+    manifest = world.manifest(world.appointments(150), starts_at="2030-01-01T00:00:00Z")
+    summary = await run_with_a_step(world, step, by, manifest)
+
+    assert (0, 150) == (summary.exit_code, summary.counts.cancelled)
+    assert (60, 0) == (world.sandbox.most_arrivals, summary.rate_limited)
+    assert summary.elapsed_s == pytest.approx(120, abs=5)
+
+
+@pytest.mark.promise(6)
+async def test_a_step_forward_over_the_deadline_skips_what_was_not_sent_yet(world, step):
+    ids = world.appointments(90)
+    starts_at = (world.now() + 24 * HOUR + timedelta(minutes=30)).isoformat()
+    manifest = world.manifest(ids, starts_at=starts_at)
+    counts = (await run_with_a_step(world, step, HOUR, manifest)).counts
+
+    assert (59, {"notice_window": 31}) == (counts.cancelled, counts.skipped)
+
+
+@pytest.mark.promise(6)
+async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(world, step):
+    ids = world.appointments(90)
+    late = (world.now() + 23 * HOUR).isoformat()
+    manifest = world.folder / "closure.csv"
+    rows = [f"{one},{late if one < ids[30] else '2026-06-20T03:30:00Z'}" for one in ids]
+    manifest.write_text("\n".join(["appointment_id,starts_at", *rows]))
+    counts = (await run_with_a_step(world, step, -2 * HOUR, manifest)).counts
+
+    assert (60, {"notice_window": 30}) == (counts.cancelled, counts.skipped)
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("by", [timedelta(days=-400), -HOUR])
+async def test_after_a_step_back_between_two_runs_the_window_is_kept_and_nobody_waits_longer(
+    world, step, by
+):
+    manifest = world.manifest(world.appointments(90), starts_at="2030-01-01T00:00:00Z")
+    await world.run(manifest, limit=59)
+    step(by)
+    resumed = (await world.run(manifest)).summary
+
+    assert 90 == resumed.counts.cancelled
+    assert world.sandbox.most_arrivals <= 60
+    assert resumed.elapsed_s <= 60 + 10 + 1
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("by", [-HOUR, HOUR])
+async def test_a_row_in_doubt_stays_alive_when_staff_confirmed_it_whatever_the_clock_did(
+    world, step, by
+):
+    ids = world.appointments(1)
+    manifest = world.manifest(ids, starts_at="2030-01-01T00:00:00Z")
+    world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH", times=2)
+    await world.run(manifest, max_attempts=2)
+    world.virtual.jump(60)
+    world.sandbox.staff.confirm(ids[0])
+    step(by)
+    resumed = await world.run(manifest)
+
+    assert (4, 1) == (resumed.summary.exit_code, resumed.summary.counts.needs_review)
+    assert "confirmed" == world.sandbox.record(ids[0]).status
+
+
+@pytest.mark.parametrize(
+    ("skew", "starts_in"),
+    [
+        (timedelta(days=9000), 30 * 24 * HOUR),
+        (HOUR, 24.5 * HOUR),
+        (-HOUR, 23.5 * HOUR),
+        (-timedelta(days=9000), -30 * 24 * HOUR),
+    ],
+    ids=lambda value: str(value),
+)
+async def test_an_api_whose_clock_would_decide_otherwise_is_not_written_to(world, skew, starts_in):
+    world.sandbox.skew(skew)
+    ids = world.appointments(2)
+    manifest = world.manifest(ids, starts_at=(world.now() + starts_in).isoformat())
+    with pytest.raises(Refusal, match="decided differently"):
+        await world.run(manifest)
+
+    assert [] == world.sandbox.history.patches()
+
+
+LOCAL_STARTS = {
+    "half an hour off": ("Asia/Kolkata", "2026-06-20T11:32", "2026-06-20T06:02Z"),
+    "three quarters off": ("Asia/Kathmandu", "2026-06-20T11:47", "2026-06-20T06:02Z"),
+    "after the clocks went forward": ("Europe/Berlin", "2027-03-28T03:02", "2027-03-28T01:02Z"),
+    "in the hour that comes twice": ("Europe/Berlin", "2026-10-25T02:02", "2026-10-25T00:02Z"),
+    "after the clocks went back": ("Europe/Berlin", "2026-10-25T03:02", "2026-10-25T02:02Z"),
+    "clocks that go back half an hour": (
+        "Australia/Lord_Howe", "2027-04-04T01:32", "2027-04-03T14:32Z",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.promise(6)
+@pytest.mark.parametrize(("zone", "local", "instant"), LOCAL_STARTS.values(), ids=LOCAL_STARTS)
+async def test_exactly_enough_notice_is_enough_and_a_second_less_is_not_whatever_the_clocks_do(
+    world, zone, local, instant
+):
+    ids = world.appointments(2)
+    a_second_less = (datetime.fromisoformat(local) - timedelta(seconds=1)).isoformat()
+    manifest = world.folder / "closure.csv"
+    manifest.write_text(f"appointment_id,starts_at\n{ids[0]},{local}\n{ids[1]},{a_second_less}\n")
+    notice = (datetime.fromisoformat(instant) - world.now()) / HOUR
+    await world.run(manifest, timezone=zone, notice_hours=f"{notice:g}")
+
+    outcomes = {name: str(outcome.name) for name, outcome in world.watching.outcomes.items()}
+    assert {ids[0]: "cancelled"} == outcomes

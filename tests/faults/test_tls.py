@@ -1,0 +1,101 @@
+"""TLS with a wrong certificate, and names without an address: nothing of a request is sent."""
+
+import asyncio
+import shutil
+import socket
+import ssl
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+
+from batchcancel.api import Ask, Request
+from batchcancel.errors import FatalAnswer
+from batchcancel.huskyvoice.client import HuskyVoice
+from tests.faults.hostile import answer, serving
+
+pytestmark = pytest.mark.promise(5)
+
+CANCEL = Request(ask=Ask.CANCEL, appointment_id="a1")
+RIGHT, WRONG = "IP:127.0.0.1", "DNS:elsewhere.example"
+
+
+@pytest.fixture(scope="module")
+def new_certificate(tmp_path_factory):
+    """Make a self-signed certificate and its key, in one file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make certificates with")
+
+    def new_certificate(subject, *, days):
+        folder = tmp_path_factory.mktemp("certificate")
+        kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        named = ("-subj", "/CN=test", "-addext", f"subjectAltName={subject}", "-days", str(days))
+        files = ("-keyout", "key.pem", "-out", "certificate.pem")
+        command = ("openssl", "req", *kind, *named, *files)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        return folder
+
+    return new_certificate
+
+
+def cancel(folder):
+    """Cancel through a server with that certificate: what came of it, and what the server read."""
+
+    async def cancel():
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+        async with serving({"a1": answer()}, ssl=context) as server:
+            return await sent(server.url), server.requests
+
+    return asyncio.run(cancel())
+
+
+async def sent(url):
+    client = HuskyVoice(base_url=url, key="sk_live_1", timeout=5, now=lambda: datetime.now(UTC))
+    async with client as api:
+        try:
+            return (await api.send(CANCEL)).code
+        except FatalAnswer as fatal:
+            return fatal.message
+
+
+@pytest.mark.parametrize(
+    ("subject", "days", "is_trusted"),
+    [(RIGHT, 1, False), (WRONG, 1, True), (RIGHT, 0, True)],
+    ids=["nobody vouches for it", "it is for another address", "it has expired"],
+)
+def test_a_certificate_that_is_not_valid_is_fatal_and_nothing_is_sent(
+    new_certificate, monkeypatch, subject, days, is_trusted
+):
+    folder = new_certificate(subject, days=days)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "certificate.pem"))
+    outcome, requests = cancel(folder)
+
+    assert "certificate is not valid" in outcome
+    assert [] == requests
+
+
+def test_a_certificate_that_is_valid_for_the_address_is_enough(new_certificate, monkeypatch):
+    folder = new_certificate(RIGHT, days=1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "certificate.pem"))
+    outcome, requests = cancel(folder)
+
+    assert ("200", 1) == (outcome, len(requests))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    ],
+    ids=["unknown for good", "unknown for now"],
+)
+def test_a_host_without_an_address_is_no_connection(monkeypatch, error):
+    def lookup(*_words, **_named):
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+    assert asyncio.run(sent("https://nobody.invalid/v1")) == "no_connection"

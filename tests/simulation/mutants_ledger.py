@@ -1,0 +1,102 @@
+"""Defects in what is written down, and in what is told."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from batchcancel import job, planning, pool, proof
+from batchcancel.api import Meaning
+from batchcancel.appointments import OutcomeName
+from batchcancel.errors import ExitCode, LedgerWriteFailed
+from batchcancel.ledgers import lock, sqlite_entries
+from batchcancel.plan import Standing
+from batchcancel.summary import Counts
+from batchcancel.writer import Writer
+from tests.simulation.mutation import mutant, swap
+
+
+@mutant
+def time_out_taken_as_refusal() -> Iterator[Any]:
+    """When the attempts are spent without an answer, the row is settled as refused."""
+    by_meaning = proof._BY_MEANING | {Meaning.UNKNOWN: OutcomeName.REFUSED}
+    yield swap(proof, "_BY_MEANING", by_meaning)
+
+
+@mutant
+def skipped_in_doubt() -> Iterator[Any]:
+    """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
+
+    class Sure(pool.Attempts):
+        is_in_doubt = property(lambda self: False, lambda self, value: None)
+
+    yield swap(pool, "Attempts", Sure)
+
+
+@mutant
+def settled_rows_sent_again() -> Iterator[Any]:
+    """Neither the plan nor the ledger remembers what is settled."""
+    standing_of = planning.standing_of
+
+    def forgetful(reader, settings):
+        return Standing(open_rows=standing_of(reader, settings).open_rows)
+
+    opening = sqlite_entries._OPEN.replace("AND state <> 'settled'", "")
+    yield swap(planning, "standing_of", forgetful)
+    yield swap(sqlite_entries, "_OPEN", opening)
+
+
+@mutant
+def given_up_rows_are_closed() -> Iterator[Any]:
+    """A row that was given up is settled, so that no later run looks at it."""
+    yield swap(sqlite_entries, "_GIVE_UP", sqlite_entries._SETTLE)
+
+
+@mutant
+def ledger_failure_ignored() -> Iterator[Any]:
+    """A commit that failed is passed over."""
+
+    async def write(self, group):
+        try:
+            await self._offload(self._commit, group.entries)
+        except LedgerWriteFailed:
+            pass
+        finally:
+            group.written.set()
+
+    yield swap(Writer, "_write", write)
+
+
+@mutant
+def counts_from_memory() -> Iterator[Any]:
+    """The summary tells what this run has seen, not what the ledger holds."""
+    seen: list[str] = []
+    init, record, count = pool.Pool.__init__, pool.Pool._record, job.count
+
+    def begin(self, **parts):
+        seen.clear()
+        init(self, **parts)
+
+    def remember(self, appointment, outcome):
+        seen.append(outcome.name.value)
+        record(self, appointment, outcome)
+
+    def from_memory(lines):
+        counts = asdict(count(lines))
+        cancelled = seen.count("cancelled")
+        return Counts(**counts | {"cancelled": cancelled})
+
+    yield swap(pool.Pool, "__init__", begin)
+    yield swap(pool.Pool, "_record", remember)
+    yield swap(job, "count", from_memory)
+
+
+@mutant
+def exit_code_always_zero() -> Iterator[Any]:
+    """Whatever is left, the run ends with 0."""
+    yield swap(job, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
+
+
+@mutant
+def lock_ignored() -> Iterator[Any]:
+    """Two runs may hold the same batch."""
+    yield swap(lock, "_lock", lambda descriptor: True)

@@ -1,0 +1,174 @@
+"""Defects in what is sent, and when."""
+
+import heapq
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import anyio
+
+from batchcancel import exchange, manifest, plan, pool, proof, wiring
+from batchcancel.appointments import Cancel, Skip
+from batchcancel.exchange import Exchange, Withheld
+from batchcancel.huskyvoice import answers
+from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.stop import Stop, Stopped
+from tests.simulation.mutation import mutant, swap
+
+
+@mutant
+def intent_after_send() -> Iterator[Any]:
+    """The intent is handed to the writer, and the PATCH leaves without waiting for the disk."""
+
+    async def announce(self, request, attempt, decide):
+        now = self._now()
+        if isinstance(decision := decide(now), Skip):
+            raise Withheld(decision)
+        number = self._writer.number()
+        self._writer.note(exchange._entry(request, number=number, attempt=attempt, at=now))
+        if self._stop.reason is not None:
+            raise Stopped
+        return number
+
+    yield swap(Exchange, "_announce", announce)
+
+
+@mutant
+def slot_freed_at_send() -> Iterator[Any]:
+    """A slot comes back one window after the request left, not after its answer."""
+
+    def used(self):
+        self._in_flight -= 1
+        self._wake()
+
+    permit = SlidingWindow.permit
+
+    async def counted(self):
+        await permit(self)
+        self._in_flight -= 1
+        heapq.heappush(self._free_at, anyio.current_time() + self._window)
+        self._in_flight += 1
+
+    def taken(self):
+        now = anyio.current_time()
+        while self._free_at and self._free_at[0] <= now:
+            heapq.heappop(self._free_at)
+        return len(self._free_at)
+
+    yield swap(SlidingWindow, "used", used)
+    yield swap(SlidingWindow, "permit", counted)
+    yield swap(SlidingWindow, "taken", taken)
+
+
+@mutant
+def open_rows_sent_blindly() -> Iterator[Any]:
+    """A row that an earlier run left open is sent again without reading it back."""
+
+    async def settle(self, appointment):
+        return await self._cancel(appointment)
+
+    yield swap(pool.Pool, "_settle", settle)
+
+
+@mutant
+def read_back_trusts_the_status() -> Iterator[Any]:
+    """A read-back takes a living appointment as not cancelled yet, whenever it was touched."""
+
+    def after_intent(record, *, since):
+        return proof.Outcome(proof._whose(record, since=since)) if _is_cancelled(record) else None
+
+    yield swap(proof, "_after_intent", after_intent)
+
+
+def _is_cancelled(record: Any) -> bool:
+    return record.status == "cancelled"
+
+
+@mutant
+def retry_after_ignored() -> Iterator[Any]:
+    """A 429 closes no gate."""
+    yield swap(SlidingWindow, "close_for", lambda self, seconds: None)
+
+
+@mutant
+def patience_without_end() -> Iterator[Any]:
+    """A Retry-After is waited for, however long it is."""
+
+    def close_gate(self, answer):
+        self.rate_limited += 1
+        self._limiter.close_for(answer.retry_after or 5.0)
+
+    yield swap(Exchange, "_close_gate", close_gate)
+
+
+@mutant
+def policy_only_at_plan_time() -> Iterator[Any]:
+    """Nobody asks the policy again when the turn of a row has come."""
+    yield swap(pool.Attempts, "_decide", lambda self, now: Cancel())
+
+
+@mutant
+def duplicates_sent_twice() -> Iterator[Any]:
+    """A row that stands in the manifest twice is taken up twice."""
+    appointments = plan.Plan.appointments
+
+    def twice(self):
+        for one in appointments(self):
+            yield from (one, one)
+
+    yield swap(plan.Plan, "appointments", twice)
+
+
+@mutant
+def window_forgotten_at_restart() -> Iterator[Any]:
+    """A run begins as if nothing had been sent in the last minute."""
+    yield swap(wiring, "_slots", lambda account, settings, *, now: ())
+
+
+@mutant
+def stop_ignored_by_workers() -> Iterator[Any]:
+    """Workers go on taking up rows after a signal, until the drain is over."""
+
+    async def announce(self, request, attempt, decide):
+        now = self._now()
+        if isinstance(decision := decide(now), Skip):
+            raise Withheld(decision)
+        number = self._writer.number()
+        entry = exchange._entry(request, number=number, attempt=attempt, at=now)
+        await self._writer.durable(entry)
+        return number
+
+    yield swap(Stop, "breaks", lambda self: nullcontext())
+    yield swap(Exchange, "_announce", announce)
+
+
+@mutant
+def success_without_proof() -> Iterator[Any]:
+    """Any 2xx counts as cancelled, whatever its body says."""
+    success = answers._success
+
+    def trusting(request, *, status, content, server_now):
+        answer = success(request, status=status, content=content, server_now=server_now)
+        if request.ask is not answers.Ask.CANCEL:
+            return answer
+        record = answers.Record(appointment_id=request.appointment_id, status="cancelled")
+        return answers.Answer(meaning=answers.Meaning.PROVED, code=str(status), record=record)
+
+    yield swap(answers, "_success", trusting)
+
+
+@mutant
+def notes_of_the_command_win() -> Iterator[Any]:
+    """The notes column of the manifest is overruled by `--notes`."""
+    appointment = plan.Appointment
+
+    def without_notes(**columns):
+        return appointment(**columns | {"notes": None})
+
+    yield swap(plan, "Appointment", without_notes)
+
+
+@mutant
+def unreadable_rows_passed_over() -> Iterator[Any]:
+    """Rows that cannot be read are left out without anybody's leave."""
+    yield swap(manifest.Manifest, "require_clean", lambda self: None)
