@@ -12,16 +12,27 @@ import anyio
 import httpx
 
 from batchcancel.sandbox import FULL_KEY
+from tests.benchmarks.floor import floor_seconds
 from tests.benchmarks.table import Line
-from tests.benchmarks.virtual import Contender, FarWorld, Latency, Seen, batchcancel, contend
+from tests.benchmarks.virtual import (
+    RATE,
+    Contender,
+    FarWorld,
+    Latency,
+    Seen,
+    batchcancel,
+    contend,
+)
 
 TOO_MANY = 429
 
 
 def measure(rows: int | None) -> Iterator[Line]:
+    count = rows or 299
+    floor = floor_seconds(count + 1, RATE)
     for what, contender in RIVALS.items():
-        seen = contend(contender, rows=rows or 299, latency=_network())
-        yield Line(what=what, measured=_measured(seen))
+        seen = contend(contender, rows=count, latency=_network())
+        yield Line(what=what, measured=_measured(seen, floor))
 
 
 def _network() -> Latency:
@@ -29,10 +40,11 @@ def _network() -> Latency:
     return lambda: random.uniform(0.1, 0.3)
 
 
-def _measured(seen: Seen) -> str:
+def _measured(seen: Seen, floor: float) -> str:
+    ratio = f" ({seen.seconds / floor:.3f})" if floor else ""
     return (
         f"{seen.cancelled} cancelled, {seen.lost} lost, {seen.refused} x 429, "
-        f"{seen.seconds:,.0f} s ({seen.seconds / 240:.3f})"
+        f"{seen.seconds:,.0f} s{ratio}"
     )
 
 

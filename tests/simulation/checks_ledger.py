@@ -66,12 +66,12 @@ def ours_is_not_called_anothers(
 
 
 @promise(3, at="commit")
-def skipped_is_untouched(
+def what_is_left_alone_is_untouched(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as skipped by the policy, an appointment had not been cancelled by us."""
+    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us."""
     for one, standing in newly_settled(before, after):
-        if standing.outcome != "skipped" or standing.reason == "completed":
+        if standing.outcome not in ("skipped", "refused") or standing.reason == "completed":
             continue
         by_us = [change for change in world.sandbox.changes(one) if change.who == "api"]
         if by_us:

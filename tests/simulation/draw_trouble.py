@@ -53,7 +53,6 @@ LASTING = (
     Fault("status", status=400),
     Fault("status", status=404),
     Fault("status", status=409),
-    Fault("status", status=422, when="after"),
     Fault("status", status=422),
     Fault("status", status=429, retry_after=4000),
     Fault("status", status=429, retry_at=4000.0),
@@ -69,6 +68,11 @@ FATAL = (
     Fault("wrong_record", when="before"),
 )
 
+APPLIED_AND_LOST = tuple(
+    fault for fault in TRANSIENT if fault.applies and fault.name in ("status", "hang", "reset")
+)
+"""The change is made, and only the answer fails."""
+
 NETWORK_FATES = ("refused", "vanishes", "answer lost", "cut")
 
 
@@ -76,6 +80,8 @@ def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
     """A few kinds of fault, seldom or often."""
     if rng.random() < 0.15:
         return {}
+    if rng.random() < 0.12:
+        return dict.fromkeys(APPLIED_AND_LOST, 0.6 / len(APPLIED_AND_LOST))
     kinds = rng.sample(TRANSIENT, rng.randint(1, 8))
     if mode is not Mode.EQUIVALENCE:
         kinds += rng.sample(LASTING, rng.randint(0, 3))

@@ -58,7 +58,7 @@ class Process:
         self.was_calm = False
         self.signalled_at: float | None = None
         self.disk_failed_at: float | None = None
-        self.killed_at: str | None = None
+        self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
         self._commits = 0
         self._boundaries: dict[str, int] = {}
@@ -171,7 +171,6 @@ class Process:
     def kill(self, where: str) -> None:
         """As by kill -9: the disk stays as it is now, and nothing of the process is heard again."""
         self.is_dead = True
-        self.killed_at = where
         self.world.disk.snapshot()
         self.world.trace.add(f"run {self.number}", f"killed: {where}")
         self.world.oracle.look("killed", self.world, self)

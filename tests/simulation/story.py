@@ -70,6 +70,8 @@ class Story:
             if process.command.second_run_at is not None:
                 beside.start_soon(self._second_run, process, process.command.second_run_at)
             end = await process.live()
+            if process.second is not None:
+                process.second.kill("the first has ended, and it should not have begun")
             beside.cancel_scope.cancel()
         return end
 
@@ -113,8 +115,9 @@ class Story:
         await trio.sleep(after)
         if process.is_dead or process.command.is_plan:
             return
-        second = Process(self._world, -process.number, Command())
+        second = process.second = Process(self._world, -process.number, Command())
         end = await second.live()
+        process.second = None
         self._world.trace.add(f"run {second.number}", f"ends: {end}")
         self._world.oracle.look("end of a run", self._world, end)
 

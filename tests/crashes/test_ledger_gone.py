@@ -1,0 +1,69 @@
+"""What becomes of a run whose ledger is taken away, or was made elsewhere."""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from batchcancel.sandbox import Fault
+from tests.e2e.stage import LEDGER, RUN
+
+
+def test_a_ledger_deleted_between_two_runs_is_missed_and_every_row_is_sent_again(stage):
+    ids = stage.closure(3)
+    stage.run(*RUN)
+    (stage.folder / LEDGER).unlink()
+    status = stage.run("status", LEDGER)
+    again = stage.run(*RUN)
+
+    assert (2, "there is no ledger") == (status.returncode, status.stderr[13:31])
+    assert (0, {"already_cancelled": 3}) == (again.returncode, again.counts)
+    assert {one: 2 for one in ids} == Counter(stage.patched())
+    assert Counter(ids) == stage.cancellations()
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_ledger_taken_away_in_the_middle_ends_the_sending(stage, is_replaced):
+    ids = stage.closure(40)
+    stage.sandbox.faults.add(Fault("slow", seconds=0.05), method="PATCH", times=None)
+    run = stage.start(*RUN, "--concurrency", "2")
+    stage.wait_until(lambda: len(stage.patched()) >= 5)
+    (stage.folder / LEDGER).unlink()
+    if is_replaced:
+        (stage.folder / LEDGER).touch()
+    taken_away = len(stage.patched())
+    stopped = run.end()
+
+    assert stopped.returncode == 5
+    assert len(stage.patched()) <= taken_away + 4 < len(ids)
+    assert "Traceback" not in stopped.stderr
+
+
+@pytest.mark.promise(13)
+def test_a_ledger_of_a_newer_program_is_left_as_it_is_and_nothing_is_sent(stage):
+    stage.closure(2)
+    stage.run(*RUN)
+    arrivals = stage.arrivals
+    with closing(sqlite3.connect(stage.folder / LEDGER)) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = (stage.folder / LEDGER).read_bytes()
+    commands = [RUN, ("status", LEDGER), ("export", LEDGER, "-o", "x.csv")]
+    ends = [stage.run(*words) for words in commands]
+
+    assert [2, 2, 2] == [one.returncode for one in ends]
+    assert all("written by a newer batchcancel" in one.stderr for one in ends)
+    assert (arrivals, before) == (stage.arrivals, (stage.folder / LEDGER).read_bytes())
+
+
+@pytest.mark.promise(13)
+def test_a_disk_without_any_room_is_told_before_anything_is_sent(stage):
+    stage.closure(2)
+    no_room = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
+    ended = stage.start(*RUN, before=no_room).end()
+
+    assert ended.returncode == 2
+    assert LEDGER in ended.stderr
+    assert 0 == stage.arrivals
+    assert 0 == stage.run(*RUN).returncode

@@ -1,0 +1,35 @@
+"""What a process is told while it runs, beyond the two signals that ask it to stop."""
+
+import signal
+from collections import Counter
+
+from batchcancel.sandbox import Fault
+from tests.e2e.stage import RUN
+
+
+def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(stage):
+    ids = stage.closure(6)
+    stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=ids[3])
+    run = stage.start(*RUN, "--concurrency", "1")
+    stage.wait_until(lambda: stage.struck("hang") == 1)
+    run.send_signal(signal.SIGHUP)
+    ended = run.end()
+    resumed = stage.run(*RUN)
+
+    assert ended.returncode == -signal.SIGHUP
+    assert (0, {"cancelled": 6}) == (resumed.returncode, resumed.counts)
+    assert {ids[3]} == stage.read_back()
+    assert Counter(ids) == stage.cancellations()
+
+
+def test_a_run_that_was_stopped_and_continued_finishes_as_if_nothing_had_happened(stage):
+    ids = stage.closure(6)
+    stage.sandbox.faults.add(Fault("slow", seconds=0.05), method="PATCH", times=None)
+    run = stage.start(*RUN, "--concurrency", "1")
+    stage.wait_until(lambda: len(stage.patched()) == 3)
+    run.send_signal(signal.SIGSTOP)
+    run.send_signal(signal.SIGCONT)
+    ended = run.end()
+
+    assert (0, {"cancelled": 6}) == (ended.returncode, ended.counts)
+    assert Counter(ids) == Counter(stage.patched())
