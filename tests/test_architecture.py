@@ -74,7 +74,7 @@ def test_folders_know_root_records_and_themselves_and_so_can_be_exchanged(name):
 @pytest.mark.parametrize("name", [one for one in MODULES if part_of(one) in DOORS])
 def test_doors_reach_the_folders_through_wiring_and_never_know_each_other(name):
     allowed = {part_of(name), "reports"}
-    if name in ("batchcancel.cli.sandbox", "batchcancel.cli.demo"):
+    if name in ("batchcancel.cli.sandbox", "batchcancel.cli.story"):
         allowed.add("sandbox")
     assert set() == {part_of(one) for one in ours(name)} & FOLDERS - allowed
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.cli.demo import LATE, SAMPLE, SAMPLE_BEGINS
+from batchcancel.cli.story import LATE, SAMPLE, SAMPLE_BEGINS
 from batchcancel.reader import read_manifest
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ def test_a_sample_is_a_clean_manifest(sample):
 def test_a_sample_is_used_by_the_demo_the_readme_or_a_test(sample):
     readers = [
         ROOT / "README.md",
-        ROOT / "batchcancel/cli/demo.py",
+        ROOT / "batchcancel/cli/story.py",
         *(ROOT / "tests").rglob("*.py"),
     ]
     assert any(sample.name in path.read_text() for path in readers if path != Path(__file__))

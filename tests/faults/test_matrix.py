@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from batchcancel.opening import read_ledger
-from tests.faults.matrix import MATRIX, UNKNOWN
+from tests.faults.matrix import MATRIX, PATIENCE, UNKNOWN
 from tests.faults.strikes import Struck
 
 pytestmark = pytest.mark.anyio
@@ -55,7 +55,9 @@ class Scene:
     async def _run(self, **options):
         summary = (await self.world.run(self.manifest, **options)).summary
         with closing(read_ledger(str(self.world.folder / "closure.ledger.db"))) as ledger:
-            accounts = {one.appointment_id: one.outcome or one.state for one in ledger.rows("closure")}
+            accounts = {
+                one.appointment_id: one.outcome or one.state for one in ledger.rows("closure")
+            }
         assert set(self.ids) == set(accounts)
         for appointment_id, outcome in accounts.items():
             if outcome == "cancelled":
@@ -89,7 +91,9 @@ async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(sc
 
 @pytest.mark.promise(3)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("row", rows([row for row in MATRIX if row.ends is UNKNOWN]))
+@pytest.mark.parametrize(
+    "row", rows([row for row in MATRIX if row.ends is UNKNOWN and row not in PATIENCE])
+)
 async def test_a_change_hidden_by_such_a_fault_is_read_back_and_not_sent_again(scene, row):
     end, _ = await scene.struck(row, times=math.inf, is_applied=True)
     patches = len(scene.world.sandbox.history.patches())
@@ -101,4 +105,6 @@ async def test_a_change_hidden_by_such_a_fault_is_read_back_and_not_sent_again(s
 
 
 def test_no_fault_stands_in_the_table_twice():
-    assert [] == [fault for fault, count in Counter(row.fault for row in MATRIX).items() if count > 1]
+    assert [] == [
+        fault for fault, count in Counter(row.fault for row in MATRIX).items() if count > 1
+    ]

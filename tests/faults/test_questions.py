@@ -94,7 +94,18 @@ async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
 
 @pytest.mark.parametrize(
     "zone",
-    [None, "", "Mars/Base", "../../etc/passwd", "/etc/localtime", "\0", "\ud800", "x" * 9999, 7, []],
+    [
+        None,
+        "",
+        "Mars/Base",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "\0",
+        "\ud800",
+        "x" * 9999,
+        7,
+        [],
+    ],
 )
 async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at, zone):
     manifest = world.manifest(world.appointments(1), starts_at="2026-06-20T09:00")

@@ -14,6 +14,7 @@ import structlog
 from batchcancel.cli.main import main
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from batchcancel.sandbox.keys import SCOPES
+from tests.security.impostor import Impostor
 
 KEY = "sk_live_canary_9c41d7"
 NAME, PHONE = "Canary Kumari", "+919812345670"
@@ -34,6 +35,7 @@ class Place:
     def __init__(self, folder, sandbox, url, monkeypatch):
         self.folder = folder
         self.sandbox = sandbox
+        self.impostor = sandbox.app
         self.url = url
         self._monkeypatch = monkeypatch
         self.shown = ""
@@ -99,6 +101,7 @@ def _without_ours():
 def place(tmp_path: Path, monkeypatch):
     levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
     sandbox = Sandbox(Clinic(appointments=0), rate=Rate(limit=None))
+    sandbox.app = Impostor(sandbox.app)
     with serving(sandbox) as url:
         yield Place(tmp_path, sandbox, url, monkeypatch)
     structlog.reset_defaults()

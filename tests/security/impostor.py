@@ -6,19 +6,22 @@ import json
 class Impostor:
     """Takes over the answers to some methods; the sandbox gives the others."""
 
-    def __init__(self, inner, answers, *, headers=()):
+    def __init__(self, inner):
         self._inner = inner
-        self._answers = answers
-        self._headers = headers
+        self.answers = {}
+        self.headers = {}
+        self.watch = lambda: None
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] != "http" or scope["method"] not in self._answers:
+        self.watch()
+        if scope["method"] not in self.answers:
             await self._inner(scope, receive, send)
             return
         while (await receive()).get("more_body"):
             pass
-        status, content = self._answers[scope["method"]]
+        status, content = self.answers[scope["method"]]
         body = json.dumps(content).encode()
-        headers = [(b"content-length", str(len(body)).encode()), *self._headers]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        headers = {"Content-Length": str(len(body))} | self.headers
+        raw = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body})

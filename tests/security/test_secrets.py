@@ -7,9 +7,8 @@ import pytest
 
 from batchcancel.sandbox import Fault
 from tests.security.conftest import KEY, NAME, PERSONAL, PHONE
-from tests.security.impostor import Impostor
 
-RUN = ("run", "closure.csv", "--yes", "--json", "--max-attempts", "2")
+RUN = ("run", "closure.csv", "--yes", "--json", "--max-attempts", "1")
 FAULTS = {
     "none": None,
     "200 with the record of another": Fault("wrong_record"),
@@ -49,7 +48,17 @@ def test_neither_key_nor_personal_data_comes_out_whatever_is_answered(place, fau
     everything(place, log_format=log_format)
 
     assert set() == place.leaks(KEY, *PERSONAL)
+
+
+def test_the_canaries_were_there_to_be_seen(place):
+    place.appointments("a1")
+    place.manifest("a1")
+    place(*RUN)
+
+    assert {NAME, PHONE} <= set(place.sandbox.record("a1").as_json().values())
     assert place.sandbox.record("a1").notes == f"Call {NAME}"
+    (place.folder / "found.txt").write_text(f"{KEY} {NAME} {PHONE}")
+    assert {KEY, *PERSONAL} == place.leaks(KEY, *PERSONAL)
 
 
 @pytest.mark.promise(15)
@@ -69,9 +78,10 @@ def test_neither_key_nor_personal_data_comes_out_whatever_is_answered(place, fau
 def test_an_error_that_tells_on_somebody_is_not_repeated(place, error):
     place.appointments("a1")
     place.manifest("a1")
-    place.sandbox.app = Impostor(place.sandbox.app, {"PATCH": (422, {"error": error})})
+    place.impostor.answers["PATCH"] = (422, {"error": error})
     everything(place, log_format="json")
 
+    assert "refused" in place.shown
     assert set() == place.leaks(KEY, *PERSONAL)
 
 
@@ -140,5 +150,3 @@ def test_a_key_that_cannot_travel_is_refused_and_not_shown(place, tmp_path, key,
     assert ended.code == 2
     assert set() == place.leaks(KEY, "canary")
     assert 0 == len(place.sandbox.history)
-
-

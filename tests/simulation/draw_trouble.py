@@ -73,6 +73,11 @@ APPLIED_AND_LOST = tuple(
 )
 """The change is made, and only the answer fails."""
 
+APPLIED_LATE = tuple(
+    fault for fault in TRANSIENT if fault.name in ("slow", "late", "late_reset")
+)
+"""The change is made when nobody waits for it any more."""
+
 NETWORK_FATES = ("refused", "vanishes", "answer lost", "cut")
 
 
@@ -80,8 +85,9 @@ def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
     """A few kinds of fault, seldom or often."""
     if rng.random() < 0.15:
         return {}
-    if rng.random() < 0.12:
-        return dict.fromkeys(APPLIED_AND_LOST, 0.6 / len(APPLIED_AND_LOST))
+    for kinds in (APPLIED_AND_LOST, APPLIED_LATE):
+        if rng.random() < 0.1:
+            return dict.fromkeys(kinds, 0.6 / len(kinds))
     kinds = rng.sample(TRANSIENT, rng.randint(1, 8))
     if mode is not Mode.EQUIVALENCE:
         kinds += rng.sample(LASTING, rng.randint(0, 3))
@@ -108,7 +114,7 @@ def draw_network(rng: Random) -> NetworkSpec:
 def draw_commands(rng: Random, *, mode: Mode, rows: int) -> tuple[Command, ...]:
     """The processes, one after the other; the last of them has no trouble of its own."""
     is_crashing = mode is Mode.EQUIVALENCE or rng.random() < 0.6
-    has_bad_disk, has_signals = rng.random() < 0.25, rng.random() < 0.25
+    has_bad_disk, has_signals = rng.random() < 0.25, rng.random() < 0.35
     commands = [
         Command(
             is_plan=rng.random() < 0.1,
@@ -130,7 +136,7 @@ def draw_crash(rng: Random, rows: int) -> CrashPoint:
     if rng.random() < 0.15:
         return CrashPoint(kind="time", at=rng.uniform(0.0, 60.0))
     most = rng.choice((3, rows + 6, 2 * rows + 8))
-    return CrashPoint(kind=rng.choice(BOUNDARIES), nth=rng.randint(1, most))
+    return CrashPoint(kind=rng.choice(("before commit", *BOUNDARIES)), nth=rng.randint(1, most))
 
 
 def _signals(rng: Random) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """Deliberate defects: a simulation that does not notice them would prove nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from unittest import mock
@@ -28,11 +28,14 @@ class Mutant:
                 stack.enter_context(patch)
             yield
 
-    def caught(self, *, begin: int, seeds: int) -> Verdict | None:
-        """The first verdict that notices it, among so many seeds."""
-        with self.applied():
-            verdicts = (simulate(seed) for seed in range(begin, begin + seeds))
-            return next((one for one in verdicts if one.broken), None)
+    def caught(self, seeds: Iterable[int]) -> Verdict | None:
+        """The first verdict that notices it, in a seed where nothing is broken without it."""
+        for seed in seeds:
+            with self.applied():
+                verdict = simulate(seed)
+            if verdict.broken and not simulate(seed).broken:
+                return verdict
+        return None
 
 
 def _mutants(module: object, begins: dict[str, int]) -> Iterator[Mutant]:
