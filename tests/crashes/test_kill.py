@@ -10,6 +10,7 @@ from batchcancel.opening import read_ledger
 from batchcancel.sandbox import Fault
 from tests.crashes.boundaries import BOUNDARIES, DIES_AT, LASTING
 from tests.e2e.stage import LEDGER, RUN
+from tests.security.command import command
 
 ALONE = (*RUN, "--concurrency", "1")
 PLAIN, EARLIER, REFUSED, UNKNOWN = "a001", "a002", "a003", "a004"
@@ -66,7 +67,7 @@ def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_started_ag
 ):
     killed, passed = run_until(scene, boundary)
     done, sent = settled(scene), len(scene.patched())
-    resumed = scene.run(*ALONE)
+    resumed = command(*ALONE, folder=scene.folder, environ=scene.environ)
 
     assert (-9, boundary) == (killed.returncode, len(passed))
     assert (4, END) == (resumed.returncode, resumed.counts)

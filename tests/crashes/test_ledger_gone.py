@@ -17,9 +17,10 @@ def test_a_ledger_deleted_between_two_runs_is_missed_and_every_row_is_sent_again
     status = stage.run("status", LEDGER)
     again = stage.run(*RUN)
 
-    assert (2, "there is no ledger") == (status.returncode, status.stderr[13:31])
+    assert status.returncode == 2
+    assert "there is no ledger" in status.stderr
     assert (0, {"already_cancelled": 3}) == (again.returncode, again.counts)
-    assert {one: 2 for one in ids} == Counter(stage.patched())
+    assert dict.fromkeys(ids, 2) == Counter(stage.patched())
     assert Counter(ids) == stage.cancellations()
 
 

@@ -12,8 +12,16 @@ from http import HTTPStatus
 import httpx
 
 from tests.faults.strikes import (
-    DRIPPING, SILENT, SILENT_AFTERWARDS, ZIPPED, Strike, lost, record, status, text,
-)  # fmt: skip
+    DRIPPING,
+    SILENT,
+    SILENT_AFTERWARDS,
+    ZIPPED,
+    Strike,
+    lost,
+    record,
+    status,
+    text,
+)
 
 End = tuple[str, int]
 """What became of the row, and the exit code."""

@@ -119,7 +119,7 @@ async def test_a_row_in_doubt_stays_alive_when_staff_confirmed_it_whatever_the_c
         (-HOUR, 23.5 * HOUR),
         (-timedelta(days=9000), -30 * 24 * HOUR),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 async def test_an_api_whose_clock_would_decide_otherwise_is_not_written_to(world, skew, starts_in):
     world.sandbox.skew(skew)

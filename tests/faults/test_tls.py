@@ -29,12 +29,9 @@ def new_certificate(tmp_path_factory):
     def new_certificate(subject, *, days):
         folder = tmp_path_factory.mktemp("certificate")
         (folder / "names").write_text(f"subjectAltName={subject}")
-        for words in (
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test"
-            " -keyout key.pem -out request.pem",
-            f"x509 -req -in request.pem -signkey key.pem -days {days} -extfile names"
-            " -out certificate.pem",
-        ):
+        key = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test"
+        signed = f"x509 -req -in request.pem -signkey key.pem -days {days} -extfile names"
+        for words in (f"{key} -keyout key.pem -out request.pem", f"{signed} -out certificate.pem"):
             command = ["openssl", *words.split()]
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
         return folder

@@ -1,19 +1,14 @@
-"""The command in this process, before a sandbox on a socket, with things that must never show."""
+"""The command before a sandbox on a socket, with things that must never show."""
 
-import io
-import logging
 import os
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
-import structlog
 
-from batchcancel.cli.main import main
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from batchcancel.sandbox.keys import SCOPES
+from tests.security.command import command
 from tests.security.impostor import Impostor
 
 KEY = "sk_live_canary_9c41d7"
@@ -22,65 +17,42 @@ PERSONAL = (NAME, PHONE, "Canary", "9812345670")
 DAY = date(2099, 6, 20)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
 class Place:
     """A folder, a sandbox with canaries in its records, and the command."""
 
-    def __init__(self, folder, sandbox, url, monkeypatch):
+    def __init__(self, folder, sandbox, url):
         self.folder = folder
         self.sandbox = sandbox
         self.impostor = sandbox.app
-        self.url = url
-        self._monkeypatch = monkeypatch
         self.shown = ""
         sandbox.keys.add(KEY, SCOPES)
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "HUSKYVOICE_API_KEY": KEY,
+            "BATCHCANCEL_BASE_URL": url,
+            "BATCHCANCEL_RATE": "none",
+        }
 
-    def appointments(self, *ids):
-        """Records that hold a name and a phone."""
+    def closure(self, *ids):
+        """Records that hold a name and a phone, and a manifest with more in it than is needed."""
         for appointment_id in ids:
             record = self.sandbox.add(appointment_id, date=DAY)
             self.sandbox.book.put(replace(record, patient_name=NAME, parent_phone=PHONE))
-
-    def manifest(self, *ids):
-        """A manifest with more in it than is needed, and notes about somebody."""
         header = "appointment_id,starts_at,patient_name,parent_phone,notes"
         rows = [f"{one},{DAY}T03:30:00Z,{NAME},{PHONE},Call {NAME}" for one in ids]
         (self.folder / "closure.csv").write_text("\n".join([header, *rows]) + "\n")
 
     def __call__(self, *words, **environ):
-        """Run the command; `HUSKYVOICE_API_KEY` and the like may be named."""
-        told = {
-            "HUSKYVOICE_API_KEY": KEY,
-            "BATCHCANCEL_BASE_URL": self.url,
-            "BATCHCANCEL_RATE": "none",
-        } | environ
-        out, err = io.StringIO(), io.StringIO()
-        structlog.reset_defaults()
-        with self._monkeypatch.context() as patch:
-            patch.setattr(os, "environ", _without_ours() | told)
-            patch.setattr(sys, "argv", ["batchcancel", *words])
-            patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
-            patch.chdir(self.folder)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        self.shown += out.getvalue() + err.getvalue()
-        return Ended(ended.value.code, out.getvalue(), err.getvalue())
-
-    def written(self):
-        """Every byte the program wrote to the folder."""
-        files = [path for path in self.folder.rglob("*") if path.name != "closure.csv"]
-        return b"".join(path.read_bytes() for path in files if path.is_file())
+        """Run the command, with some variables changed."""
+        ended = command(*words, folder=self.folder, environ=self._environ | environ)
+        self.shown += ended.stdout + ended.stderr
+        return ended
 
     def leaks(self, *secrets):
-        """Which of these stand in what was shown or written, in any usual encoding."""
-        everything = self.shown.encode() + self.written()
+        """Which of these stand in what was shown, or in any file but the manifest."""
+        files = [path for path in self.folder.rglob("*") if path.name != "closure.csv"]
+        written = b"".join(path.read_bytes() for path in files if path.is_file())
+        everything = self.shown.encode() + written
         return {
             secret
             for secret in secrets
@@ -89,21 +61,9 @@ class Place:
         }
 
 
-def _without_ours():
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(("BATCHCANCEL_", "HUSKYVOICE_"))
-    }
-
-
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch):
-    levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
+def place(tmp_path):
     sandbox = Sandbox(Clinic(appointments=0), rate=Rate(limit=None))
     sandbox.app = Impostor(sandbox.app)
     with serving(sandbox) as url:
-        yield Place(tmp_path, sandbox, url, monkeypatch)
-    structlog.reset_defaults()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+        yield Place(tmp_path, sandbox, url)

@@ -1,4 +1,4 @@
-"""The key goes to the configured host and to nobody else: somebody else listens, and hears nothing."""
+"""The key goes to the configured host alone: somebody else listens, and hears nothing."""
 
 import socket
 import threading
@@ -52,8 +52,7 @@ def test_the_listener_hears_whoever_comes(elsewhere):
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 @pytest.mark.parametrize("status", [200, 201, 300, 301, 302, 303, 305, 307, 308, 401, 407, 503])
 def test_no_answer_sends_the_key_to_another_host(place, elsewhere, method, status):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     there = f"http://{elsewhere.address}/v1/appointments/a1"
     place.impostor.answers[method] = (status, {"data": {"next": there, "links": {"self": there}}})
     place.impostor.headers = {
@@ -73,15 +72,14 @@ def test_no_answer_sends_the_key_to_another_host(place, elsewhere, method, statu
 @pytest.mark.promise(5)
 @pytest.mark.promise(15)
 def test_no_proxy_of_the_environment_hears_of_a_run(place, elsewhere):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     hostile = dict.fromkeys(PROXIES, f"http://{elsewhere.address}") | {
         "NO_PROXY": "",
         "no_proxy": "",
     }
     ended = place("run", "closure.csv", "--yes", **hostile)
 
-    assert (0, 0) == (ended.code, elsewhere.connections)
+    assert (0, 0) == (ended.returncode, elsewhere.connections)
 
 
 @pytest.mark.promise(5)
@@ -90,5 +88,5 @@ def test_a_manifest_is_a_path_and_never_an_address(place, elsewhere):
     words = ("--ledger", "x.db", "--batch", "x")
     ended = [place("run", one, "--yes", *words) for one in (there, there.replace("http", "s3"))]
 
-    assert [2, 2] == [one.code for one in ended]
+    assert [2, 2] == [one.returncode for one in ended]
     assert elsewhere.connections == 0

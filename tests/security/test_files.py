@@ -21,8 +21,7 @@ def modes(folder):
 
 @pytest.mark.promise(15)
 def test_everything_that_is_written_is_for_the_owner_alone(place, umask):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     seen = {}
     place.impostor.watch = lambda: seen.update(modes(place.folder))
     place("plan", "closure.csv")
@@ -38,24 +37,22 @@ def test_everything_that_is_written_is_for_the_owner_alone(place, umask):
 
 
 def test_a_lock_that_is_a_link_is_not_followed(place, tmp_path_factory):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     victim = tmp_path_factory.mktemp("elsewhere") / "victim"
     victim.write_text("precious")
     (place.folder / "closure.ledger.db-lock").symlink_to(victim)
     ended = place("run", "closure.csv", "--yes")
 
-    assert (2, "precious") == (ended.code, victim.read_text())
+    assert (2, "precious") == (ended.returncode, victim.read_text())
     assert 0 == len(place.sandbox.history)
 
 
 def test_an_export_replaces_a_link_and_not_what_it_points_to(place, tmp_path_factory):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     place("run", "closure.csv", "--yes")
     victim = tmp_path_factory.mktemp("elsewhere") / "victim"
     victim.write_text("precious")
     (place.folder / "all.csv").symlink_to(victim)
     ended = place("export", "closure.ledger.db", "-o", "all.csv")
 
-    assert (0, "precious") == (ended.code, victim.read_text())
+    assert (0, "precious") == (ended.returncode, victim.read_text())

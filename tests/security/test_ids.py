@@ -55,7 +55,7 @@ def hostile_manifest(place):
     """A manifest of one good row and one hostile one."""
 
     def hostile_manifest(appointment_id):
-        place.appointments("a1", "a2", "good")
+        place.closure("a1", "a2", "good")
         with (place.folder / "closure.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["appointment_id", "starts_at"])
@@ -74,17 +74,17 @@ def test_a_hostile_id_stops_the_run_before_it_begins_and_is_not_repeated(
     hostile_manifest(appointment_id)
     ended = place("run", "closure.csv", "--yes")
 
-    assert (2, "") == (ended.code, ended.out)
-    assert "line 2: " in ended.err
-    assert all(one.isprintable() for one in ended.err.replace("\n", ""))
-    assert appointment_id.strip() not in ended.err
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert "line 2: " in ended.stderr
+    assert all(one.isprintable() for one in ended.stderr.replace("\n", ""))
+    assert appointment_id.strip() not in ended.stderr
     assert 0 == len(place.sandbox.history)
 
 
 @pytest.mark.promise(5)
 @pytest.mark.promise(14)
 def test_hostile_ids_that_are_allowed_to_be_left_out_are_and_the_good_rows_go(place):
-    place.appointments("a1", "a2", "good")
+    place.closure("a1", "a2", "good")
     with (place.folder / "closure.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
             [["appointment_id"], ["good"], *([one] for one in HOSTILE.values())]
@@ -93,16 +93,16 @@ def test_hostile_ids_that_are_allowed_to_be_left_out_are_and_the_good_rows_go(pl
     ended = place("run", "closure.csv", "--yes", *words)
     place("export", "closure.ledger.db", "-o", "all.csv")
 
-    assert ended.code == 0
-    assert json.loads(ended.out)["rejected_rows"] == len(HOSTILE)
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["rejected_rows"] == len(HOSTILE)
     assert ["/v1/appointments/good"] == [one.path for one in place.sandbox.history.patches()]
     assert 2 == len((place.folder / "all.csv").read_text().splitlines())
-    assert all(one.isprintable() for one in (ended.out + ended.err).replace("\n", ""))
+    assert all(one.isprintable() for one in (ended.stdout + ended.stderr).replace("\n", ""))
 
 
 @pytest.mark.parametrize("word", ["\x1b[31mclosure.csv", "closure\x07.csv", "\x9bclosure.csv"])
 def test_a_name_that_steers_a_terminal_is_shown_harmlessly(place, word):
     ended = place("run", word, "--yes")
 
-    assert ended.code == 2
-    assert all(one.isprintable() for one in ended.err.replace("\n", ""))
+    assert ended.returncode == 2
+    assert all(one.isprintable() for one in ended.stderr.replace("\n", ""))

@@ -41,8 +41,7 @@ def everything(place, *, log_format):
 @pytest.mark.parametrize("log_format", ["console", "json"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_neither_key_nor_personal_data_comes_out_whatever_is_answered(place, fault, log_format):
-    place.appointments("a1", "a2")
-    place.manifest("a1", "a2")
+    place.closure("a1", "a2")
     if fault is not None:
         place.sandbox.faults.add(fault, method="PATCH", times=2)
     everything(place, log_format=log_format)
@@ -51,8 +50,7 @@ def test_neither_key_nor_personal_data_comes_out_whatever_is_answered(place, fau
 
 
 def test_the_canaries_were_there_to_be_seen(place):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     place(*RUN)
 
     assert {NAME, PHONE} <= set(place.sandbox.record("a1").as_json().values())
@@ -73,11 +71,10 @@ def test_the_canaries_were_there_to_be_seen(place):
         f"{NAME} {PHONE}",
         {"code": f"Bearer {KEY}", "message": KEY},
     ],
-    ids=lambda error: json.dumps(error),
+    ids=json.dumps,
 )
 def test_an_error_that_tells_on_somebody_is_not_repeated(place, error):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     place.impostor.answers["PATCH"] = (422, {"error": error})
     everything(place, log_format="json")
 
@@ -87,8 +84,7 @@ def test_an_error_that_tells_on_somebody_is_not_repeated(place, error):
 
 @pytest.mark.promise(15)
 def test_loggers_turned_up_to_the_loudest_show_no_key(place):
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     heard = Heard()
     logging.getLogger().addHandler(heard)
     level = logging.getLogger().level
@@ -118,28 +114,24 @@ def test_a_defect_is_told_by_its_place_and_shows_no_values(place, monkeypatch, p
         raise RuntimeError(f"{KEY} {NAME} {PHONE}") from ValueError(KEY)
 
     monkeypatch.setattr(places, broken)
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     ended = place("run", "closure.csv", "--yes")
 
-    assert ended.code == 1
-    assert "test_secrets.py" in ended.err
+    assert ended.returncode == 1
+    assert "test_secrets.py" in ended.stderr
     assert set() == place.leaks(KEY, *PERSONAL)
 
 
 @pytest.mark.promise(15)
 @pytest.mark.parametrize(
     "key",
-    ["", " ", f"{KEY}\n", f"{KEY}\r\nX-Evil: 1", f"a {KEY}", f"{KEY}\t", f"{KEY}ä", f"{KEY}\u2028",
+    ["", " ", f"{KEY}\nX", f"{KEY}\r\nX-Evil: 1", f"a {KEY}", f"{KEY}\t", f"{KEY}ä", f"{KEY}\u2028",
      f"{KEY}\x7f", f"\x1b[31m{KEY}", "sk_live_canary_9c41d7" * 500],
     ids=lambda key: repr(key[:30]),
 )  # fmt: skip
 @pytest.mark.parametrize("source", ["variable", "file"])
 def test_a_key_that_cannot_travel_is_refused_and_not_shown(place, tmp_path, key, source):
-    if source == "file" and key == f"{KEY}\n":
-        pytest.skip("a file ends its line")
-    place.appointments("a1")
-    place.manifest("a1")
+    place.closure("a1")
     words, told = RUN, {"HUSKYVOICE_API_KEY": key}
     if source == "file":
         (tmp_path / "key").write_text(key, newline="")
@@ -147,6 +139,6 @@ def test_a_key_that_cannot_travel_is_refused_and_not_shown(place, tmp_path, key,
     ended = place(*words, **told)
     (tmp_path / "key").unlink(missing_ok=True)
 
-    assert ended.code == 2
+    assert ended.returncode == 2
     assert set() == place.leaks(KEY, "canary")
     assert 0 == len(place.sandbox.history)

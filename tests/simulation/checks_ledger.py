@@ -45,9 +45,9 @@ def success_is_true(
 ) -> Iterator[str]:
     """Whatever is settled as cancelled was cancelled at the server by then."""
     for one, standing in newly_settled(before, after):
-        if standing.outcome in ("cancelled", "already_cancelled"):
-            if not world.was_ever_cancelled(one):
-                yield f"{one} is settled as {standing}, and never was"
+        is_success = standing.outcome in ("cancelled", "already_cancelled")
+        if is_success and not world.was_ever_cancelled(one):
+            yield f"{one} is settled as {standing}, and never was"
 
 
 @promise(3, at="commit")

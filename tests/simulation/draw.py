@@ -69,9 +69,7 @@ def _hours(rng: Random, *, mode: Mode, begin: datetime, timezone: str) -> float:
     return round(ahead / timedelta(hours=1), 6)
 
 
-def _options(
-    rng: Random, *, mode: Mode, rate: Rate, hours: float
-) -> tuple[Mapping[str, str], int]:
+def _options(rng: Random, *, mode: Mode, rate: Rate, hours: float) -> tuple[Mapping[str, str], int]:
     """What is typed, and the notice that the organisation's settings tell."""
     options = {
         "rate": "none" if rate.limit is None else f"{rate.limit}/{rate.seconds:g}s",

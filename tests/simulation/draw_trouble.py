@@ -73,9 +73,7 @@ APPLIED_AND_LOST = tuple(
 )
 """The change is made, and only the answer fails."""
 
-APPLIED_LATE = tuple(
-    fault for fault in TRANSIENT if fault.name in ("slow", "late", "late_reset")
-)
+APPLIED_LATE = tuple(fault for fault in TRANSIENT if fault.name in ("slow", "late", "late_reset"))
 """The change is made when nobody waits for it any more."""
 
 NETWORK_FATES = ("refused", "vanishes", "answer lost", "cut")
@@ -94,9 +92,7 @@ def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
         kinds += rng.sample(FATAL, rng.choice((0, 0, 0, 1)))
     total = rng.choice((0.1, 0.25, 0.6))
     shares = [rng.random() for _ in kinds]
-    chances = {
-        kind: total * share / sum(shares) for kind, share in zip(kinds, shares, strict=True)
-    }
+    chances = {kind: total * share / sum(shares) for kind, share in zip(kinds, shares, strict=True)}
     return {
         kind: min(chance, 0.03) if kind in FATAL else chance for kind, chance in chances.items()
     }

@@ -1,24 +1,22 @@
 """Deliberate defects: a simulation that does not notice them would prove nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from unittest import mock
+from types import ModuleType
 
 from tests.simulation import mutants_ledger, mutants_sending
+from tests.simulation.mutation import Patches
 from tests.simulation.simulation import Verdict, simulate
-
-Patches = Callable[[], Iterator[mock._patch]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One defect: its name, what is wrong, and the first seed to look for it."""
+    """One defect: its name, what is wrong, and how the program gets it."""
 
     name: str
     sentence: str
     patches: Patches
-    begin: int = 0
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -38,18 +36,10 @@ class Mutant:
         return None
 
 
-def _mutants(module: object, begins: dict[str, int]) -> Iterator[Mutant]:
+def _mutants(module: ModuleType) -> Iterator[Mutant]:
     for name, patches in vars(module).items():
         if getattr(patches, "is_mutant", False):
-            yield Mutant(
-                name=name,
-                sentence=" ".join(patches.__doc__.split()),
-                patches=patches,
-                begin=begins.get(name, 0),
-            )
+            yield Mutant(name=name, sentence=" ".join(patches.__doc__.split()), patches=patches)
 
 
-BEGIN: dict[str, int] = {}
-"""Where the search for a defect begins, when it shows in few seeds only."""
-
-MUTANTS = (*_mutants(mutants_sending, BEGIN), *_mutants(mutants_ledger, BEGIN))
+MUTANTS = (*_mutants(mutants_sending), *_mutants(mutants_ledger))

@@ -1,5 +1,6 @@
 """Who judges: every check looks at what the world saw, never at what the program says of itself."""
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -58,11 +59,27 @@ class Oracle:
         self.seen: Counter[str] = Counter()
 
     def look(self, moment: str, *evidence: Any) -> None:
-        for found in _breaches(moment, evidence):
-            self._trace.add("oracle", f"BROKEN {found.promise} {found.check}: {found.detail}")
-            self.broken.append(found)
-        for look in _SIGHTS[moment]:
-            self.seen.update(look(*evidence))
+        """Hold a moment against every check; a check that falls over must not hit the program."""
+        try:
+            for found in _breaches(moment, evidence):
+                self.blame(found)
+            for look in _SIGHTS[moment]:
+                self.seen.update(look(*evidence))
+        except Exception as error:  # noqa: BLE001 - told as a breach of our own
+            self.blame(_fallen(moment, error))
+
+    def blame(self, found: Broken) -> None:
+        self._trace.add("oracle", f"BROKEN {found.promise} {found.check}: {found.detail}")
+        self.broken.append(found)
+
+
+def _fallen(moment: str, error: Exception) -> Broken:
+    return Broken(
+        promise=0,
+        check=f"oracle at {moment}",
+        sentence="The oracle itself works.",
+        detail="".join(traceback.format_exception(error)),
+    )
 
 
 def _breaches(moment: str, evidence: tuple[Any, ...]) -> Iterator[Broken]:

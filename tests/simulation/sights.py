@@ -32,12 +32,15 @@ SOMETIMES = (
 
 @sight(at="killed")
 def crash_between_answer_and_commit(world: World, process: Process) -> Iterator[str]:
-    mine = [one for one in world.network.departures if one.process is process]
-    for one in mine:
-        is_patch = one.method == "PATCH" and world.account.rows[one.appointment_id].state == "open"
-        if is_patch and one.answered is not None and one.status == 200:
+    still_open = world.account.ids("open")
+    for one in world.network.departures:
+        if one.process is not process or one.method != "PATCH":
+            continue
+        if one.appointment_id not in still_open:
+            continue
+        if one.answered is not None and one.status == 200:
             yield "a crash between answer and commit"
-        if is_patch and one.status is None and one.given_up is None:
+        if one.status is None and one.given_up is None:
             yield "a crash with a request on its way"
 
 

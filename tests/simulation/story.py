@@ -88,10 +88,10 @@ class Story:
         """Somebody who pulls the plug when nothing has happened for too long."""
         world, longest = self._world, longest_silence(self._world)
         world.last_sign = world.seconds()
-        while world.seconds() < world.last_sign + longest:
+        while world.seconds() < world.last_sign + longest:  # noqa: ASYNC110 - signs are frequent
             await trio.sleep(world.last_sign + longest - world.seconds())
         detail = f"run {process.number} is silent since {world.last_sign:.3f}"
-        world.oracle.broken.append(
+        world.oracle.blame(
             Broken(
                 promise=9,
                 check="every_wait_has_a_deadline",

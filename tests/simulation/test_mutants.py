@@ -1,0 +1,19 @@
+"""The simulation notices every deliberate defect."""
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS
+
+SEEDS = range(150)
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    # A process that falls over in the middle leaves its generators to the collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_no_mutant_survives(mutant):
+    assert mutant.caught(SEEDS) is not None, mutant.sentence
