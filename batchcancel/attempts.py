@@ -9,6 +9,17 @@ from batchcancel.appointments import Appointment, Decision
 from batchcancel.exchange import Exchange, Now
 from batchcancel.policy import NoticePolicy
 
+LONGEST_DOUBT = timedelta(minutes=2)
+"""How long an attempt whose result is unknown may be followed by another one, unread.
+
+Later, after a long Retry-After or a sleep of the machine, somebody may have re-confirmed what the
+lost attempt had cancelled. The next run reads it back first.
+"""
+
+
+class DoubtTooOld(Exception):  # noqa: N818 - it is a decision, not an error
+    """Nothing more is sent for this row before it was read back."""
+
 
 class Attempts:
     """Called once for each attempt; remembers what the attempts so far leave in doubt."""
@@ -21,7 +32,7 @@ class Attempts:
         self._policy = policy
         self._now = now
         self._number = appointment.attempts
-        self._began: float | None = None
+        self._began: tuple[float, datetime] | None = None
         self._request = Request(
             ask=Ask.CANCEL, appointment_id=appointment.appointment_id, notes=appointment.notes
         )
@@ -35,14 +46,19 @@ class Attempts:
 
     def age(self) -> timedelta:
         """The time since the oldest attempt that may have been applied was about to leave."""
-        ages = [timedelta(0)]
-        if self._began is not None:
-            ages.append(timedelta(seconds=anyio.current_time() - self._began))
-        if self._appointment.opened_at is not None:
-            ages.append(self._now() - self._appointment.opened_at)
-        return max(ages)
+        opened_at = self._appointment.opened_at
+        return self._doubt() if opened_at is None else max(self._doubt(), self._now() - opened_at)
+
+    def _doubt(self) -> timedelta:
+        """The same for this run's attempts; the wall clock goes on while the machine sleeps."""
+        if self._began is None:
+            return timedelta(0)
+        monotonic, wall = self._began
+        return max(timedelta(seconds=anyio.current_time() - monotonic), self._now() - wall)
 
     def _decide(self, now: datetime) -> Decision:
-        if self._began is None:
-            self._began = anyio.current_time()
+        if not self.is_in_doubt:  # what a 429 turned away was not applied
+            self._began = anyio.current_time(), now
+        elif self._doubt() > LONGEST_DOUBT:
+            raise DoubtTooOld
         return self._policy.decide(self._appointment.starts_at, now=now)

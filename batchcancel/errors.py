@@ -53,6 +53,11 @@ class UnexpectedFailure(BatchcancelError):
         self.__cause__ = cause
 
 
+def defect_in(error: BatchcancelError) -> BaseException | None:
+    """The exception whose place in the program is worth showing; None when nothing is broken."""
+    return error.__cause__ if isinstance(error, UnexpectedFailure) else None
+
+
 class InputError(BatchcancelError):
     """A mistyped option, an unusable manifest or an unusable ledger; nothing was sent."""
 

@@ -81,6 +81,8 @@ class Exchange:
                 self._limiter.unused()
         self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
         if answer.meaning is Meaning.BUSY:
+            self.rate_limited += 1
+        if answer.meaning is Meaning.BUSY or answer.retry_after is not None:
             self._close_gate(answer)
         return answer
 
@@ -96,7 +98,6 @@ class Exchange:
         return number
 
     def _close_gate(self, answer: Answer) -> None:
-        self.rate_limited += 1
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER

@@ -100,7 +100,8 @@ async def run_job(
             confirm(planned)
             await _enrol(planned, settings, tools=tools)
         except BatchcancelError as error:
-            await _finish(run, exit_code=error.exit_code, tools=tools)
+            await _flush(tools)
+            _close_run(run, error.exit_code, tools=tools)
             raise
         observer.started(planned.plan, tools.limiter)
         await _settle(planned, settings, tools=tools, observer=observer)
@@ -167,8 +168,8 @@ async def _settle(
     appointments = planned.plan.appointments()
     if settings.notes is not None:
         appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
-    await pool.settle_all(appointments, workers=settings.concurrency)
-    await _flush(tools)
+    workers = min(settings.concurrency, planned.plan.eligible)
+    await pool.settle_all(appointments, workers=workers)
 
 
 async def _flush(tools: Tools) -> None:
@@ -182,11 +183,12 @@ async def _flush(tools: Tools) -> None:
 async def _finished(
     planned: Planned, run: Run, settings: Settings, *, tools: Tools, began: float
 ) -> Finished:
+    await _flush(tools)
     counts = count(tools.ledger.tally(settings.batch))
     reason = tools.stop.reason
     code = exit_code(counts, held_back=planned.plan.held_back)
-    await _finish(run, exit_code=code if reason is None else reason.exit_code, tools=tools)
-    reason = tools.stop.reason
+    failure = _close_run(run, code if reason is None else reason.exit_code, tools=tools)
+    reason = reason or failure
     summary = Summary(
         batch=settings.batch,
         run_id=run.run_id,
@@ -201,9 +203,9 @@ async def _finished(
     return Finished(summary=summary, reason=reason)
 
 
-async def _finish(run: Run, *, exit_code: int, tools: Tools) -> None:
-    await _flush(tools)
+def _close_run(run: Run, exit_code: int, *, tools: Tools) -> LedgerWriteFailed | None:
     try:
         tools.ledger.finish(replace(run, ended_at=tools.now(), exit_code=int(exit_code)))
     except LedgerWriteFailed as error:
-        tools.stop.ask(error)
+        return error
+    return None

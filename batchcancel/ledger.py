@@ -132,7 +132,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """A look-up told when an appointment starts."""
+    """A look-up told when an appointment starts: for the account, not for later decisions."""
 
     appointment_id: str
     starts_at: datetime
@@ -166,16 +166,13 @@ class LedgerReader(Protocol):
         """Every appointment of the batch, ordered by id; rejected rows are not among them."""
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
-        """Ids that must not be sent again, with or without the refused ones.
+        """Ids that must not be sent again, with or without the refused and not-found ones.
 
         Skipped rows are decided anew, so they are not among them, but for the completed.
         """
 
     def open_rows(self, batch: str) -> list[OpenRow]:
         """Rows to be read back before anything else is done about them."""
-
-    def learned_starts(self, batch: str) -> list[tuple[str, datetime]]:
-        """Start times found by look-ups in earlier runs."""
 
     def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
         """Requests sent with this key (its fingerprint) at `since` or later, oldest first."""
@@ -213,7 +210,10 @@ class Ledger(LedgerReader, Protocol):
         """
 
     def reopen_refused(self, batch: str) -> int:
-        """Let refused rows wait again, because the operator asked; tells how many."""
+        """Let refused and not-found rows wait again, as the operator asked; tells how many.
+
+        Rows that the manifest no longer names stay as they are.
+        """
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Write the entries of the held batch in one durable transaction, in their order.

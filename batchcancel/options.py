@@ -58,6 +58,13 @@ def _notes(text: str) -> str:
 _number = quantities.count
 _seconds = quantities.seconds
 
+
+def _workers(text: str) -> int:
+    if (workers := quantities.count(text)) > 256:  # noqa: PLR2004 - each is a connection
+        raise ValueError("write at most 256 workers")
+    return workers
+
+
 OPTIONS = (
     Option(name="ledger", parse=str, metavar="PATH|URL",
            help="Where the account is kept  [default: <manifest's stem>.ledger.db beside it]"),
@@ -65,7 +72,7 @@ OPTIONS = (
            help="The unit of idempotency  [default: the manifest's stem]"),
     Option(name="rate", parse=quantities.rate, metavar="N/TIME", default="60/60s",
            help="Requests in any such stretch of time, like 60/60s or 60/m; none lifts the limit"),
-    Option(name="concurrency", parse=_number, metavar="N", default="8",
+    Option(name="concurrency", parse=_workers, metavar="N", default="8",
            help="Workers, each with one request under way"),
     Option(name="notice-hours", parse=quantities.hours, metavar="H",
            help="The notice window; 0 lifts it  [default: what the API says]"),
@@ -92,7 +99,7 @@ OPTIONS = (
     Option(name="accept-changed-manifest", parse=quantities.switch, default="false",
            help="Let new rows join a batch that has begun"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
-           help="Send refused rows once more"),
+           help="Send refused and not-found rows once more"),
     Option(name="base-url", parse=quantities.base_url, metavar="URL",
            default="https://api.huskyvoice.ai/v1", help="The API's address"),
     Option(name="api-key-file", parse=Path, metavar="PATH",

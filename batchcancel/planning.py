@@ -13,7 +13,13 @@ from batchcancel.ledger import Batch, LedgerReader
 from batchcancel.look_ahead import look_ahead
 from batchcancel.manifest import Manifest
 from batchcancel.plan import Plan, Standing, depends_on_clock, make_plan
-from batchcancel.resume import batch_of, known_batch, refuse_changed_manifest, standing_of
+from batchcancel.resume import (
+    batch_of,
+    known_batch,
+    refuse_changed_manifest,
+    refuse_other_origin,
+    standing_of,
+)
 from batchcancel.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
 from batchcancel.settings import Settings
 from batchcancel.starts import Starts
@@ -36,6 +42,8 @@ class PlanObserver(Protocol):
 
     def clock_differs(self, difference: timedelta) -> None: ...
 
+    def waits(self, seconds: float) -> None: ...
+
 
 async def plan_batch(
     manifest: Manifest,
@@ -51,6 +59,7 @@ async def plan_batch(
     batch = batch_of(manifest, settings)
     known = known_batch(account, settings.batch)
     if known is not None and account is not None:
+        refuse_other_origin(known, batch, settings)
         refuse_changed_manifest(
             account,
             known=known,
@@ -58,13 +67,14 @@ async def plan_batch(
             manifest=manifest,
             is_accepted=settings.accept_changed_manifest,
         )
-        manifest = manifest.with_known_starts(account.learned_starts(settings.batch))
     standing = standing_of(account, settings)
-    rules, manifest, learned = await _asked(manifest, settings, standing, lookup=lookup)
+    if (seconds := limiter.wait()) > 1:
+        observer.waits(seconds)
+    rules, manifest, learned = await _asked(manifest, settings, standing, lookup=lookup, now=now)
     at = now()
     _check_clock(manifest, rules, standing, now=at, observer=observer)
     plan = make_plan(
-        manifest,
+        manifest.with_known_starts(learned),
         policy=rules.policy,
         now=at,
         rate=settings.rate,
@@ -77,13 +87,16 @@ async def plan_batch(
 
 
 async def _asked(
-    manifest: Manifest, settings: Settings, standing: Standing, *, lookup: Lookup
+    manifest: Manifest, settings: Settings, standing: Standing, *, lookup: Lookup, now: Now
 ) -> tuple[Rules, Manifest, list[tuple[str, datetime]]]:
-    """The rules, and the manifest with every start time that few requests can tell."""
+    """The rules, the manifest with the starts it tells, and those that few requests can tell.
+
+    What was learned in an earlier run is asked anew: staff may have moved the appointment.
+    """
     settled = set(standing.settled_ids)
     if settled.issuperset(manifest.ids()):
         return NOTHING_TO_DECIDE, manifest, []
-    rules = await rules_in_force(settings, lookup=lookup, manifest=manifest)
+    rules = await rules_in_force(settings, lookup=lookup, manifest=manifest, now=now)
     if rules.timezone is None:
         return rules, manifest, []
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
@@ -92,7 +105,7 @@ async def _asked(
         return rules, manifest, []
     unknown = [one for one in manifest.unknown_starts() if one not in settled]
     learned = await look_ahead(unknown, lookup=lookup, starts=starts)
-    return rules, manifest.with_known_starts(learned), learned
+    return rules, manifest, learned
 
 
 async def _with_starts(
@@ -109,7 +122,7 @@ async def _with_starts(
 def _check_clock(
     manifest: Manifest, rules: Rules, standing: Standing, *, now: datetime, observer: PlanObserver
 ) -> None:
-    difference = clock_difference(rules, now=now)
+    difference = clock_difference(rules)
     if difference is None:
         return
     observer.clock_differs(difference)

@@ -8,7 +8,7 @@ import anyio
 
 from batchcancel.api import Answer, Ask, Request, Retry
 from batchcancel.appointments import Appointment, Outcome, OutcomeName
-from batchcancel.attempts import Attempts
+from batchcancel.attempts import Attempts, DoubtTooOld
 from batchcancel.errors import BatchcancelError, StoppedEarly, UnexpectedFailure
 from batchcancel.exchange import Exchange, Now, Withheld
 from batchcancel.ledger import Learned, Settled
@@ -22,7 +22,7 @@ DRAIN = 3.0
 """How long requests that have been sent may take once the run is to stop, in seconds."""
 
 _PROVES_LIFE = {OutcomeName.CANCELLED, OutcomeName.ALREADY_CANCELLED}
-_FAILURES = {OutcomeName.GAVE_UP, OutcomeName.REFUSED}
+_FAILURES = {OutcomeName.GAVE_UP, OutcomeName.REFUSED, OutcomeName.NOT_FOUND}
 
 
 class Observer(Protocol):
@@ -119,6 +119,8 @@ class Pool:
         )
         try:
             answer = await self._retry(attempts)
+        except DoubtTooOld:
+            return Outcome(OutcomeName.GAVE_UP, "doubt_too_old")
         except Withheld as withheld:
             if attempts.is_in_doubt:
                 return Outcome(OutcomeName.GAVE_UP, withheld.skip.reason)
@@ -138,6 +140,14 @@ class Pool:
             raise StoppedEarly(
                 f"{self._failures_in_a_row} appointments in a row failed, "
                 f"the last with {outcome.reason}",
-                hint="Find out why, then run the same command again; "
-                "--halt-after sets how many are too many.",
+                hint=_why_halted(outcome),
             )
+
+
+def _why_halted(last: Outcome) -> str:
+    if last.name is OutcomeName.NOT_FOUND:
+        return (
+            "Does the key belong to this clinic? Nothing is ever deleted there. With the right "
+            "key, --retry-refused sends these rows once more."
+        )
+    return "Find out why, then run the same command again; --halt-after sets how many are too many."

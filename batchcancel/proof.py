@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from batchcancel.api import Answer, Meaning, Record
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 
+SLACK = timedelta(minutes=1)
+"""Clocks that differ by less are taken for equal; a doubt within it is for a person."""
+
 _BY_MEANING = {
     Meaning.ABSENT: OutcomeName.NOT_FOUND,
     Meaning.REFUSED: OutcomeName.REFUSED,
@@ -27,7 +30,7 @@ def outcome_of_cancel(answer: Answer, *, age: timedelta, is_in_doubt: bool) -> O
     """
     if answer.meaning is Meaning.PROVED and answer.record is not None:
         return Outcome(_whose(answer.record, since=_on_server(answer, age)))
-    if answer.meaning is Meaning.REFUSED and is_in_doubt:
+    if is_in_doubt and answer.meaning in (Meaning.REFUSED, Meaning.ABSENT):
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     return Outcome(_BY_MEANING[answer.meaning], answer.code)
 
@@ -55,7 +58,7 @@ def _after_intent(record: Record, *, since: datetime | None) -> Outcome | None:
     """Judge a record that our intent may have reached; `since` is when, by the server's clock."""
     if record.status == "cancelled":
         return Outcome(_whose(record, since=since))
-    if since is None or record.updated_at is None or record.updated_at >= since:
+    if since is None or record.updated_at is None or record.updated_at >= since - SLACK:
         return Outcome(OutcomeName.NEEDS_REVIEW, "changed_after_intent")
     return None
 

@@ -1,6 +1,6 @@
 """What earlier runs left of a batch, and whether its manifest is still the same."""
 
-from batchcancel.errors import Refusal
+from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger import Batch, LedgerReader, State
 from batchcancel.manifest import Manifest
 from batchcancel.plan import Standing
@@ -36,6 +36,15 @@ def standing_of(reader: LedgerReader | None, settings: Settings) -> Standing:
     )
 
 
+def refuse_other_origin(known: Batch, batch: Batch, settings: Settings) -> None:
+    """Raise `InputError` when the ledger's batch belongs to another API: a rehearsal's, maybe."""
+    if known.origin != batch.origin:
+        raise InputError(
+            f"{settings.ledger} holds batches of {known.origin}, and this is for {batch.origin}",
+            hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
+        )
+
+
 def refuse_changed_manifest(
     reader: LedgerReader, *, known: Batch, batch: Batch, manifest: Manifest, is_accepted: bool
 ) -> None:
@@ -48,17 +57,18 @@ def refuse_changed_manifest(
     ids = set(manifest.ids())
     rows = {row.appointment_id: row.state for row in reader.rows(batch.name)}
     new, gone = len(ids - rows.keys()), rows.keys() - ids
+    what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
+    if not new and not gone:
+        what = f"the same {len(ids)} appointments, with other times, notes or rejected rows"
     in_doubt = sum(1 for appointment_id in gone if rows[appointment_id] is State.OPEN)
-    difference = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
     if in_doubt:
         raise Refusal(
-            f"the manifest lacks {in_doubt} of the batch's rows whose result is not known "
-            f"({difference})",
+            f"the manifest lacks {in_doubt} of the batch's rows whose result is not known ({what})",
             hint="Put them back, so that they can be read back. Nothing was sent.",
         )
     if not is_accepted:
         raise Refusal(
-            f"the manifest of batch {batch.name} changed: {difference}",
+            f"the manifest of batch {batch.name} changed: {what}",
             hint="Pass --accept-changed-manifest to let it join the batch, or --batch with a new "
             "name for a new batch. Nothing was sent.",
         )

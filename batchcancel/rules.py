@@ -1,7 +1,8 @@
 """The rules in force: what the API says of the organisation, and what the operator overrides."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from batchcancel import quantities
@@ -14,18 +15,22 @@ from batchcancel.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy, the clinic's timezone (None when nothing needs it), and the server's clock."""
+    """The policy, the clinic's timezone (None when nothing needs it), and how far the server's
+    clock is ahead (None when it did not say).
+    """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
-    server_now: datetime | None
+    clock_ahead: timedelta | None
 
 
-NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, server_now=None)
+NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
 """For a batch whose rows are all settled: the API need not be asked."""
 
 
-async def rules_in_force(settings: Settings, *, lookup: Lookup, manifest: Manifest) -> Rules:
+async def rules_in_force(
+    settings: Settings, *, lookup: Lookup, manifest: Manifest, now: Callable[[], datetime]
+) -> Rules:
     """Ask for the organisation's settings and apply the overrides.
 
     Raises `Refusal` when the organisation does not allow cancelling, `InputError` when a rule is
@@ -49,7 +54,7 @@ async def rules_in_force(settings: Settings, *, lookup: Lookup, manifest: Manife
     return Rules(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
         timezone=_timezone(settings, config, is_needed=_needs_timezone(manifest, hours)),
-        server_now=config.server_now,
+        clock_ahead=None if config.server_now is None else config.server_now - now(),
     )
 
 
@@ -68,20 +73,20 @@ def _notice_hours(settings: Settings, config: OrgConfig) -> float:
 
 
 def _timezone(settings: Settings, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
-    if settings.timezone is not None or not is_needed:
+    if settings.timezone is not None:
         return settings.timezone
     try:
         return quantities.timezone(config.timezone or "")
     except ValueError:
+        if not is_needed:
+            return None
         raise InputError(
             "the API does not tell the organisation's timezone, and times here need it",
             hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
         ) from None
 
 
-def clock_difference(rules: Rules, *, now: datetime) -> timedelta | None:
+def clock_difference(rules: Rules) -> timedelta | None:
     """How far the server's clock is ahead, when that is more than a minute."""
-    if rules.server_now is None:
-        return None
-    difference = rules.server_now - now.astimezone(UTC)
-    return difference if abs(difference) > timedelta(minutes=1) else None
+    ahead = rules.clock_ahead
+    return ahead if ahead is not None and abs(ahead) > timedelta(minutes=1) else None

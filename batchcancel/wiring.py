@@ -12,7 +12,7 @@ import anyio
 
 from batchcancel.api import Answer, Api, Request
 from batchcancel.background import background
-from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.exchange import Exchange, Now
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
@@ -53,13 +53,14 @@ def for_run(settings: Settings) -> OpenLedgers:
 def for_plan(settings: Settings) -> OpenLedgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
-    While a run holds it, or where it cannot be written, it is only read.
+    Where it cannot be written it is only read. While a run holds it there is no plan: its requests
+    would come on top of the run's, and the limit would be broken.
     """
 
     def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
         try:
             return for_run(settings)()
-        except (BatchHeld, InputError):
+        except InputError:
             ledger = passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint)
             exists = Path(settings.ledger).exists()
             return ledger, read_ledger(settings.ledger) if exists else None

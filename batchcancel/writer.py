@@ -71,11 +71,16 @@ class Writer:
 
     async def serve(self) -> None:
         """Write what is handed in, until stopped."""
-        while True:
-            await self._gathered.wait()
-            group, self._group = self._group, _Group()
-            self._gathered = anyio.Event()
-            await self._write(group)
+        try:
+            while True:
+                await self._gathered.wait()
+                group, self._group = self._group, _Group()
+                self._gathered = anyio.Event()
+                await self._write(group)
+        finally:
+            # Who still waits, or comes later, must not wait for a writer that is gone.
+            self._failure = self._failure or LedgerWriteFailed("the writer was stopped")
+            self._group.written.set()
 
     async def _write(self, group: _Group) -> None:
         try:
@@ -85,6 +90,12 @@ class Writer:
                     await self._offload(self._commit, group.entries)
         except LedgerWriteFailed as error:
             self._failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be sent any more
+            self._failure = LedgerWriteFailed(
+                f"the ledger could not be written: unexpected {type(error).__name__}",
+                hint="Run the same command again.",
+            )
+            self._failure.__cause__ = error
         finally:
             group.written.set()
 

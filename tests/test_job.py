@@ -194,14 +194,6 @@ async def test_ids_alone_inside_the_notice_window_are_left_alone(world):
     assert [] == list(world.sandbox.history.patches())
 
 
-async def test_a_start_that_was_looked_up_is_not_asked_for_again(world):
-    manifest = world.manifest(world.appointments(2, day=date(2026, 6, 2)), starts_at=None)
-    await world.run(manifest)
-    arrived = len(world.sandbox.history.arrivals)
-    await world.run(manifest)
-    assert 1 == len(world.sandbox.history.arrivals) - arrived
-
-
 async def test_a_completed_appointment_is_left_alone_for_good(world):
     ids = world.appointments(2)
     world.sandbox.staff.complete(ids[0])

@@ -54,7 +54,7 @@ def test_without_a_date_a_cancelled_record_counts_as_ours():
     ("meaning", "is_in_doubt", "name"),
     [
         (Meaning.ABSENT, False, OutcomeName.NOT_FOUND),
-        (Meaning.ABSENT, True, OutcomeName.NOT_FOUND),
+        (Meaning.ABSENT, True, OutcomeName.GAVE_UP),
         (Meaning.REFUSED, False, OutcomeName.REFUSED),
         (Meaning.REFUSED, True, OutcomeName.GAVE_UP),
         (Meaning.BUSY, False, OutcomeName.GAVE_UP),

@@ -82,6 +82,25 @@ async def test_after_a_failure_nothing_more_is_taken():
     assert [] == disk.groups
 
 
+async def test_whatever_fails_in_a_commit_ends_the_writing_and_nobody_waits_for_ever():
+    async def no_thread(commit, entries, /):
+        raise RuntimeError("can't start new thread")
+
+    writer = Writer(Disk().commit, offload=no_thread)
+    async with background(writer.serve):
+        for number in range(2):
+            with pytest.raises(LedgerWriteFailed):
+                await writer.durable(entry(number))
+
+
+async def test_who_comes_after_the_writer_was_stopped_does_not_wait_for_it():
+    writer = Writer(Disk().commit, offload=inline)
+    async with background(writer.serve):
+        await writer.durable(entry(1))
+    with pytest.raises(LedgerWriteFailed):
+        await writer.durable(entry(2))
+
+
 async def test_everybody_in_a_failed_group_hears_of_it():
     disk, failed = Disk(seconds=1), []
     disk.fails = True

@@ -35,6 +35,9 @@ class Watching:
     def clock_differs(self, difference: timedelta) -> None:
         self.clock_differences.append(difference)
 
+    def waits(self, seconds: float) -> None:
+        pass
+
     def planned(self, planned: Planned) -> None:
         self.plans.append(planned)
 

@@ -38,16 +38,21 @@ async def _watch_signals(stop: Stop) -> None:
             stop.ask(Interrupted(signum))
 
 
-def confirm(eligible: int, *, is_agreed: bool) -> None:
-    """Have the number of appointments typed; `Refusal` when it is not, or cannot be, given."""
+def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
+    """Have the number of appointments typed; `Refusal` when it is not, or cannot be, given.
+
+    `plan` is shown first; empty where it was shown already.
+    """
     if is_agreed or eligible == 0:
         return
-    if not sys.stdin.isatty():
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refusal(
             "nobody can be asked: there is no terminal",
             hint="Pass --yes to cancel without being asked. Nothing was sent.",
         )
     with _interruptible():
+        if plan:
+            say(plan)
         say(f"\nType the number of appointments to cancel ({eligible}), or press Enter to leave: ")
         typed = sys.stdin.readline().strip().replace(",", "")
     if typed != str(eligible):

@@ -4,6 +4,7 @@ import json
 
 from batchcancel.cli.terminal import complain, result, same_command, say
 from batchcancel.cli.wording import summary_text, what_next
+from batchcancel.errors import defect_in
 from batchcancel.job import Finished
 from batchcancel.settings import Settings
 
@@ -14,7 +15,7 @@ def show_end(finished: Finished, settings: Settings) -> None:
     if not settings.json:
         result("\n" + summary_text(summary))
     if reason is not None:
-        complain(reason.message, hint=reason.hint, cause=reason.__cause__)
+        complain(reason.message, hint=reason.hint, cause=defect_in(reason))
     say("\n" + what_next(summary, command=same_command(), was_stopped=reason is not None))
     if settings.json:
         result(json.dumps(summary.as_json()))

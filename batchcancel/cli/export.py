@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from batchcancel.errors import InputError
+
 
 @click.command(short_help="What became of each row, as CSV, Parquet or JSON.")
 @click.argument("ledger", metavar="LEDGER")
@@ -24,7 +26,10 @@ import click
     help="Only rows with this outcome, or waiting, or open; may be given several times",
 )
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
-def export(ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | None) -> None:
+@click.option("--force", is_flag=True, help="Write over a file that exists")
+def export(
+    ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | None, *, force: bool
+) -> None:
     """Write what became of each row of LEDGER to a file that is itself a valid manifest.
 
     \b
@@ -41,6 +46,8 @@ def export(ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | No
     from batchcancel.opening import read_ledger
     from batchcancel.reports.results import write_results
 
+    if output.exists() and not force:
+        raise InputError(f"{output} exists", hint="Name another file, or pass --force.")
     with closing(read_ledger(ledger)) as account:
         name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
@@ -48,8 +55,6 @@ def export(ledger: str, output: Path, outcomes: tuple[str, ...], batch: str | No
 
 
 def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
-    from batchcancel.errors import InputError
-
     if wanted is None and len(names) == 1:
         return names[0]
     listed = ", ".join(names) or "none"

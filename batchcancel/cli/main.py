@@ -19,7 +19,7 @@ from batchcancel.cli.terminal import (
     flush_or_silence,
     open_missing_streams,
 )
-from batchcancel.errors import BatchcancelError, ExitCode
+from batchcancel.errors import BatchcancelError, ExitCode, defect_in
 
 INTERRUPTED = 130
 
@@ -73,7 +73,7 @@ def main() -> NoReturn:
         complain("stopped", hint="")
         code = INTERRUPTED
     except BatchcancelError as error:
-        complain(error.message, hint=error.hint, cause=error.__cause__)
+        complain(error.message, hint=error.hint, cause=defect_in(error))
         code = error.exit_code
     except BrokenPipeError:
         code = ExitCode.UNEXPECTED

@@ -38,6 +38,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     from batchcancel.cli.door import confirm, enter
     from batchcancel.cli.ending import show_end
     from batchcancel.cli.watching import watcher_for
+    from batchcancel.cli.wording import plan_text
     from batchcancel.job import Finished, run_job
     from batchcancel.stop import Stop
 
@@ -52,7 +53,11 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
                 run_id=wiring.new_run_id(wiring.utc_now()),
                 equip=equip,
                 observer=watcher,
-                confirm=lambda planned: confirm(planned.plan.eligible, is_agreed=settings.yes),
+                confirm=lambda planned: confirm(
+                    planned.plan.eligible,
+                    is_agreed=settings.yes,
+                    plan="" if watcher.shows_plan else plan_text(planned, settings),
+                ),
             )
         finally:
             watcher.close()

@@ -1,5 +1,6 @@
 """batchcancel sandbox: an imitation of the API to rehearse with."""
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,9 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
     imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)
     if manifest is not None:
         _add_rows(imitation, manifest)
-    serve(imitation, port=port, on_ready=lambda url: _tell(url, limit=str(limit)))
+    serve(
+        imitation, port=port, on_ready=lambda url: _tell(url, str(limit), manifest or "closure.csv")
+    )
 
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
@@ -70,7 +73,7 @@ def _add_rows(imitation: "Sandbox", manifest: str) -> None:
             imitation.add(row.appointment_id, date=day, session=row.session or "Morning")
 
 
-def _tell(url: str, *, limit: str) -> None:
+def _tell(url: str, limit: str, manifest: str) -> None:
     from batchcancel.sandbox import FULL_KEY
 
     ledger = Path("rehearsal.ledger.db")
@@ -79,7 +82,8 @@ def _tell(url: str, *, limit: str) -> None:
         f"  export HUSKYVOICE_API_KEY={FULL_KEY}\n"
         f"  export BATCHCANCEL_BASE_URL={url}\n"
         f"  export BATCHCANCEL_RATE={limit}\n"
-        f"  export BATCHCANCEL_LEDGER={ledger}   # remove it before the next rehearsal\n\n"
-        "  batchcancel plan closure.csv\n\n"
+        f"  export BATCHCANCEL_LEDGER={ledger}\n"
+        f"  batchcancel plan {shlex.quote(manifest)}\n\n"
+        f"Remove {ledger} before the next rehearsal.\n"
         f"What it saw: {url.removesuffix('/v1')}/_sandbox/   Ctrl-C ends it."
     )

@@ -1,6 +1,7 @@
 """Who watches a job: a progress bar on a terminal, else one log line per settled appointment."""
 
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import anyio
 from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome
 from batchcancel.cli.terminal import say
-from batchcancel.cli.wording import duration, plan_text
+from batchcancel.cli.wording import SHOWN_ROWS, duration, plan_text
 from batchcancel.job import Observer
 from batchcancel.plan import Plan
 from batchcancel.planning import Planned
@@ -18,6 +19,8 @@ from batchcancel.settings import Settings
 
 class Watcher(Observer, Protocol):
     """An observer that the door keeps fresh and closes."""
+
+    shows_plan: bool
 
     async def tick(self) -> None: ...
 
@@ -37,6 +40,10 @@ def watcher_for(settings: Settings) -> Watcher:
     return ProgressBar(settings) if wants_bar else LogLines(settings)
 
 
+def _wait_note(seconds: float) -> str:
+    return f"Waiting {duration(seconds)}: the rate limit's window is full of earlier requests."
+
+
 def _clock_warning(difference: timedelta) -> str:
     ahead = "ahead of" if difference > timedelta(0) else "behind"
     gap = duration(abs(difference).total_seconds())
@@ -46,6 +53,8 @@ def _clock_warning(difference: timedelta) -> str:
 class LogLines:
     """One line per settled appointment, by structlog."""
 
+    shows_plan = False
+
     def __init__(self, settings: Settings) -> None:
         from batchcancel.cli.logs import logger
 
@@ -54,7 +63,12 @@ class LogLines:
     def clock_differs(self, difference: timedelta) -> None:
         self._log.warning("clock_differs", seconds=difference.total_seconds())
 
+    def waits(self, seconds: float) -> None:
+        self._log.info("waits_for_the_rate_limit", seconds=round(seconds, 1))
+
     def planned(self, planned: Planned) -> None:
+        for row in planned.manifest.rejected[:SHOWN_ROWS]:
+            self._log.warning("rejected_row", line=row.line, reason=row.reason)
         plan = planned.plan
         self._log.info(
             "planned",
@@ -86,6 +100,11 @@ class LogLines:
 class Quiet:
     """Says only what is not part of the result."""
 
+    shows_plan = False
+
+    def waits(self, seconds: float) -> None:
+        say(_wait_note(seconds))
+
     def clock_differs(self, difference: timedelta) -> None:
         say(f"Note: {_clock_warning(difference)}.")
 
@@ -107,6 +126,11 @@ class Quiet:
 
 class ProgressBar:
     """Count, rate, time left and the current wait, redrawn a few times a second."""
+
+    shows_plan = True
+
+    def waits(self, seconds: float) -> None:
+        say(_wait_note(seconds))
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -136,7 +160,8 @@ class ProgressBar:
             auto_refresh=False,
         )
         self._task = self._progress.add_task("", total=plan.eligible)
-        self._progress.start()
+        with suppress(OSError, ValueError):
+            self._progress.start()
 
     def settled(self, appointment_id: str, outcome: Outcome) -> None:
         self._left -= 1
@@ -148,10 +173,11 @@ class ProgressBar:
             self._draw()
 
     def _draw(self) -> None:
-        if self._progress is not None and self._limiter is not None:
-            self._progress.update(
-                self._task, completed=self._done, description=self._words(self._limiter.wait())
-            )
+        if self._progress is None or self._limiter is None:
+            return
+        words = self._words(self._limiter.wait())
+        with suppress(OSError, ValueError):  # nobody looks any more, and the work goes on
+            self._progress.update(self._task, completed=self._done, description=words)
             self._progress.refresh()
 
     def _words(self, wait: float) -> str:
@@ -165,6 +191,8 @@ class ProgressBar:
         return ", ".join(words)
 
     def close(self) -> None:
-        if self._progress is not None:
+        if self._progress is None:
+            return
+        with suppress(OSError, ValueError):
             self._progress.update(self._task, completed=self._done, description="")
             self._progress.stop()

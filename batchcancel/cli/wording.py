@@ -7,9 +7,13 @@ from typing import Any
 
 from batchcancel.appointments import SkipReason
 from batchcancel.cli.counting import Line, count_table, number, table
+from batchcancel.manifest import REASONS
 from batchcancel.planning import Planned
 from batchcancel.settings import Settings
 from batchcancel.summary import Counts, Summary
+
+SHOWN_ROWS = 20
+"""So many rejected rows are named, by line and reason; all of them are counted."""
 
 
 def duration(seconds: float) -> str:
@@ -34,7 +38,7 @@ def plan_text(planned: Planned, settings: Settings) -> str:
         "",
         *table(_plan_lines(planned, settings)),
     ]
-    warnings = list(_plan_warnings(planned))
+    warnings = [*_rejected(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
     return "\n".join(parts)
@@ -82,6 +86,13 @@ def _time_needed(planned: Planned, settings: Settings) -> str:
         return "as fast as the API answers"
     end = planned.at + timedelta(seconds=planned.plan.seconds)
     return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
+
+
+def _rejected(planned: Planned) -> Iterable[str]:
+    rejected = planned.manifest.rejected
+    yield from (f"   line {row.line}: {REASONS[row.reason]}" for row in rejected[:SHOWN_ROWS])
+    if len(rejected) > SHOWN_ROWS:
+        yield f"   and {number(len(rejected) - SHOWN_ROWS)} more rejected rows"
 
 
 def _plan_warnings(planned: Planned) -> Iterable[str]:

@@ -37,8 +37,12 @@ NewTransport = Callable[[], httpx.AsyncBaseTransport]
 
 
 def tls_transports() -> NewTransport:
-    """Transports with one connection each and a common TLS context."""
-    context = ssl.create_default_context()
+    """Transports with one connection each and a common TLS context.
+
+    It trusts the well-known authorities that httpx brings, and this machine's own.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     return lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
 

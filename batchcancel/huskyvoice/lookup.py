@@ -54,8 +54,11 @@ class HuskyLookup:
             if key not in self._windows:
                 branch = {} if branch_id is None else {"branch_id": branch_id}
                 query = {"date": day.isoformat(), **branch}
-                answer = await self._ask(Request(ask=Ask.WINDOWS, query=query))
-                self._windows[key] = _dicts(answer.body.get("slots"))
+                answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
+                if answer.is_worth_retrying:
+                    raise _no_answer(Ask.WINDOWS, answer)
+                body = answer.body or {}  # refused: no window is known, so the day's start counts
+                self._windows[key] = _dicts(body.get("slots"))
         return self._windows[key]
 
     async def record(self, appointment_id: str) -> Record | None:
@@ -77,14 +80,18 @@ class HuskyLookup:
         if answer.meaning is Meaning.PROVED:
             return answer
         if answer.is_worth_retrying:
-            raise StoppedEarly(
-                f"the API does not answer ({request.ask}: {answer.code}); nothing was sent",
-                hint="Run the same command again when the API is back.",
-            )
+            raise _no_answer(request.ask, answer)
         raise InputError(
             f"the API answers {answer.code} when asked for its {request.ask}; nothing was sent",
             hint="Check --base-url: it ends with the API's version, /v1.",
         )
+
+
+def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
+    return StoppedEarly(
+        f"the API does not answer ({ask}: {answer.code})",
+        hint="Run the same command again when the API is back.",
+    )
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

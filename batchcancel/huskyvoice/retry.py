@@ -6,16 +6,16 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base
 
-from batchcancel.api import Answer, AttemptOnce, Meaning
+from batchcancel.api import Answer, AttemptOnce
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
 
 
 class FullJitter(wait_base):
-    """Wait anything up to 2, 4, 8 ... 60 s, or what the answer asks for.
+    """Wait anything up to 2, 4, 8 ... 60 s.
 
-    A 429 with Retry-After waits nothing here: the gate is closed for everybody that long.
+    After a Retry-After it waits nothing here: the gate is closed for everybody that long.
     """
 
     def __init__(self, random: Random) -> None:
@@ -24,7 +24,7 @@ class FullJitter(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
         if answer.retry_after is not None:
-            return 0.0 if answer.meaning is Meaning.BUSY else answer.retry_after
+            return 0.0
         longest = FIRST_WAIT * 2 ** min(retry_state.attempt_number - 1, 16)
         return self._random.uniform(0.0, min(longest, LONGEST_WAIT))
 

@@ -41,7 +41,8 @@ _SKIP = """
 _REOPEN_REFUSED = """
     UPDATE rows
     SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
-    WHERE batch_id = ? AND outcome = 'refused'
+    WHERE batch_id = ?1 AND outcome IN ('refused', 'not_found')
+      AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = ?1)
 """
 
 

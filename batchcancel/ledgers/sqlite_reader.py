@@ -44,18 +44,15 @@ _ROWS = """
 _SETTLED = """
     SELECT appointment_id FROM account
     WHERE batch = :batch AND state = 'settled' AND (outcome <> 'skipped' OR reason = 'completed')
-      AND NOT (outcome = 'refused' AND :but_refused)
+      AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
 _OPEN = """
     SELECT appointment_id, attempts, opened_at FROM account WHERE batch = :batch AND state = 'open'
 """
-_LEARNED = """
-    SELECT appointment_id, learned_start FROM account
-    WHERE batch = :batch AND learned_start IS NOT NULL
-"""
 _REQUESTS = """
     SELECT sent_at, answered_at FROM requests
-    WHERE key = :key AND sent_at >= :since ORDER BY sent_at, request_id
+    WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
+    ORDER BY sent_at, request_id
 """
 
 
@@ -101,12 +98,6 @@ class SqliteReader(LedgerReader):
         return [
             OpenRow(appointment_id, attempts, restored(opened_at))
             for appointment_id, attempts, opened_at in self._ask(_OPEN, batch=batch)
-        ]
-
-    def learned_starts(self, batch: str) -> list[tuple[str, datetime]]:
-        return [
-            (appointment_id, restored(start))
-            for appointment_id, start in self._ask(_LEARNED, batch=batch)
         ]
 
     def requests_since(self, key: str, since: datetime) -> list[SentRequest]:

@@ -59,7 +59,7 @@ def planned(
         plan=plan,
         batch=batch_of(manifest, asked),
         manifest=manifest,
-        rules=Rules(policy=policy, timezone=timezone, server_now=NOW),
+        rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
         learned=(),
         at=NOW,
     )

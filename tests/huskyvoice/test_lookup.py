@@ -190,13 +190,26 @@ async def test_a_record_is_asked_for_by_its_id():
         (Meaning.ABSENT, InputError),
     ],
 )
-async def test_rules_or_windows_that_cannot_be_had_stop_the_run_with_the_code(meaning, error):
+async def test_rules_that_cannot_be_had_stop_the_run_with_the_code(meaning, error):
     lookup = HuskyLookup(Api(failed(meaning)).send)
 
     with pytest.raises(error, match="some_code"):
         await lookup.config()
-    with pytest.raises(error, match="some_code"):
+
+
+@pytest.mark.parametrize("meaning", [Meaning.BUSY, Meaning.UNKNOWN])
+async def test_windows_that_do_not_come_stop_the_run_with_the_code(meaning):
+    lookup = HuskyLookup(Api(failed(meaning)).send)
+
+    with pytest.raises(StoppedEarly, match="some_code"):
         await lookup.session_start(DAY, session=None, branch_id=None)
+
+
+@pytest.mark.parametrize("meaning", [Meaning.REFUSED, Meaning.ABSENT])
+async def test_windows_that_are_refused_are_as_good_as_none(meaning):
+    lookup = HuskyLookup(Api(failed(meaning)).send)
+
+    assert await lookup.session_start(DAY, session=None, branch_id=None) is None
 
 
 async def test_windows_that_could_not_be_had_are_asked_again():

@@ -47,9 +47,8 @@ class TestBatches:
             list(ledger.rows("?")),
             ledger.settled_ids("?"),
             ledger.open_rows("?"),
-            ledger.learned_starts("?"),
         ]
-        assert answers == [[]] * 6
+        assert answers == [[]] * 5
 
     def test_two_batches_may_name_the_same_appointment(self, held, example):
         held.enrol(example.batch(name="other"), example.rows(), [])

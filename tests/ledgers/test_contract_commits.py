@@ -123,10 +123,6 @@ class TestOutcomes:
 
 
 class TestLearnedStarts:
-    def test_what_a_look_up_found_is_remembered(self, held):
-        held.commit([Learned(appointment_id="b", starts_at=LATER)])
-        assert held.learned_starts("closure") == [("b", LATER)]
-
     def test_it_is_the_start_of_a_row_without_one(self, store, example):
         ledger = store.open()
         ledger.hold(example.run())
@@ -151,7 +147,6 @@ class TestCommits:
         with pytest.raises(LedgerWriteFailed):
             held.commit(group)
         assert example.standing(held) == dict.fromkeys("abc", WAITING)
-        assert held.learned_starts("closure") == []
         assert held.requests_since(KEY, NOON) == []
 
     def test_after_a_refused_group_the_ledger_still_writes(self, held, example):
@@ -260,7 +255,7 @@ class TestReaders:
         held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
         held.commit([Learned(appointment_id="c", starts_at=LATER)])
         reader = store.reader()
-        for question in ("runs", "tally", "settled_ids", "open_rows", "learned_starts"):
+        for question in ("runs", "tally", "settled_ids", "open_rows"):
             assert getattr(reader, question)("closure") == getattr(held, question)("closure")
         assert reader.batches() == held.batches()
         assert list(reader.rows("closure")) == list(held.rows("closure"))

@@ -95,13 +95,11 @@ def second_runs_are_refused(world: World, end: End) -> Iterator[str]:
 
 @promise(11, at="end of a run")
 def stop_is_prompt(world: World, end: End) -> Iterator[str]:
-    """A signal ends the run within the drain, and the second it takes to close connections."""
-    signalled = end.process.signalled_at
-    if signalled is None or end.exit_code is None:
-        return
+    """A run that is to stop ends within the drain, and the second closing connections takes."""
     longest = DRAIN + LAST_BREATH + 4 * world.scenario.disk_latency
-    if end.at - signalled > longest:
-        yield f"it took {end.at - signalled:.3f} s"
+    for at in (end.process.signalled_at, end.process.abandoned_at):
+        if at is not None and not end.process.is_dead and end.at - at > longest:
+            yield f"it took {end.at - at:.3f} s"
 
 
 @promise(7, at="end of all")

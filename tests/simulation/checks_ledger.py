@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.simulation.account import Account, Standing
 from tests.simulation.oracle import promise
 from tests.simulation.process import Process
-from tests.simulation.world import World
+from tests.simulation.world import AGAIN, World
 
 TOO_LATE = ("notice_window", "already_started")
 
@@ -14,6 +14,15 @@ def newly_settled(before: Account, after: Account) -> Iterator[tuple[str, Standi
     for one, standing in after.rows.items():
         if standing.state == "settled" and before.rows.get(one) != standing:
             yield one, standing
+
+
+@promise(12, at="opening")
+def what_was_committed_survives(
+    world: World, process: Process, committed: Account, found: Account
+) -> Iterator[str]:
+    """A process finds in the ledger what was committed before it, no more and no less."""
+    if found != committed:
+        yield f"committed {committed}, and found {found}"
 
 
 @promise(4, at="commit")
@@ -34,7 +43,7 @@ def settled_stays_settled(
 ) -> Iterator[str]:
     """A row that was settled for good keeps its outcome."""
     for one, standing in before.rows.items():
-        is_asked_for = standing.outcome == "refused" and process.command.retry_refused
+        is_asked_for = standing.outcome in AGAIN and process.command.retry_refused
         if standing.is_final and after.rows.get(one) != standing and not is_asked_for:
             yield f"{one} was {standing} and is {after.rows.get(one)}"
 
@@ -69,9 +78,14 @@ def ours_is_not_called_anothers(
 def what_is_left_alone_is_untouched(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us."""
+    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us.
+
+    A server that says 404 of an appointment it has is believed, and nothing is claimed.
+    """
     for one, standing in newly_settled(before, after):
         if standing.outcome not in ("skipped", "refused") or standing.reason == "completed":
+            continue
+        if 404 in refusals_of(world, one):
             continue
         by_us = [change for change in world.sandbox.changes(one) if change.who == "api"]
         if by_us:
@@ -88,7 +102,7 @@ def skipped_is_too_late(
     for one, standing in newly_settled(before, after):
         if standing.outcome != "skipped" or standing.reason not in TOO_LATE:
             continue
-        starts = list(world.starts_of(one))
+        starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
         if all(world.program_now() <= start - world.scenario.notice for start in starts):
             yield f"{one} starts at {starts}, and is skipped at {world.program_now()}"
 
@@ -101,14 +115,19 @@ def refusals_were_answered(
     for one, standing in newly_settled(before, after):
         if standing.outcome not in ("not_found", "refused"):
             continue
-        statuses = {
-            arrival.status
-            for arrival in world.sandbox.history.arrivals
-            if arrival.path.endswith(f"/{one}") and 400 <= (arrival.status or 0) < 500
-        }
+        statuses = refusals_of(world, one)
         is_told = 404 in statuses if standing.outcome == "not_found" else bool(statuses - {404})
         if not is_told:
             yield f"{one} is settled as {standing}; the answers were {sorted(statuses)}"
+
+
+def refusals_of(world: World, appointment_id: str) -> set[int]:
+    """The 4xx that the server answered about an appointment."""
+    return {
+        arrival.status
+        for arrival in world.sandbox.history.arrivals
+        if arrival.path.endswith(f"/{appointment_id}") and 400 <= (arrival.status or 0) < 500
+    }
 
 
 @promise(2, at="commit")

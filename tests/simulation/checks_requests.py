@@ -122,20 +122,28 @@ def commit_time(world: World) -> float:
 
 @promise(8, at="departure")
 def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
-    """After a 429 no request of the process leaves before its Retry-After is over.
+    """After an answer with Retry-After no request of the process leaves before it is over.
 
     Those that had their permit before it came are under way. One that asks for more patience
-    than allowed ends the run.
+    than allowed ends the run, and a 429 that names no time asks for a short pause.
     """
     for other in world.network.departures:
-        if other.status != 429 or other.process is not departure.process or not other.answered:
+        if other.process is not departure.process or not other.answered or not asks_for_time(other):
             continue
         seconds = seconds_asked_for(other)
         if seconds > world.scenario.option.max_retry_after:
             seconds = math.inf
         since = departure.at - other.answered
         if commit_time(world) < since < seconds - A_TRIFLE:
-            yield f"{departure.url} left {since:.3f} s after a 429 that asked for {seconds:g} s"
+            asked = f"a {other.status} that asked for {seconds:g} s"
+            yield f"{departure.url} left {since:.3f} s after {asked}"
+
+
+def asks_for_time(departure: Departure) -> bool:
+    """Whether an answer says to come again later."""
+    if departure.status == 429:
+        return True
+    return departure.status == 503 and "retry-after" in departure.answer_headers
 
 
 def seconds_asked_for(departure: Departure) -> float:
@@ -162,10 +170,12 @@ def who_may_not_send_does_not(world: World, departure: Departure) -> Iterator[st
 
 
 @promise(11, at="departure")
-def nothing_leaves_after_a_signal(world: World, departure: Departure) -> Iterator[str]:
-    """After SIGINT or SIGTERM no new PATCH leaves."""
-    if departure.method == "PATCH" and departure.process.signalled_at is not None:
-        yield f"{departure.url} left after a signal at {departure.process.signalled_at:.6f}"
+def nothing_leaves_after_a_stop(world: World, departure: Departure) -> Iterator[str]:
+    """After SIGINT or SIGTERM no new PATCH leaves, nor after the job was abandoned."""
+    process = departure.process
+    for at in (process.signalled_at, process.abandoned_at):
+        if departure.method == "PATCH" and at is not None:
+            yield f"{departure.url} left after the stop at {at:.6f}"
 
 
 @promise(13, at="departure")

@@ -30,21 +30,23 @@ class Mortal(Protocol):
     def commit_fails(self) -> bool: ...
 
 
-OnCommit = Callable[[Mortal, Account, Account], None]
+Told = Callable[[Mortal, Account, Account], None]
 
 
 class Disk:
     """Holds one ledger; knows what has been committed to it, whoever wrote it."""
 
-    def __init__(self, path: Path, *, latency: float, on_commit: OnCommit) -> None:
+    def __init__(self, path: Path, *, latency: float, on_open: Told, on_commit: Told) -> None:
         self.path = path
         self.committed = Account()
         self._latency = latency
+        self._on_open = on_open
         self._on_commit = on_commit
         self._image: dict[Path, bytes] = {}
 
     def watch(self, ledger: SqliteLedger, process: Mortal) -> None:
         """From here on, what the process does to its ledger passes through our hands."""
+        self._on_open(process, self.committed, read_account(ledger._db))
         ledger._db = Watched(ledger._db, disk=self, process=process)
 
     async def offload(self, commit: Commit, entries: Sequence[Entry]) -> None:

@@ -56,6 +56,7 @@ LASTING = (
     Fault("status", status=422),
     Fault("status", status=429, retry_after=4000),
     Fault("status", status=429, retry_at=4000.0),
+    Fault("status", status=503, retry_after=4000),
     Fault("wrong_status"),
     Fault("wrong_status", when="before"),
 )
@@ -116,6 +117,7 @@ def draw_commands(rng: Random, *, mode: Mode, rows: int) -> tuple[Command, ...]:
             is_plan=rng.random() < 0.1,
             crash=draw_crash(rng, rows) if is_crashing and rng.random() < 0.7 else None,
             signals=_signals(rng) if has_signals and rng.random() < 0.6 else (),
+            abandoned_at=rng.uniform(0, 20) if rng.random() < 0.05 else None,
             second_run_at=rng.uniform(0.5, 20) if rng.random() < 0.15 else None,
             failing_commits=_failing(rng, rows) if has_bad_disk and rng.random() < 0.5 else (),
             retry_refused=mode is Mode.SAFETY and rng.random() < 0.1,

@@ -10,7 +10,7 @@ from tests.simulation.trace import Trace
 
 Check = Callable[..., Iterable[str]]
 
-MOMENTS = ("departure", "answer", "commit", "killed", "end of a run", "end of all")
+MOMENTS = ("departure", "answer", "opening", "commit", "killed", "end of a run", "end of all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

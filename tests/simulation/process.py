@@ -57,6 +57,7 @@ class Process:
         self.is_sending = False
         self.was_calm = False
         self.signalled_at: float | None = None
+        self.abandoned_at: float | None = None
         self.disk_failed_at: float | None = None
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
@@ -67,7 +68,7 @@ class Process:
 
     async def live(self) -> End:
         """Run to the end, whatever it is."""
-        end = End(process=self, at=0.0, exit_code=None)
+        end = None
         try:
             with self._scope:
                 end = await self._end()
@@ -76,6 +77,7 @@ class Process:
                 raise
         if self.is_dead:
             self.world.disk.restore()
+        if self.is_dead or end is None:
             return End(process=self, at=self.world.seconds(), exit_code=None)
         return end
 
@@ -178,6 +180,12 @@ class Process:
             deafen(self._writer)
         self._scope.cancel()
 
+    def abandon(self) -> None:
+        """Whoever called the job gives it up, as a library's user may: its task is cancelled."""
+        self.abandoned_at = self.world.seconds()
+        self.world.trace.add(f"run {self.number}", "abandoned")
+        self._scope.cancel()
+
     def commit_fails(self) -> bool:
         self._commits += 1
         if self._commits not in self.command.failing_commits or self.world.is_calm:
@@ -193,6 +201,9 @@ class Process:
 
     def clock_differs(self, difference: timedelta) -> None:
         self.world.trace.add(f"run {self.number}", f"says the clock differs by {difference}")
+
+    def waits(self, seconds: float) -> None:
+        self.world.trace.add(f"run {self.number}", f"says it waits {seconds:.3f} s")
 
     def planned(self, planned: Planned) -> None:
         pass

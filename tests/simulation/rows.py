@@ -55,6 +55,11 @@ def session_start(day: date, session: str | None, branch: int | None, *, timezon
     return datetime.combine(day, time(hour, late), ZoneInfo(timezone)).astimezone(UTC)
 
 
+def start_of_day(day: date, *, timezone: str) -> datetime:
+    """The most cautious reading of a day."""
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
 def branch_id(branch: int) -> str:
     return Clinic().branch_ids[branch]
 

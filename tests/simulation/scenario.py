@@ -44,6 +44,7 @@ class Command:
     is_plan: bool = False
     crash: CrashPoint | None = None
     signals: tuple[float, ...] = ()
+    abandoned_at: float | None = None
     second_run_at: float | None = None
     failing_commits: tuple[int, ...] = ()
     retry_refused: bool = False
@@ -112,23 +113,19 @@ class Scenario:
 
     @property
     def option(self) -> "Limits":
-        """The numbers among the options."""
+        """How long things may take, by the options."""
         return Limits(
             timeout=float(self.options["timeout"]),
             max_retry_after=float(self.options["max_retry_after"]),
-            max_attempts=int(self.options["max_attempts"]),
-            concurrency=int(self.options["concurrency"]),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the command line said, as numbers."""
+    """How long the command line allows to wait, in seconds."""
 
     timeout: float
     max_retry_after: float
-    max_attempts: int
-    concurrency: int
 
 
 SAFE_DAY = date(2027, 1, 11)

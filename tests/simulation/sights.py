@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from batchcancel.errors import BatchHeld, StoppedEarly
 from tests.simulation.account import Account
-from tests.simulation.checks_requests import seconds_asked_for
+from tests.simulation.checks_requests import asks_for_time, seconds_asked_for
 from tests.simulation.network import Departure
 from tests.simulation.oracle import sight
 from tests.simulation.process import End, Process
@@ -60,7 +60,7 @@ def read_back_that_found_it_not_applied(world: World, departure: Departure) -> I
 
 @sight(at="answer")
 def patience_asked_for(world: World, departure: Departure) -> Iterator[str]:
-    if departure.status != 429:
+    if not asks_for_time(departure):
         return
     if "GMT" in departure.answer_headers.get("retry-after", ""):
         yield "a 429 with a date"

@@ -67,6 +67,8 @@ class Story:
                 beside.start_soon(self._signal, process, signum, at)
             if process.command.crash is not None and process.command.crash.kind == "time":
                 beside.start_soon(self._kill_at, process, process.command.crash.at)
+            if process.command.abandoned_at is not None:
+                beside.start_soon(self._abandon_at, process, process.command.abandoned_at)
             if process.command.second_run_at is not None:
                 beside.start_soon(self._second_run, process, process.command.second_run_at)
             end = await process.live()
@@ -110,6 +112,11 @@ class Story:
         await trio.sleep(after)
         if not self._world.is_calm and not process.is_dead:
             process.kill("time")
+
+    async def _abandon_at(self, process: Process, after: float) -> None:
+        await trio.sleep(after)
+        if not self._world.is_calm:
+            process.abandon()
 
     async def _second_run(self, process: Process, after: float) -> None:
         await trio.sleep(after)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,5 +34,8 @@ def test_the_trace_does_not_depend_on_how_a_process_hashes():
 def _trace_of(seed: int, *, hash_seed: str) -> str:
     command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--trace"]
     environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environ, cwd=root, check=True
+    )
     return done.stdout

@@ -13,9 +13,12 @@ from tests.simulation.account import Account, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
-from tests.simulation.rows import Row, session_start
+from tests.simulation.rows import Row, session_start, start_of_day
 from tests.simulation.scenario import SAFE_DAY, Scenario
 from tests.simulation.trace import Trace
+
+AGAIN = ("refused", "not_found")
+"""What `--retry-refused` may send once more."""
 
 
 class World:
@@ -39,6 +42,7 @@ class World:
         self.disk = Disk(
             folder / "closure.ledger.db",
             latency=scenario.disk_latency,
+            on_open=self._opened,
             on_commit=self._committed,
         )
         self.network = Network(
@@ -100,6 +104,17 @@ class World:
         for day in sorted(self.days[appointment_id]):
             yield session_start(day, row.session, row.branch, timezone=self.scenario.timezone)
 
+    def cautious_starts_of(self, appointment_id: str) -> Iterator[datetime]:
+        """The starts of its days, when the server once refused to tell the calendar windows."""
+        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "day", "ids")
+        is_refused = any(
+            400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
+            for one in self.network.departures
+        )
+        if is_told_by_calendar and is_refused:
+            for day in sorted(self.days[appointment_id]):
+                yield start_of_day(day, timezone=self.scenario.timezone)
+
     def was_ever_cancelled(self, appointment_id: str) -> bool:
         """Whether the server's own book says so, now or at any time before."""
         changes = self.sandbox.changes(appointment_id)
@@ -115,8 +130,9 @@ class World:
 
     def forget_refused(self) -> None:
         """The operator asked to send refused rows once more."""
-        for one in [one for one, standing in self.final.items() if standing.outcome == "refused"]:
-            del self.final[one]
+        self.final = {
+            one: standing for one, standing in self.final.items() if standing.outcome not in AGAIN
+        }
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
@@ -139,6 +155,9 @@ class World:
             f"has {departure.status} for {departure.method} {name}",
         )
         self.oracle.look("answer", self, departure)
+
+    def _opened(self, process: Mortal, committed: Account, found: Account) -> None:
+        self.oracle.look("opening", self, process, committed, found)
 
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
