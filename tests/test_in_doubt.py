@@ -17,8 +17,8 @@ def asleep(world):
     world.now = lambda: awake() + sum(slept, timedelta(0))
 
     async def sleep(hours):
-        while not world.sandbox.changes():
-            await anyio.sleep(0.01)  # noqa: ASYNC110 - the sandbox tells nobody
+        while not world.sandbox.changes():  # noqa: ASYNC110 - the sandbox tells nobody
+            await anyio.sleep(0.01)
         slept.append(timedelta(hours=hours))
         world.sandbox.skew(timedelta(hours=hours))
 
