@@ -67,9 +67,9 @@ def _workers(text: str) -> int:
 
 OPTIONS = (
     Option(name="ledger", parse=str, metavar="PATH|URL",
-           help="The ledger file: what became of each row  [default: <manifest's stem>.ledger.db beside it]"),
+           help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
     Option(name="batch", parse=_name, metavar="NAME",
-           help="A name for this manifest's work; the same name resumes it  [default: the manifest's stem]"),
+           help="A name for this work, to resume it by  [default: the manifest's stem]"),
     Option(name="rate", parse=quantities.rate, metavar="N/TIME", default="60/60s",
            help="Requests in any such stretch of time, like 60/60s or 60/m; none lifts the limit"),
     Option(name="concurrency", parse=_workers, metavar="N", default="8",
