@@ -58,7 +58,7 @@ class Record:
 class Answer:
     """What came of one request.
 
-    `code` is a status, an error code from an allow-list of characters, or a word of ours such as
+    `code` is a status, an error code like SLOT_FULL, or a word of ours such as
     `time_out`. `server_now` is the answer's `Date`. `retry_after` is in seconds, never negative.
     """
 

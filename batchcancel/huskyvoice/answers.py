@@ -15,7 +15,7 @@ from batchcancel.api import Answer, Ask, Meaning, Record, Request
 from batchcancel.errors import FatalAnswer, ScopeMissing
 from batchcancel.huskyvoice.retry_after import http_date, retry_after
 
-_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}", re.ASCII)
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _SCOPES = {Ask.CANCEL: "appointments:write", Ask.WINDOWS: "slots:read"}
 _INSTEAD = {
     Ask.CANCEL: "Use a key that may write appointments.",
@@ -134,6 +134,8 @@ def _text(value: Any) -> str | None:
 
 
 def _moment(value: Any) -> datetime | None:
+    if _day(value) is not None:  # a day alone is no moment
+        return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,5 +1,6 @@
 """What has to be asked before deciding: the organisation's settings, and when sessions begin."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date, time
 from typing import Any
@@ -10,6 +11,8 @@ from batchcancel import quantities
 from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from
+
+_BRANCH = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 
 Send = Callable[[Request], Awaitable[Answer]]
 
@@ -49,6 +52,8 @@ class HuskyLookup:
         return min(starts, default=None)
 
     async def _windows_of(self, day: date, branch_id: str | None) -> list[dict[str, Any]]:
+        if branch_id is not None and not _BRANCH.fullmatch(branch_id):
+            branch_id = None  # it could not be part of an address
         key = (day, branch_id)
         async with self._asking:  # so that workers do not ask the same thing at once
             if key not in self._windows:

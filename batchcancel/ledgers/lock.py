@@ -27,8 +27,9 @@ class FileLock:
         if self._descriptor is None:
             return
         line = f"pid {os.getpid()}{holder and ', '}{holder}\n"
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, line.encode(), 0)
+        with suppress(OSError):  # on a full disk it locks all the same, and tells nobody who
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, line.encode(), 0)
 
     def release(self) -> None:
         if self._descriptor is None:

@@ -1,5 +1,6 @@
 """Whether a path is a place where a SQLite ledger can be kept safely."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,21 @@ _NETWORK = re.compile(
     r"|orangefs|rclone|s3fs|smb\d|smbfs|sshfs)"
 )
 _MOUNTS = Path("/proc/self/mountinfo")
+
+
+class Place:
+    """Where a file was found, to tell whether it is still there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found = path.stat()
+
+    def is_unchanged(self) -> bool:
+        """False when the file was removed, or another one has taken its name."""
+        try:
+            return os.path.samestat(self._found, self._path.stat())
+        except OSError:
+            return False
 
 
 def require_place(path: Path) -> None:

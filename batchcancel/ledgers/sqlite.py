@@ -16,7 +16,7 @@ from batchcancel.ledgers.connection import (
 )
 from batchcancel.ledgers.instants import stored
 from batchcancel.ledgers.lock import FileLock
-from batchcancel.ledgers.place import require_place
+from batchcancel.ledgers.place import Place, require_place
 from batchcancel.ledgers.sqlite_enrolment import batch_id_of
 from batchcancel.ledgers.sqlite_entries import Holder, record
 from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
@@ -41,8 +41,10 @@ class SqliteLedger(SqliteReader, Ledger):
         origin: str,
         key: str,
         lock: FileLock | None = None,
+        place: Place | None = None,
     ) -> None:
         super().__init__(db, name=name)
+        self._place = place
         self._origin = origin
         self._key = key
         self._lock = lock
@@ -108,6 +110,7 @@ class SqliteLedger(SqliteReader, Ledger):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._require_place()
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -119,6 +122,14 @@ class SqliteLedger(SqliteReader, Ledger):
         finally:
             with suppress(sqlite3.Error):  # after SQLITE_FULL nothing may be left to undo
                 self._db.rollback()
+
+    def _require_place(self) -> None:
+        """Refuse to write into a file that was removed or replaced: nobody would find it again."""
+        if self._place is not None and not self._place.is_unchanged():
+            raise LedgerWriteFailed(
+                f"the ledger could not be written: {self._name} was removed or replaced",
+                hint="Put the ledger back before the next run: it knows what was sent.",
+            )
 
     def _require_origin(self, *also: str) -> None:
         origins = {batch.origin for batch in self.batches()}.union(also)
@@ -155,7 +166,9 @@ def open_sqlite(path: Path, *, origin: str, key: str) -> SqliteLedger:
         undo.callback(lock.release)
         db = connect_for_writing(place)
         undo.callback(db.close)
-        ledger = SqliteLedger(db, name=str(path), origin=origin, key=key, lock=lock)
+        ledger = SqliteLedger(
+            db, name=str(path), origin=origin, key=key, lock=lock, place=Place(place)
+        )
         undo.pop_all()
         return ledger
 

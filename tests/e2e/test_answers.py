@@ -35,7 +35,7 @@ def test_unknown_and_refused_rows_are_told_with_their_codes_and_what_to_do(stage
     assert "--outcome not_found --outcome refused" in ended.stderr
     assert (4, ended.counts) == (again.returncode, again.counts)
     assert (4, {"cancelled": 3, "not_found": 1}) == (retried.returncode, retried.counts)
-    assert Counter([*ids, ids[1], "unknown"]) == Counter(stage.patched())
+    assert Counter([*ids, ids[1], "unknown", "unknown"]) == Counter(stage.patched())
 
 
 def test_rows_given_up_on_are_read_back_by_the_next_run(stage):

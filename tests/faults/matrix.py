@@ -129,7 +129,7 @@ PATIENCE = [
     _patience("Sun, 01 Jun 2025 06:02:17 GMT", 0),
     _patience("Fri, 31 Dec 9999 23:59:59 GMT", None, STOPPED),
     _patience("17", 17, code=503),
-    _patience("300", 300, code=500),
+    _patience("100", 100, code=500),
     _patience("301", None, STOPPED, code=503),
     _patience("99999", None, STOPPED, code=503),
 ]  # fmt: skip

@@ -53,6 +53,6 @@ def test_an_export_replaces_a_link_and_not_what_it_points_to(place, tmp_path_fac
     victim = tmp_path_factory.mktemp("elsewhere") / "victim"
     victim.write_text("precious")
     (place.folder / "all.csv").symlink_to(victim)
-    ended = place("export", "closure.ledger.db", "-o", "all.csv")
+    ended = place("export", "closure.ledger.db", "-o", "all.csv", "--force")
 
     assert (0, "precious") == (ended.returncode, victim.read_text())

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchcancel import job, planning, pool, proof
 from batchcancel.api import Meaning
-from batchcancel.appointments import OutcomeName
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledgers import lock, sqlite_entries
 from batchcancel.plan import Standing
@@ -15,24 +15,29 @@ from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
 
-@mutant
+@mutant()
 def time_out_taken_as_refusal() -> Iterator[Any]:
     """When the attempts are spent without an answer, the row is settled as refused."""
     by_meaning = proof._BY_MEANING | {Meaning.UNKNOWN: OutcomeName.REFUSED}
     yield swap(proof, "_BY_MEANING", by_meaning)
 
 
-@mutant
+@mutant(begin=127)
 def skipped_in_doubt() -> Iterator[Any]:
     """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
 
-    class Sure(pool.Attempts):
-        is_in_doubt = property(lambda self: False, lambda self, value: None)
+    cancel = pool.Pool._cancel
 
-    yield swap(pool, "Attempts", Sure)
+    async def sure(self, appointment):
+        outcome = await cancel(self, appointment)
+        if outcome.name is OutcomeName.GAVE_UP and outcome.reason in set(SkipReason):
+            return Outcome(OutcomeName.SKIPPED, outcome.reason)
+        return outcome
+
+    yield swap(pool.Pool, "_cancel", sure)
 
 
-@mutant
+@mutant()
 def settled_rows_sent_again() -> Iterator[Any]:
     """Neither the plan nor the ledger remembers what is settled."""
     standing_of = planning.standing_of
@@ -45,13 +50,13 @@ def settled_rows_sent_again() -> Iterator[Any]:
     yield swap(sqlite_entries, "_OPEN", opening)
 
 
-@mutant
+@mutant()
 def given_up_rows_are_closed() -> Iterator[Any]:
     """A row that was given up is settled, so that no later run looks at it."""
     yield swap(sqlite_entries, "_GIVE_UP", sqlite_entries._SETTLE)
 
 
-@mutant
+@mutant(begin=12)
 def ledger_failure_ignored() -> Iterator[Any]:
     """A commit that failed is passed over."""
 
@@ -66,7 +71,7 @@ def ledger_failure_ignored() -> Iterator[Any]:
     yield swap(Writer, "_write", write)
 
 
-@mutant
+@mutant()
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
@@ -90,13 +95,13 @@ def counts_from_memory() -> Iterator[Any]:
     yield swap(job, "count", from_memory)
 
 
-@mutant
+@mutant()
 def exit_code_always_zero() -> Iterator[Any]:
     """Whatever is left, the run ends with 0."""
     yield swap(job, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
 
 
-@mutant
+@mutant(begin=51)
 def lock_ignored() -> Iterator[Any]:
     """Two runs may hold the same batch."""
     yield swap(lock, "_lock", lambda descriptor: True)

@@ -16,7 +16,7 @@ from batchcancel.stop import Stop, Stopped
 from tests.simulation.mutation import mutant, swap
 
 
-@mutant
+@mutant()
 def intent_after_send() -> Iterator[Any]:
     """The intent is handed to the writer, and the PATCH leaves without waiting for the disk."""
 
@@ -33,7 +33,7 @@ def intent_after_send() -> Iterator[Any]:
     yield swap(Exchange, "_announce", announce)
 
 
-@mutant
+@mutant()
 def slot_freed_at_send() -> Iterator[Any]:
     """A slot comes back one window after the request left, not after its answer."""
 
@@ -60,7 +60,7 @@ def slot_freed_at_send() -> Iterator[Any]:
     yield swap(SlidingWindow, "taken", taken)
 
 
-@mutant
+@mutant()
 def open_rows_sent_blindly() -> Iterator[Any]:
     """A row that an earlier run left open is sent again without reading it back."""
 
@@ -70,7 +70,7 @@ def open_rows_sent_blindly() -> Iterator[Any]:
     yield swap(pool.Pool, "_settle", settle)
 
 
-@mutant
+@mutant(begin=35)
 def read_back_trusts_the_status() -> Iterator[Any]:
     """A read-back takes a living appointment as not cancelled yet, whenever it was touched."""
 
@@ -84,13 +84,13 @@ def _is_cancelled(record: Any) -> bool:
     return record.status == "cancelled"
 
 
-@mutant
+@mutant(begin=20)
 def retry_after_ignored() -> Iterator[Any]:
     """A 429 closes no gate."""
     yield swap(SlidingWindow, "close_for", lambda self, seconds: None)
 
 
-@mutant
+@mutant()
 def patience_without_end() -> Iterator[Any]:
     """A Retry-After is waited for, however long it is."""
 
@@ -101,7 +101,7 @@ def patience_without_end() -> Iterator[Any]:
     yield swap(Exchange, "_close_gate", close_gate)
 
 
-@mutant
+@mutant()
 def policy_only_at_plan_time() -> Iterator[Any]:
     """Nobody asks the policy again when the turn of a row has come."""
     decide = pool.Attempts._decide
@@ -113,7 +113,7 @@ def policy_only_at_plan_time() -> Iterator[Any]:
     yield swap(pool.Attempts, "_decide", allow)
 
 
-@mutant
+@mutant()
 def duplicates_sent_twice() -> Iterator[Any]:
     """A row that stands in the manifest twice is taken up twice."""
     appointments = plan.Plan.appointments
@@ -125,13 +125,13 @@ def duplicates_sent_twice() -> Iterator[Any]:
     yield swap(plan.Plan, "appointments", twice)
 
 
-@mutant
+@mutant()
 def window_forgotten_at_restart() -> Iterator[Any]:
     """A run begins as if nothing had been sent in the last minute."""
     yield swap(wiring, "_slots", lambda account, settings, *, now: ())
 
 
-@mutant
+@mutant()
 def stop_ignored_by_workers() -> Iterator[Any]:
     """Workers go on taking up rows after a signal, until the drain is over."""
 
@@ -148,7 +148,7 @@ def stop_ignored_by_workers() -> Iterator[Any]:
     yield swap(Exchange, "_announce", announce)
 
 
-@mutant
+@mutant(begin=9)
 def success_without_proof() -> Iterator[Any]:
     """Any 2xx counts as cancelled, whatever its body says."""
     success = answers._success
@@ -163,7 +163,7 @@ def success_without_proof() -> Iterator[Any]:
     yield swap(answers, "_success", trusting)
 
 
-@mutant
+@mutant()
 def notes_of_the_command_win() -> Iterator[Any]:
     """The notes column of the manifest is overruled by `--notes`."""
     appointment = plan.Appointment
@@ -174,7 +174,7 @@ def notes_of_the_command_win() -> Iterator[Any]:
     yield swap(plan, "Appointment", without_notes)
 
 
-@mutant
+@mutant(begin=32)
 def unreadable_rows_passed_over() -> Iterator[Any]:
     """Rows that cannot be read are left out without anybody's leave."""
     yield swap(manifest.Manifest, "require_clean", lambda self: None)
