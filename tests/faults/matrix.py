@@ -39,6 +39,7 @@ UNKNOWN = Ends(("cancelled", 0), ("gave_up", 4), ("cancelled", 0))
 REFUSED = Ends(("refused", 4), ("refused", 4), ("refused", 4))
 ABSENT = Ends(("not_found", 4), ("not_found", 4), ("not_found", 4))
 FATAL = Ends(("open", 7), ("open", 7), ("cancelled", 0))
+UNREAD = Ends(("gave_up", 4), ("gave_up", 4), ("cancelled", 0))
 STOPPED = Ends(("open", 5), ("open", 5), ("cancelled", 0))
 
 
@@ -130,6 +131,7 @@ PATIENCE = [
     _patience("Fri, 31 Dec 9999 23:59:59 GMT", None, STOPPED),
     _patience("17", 17, code=503),
     _patience("100", 100, code=500),
+    _patience("300", None, UNREAD, code=500),  # in doubt for too long: read back first
     _patience("301", None, STOPPED, code=503),
     _patience("99999", None, STOPPED, code=503),
 ]  # fmt: skip
