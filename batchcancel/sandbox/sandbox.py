@@ -121,10 +121,11 @@ class Sandbox:
         status: str = "confirmed",
         branch_id: str | None = None,
     ) -> Record:
-        """Put in an appointment, or replace it, whatever the room."""
+        """Put in an appointment booked a day ago, or replace it, whatever the room."""
         clinic = self.book.clinic
         slot = (branch_id or clinic.branch_ids[0], date, session)
-        plain = new_record(clinic, number=len(self.book) + 1, slot=slot, created_at=self.now())
+        booked = self.now() - timedelta(days=1)
+        plain = new_record(clinic, number=len(self.book) + 1, slot=slot, created_at=booked)
         record = replace(
             plain, appointment_id=appointment_id, status=status, batch=batch_of(session)
         )

@@ -134,6 +134,7 @@ PATIENCE = [
     _patience("300", None, UNREAD, code=500),  # in doubt for too long: read back first
     _patience("301", None, STOPPED, code=503),
     _patience("99999", None, STOPPED, code=503),
+    _patience("99999", None, REFUSED, code=422),  # a plain no is a no, whatever stands beside it
 ]  # fmt: skip
 
 CONNECTIONS = [
