@@ -82,7 +82,9 @@ class Exchange:
         self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
         if answer.meaning is Meaning.BUSY:
             self.rate_limited += 1
-        if answer.meaning is Meaning.BUSY or answer.retry_after is not None:
+        if answer.is_worth_retrying and (
+            answer.meaning is Meaning.BUSY or answer.retry_after is not None
+        ):
             self._close_gate(answer)
         return answer
 
