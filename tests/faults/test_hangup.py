@@ -1,16 +1,25 @@
 """What a process is told while it runs, beyond the two signals that ask it to stop."""
 
 import signal
+import sys
 from collections import Counter
 
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import RUN
 
+AS_IN_A_TERMINAL = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "os.execvp(sys.argv[1], sys.argv[1:])",
+)
+"""Whoever started the tests may have them ignore SIGHUP, and a child would too."""
+
 
 def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(stage):
     ids = stage.closure(6)
     stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=ids[3])
-    run = stage.start(*RUN, "--concurrency", "1")
+    run = stage.start(*RUN, "--concurrency", "1", before=AS_IN_A_TERMINAL)
     stage.wait_until(lambda: stage.struck("hang") == 1)
     run.send_signal(signal.SIGHUP)
     ended = run.end()
