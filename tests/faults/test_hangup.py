@@ -7,12 +7,12 @@ from collections import Counter
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import RUN
 
-AS_IN_A_TERMINAL = (
-    sys.executable,
-    "-c",
-    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
-    "os.execvp(sys.argv[1], sys.argv[1:])",
-)
+_RESET = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+AS_IN_A_TERMINAL = (sys.executable, "-c", _RESET)
 """Whoever started the tests may have them ignore SIGHUP, and a child would too."""
 
 
