@@ -103,6 +103,6 @@ class ScopeMissing(FatalAnswer):
 class Interrupted(BatchcancelError):
     """SIGINT or SIGTERM asked the run to stop."""
 
-    def __init__(self, signum: int, *, hint: str = "") -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name}", hint=hint)
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.exit_code = 128 + signum

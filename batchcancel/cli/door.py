@@ -67,7 +67,7 @@ def _interruptible() -> Iterator[None]:
     """While somebody types, the event loop stands still and must not be left the signals."""
 
     def leave(signum: int, _frame: object) -> None:
-        raise Interrupted(signum, hint="Nothing was sent.")
+        raise Interrupted(signum)
 
     loop = signal.set_wakeup_fd(-1)
     before = {one: signal.signal(one, leave) for one in (signal.SIGINT, signal.SIGTERM)}

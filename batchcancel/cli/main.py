@@ -18,8 +18,9 @@ from batchcancel.cli.terminal import (
     complain_of_defect,
     flush_or_silence,
     open_missing_streams,
+    same_command,
 )
-from batchcancel.errors import BatchcancelError, ExitCode, defect_in
+from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
 
 INTERRUPTED = 130
 
@@ -72,6 +73,9 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         complain("stopped", hint="")
         code = INTERRUPTED
+    except Interrupted as error:
+        complain(error.message, hint=f"Nothing was cancelled. To begin again:  {same_command()}")
+        code = error.exit_code
     except BatchcancelError as error:
         complain(error.message, hint=error.hint, cause=defect_in(error))
         code = error.exit_code

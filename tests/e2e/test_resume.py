@@ -81,8 +81,10 @@ def test_a_signal_while_planning_does_not_wait_for_a_server_that_hangs(stage):
     run = stage.start(*RUN, "--timeout", "60")
     stage.wait_until(lambda: stage.struck("hang") == 1)
     run.send_signal(signal.SIGTERM)
+    stopped = run.end(within=10)
 
-    assert 143 == run.end(within=10).returncode
+    assert 143 == stopped.returncode
+    assert "batchcancel run closure.csv --yes --json --timeout 60" in stopped.stderr
     assert [] == stage.patched()
 
 
