@@ -46,10 +46,26 @@ class Tools:
     stop: Stop
 
 
-Equip = Callable[[], AbstractAsyncContextManager[Tools]]
+class FetchObserver(Protocol):
+    """Who is told of a manifest that is far away."""
+
+    def fetches(self, manifest: str) -> None: ...
+
+    def fetched(self, manifest: str, size: int) -> None: ...
 
 
-class Observer(PlanObserver, PoolObserver, Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equip:
+    """How a job gets at things, each when its time has come, and lets go of them at the end.
+
+    `bring` gives the manifest as something `read_manifest` can read; `tools` are the live objects.
+    """
+
+    bring: Callable[[FetchObserver], AbstractAsyncContextManager[str]]
+    tools: Callable[[], AbstractAsyncContextManager[Tools]]
+
+
+class Observer(FetchObserver, PlanObserver, PoolObserver, Protocol):
     """Who watches a job."""
 
     def planned(self, planned: Planned) -> None: ...
@@ -67,8 +83,8 @@ class Finished:
 
 async def plan_job(settings: Settings, *, equip: Equip, observer: Observer) -> Planned:
     """Decide, count and estimate; sends no write."""
-    manifest = _read(settings)
-    async with equip() as tools:
+    manifest = await _read(settings, equip=equip, observer=observer)
+    async with equip.tools() as tools:
         planned = await _planned(manifest, settings, tools=tools, observer=observer)
         observer.planned(planned)
         return planned
@@ -88,8 +104,8 @@ async def run_job(
     part of the result, beside the counts.
     """
     began = anyio.current_time()
-    manifest = _read(settings)
-    async with equip() as tools:
+    manifest = await _read(settings, equip=equip, observer=observer)
+    async with equip.tools() as tools:
         run = Run(run_id=run_id, batch=settings.batch, started_at=tools.now())
         tools.ledger.hold(run)
         try:
@@ -108,8 +124,9 @@ async def run_job(
         return await _finished(planned, run, settings, tools=tools, began=began)
 
 
-def _read(settings: Settings) -> Manifest:
-    manifest = read_manifest(settings.manifest)
+async def _read(settings: Settings, *, equip: Equip, observer: FetchObserver) -> Manifest:
+    async with equip.bring(observer) as readable:
+        manifest = replace(read_manifest(readable), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
     return manifest

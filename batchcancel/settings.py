@@ -16,6 +16,7 @@ from batchcancel import quantities
 from batchcancel.errors import InputError
 from batchcancel.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.quantities import Cap, Rate
+from batchcancel.source import STDIN, Source, source_of
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
 
@@ -24,10 +25,10 @@ _BY_FIELD = {option.field: option for option in OPTIONS}
 class Settings:
     """Everything a plan or a run was asked to do; the names are those of the options.
 
-    Times are in seconds. `manifest` is a path, or `-` for stdin. `api_key` is not shown.
+    Times are in seconds. `api_key` is not shown.
     """
 
-    manifest: str
+    manifest: Source
     ledger: str
     batch: str
     rate: Rate
@@ -97,12 +98,12 @@ def load_settings(
         text, said_by = _who_says(option, flags, environ, texts)
         values[option.field] = _parsed(option, text, said_by, mistakes)
     key = _api_key(values.pop("api_key_file"), environ, mistakes)
-    _name_by_manifest(manifest, values, mistakes)
+    source = _source(manifest, values, mistakes)
     if mistakes:
         raise InputError(
             "\n".join(mistakes), hint="batchcancel run --help lists the options. Nothing was sent."
         )
-    return Settings(manifest=manifest, sessions=sessions, api_key=Secret(key), **values)
+    return Settings(manifest=source, sessions=sessions, api_key=Secret(key), **values)
 
 
 def _who_says(
@@ -200,16 +201,33 @@ def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str])
         return ""
 
 
-def _name_by_manifest(manifest: str, values: dict[str, Any], mistakes: list[str]) -> None:
-    if manifest == "-":
+def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+    try:
+        source = source_of(manifest)
+    except ValueError as error:
+        # An address may hold a signature or a password, so the sentence must not repeat it.
+        mistakes.append(f"MANIFEST: {error}")
+        return Source(scheme="", place=STDIN)
+    if not source.stem:
+        mistakes.append(f"MANIFEST: {str(source)!r} names no file")
+        return source
+    _name_by_manifest(source, values, mistakes)
+    return source
+
+
+def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str]) -> None:
+    if source.is_stdin:
         unnamed = [name for name in ("ledger", "batch") if values[name] is None]
         mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
         return
-    path = Path(manifest)
-    if not path.name:
-        mistakes.append(f"MANIFEST: {manifest!r} names no file")
-        return
-    if values["ledger"] is None:
-        values["ledger"] = os.fspath(path.with_name(f"{path.stem}.ledger.db"))
+    name = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", source.stem)[:200]
     if values["batch"] is None:
-        values["batch"] = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", path.stem)[:200] or "batch"
+        values["batch"] = name
+    if values["ledger"] is not None:
+        return
+    if source.is_remote:
+        example = f"--ledger {name}.ledger.db"
+        mistakes.append(f"--ledger must be named for a manifest from afar, like {example}")
+        return
+    path = Path(source.place)
+    values["ledger"] = os.fspath(path.with_name(f"{path.stem}.ledger.db"))

@@ -3,7 +3,7 @@
 import functools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -12,13 +12,14 @@ import anyio
 
 from batchcancel.api import Answer, Api, Request
 from batchcancel.background import background
+from batchcancel.bringing import brought
 from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.exchange import Exchange, Now
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
-from batchcancel.job import Equip, Tools
+from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
 from batchcancel.opening import open_ledger, passing_ledger, read_ledger
 from batchcancel.settings import Settings
@@ -78,10 +79,10 @@ def equipment(
     new_transport: NewTransport | None = None,
     offload: Offload = in_thread,
 ) -> Equip:
-    """The live objects, made when the job begins and let go when it ends."""
+    """The manifest and the live objects, brought when the job needs them and let go at its end."""
 
     @asynccontextmanager
-    async def equip() -> AsyncIterator[Tools]:
+    async def tools() -> AsyncIterator[Tools]:
         ledger, account = open_ledgers()
         with closing(ledger), closing(account or ledger):
             api = HuskyVoice(
@@ -92,7 +93,7 @@ def equipment(
                 new_transport=new_transport,
             )
             writer = Writer(ledger.commit, offload=offload)
-            tools = _tools(
+            made = _tools(
                 settings,
                 ledger=ledger,
                 account=account,
@@ -105,12 +106,15 @@ def equipment(
             limit_time = functools.partial(_limit_time, settings.max_duration, stop)
             async with api, background(writer.serve, limit_time):
                 try:
-                    yield tools
+                    yield made
                 finally:
                     with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
                         await writer.durable()
 
-    return equip
+    def bring(observer: FetchObserver) -> AbstractAsyncContextManager[str]:
+        return brought(settings.manifest, stop=stop, observer=observer)
+
+    return Equip(bring=bring, tools=tools)
 
 
 def _tools(

@@ -32,6 +32,12 @@ class Watching:
         self.clock_differences: list[timedelta] = []
         self.plans: list[Planned] = []
 
+    def fetches(self, manifest: str) -> None:
+        pass
+
+    def fetched(self, manifest: str, size: int) -> None:
+        pass
+
     def clock_differs(self, difference: timedelta) -> None:
         self.clock_differences.append(difference)
 

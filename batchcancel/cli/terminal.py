@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from batchcancel.source import shown
+
 STDERR = 2
 
 
@@ -80,5 +82,5 @@ def _where(error: BaseException) -> str:
 
 
 def same_command() -> str:
-    """What was typed, for typing it again."""
-    return shlex.join(["batchcancel", *sys.argv[1:]])
+    """What was typed, for typing it again; the signature of an address has to be put in anew."""
+    return shlex.join(["batchcancel", *map(shown, sys.argv[1:])])

@@ -40,6 +40,10 @@ def watcher_for(settings: Settings) -> Watcher:
     return ProgressBar(settings) if wants_bar else LogLines(settings)
 
 
+def _fetch_note(manifest: str) -> str:
+    return f"Fetching {manifest} ..."
+
+
 def _wait_note(seconds: float) -> str:
     return f"Waiting {duration(seconds)}: the rate limit's window is full of earlier requests."
 
@@ -59,6 +63,12 @@ class LogLines:
         from batchcancel.cli.logs import logger
 
         self._log = logger(settings)
+
+    def fetches(self, manifest: str) -> None:
+        return
+
+    def fetched(self, manifest: str, size: int) -> None:
+        self._log.info("fetched", manifest=manifest, bytes=size)
 
     def clock_differs(self, difference: timedelta) -> None:
         self._log.warning("clock_differs", seconds=difference.total_seconds())
@@ -105,6 +115,12 @@ class Quiet:
     def waits(self, seconds: float) -> None:
         say(_wait_note(seconds))
 
+    def fetches(self, manifest: str) -> None:
+        say(_fetch_note(manifest))
+
+    def fetched(self, manifest: str, size: int) -> None:
+        return
+
     def clock_differs(self, difference: timedelta) -> None:
         say(f"Note: {_clock_warning(difference)}.")
 
@@ -139,6 +155,12 @@ class ProgressBar:
         self._left = 0
         self._done = 0
         self._began = 0.0
+
+    def fetches(self, manifest: str) -> None:
+        say(_fetch_note(manifest))
+
+    def fetched(self, manifest: str, size: int) -> None:
+        return
 
     def clock_differs(self, difference: timedelta) -> None:
         say(f"Note: {_clock_warning(difference)}.")

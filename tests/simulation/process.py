@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -145,11 +145,11 @@ class Process:
 
         @asynccontextmanager
         async def watched() -> AsyncIterator[Tools]:
-            async with equip() as tools:
+            async with equip.tools() as tools:
                 self._writer = tools.writer
                 yield tools
 
-        return watched
+        return replace(equip, tools=watched)
 
     def boundary(self, kind: str) -> None:
         """The process passes a place where it may die."""
@@ -198,6 +198,12 @@ class Process:
         self.signalled_at = self.signalled_at or self.world.seconds()
         self.world.trace.add(f"run {self.number}", f"signal {signum}")
         self.stop.ask(Interrupted(signum))
+
+    def fetches(self, manifest: str) -> None:
+        pass
+
+    def fetched(self, manifest: str, size: int) -> None:
+        pass
 
     def clock_differs(self, difference: timedelta) -> None:
         self.world.trace.add(f"run {self.number}", f"says the clock differs by {difference}")

@@ -1,0 +1,1 @@
+"""Object stores: where manifests are fetched from, by way of fsspec."""

@@ -1,0 +1,104 @@
+"""One object of a store, brought whole into a private temporary file before anybody reads it."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from batchcancel.errors import BatchcancelError, InputError
+from batchcancel.source import Source
+from batchcancel.storage.stores import open_store
+from batchcancel.storage.trouble import cut_short, no_room, trouble_with
+
+MOST_BYTES: Final = 1 << 30
+"""More than this is no manifest."""
+
+_LOGGERS = (
+    "adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs",
+    "urllib3",
+)  # fmt: skip
+
+
+@contextmanager
+def private_file() -> Iterator[Path]:
+    """An empty file that its owner alone can read, gone at the end."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="batchcancel-")
+    except OSError as error:
+        raise no_room(error) from None
+    with folder as name:
+        path = Path(name) / "manifest"
+        path.touch(mode=0o600)
+        yield path
+
+
+def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lambda: True) -> int:
+    """Bring the object into `path`, and give its size; what it cannot do it tells in a sentence.
+
+    Once it is not wanted any more it ends with the next piece that comes.
+    """
+    progress = _Progress(source, is_wanted)
+    with _silence():
+        try:
+            store = open_store(source.scheme)
+            store.get_file(_address(source), str(path), callback=progress)
+        except BatchcancelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - four libraries, and each raises its own
+            raise trouble_with(source, error) from None
+    size = path.stat().st_size
+    if progress.size not in (None, size):
+        raise cut_short(source)
+    return size
+
+
+def _address(source: Source) -> str:
+    address = source.reveal()
+    return address if source.scheme == "https" else address.removeprefix(f"{source.scheme}://")
+
+
+class _Progress:
+    """What the libraries report to while they download, by the names that fsspec calls."""
+
+    def __init__(self, source: Source, is_wanted: Callable[[], bool]) -> None:
+        self._source = source
+        self._is_wanted = is_wanted
+        self._done = 0
+        self.size: int | None = None
+
+    def set_size(self, size: int | None) -> None:
+        self.size = size
+        self._check(size or 0)
+
+    def relative_update(self, inc: int = 1) -> None:
+        self._done += inc
+        self._check(self._done)
+
+    def absolute_update(self, value: int) -> None:
+        self._check(value)
+
+    def _check(self, size: int) -> None:
+        if size > MOST_BYTES:
+            raise InputError(
+                f"{self._source} is larger than 1 GiB, which no manifest is",
+                hint="Check the address. Nothing was sent.",
+            )
+        if not self._is_wanted():
+            raise InputError(f"{self._source} is not wanted any more")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the libraries' logs from showing addresses and signatures, however loud they are set."""
+    loggers: list[tuple[Any, int]] = []
+    for name in _LOGGERS:
+        one = logging.getLogger(name)
+        loggers.append((one, one.level))
+        one.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for one, level in loggers:
+            one.setLevel(level)
