@@ -71,7 +71,9 @@ def source_of(text: str) -> Source:
     if "@" in place.partition("/")[0]:
         raise ValueError("an address holds no user or password here")
     if query and scheme != "https" and not (scheme == "s3" and _VERSION.fullmatch(query)):
-        raise ValueError("only s3:// takes a query, ?versionId=, and https:// any")
+        raise ValueError(
+            "an address takes no query but ?versionId= with s3:// and any with https://"
+        )
     if not place.partition("/")[0]:
         raise ValueError("the address names no host or bucket")
     return Source(scheme=scheme, place=place, query=query)

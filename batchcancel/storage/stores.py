@@ -55,16 +55,18 @@ async def _session(**given: Any) -> Any:
     """A session that takes the bytes as they are, and follows no redirect away from TLS."""
     import aiohttp
 
-    class OverTls(aiohttp.TCPConnector):
-        allowed_protocol_schema_set = frozenset({"https"})
+    async def over_tls(request: Any, send: Any) -> Any:
+        if request.url.scheme != "https":
+            raise aiohttp.NonHttpUrlRedirectClientError(request.url)
+        return await send(request)
 
     usual: dict[str, Any] = {
-        "connector": OverTls(ssl=ssl.create_default_context()),
+        "connector": aiohttp.TCPConnector(ssl=ssl.create_default_context()),
         "auto_decompress": False,
         "headers": {"Accept-Encoding": "identity"},
         "timeout": aiohttp.ClientTimeout(sock_connect=_CONNECT, sock_read=_SILENCE),
     }
-    return aiohttp.ClientSession(**usual | given)
+    return aiohttp.ClientSession(**usual | given, middlewares=(over_tls,))
 
 
 _ARGUMENTS: Mapping[str, Callable[[], dict[str, Any]]] = {

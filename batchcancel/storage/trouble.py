@@ -44,19 +44,25 @@ def trouble_with(source: Source, error: Exception) -> BatchcancelError:
 
 
 def _far_away(source: Source, error: Exception, found: Sequence[BaseException]) -> BatchcancelError:
-    names = {kind.__name__ for one in found for kind in type(one).__mro__}
-    status = next(filter(None, map(_status, found)), 0)
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
         return _certificate(source)
+    # The outermost knows best what it means: what it came from may be one of several tries.
+    told = (_in_words(source, one) for one in found)
+    return next(filter(None, told), _unusable(source, error))
+
+
+def _in_words(source: Source, error: BaseException) -> BatchcancelError | None:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    status = _status(error)
     if "NonHttpUrlClientError" in names:
         return _redirected(source)
-    if isinstance(error, FileNotFoundError) or status == _NOT_FOUND:
+    if "FileNotFoundError" in names or status == _NOT_FOUND:
         return _missing(source)
-    if status in _NOT_ALLOWED or names & _NO_CREDENTIALS:
-        return _forbidden(source)
     if status in _BUSY or status >= _FIRST_SERVER_ERROR or names & _OUT_OF_REACH:
         return out_of_reach(source)
-    return _unusable(source, error)
+    if status in _NOT_ALLOWED or names & _NO_CREDENTIALS:
+        return _forbidden(source)
+    return None
 
 
 def out_of_reach(source: Source) -> StoppedEarly:

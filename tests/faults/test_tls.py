@@ -1,10 +1,8 @@
 """TLS with a wrong certificate, and names without an address: nothing of a request is sent."""
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from batchcancel.api import Ask, Request
 from batchcancel.errors import FatalAnswer
 from batchcancel.huskyvoice.client import HuskyVoice
+from tests.certificates import self_signed
 from tests.faults.hostile import answer, serving
 
 pytestmark = pytest.mark.promise(5)
@@ -22,19 +21,10 @@ RIGHT, WRONG = "IP:127.0.0.1", "DNS:elsewhere.example"
 
 @pytest.fixture(scope="module")
 def new_certificate(tmp_path_factory):
-    """Make a self-signed certificate and its key, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl to make certificates with")
+    """Make a self-signed certificate and its key, in one folder."""
 
     def new_certificate(subject, *, days):
-        folder = tmp_path_factory.mktemp("certificate")
-        (folder / "names").write_text(f"subjectAltName={subject}")
-        key = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test"
-        signed = f"x509 -req -in request.pem -signkey key.pem -days {days} -extfile names"
-        for words in (f"{key} -keyout key.pem -out request.pem", f"{signed} -out certificate.pem"):
-            command = ["openssl", *words.split()]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        return folder
+        return self_signed(tmp_path_factory.mktemp("certificate"), subject, days=days)
 
     return new_certificate
 

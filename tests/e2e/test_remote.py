@@ -1,0 +1,203 @@
+"""Manifests in a bucket and behind https, by the command as a process."""
+
+import io
+import json
+import signal
+
+import polars as pl
+import pytest
+
+from tests.certificates import self_signed
+from tests.e2e.stage import FAR
+from tests.e2e.terminal import terminal
+from tests.storage.buckets import SECRET, serving_buckets
+from tests.storage.shelf import Canned, serving_shelf
+
+MANIFEST = "s3://closures/2026/monday.csv"
+NAMED = ("--ledger", "monday.ledger.db", "--yes", "--json")
+RUN = ("run", MANIFEST, *NAMED)
+SIGNATURE = "X-Amz-Signature=signature_never_to_be_shown"
+
+
+@pytest.fixture
+def buckets(stage, tmp_path):
+    """A store that the command finds; what it keeps for a moment, it keeps in `copies`."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    stage.keys.append(SECRET)
+    with serving_buckets() as buckets:
+        stage.environ |= buckets.environ | {"TMPDIR": str(copies)}
+        yield buckets
+    assert [] == list(copies.iterdir())
+
+
+@pytest.fixture
+def shelf(stage, tmp_path):
+    """A server over TLS that the command trusts."""
+    folder = tmp_path / "certificate"
+    folder.mkdir()
+    certificate = self_signed(folder, "IP:127.0.0.1", days=1)
+    stage.environ["SSL_CERT_FILE"] = str(certificate / "certificate.pem")
+    stage.keys.append(SIGNATURE)
+    with serving_shelf(certificate) as shelf:
+        yield shelf
+
+
+def as_csv(ids):
+    return "\n".join(["appointment_id,starts_at", *(f"{one},{FAR}" for one in ids)]).encode()
+
+
+def as_parquet(ids):
+    table = io.BytesIO()
+    pl.DataFrame({"appointment_id": ids, "starts_at": [FAR] * len(ids)}).write_parquet(table)
+    return table.getvalue()
+
+
+def booked(stage, count):
+    ids = [f"a{number:03}" for number in range(1, count + 1)]
+    stage.book(*ids)
+    return ids
+
+
+@pytest.mark.parametrize("written", [as_csv, as_parquet])
+def test_a_manifest_in_a_bucket_is_planned_and_run_under_its_own_name(stage, buckets, written):
+    ids = booked(stage, 3)
+    buckets.put("2026/monday.csv", written(ids))
+    plan = stage.run("plan", MANIFEST, "--ledger", "monday.ledger.db", "--json")
+    ended = stage.run(*RUN)
+
+    assert (0, 3) == (plan.returncode, json.loads(plan.stdout)["eligible"])
+    assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
+    assert ("monday", ids) == (ended.result["batch"], sorted(stage.patched()))
+    assert "fetched" in ended.stderr
+    assert MANIFEST in ended.stderr
+
+
+def test_the_same_command_again_resumes(stage, buckets):
+    ids = booked(stage, 4)
+    buckets.put("2026/monday.csv", as_csv(ids))
+    canary = stage.run(*RUN, "--limit", "1")
+    buckets.put("2026/monday.csv", as_parquet(ids[::-1]))
+    resumed = stage.run(*RUN)
+
+    assert (0, {"cancelled": 1, "waiting": 3}) == (canary.returncode, canary.counts)
+    assert (0, {"cancelled": 4}) == (resumed.returncode, resumed.counts)
+    assert ids == sorted(stage.patched())
+
+
+def test_an_object_that_changed_is_refused_until_it_is_accepted(stage, buckets):
+    ids = booked(stage, 4)
+    buckets.put("2026/monday.csv", as_csv(ids[:2]))
+    stage.run(*RUN)
+    buckets.put("2026/monday.csv", as_csv(ids))
+    refused = stage.run(*RUN)
+    accepted = stage.run(*RUN, "--accept-changed-manifest")
+
+    assert (3, True) == (refused.returncode, "2 new, 0 gone, 2 in both" in refused.stderr)
+    assert (0, {"cancelled": 4}) == (accepted.returncode, accepted.counts)
+
+
+def test_without_a_name_for_the_ledger_nothing_is_fetched(stage, buckets):
+    for command in ("plan", "run"):
+        ended = stage.run(command, MANIFEST)
+
+        assert 2 == ended.returncode
+        assert "--ledger must be named" in ended.stderr
+        assert "--ledger monday.ledger.db" in ended.stderr
+    assert [] == list(stage.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (MANIFEST, "there is no manifest at s3://closures/2026/monday.csv"),
+        ("s3://nobodys/monday.csv", "there is no manifest at s3://nobodys/monday.csv"),
+        ("http://localhost/monday.csv", "use https://"),
+        ("file:///etc/passwd", "s3://, gs://, az://, https://"),
+        ("simplecache::s3://closures/monday.csv", "s3://, gs://, az://, https://"),
+    ],
+)
+def test_what_cannot_be_had_is_told_in_a_sentence_and_leaves_no_trace(
+    stage, buckets, address, sentence
+):
+    ended = stage.run("run", address, *NAMED)
+
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert sentence in ended.stderr
+    assert ".py" not in ended.stderr
+    assert (0, []) == (stage.arrivals, list(stage.folder.iterdir()))
+
+
+def test_credentials_that_may_not_read_it_are_named_by_their_variables(stage, buckets):
+    buckets.put("2026/monday.csv", as_csv(["a1"]))
+    buckets.admit_nobody()
+    ended = stage.run(*RUN)
+
+    assert (2, 0) == (ended.returncode, stage.arrivals)
+    assert "may not be read with the credentials that were found" in ended.stderr
+    assert "AWS_ACCESS_KEY_ID" in ended.stderr
+
+
+def test_a_bad_row_far_away_is_told_by_its_line(stage, buckets):
+    buckets.put("2026/monday.csv", as_csv(["a1", "../x"]))
+    ended = stage.run(*RUN)
+
+    assert (2, []) == (ended.returncode, list(stage.folder.iterdir()))
+    assert "line 3: the appointment_id is not" in ended.stderr
+
+
+def test_a_signed_address_is_fetched_and_its_signature_shows_nowhere(stage, shelf):
+    ids = booked(stage, 3)
+    shelf.answers["/monday.csv"] = Canned(as_csv(ids))
+    address = f"{shelf.url}/monday.csv?{SIGNATURE}"
+    named = ("--ledger", "monday.ledger.db")
+    plan = stage.run("plan", address, *named)
+    canary = stage.run("run", address, *named, "--yes", "--limit", "1", "--log-format", "json")
+    ended = stage.run("run", address, *NAMED)
+
+    assert (0, 0, 0) == (plan.returncode, canary.returncode, ended.returncode)
+    assert f"batchcancel run '{shelf.url}/monday.csv?***'" in plan.stdout
+    assert [f"/monday.csv?{SIGNATURE}"] * 3 == shelf.asked
+    assert ids == sorted(stage.patched())
+
+
+@pytest.mark.parametrize("answer", [Canned(status=403), Canned(status=503), Canned(announced=9)])
+def test_a_signed_address_shows_nowhere_in_trouble_either(stage, shelf, answer):
+    shelf.answers["/monday.csv"] = answer
+    ended = stage.run("run", f"{shelf.url}/monday.csv?{SIGNATURE}", *NAMED)
+
+    assert ended.returncode in (2, 5)
+    assert f"{shelf.url}/monday.csv?***" in ended.stderr
+    assert (0, []) == (stage.arrivals, list(stage.folder.iterdir()))
+
+
+def test_a_store_that_fails_for_now_ends_as_what_can_be_tried_again(stage, shelf):
+    shelf.answers["/monday.csv"] = Canned(status=503)
+    ended = stage.run("run", f"{shelf.url}/monday.csv", *NAMED)
+
+    assert (5, 0) == (ended.returncode, stage.arrivals)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_download_that_hangs_and_the_copy_is_gone(
+    stage, shelf, tmp_path, signum, code
+):
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    stage.environ["TMPDIR"] = str(copies)
+    shelf.answers["/monday.csv"] = Canned(b"appointment_id\n", announced=100, hangs=True)
+    run = stage.start("run", f"{shelf.url}/monday.csv", *NAMED)
+    stage.wait_until(lambda: bool(shelf.asked))
+    run.send_signal(signum)
+
+    assert code == run.end().returncode
+    assert [] == list(copies.iterdir())
+
+
+def test_a_person_sees_what_is_waited_for(stage, buckets):
+    buckets.put("2026/monday.csv", as_csv(booked(stage, 2)))
+    with terminal(stage, "run", MANIFEST, "--ledger", "monday.ledger.db", "--yes") as person:
+        assert 0 == person.end()
+
+    assert f"Fetching {MANIFEST} ..." in person.shown
+    assert f"Plan for batch monday: {MANIFEST} at" in person.shown
