@@ -15,40 +15,49 @@ _SILENCE = 30.0
 
 
 def open_store(scheme: str) -> Any:
-    """The file system of a scheme; `InputError` when its extra is not installed."""
+    """The fsspec file system of a scheme; `InputError` when its extra is not installed."""
     try:
-        import fsspec
-
-        store = fsspec.filesystem(scheme, skip_instance_cache=True, **_ARGUMENTS[scheme]())
+        return _STORES[scheme]()
     except ImportError:
         raise InputError(
             f"manifests at {scheme}:// need the extra {scheme}, which is not installed",
             hint=f"Type: pip install 'batchcancel[{scheme}]'",
         ) from None
-    if scheme == "s3":
-        # A second reading goes on in the middle, of what may by then be another object.
-        store.retries = 1
+
+
+def _s3() -> Any:
+    from s3fs import S3FileSystem
+
+    store = S3FileSystem(
+        version_aware=True,
+        max_concurrency=1,
+        config_kwargs={"connect_timeout": _CONNECT, "read_timeout": _SILENCE},
+        skip_instance_cache=True,
+    )
+    # A second reading goes on in the middle, of what may by then be another object.
+    store.retries = 1
     return store
 
 
-def _s3() -> dict[str, Any]:
-    return {
-        "version_aware": True,
-        "max_concurrency": 1,
-        "config_kwargs": {"connect_timeout": _CONNECT, "read_timeout": _SILENCE},
-    }
+def _gs() -> Any:
+    # The package's own front asks by gRPC first what kind of bucket it is, and waits for minutes.
+    from gcsfs.core import GCSFileSystem
+
+    return GCSFileSystem(access="read_only", project="", skip_instance_cache=True)
 
 
-def _gs() -> dict[str, Any]:
-    return {"access": "read_only", "project": ""}
+def _az() -> Any:
+    from adlfs import AzureBlobFileSystem
+
+    return AzureBlobFileSystem(
+        connection_timeout=_CONNECT, read_timeout=_SILENCE, skip_instance_cache=True
+    )
 
 
-def _az() -> dict[str, Any]:
-    return {"connection_timeout": _CONNECT, "read_timeout": _SILENCE}
+def _https() -> Any:
+    from fsspec.implementations.http import HTTPFileSystem
 
-
-def _https() -> dict[str, Any]:
-    return {"get_client": _session, "encoded": True}
+    return HTTPFileSystem(get_client=_session, encoded=True, skip_instance_cache=True)
 
 
 async def _session(**given: Any) -> Any:
@@ -69,9 +78,4 @@ async def _session(**given: Any) -> Any:
     return aiohttp.ClientSession(**usual | given, middlewares=(over_tls,))
 
 
-_ARGUMENTS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "s3": _s3,
-    "gs": _gs,
-    "az": _az,
-    "https": _https,
-}
+_STORES: Mapping[str, Callable[[], Any]] = {"s3": _s3, "gs": _gs, "az": _az, "https": _https}

@@ -16,7 +16,8 @@ _ACCOUNTS = {
 }
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _NOT_FOUND = 404
-_NOT_ALLOWED = {401, 403}
+_FORBIDDEN = 403
+_NOT_ALLOWED = {401, _FORBIDDEN}
 _BUSY = {408, 425, 429}
 _FIRST_SERVER_ERROR = 500
 
@@ -138,4 +139,5 @@ def _status(error: BaseException) -> int:
         told = getattr(error, name, None)
         if isinstance(told, int | str) and str(told).isdigit():
             return int(told)
-    return 0
+    # gcsfs tells this one status in words alone.
+    return _FORBIDDEN if str(error).startswith("Forbidden: ") else 0

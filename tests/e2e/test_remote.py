@@ -73,6 +73,18 @@ def test_a_manifest_in_a_bucket_is_planned_and_run_under_its_own_name(stage, buc
     assert MANIFEST in ended.stderr
 
 
+def test_only_a_manifest_that_is_far_away_loads_what_fetches_it(stage, buckets):
+    libraries = {"fsspec", "s3fs", "botocore", "aiohttp"}
+    buckets.put("2026/monday.csv", as_csv(stage.closure(1)))
+
+    def loaded(*words):
+        told = stage.run(*words, environ={"PYTHONPROFILEIMPORTTIME": "1"}).stderr
+        return {line.rpartition("|")[2].strip() for line in told.splitlines()} & libraries
+
+    assert set() == loaded("run", "closure.csv", "--yes")
+    assert loaded(*RUN)
+
+
 def test_the_same_command_again_resumes(stage, buckets):
     ids = booked(stage, 4)
     buckets.put("2026/monday.csv", as_csv(ids))

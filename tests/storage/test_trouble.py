@@ -39,6 +39,7 @@ def caused(error, cause):
         (raised("ServiceRequestError"), StoppedEarly, "does not answer"),
         (ConnectionResetError("canary"), StoppedEarly, "does not answer"),
         (TimeoutError("canary"), StoppedEarly, "does not answer"),
+        (OSError("Forbidden: canary"), InputError, "may not be read"),
         (PermissionError("canary"), InputError, "may not be read"),
         (ValueError("canary"), InputError, "cannot be fetched: ValueError"),
         (OSError(errno.EINVAL, "canary"), InputError, "cannot be fetched: OSError"),
