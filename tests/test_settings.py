@@ -158,6 +158,32 @@ def test_a_manifest_from_stdin_with_both_names_is_fine():
     assert (settings.ledger, settings.batch) == ("l.db", "b")
 
 
+@pytest.mark.parametrize("address", ["s3://closures/closed day.csv", "https://h/monday.csv?sig=x"])
+def test_a_mistyped_manifest_far_away_and_a_missing_ledger_are_mistakes_like_others(address):
+    (mistake,) = mistakes(address)
+    assert mistake.split()[0] in ("MANIFEST:", "--ledger")
+
+
+def test_a_manifest_far_away_names_the_batch_and_not_the_ledger():
+    settings = load("s3://closures/closed%20day.csv?versionId=1", flags={"ledger": "l.db"})
+    assert ("l.db", "closed_day") == (settings.ledger, settings.batch)
+
+
+@pytest.mark.parametrize("address", ["s3://closures/", "https://store.example/?f=monday.csv"])
+def test_an_address_that_names_no_file_is_a_mistake(address):
+    (mistake,) = mistakes(address, flags={"ledger": "l.db"})
+    assert mistake.endswith("names no file")
+
+
+def test_the_signature_of_an_address_shows_neither_in_repr_nor_in_mistakes():
+    signed = "https://store.example/monday.csv?sig=canary"
+    settings = load(signed, flags={"ledger": "l.db"})
+
+    assert signed == settings.manifest.reveal()
+    assert "canary" not in repr(settings) + str(settings)
+    assert "canary" not in "".join(mistakes(signed) + mistakes("https://a:canary@h/monday.csv"))
+
+
 def test_the_key_comes_from_the_environment():
     assert load().api_key.reveal() == KEY
 

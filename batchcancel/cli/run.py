@@ -14,9 +14,10 @@ from batchcancel.cli.options import job_options, settings_from
 def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     """Cancel the appointments of MANIFEST, after a plan and a question.
 
-    MANIFEST is CSV or Parquet with a column appointment_id, or - for stdin. What became of each
-    row is kept in the ledger: the same command again resumes, and never sends a settled row
-    twice. Without a terminal, --yes stands for the question.
+    MANIFEST is CSV or Parquet with a column appointment_id: a path, - for stdin, or an address
+    with s3://, gs://, az:// or https://. What became of each row is kept in the ledger: the same
+    command again resumes, and never sends a settled row twice. Without a terminal, --yes stands
+    for the question.
 
     \b
     Examples:

@@ -150,6 +150,16 @@ def test_credentials_that_may_not_read_it_are_named_by_their_variables(stage, bu
     assert "AWS_ACCESS_KEY_ID" in ended.stderr
 
 
+def test_a_disk_that_is_too_small_for_the_copy_is_told(stage, buckets):
+    buckets.put("2026/monday.csv", as_csv([f"a{number}" for number in range(10_000)]))
+    small = ("sh", "-c", 'ulimit -f 8 && exec "$@"', "sh")
+    ended = stage.start(*RUN, before=small).end()
+
+    assert (2, []) == (ended.returncode, list(stage.folder.iterdir()))
+    assert "cannot be put in a temporary file: File too large" in ended.stderr
+    assert "TMPDIR" in ended.stderr
+
+
 def test_a_bad_row_far_away_is_told_by_its_line(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(["a1", "../x"]))
     ended = stage.run(*RUN)

@@ -5,11 +5,12 @@ import tempfile
 
 import pytest
 
-from batchcancel.errors import InputError
+from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.source import source_of
 from batchcancel.storage import fetch
 from batchcancel.storage.fetch import download, private_file
 from tests.storage.buckets import BUCKET, SECRET
+from tests.storage.shelf import Canned
 
 MANIFEST = f"s3://{BUCKET}/2026/monday.csv"
 
@@ -92,6 +93,16 @@ def test_credentials_that_may_not_read_it_are_refused_and_not_shown(buckets, ref
 
 def test_what_no_bucket_is_called_is_a_mistake(buckets, refused):
     assert "s3://clo$ures/x.csv cannot be fetched" in refused("s3://clo$ures/x.csv")
+
+
+def test_an_object_that_was_cut_short_is_not_pieced_together(buckets, outside, plain_shelf, copy):
+    outside(AWS_ENDPOINT_URL=plain_shelf.url)
+    path = MANIFEST.removeprefix("s3:/")
+    plain_shelf.answers[path] = Canned(b"appointment_id\na1", announced=1000)
+    with pytest.raises(StoppedEarly, match="not to the end"):
+        copy(MANIFEST)
+
+    assert [path] == plain_shelf.asked
 
 
 def test_what_is_too_large_is_refused_before_it_is_stored(buckets, monkeypatch, copy, tmp_path):
