@@ -24,7 +24,7 @@ _STATES = (
     "cancelled", "already_cancelled", "rejected_rows", "not_found", "refused", "gave_up",
     "needs_review", "open", "waiting",
 )  # fmt: skip
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)

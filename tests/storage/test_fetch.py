@@ -2,6 +2,7 @@ import logging
 import os
 import stat
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,17 @@ def test_an_object_that_was_cut_short_is_not_pieced_together(buckets, outside, p
         copy(MANIFEST)
 
     assert [path] == plain_shelf.asked
+
+
+def test_a_library_that_takes_half_for_the_whole_is_not_believed(monkeypatch, copy):
+    class Careless:
+        def get_file(self, _address, path, *, callback):
+            callback.set_size(100)
+            Path(path).write_bytes(b"half")
+
+    monkeypatch.setattr(fetch, "open_store", lambda _scheme: Careless())
+    with pytest.raises(StoppedEarly, match="another size than the store announced"):
+        copy(MANIFEST)
 
 
 def test_what_is_too_large_is_refused_before_it_is_stored(buckets, monkeypatch, copy, tmp_path):
