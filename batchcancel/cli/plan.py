@@ -31,7 +31,8 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
 
     \b
     Exit codes: 0 planned, 2 usage or manifest, 3 a run would be refused, 5 the API
-    does not answer, 7 key or scope rejected, 130 or 143 stopped by a signal.
+    or the manifest's store does not answer, 7 key or scope rejected, 130 or 143 stopped
+    by a signal.
     """
     from batchcancel import wiring
     from batchcancel.cli.door import enter
