@@ -1,6 +1,6 @@
 """One request from permit to answer: every way to the API goes through here.
 
-permit -> decision -> intent, durable -> send -> answer -> slot back
+permit -> decision -> intent, durable -> still ours? -> send -> answer -> slot back
 """
 
 from collections.abc import Callable
@@ -50,6 +50,7 @@ class Exchange:
         stop: Stop,
         now: Now,
         max_retry_after: float,
+        require_held: Callable[[], None],
     ) -> None:
         self._api = api
         self._limiter = limiter
@@ -57,6 +58,7 @@ class Exchange:
         self._stop = stop
         self._now = now
         self._max_retry_after = max_retry_after
+        self._require_held = require_held
         self.requests = 0
         self.rate_limited = 0
 
@@ -97,6 +99,7 @@ class Exchange:
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
         if self._stop.reason is not None:
             raise Stopped
+        self._require_held()
         return number
 
     def _close_gate(self, answer: Answer) -> None:

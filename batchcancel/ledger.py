@@ -182,7 +182,7 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """The account of one run: whoever has it open may write, and nobody else may.
+    """The account of one run: whoever holds a batch may write on it, and nobody else may.
 
     It was opened for one origin and one key fingerprint. Failing to write raises
     `LedgerWriteFailed`.
@@ -190,6 +190,12 @@ class Ledger(LedgerReader, Protocol):
 
     def hold(self, run: Run) -> None:
         """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
+
+    def require_held(self) -> None:
+        """Raise `LedgerWriteFailed` where another run may have the batch by now.
+
+        Asked between an intent and its PATCH: a machine that slept may have been given up.
+        """
 
     def finish(self, run: Run) -> None:
         """Write how the run ended and let go of the batch."""

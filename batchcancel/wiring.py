@@ -5,7 +5,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 
 import anyio
@@ -21,7 +20,7 @@ from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
-from batchcancel.opening import open_ledger, passing_ledger, read_ledger
+from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.settings import Settings
 from batchcancel.stop import Stop
 from batchcancel.writer import Offload, Writer, in_thread
@@ -40,7 +39,7 @@ def new_run_id(now: datetime) -> str:
 
 
 def for_run(settings: Settings) -> OpenLedgers:
-    """The ledger of a run: written and read, and nobody else's meanwhile."""
+    """The ledger of a run: written and read, and its batch nobody else's meanwhile."""
 
     def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
         ledger = open_ledger(
@@ -63,8 +62,7 @@ def for_plan(settings: Settings) -> OpenLedgers:
             return for_run(settings)()
         except InputError:
             ledger = passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint)
-            exists = Path(settings.ledger).exists()
-            return ledger, read_ledger(settings.ledger) if exists else None
+            return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
     return open_ledgers
 
@@ -138,6 +136,7 @@ def _tools(
         stop=stop,
         now=now,
         max_retry_after=settings.max_retry_after,
+        require_held=ledger.require_held,
     )
     retry = Backoff(attempts=settings.max_attempts, random=random, sleep=stop.sleep)
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
+from tests.postgres import database, postgres
 from tests.world import World
+
+__all__ = ["database", "postgres"]
 
 
 @pytest.fixture

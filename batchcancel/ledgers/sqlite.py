@@ -68,6 +68,9 @@ class SqliteLedger(SqliteReader, Ledger):
             since = run.started_at.isoformat(timespec="seconds")
             self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}")
 
+    def require_held(self) -> None:
+        """The kernel holds the lock for as long as the process lives."""
+
     def finish(self, run: Run) -> None:
         with self._transaction():
             ending = {"ended_at": stored(run.ended_at), "exit_code": run.exit_code}

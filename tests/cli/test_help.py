@@ -16,7 +16,9 @@ from batchcancel.errors import ExitCode
 from batchcancel.ledgers.sqlite import open_sqlite
 from batchcancel.options import OPTIONS
 
-HEAVY = {"polars", "httpx", "rich", "structlog", "fsspec", "s3fs", "botocore", "aiohttp"}
+HEAVY = {
+    "polars", "httpx", "rich", "structlog", "fsspec", "s3fs", "botocore", "aiohttp", "psycopg",
+}  # fmt: skip
 KNOWN_CODES = {int(code) for code in ExitCode} | {130, 143}
 COMMANDS = sorted(cli.commands)
 

@@ -20,6 +20,7 @@ from batchcancel.ledger import (
     Settled,
     State,
 )
+from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
 from batchcancel.ledgers.sqlite import open_sqlite, read_sqlite
 
 ORIGIN = "https://api.example.test"
@@ -44,20 +45,28 @@ class Store:
         return self.closing.enter_context(closing(self.open_reader()))
 
 
-def sqlite_store(folder: Path) -> Store:
-    path = folder / "closure.ledger.db"
+def sqlite_store(request: pytest.FixtureRequest) -> Store:
+    path: Path = request.getfixturevalue("tmp_path") / "closure.ledger.db"
     return Store(
         open_ledger=lambda **who: open_sqlite(path, **who),
         open_reader=lambda: read_sqlite(path),
     )
 
 
-MAKERS = {"sqlite": sqlite_store}
+def postgres_store(request: pytest.FixtureRequest) -> Store:
+    url: str = request.getfixturevalue("database")
+    return Store(
+        open_ledger=lambda **who: open_postgres(url, **who),
+        open_reader=lambda: read_postgres(url),
+    )
+
+
+MAKERS = {"sqlite": sqlite_store, "postgres": postgres_store}
 
 
 @pytest.fixture(params=MAKERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store = MAKERS[request.param](tmp_path)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    store = MAKERS[request.param](request)
     with store.closing:
         yield store
 

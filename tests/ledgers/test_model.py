@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger import Intent, Settled
+from batchcancel.ledgers.postgres_opening import open_postgres
 from batchcancel.ledgers.sqlite import memory_sqlite
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 ENDINGS = [name for name in OutcomeName if name is not OutcomeName.REJECTED_ROW]
 
+BATCHES = itertools.count(1)
 ids = st.sampled_from("abcx")  # there is no row x
 seconds = st.integers(0, 9).map(lambda n: NOON + timedelta(seconds=n))
 intents = st.builds(
@@ -75,18 +77,36 @@ def numbered(group, numbers):
     ]
 
 
+def is_a_dictionary(ledger, example, groups):
+    """Commit the groups to a batch in which nothing was done; every group whole or not at all."""
+    numbers = itertools.count(1)
+    rows = dict.fromkeys(example.ids, Row())
+    for group in groups:
+        try:
+            rows = apply(rows, group)
+        except RefusedError:
+            with pytest.raises(LedgerWriteFailed):
+                ledger.commit(numbered(group, numbers))
+        else:
+            ledger.commit(numbered(group, numbers))
+        assert {row.appointment_id: Row(*row[5:]) for row in ledger.rows(example.name)} == rows
+
+
 @settings(max_examples=150, deadline=None)
 @given(groups=groups)
 def test_a_ledger_is_a_dictionary_that_takes_a_group_whole_or_not_at_all(example, groups):
-    numbers = itertools.count(1)
-    rows = dict.fromkeys(example.ids, Row())
     with closing(example.begin(memory_sqlite(origin=example.origin, key="key"))) as ledger:
-        for group in groups:
-            try:
-                rows = apply(rows, group)
-            except RefusedError:
-                with pytest.raises(LedgerWriteFailed):
-                    ledger.commit(numbered(group, numbers))
-            else:
-                ledger.commit(numbered(group, numbers))
-            assert {row.appointment_id: Row(*row[5:]) for row in ledger.rows("closure")} == rows
+        is_a_dictionary(ledger, example, groups)
+
+
+@pytest.fixture(scope="module")
+def any_database(postgres):
+    return postgres.database()
+
+
+@settings(max_examples=25, deadline=None)
+@given(groups=groups)
+def test_so_is_one_in_a_database_beside_others(any_database, example, groups):
+    batch = replace(example, name=f"batch-{next(BATCHES)}")
+    with closing(open_postgres(any_database, origin=example.origin, key="key")) as ledger:
+        is_a_dictionary(batch.begin(ledger, run_id=batch.name), batch, groups)

@@ -1,0 +1,132 @@
+"""A connection to a PostgreSQL ledger that bounds every wait, and is replaced when it is lost.
+
+What the server may do to a transaction is said in the transaction itself, not in the session: so
+it also holds behind a pooler that hands a session to somebody else after each transaction. For
+the same reason no statement is prepared, and no session lock is taken. READ COMMITTED is enough:
+whoever decides on a row has locked it first, and every statement after the lock sees what was
+committed before it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection, Cursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from batchcancel.ledgers.postgres_trouble import Closed, is_passing
+
+Result = TypeVar("Result")
+Work = Callable[[Cursor[Any]], Result]
+
+PATIENCE_S = 20.0
+"""How long a lost connection, a restarting server or a lock in the way is waited for in all."""
+
+_PAUSE_S = 0.2
+_TERMS = """
+    SELECT set_config('statement_timeout', %(statement)s, true),
+           set_config('lock_timeout', %(lock)s, true),
+           set_config('idle_in_transaction_session_timeout', %(idle)s, true)
+"""
+_FOR_WORK = {"statement": "15s", "lock": "5s", "idle": "8s"}
+_FOR_STREAMS = _FOR_WORK | {"idle": "600s"}
+_PAGE = 10_000
+_DEFAULTS = {
+    "application_name": "batchcancel",
+    "client_encoding": "UTF8",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
+def connection_info(url: str) -> str:
+    """The URL with our defaults for what it does not say; raises `psycopg.ProgrammingError`."""
+    return make_conninfo("", **_DEFAULTS | conninfo_to_dict(url))
+
+
+def without_time_limit(cursor: Cursor[Any]) -> None:
+    """For the rest of the transaction: a million rows take as long as they take."""
+    cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+
+
+class PatientConnection:
+    """Transactions one after the other, from whatever thread.
+
+    Errors come out as psycopg's.
+    """
+
+    def __init__(self, info: str, *, patience: float = PATIENCE_S) -> None:
+        self._info = info
+        self._patience = patience
+        self._turn = threading.Lock()
+        self._connection: Connection[Any] | None = None
+        self._is_closed = False
+
+    def once(self, work: Work[Result]) -> Result:
+        """Do `work` in one transaction, committed when this returns; a second try is not made."""
+        with self._turn:
+            db = self._connected()
+            try:
+                cursor = db.cursor()
+                cursor.execute(_TERMS, _FOR_WORK)
+                result = work(cursor)
+                db.commit()
+            except BaseException:
+                self._undo(db)
+                raise
+            return result
+
+    def repeat(self, work: Work[Result]) -> Result:
+        """The same, tried again while the trouble may pass: `work` must stand a second time."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return self.once(work)
+            except psycopg.Error as error:
+                if not is_passing(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    @contextmanager
+    def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:
+        """The rows of one moment, however many, over a connection of their own."""
+        with closing(self._connect()) as db, db.cursor(name="rows") as cursor:
+            db.execute(_TERMS, _FOR_STREAMS)
+            cursor.itersize = _PAGE
+            cursor.execute(sql, values)
+            yield iter(cursor)
+
+    def close(self) -> None:
+        """End the connection; nothing can be asked any more."""
+        with self._turn:
+            self._is_closed = True
+            self._drop()
+
+    def _connected(self) -> Connection[Any]:
+        if self._is_closed:
+            raise Closed("it was closed")
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> Connection[Any]:
+        return psycopg.connect(self._info, prepare_threshold=None)
+
+    def _undo(self, db: Connection[Any]) -> None:
+        """Leave no transaction behind; where that cannot be known, leave no connection."""
+        with suppress(psycopg.Error):
+            db.rollback()
+        if db.closed or db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = None

@@ -1,0 +1,184 @@
+"""Whose turn it is to write on a batch: a lease on the database's clock, renewed while a run lives.
+
+A lease that ran out may be taken by another run; until somebody does, its holder may go on. Every
+write carries the token and the number of the lease's commit. So a write of a run that lost its
+lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from psycopg import Cursor
+
+from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.ledger import Run
+from batchcancel.ledgers.postgres_connection import PatientConnection
+from batchcancel.stopwatch import Stopwatch
+
+TTL_S = 30.0
+"""How long a batch stays with a run that is not heard of any more."""
+
+Result = TypeVar("Result")
+Work = Callable[[Cursor[Any]], Result]
+
+_KNOW = """
+    INSERT INTO batchcancel.leases (batch, token, session, holder, expires_at, commits)
+    VALUES (%s, 0, %s, '', clock_timestamp(), 0) ON CONFLICT (batch) DO NOTHING
+"""
+_LOOK = """
+    SELECT token, session, holder,
+           extract(epoch FROM expires_at - clock_timestamp())::float8
+    FROM batchcancel.leases WHERE batch = %s FOR UPDATE
+"""
+_TAKE = """
+    UPDATE batchcancel.leases
+    SET token = nextval('batchcancel.tokens'), session = %(session)s, holder = %(holder)s,
+        expires_at = clock_timestamp() + make_interval(secs => %(ttl)s), commits = 0
+    WHERE batch = %(batch)s RETURNING token
+"""
+_RENEW = """
+    UPDATE batchcancel.leases
+    SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+    WHERE batch = %(batch)s AND token = %(token)s
+"""
+_FENCE = """
+    UPDATE batchcancel.leases
+    SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s), commits = %(number)s
+    WHERE batch = %(batch)s AND token = %(token)s AND commits = %(number)s - 1
+"""
+_HAPPENED = """
+    SELECT FROM batchcancel.leases
+    WHERE batch = %(batch)s AND token = %(token)s AND commits = %(number)s
+"""
+_RELEASE = """
+    UPDATE batchcancel.leases SET expires_at = clock_timestamp()
+    WHERE batch = %(batch)s AND token = %(token)s
+"""
+
+
+def take(cursor: Cursor[Any], run: Run, *, session: UUID, ttl: float) -> tuple[int, bool]:
+    """Take the batch for a run in this transaction; `BatchHeld` while another one has it.
+
+    Gives the token, and whether this is the first time: the same session may ask once more when
+    it does not know what became of its COMMIT.
+    """
+    cursor.execute(_KNOW, (run.batch, session))
+    ((token, of_session, holder, left),) = cursor.execute(_LOOK, (run.batch,)).fetchall()
+    if token and of_session == session:
+        return int(token), False
+    if left > 0:
+        raise BatchHeld(
+            f"another run has batch {run.batch}: {holder}",
+            hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
+            f"free {left:.0f} s from now.",
+        )
+    values = {"batch": run.batch, "session": session, "holder": _signature(run), "ttl": ttl}
+    ((token,),) = cursor.execute(_TAKE, values).fetchall()
+    return int(token), True
+
+
+class Lease:
+    """The right of one run to write on its batch, while nobody else has taken it."""
+
+    def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
+        self._values = {"batch": batch, "token": token, "ttl": ttl}
+        self._batch = batch
+        self._ttl = ttl
+        self._renewed = taken
+        self._commits = 0
+        self._is_lost = False
+
+    def write(
+        self, db: PatientConnection, work: Work[Result], *, may_repeat: bool = True
+    ) -> Result:
+        """Do `work` in one transaction, exactly once whatever becomes of the connection.
+
+        Where `work` cannot be done a second time, a connection lost on the way is the end of it.
+        """
+        attempts = _Attempts(self, work, number=self._commits + 1, may_repeat=may_repeat)
+        begun = Stopwatch()
+        result = db.repeat(attempts)
+        self._commits += 1
+        self._renewed = begun
+        return result
+
+    def renew(self, db: PatientConnection) -> None:
+        """Keep the batch while nothing is written."""
+        begun = Stopwatch()
+        self._is_lost = not db.once(lambda cursor: self._meets(cursor, _RENEW))
+        if not self._is_lost:
+            self._renewed = begun
+
+    def release(self, cursor: Cursor[Any]) -> None:
+        """Let the next run have the batch at once."""
+        if not self._meets(cursor, _RELEASE):
+            raise self.taken_over()
+
+    def require(self) -> None:
+        """Raise `LedgerWriteFailed` where another run may have the batch by now."""
+        if self._is_lost:
+            raise self.taken_over()
+        if (seconds := self._renewed.seconds()) >= self._ttl:
+            raise LedgerWriteFailed(
+                f"the ledger was not heard of for {seconds:.0f} s, so another run may have taken "
+                f"batch {self._batch}",
+                hint="Run the same command again.",
+            )
+
+    def extend(self, cursor: Cursor[Any]) -> None:
+        """Begin anew at the end of a long transaction, which began by locking the lease."""
+        self._meets(cursor, _RENEW)
+
+    def fence(self, cursor: Cursor[Any], number: int) -> bool:
+        return self._meets(cursor, _FENCE, number=number)
+
+    def has_happened(self, cursor: Cursor[Any], number: int) -> bool:
+        return self._meets(cursor, _HAPPENED, number=number)
+
+    def taken_over(self) -> LedgerWriteFailed:
+        return LedgerWriteFailed(
+            f"another run has taken over batch {self._batch}, because this one was not heard of "
+            f"for {self._ttl:.0f} s",
+            hint="The other run goes on with it; batchcancel status shows how far it is.",
+        )
+
+    def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
+        return cursor.execute(sql, self._values | values).rowcount == 1
+
+
+class _Attempts(Generic[Result]):
+    """One numbered write, as often as it takes: called once in each transaction that tries it."""
+
+    def __init__(self, lease: Lease, work: Work[Result], *, number: int, may_repeat: bool) -> None:
+        self._lease = lease
+        self._work = work
+        self._number = number
+        self._may_repeat = may_repeat
+        self._is_first = True
+        self._results: list[Result] = []
+
+    def __call__(self, cursor: Cursor[Any]) -> Result:
+        if self._lease.fence(cursor, self._number):
+            return self._done(cursor)
+        if self._results and self._lease.has_happened(cursor, self._number):
+            return self._results[-1]
+        raise self._lease.taken_over()
+
+    def _done(self, cursor: Cursor[Any]) -> Result:
+        if not (self._is_first or self._may_repeat):
+            raise LedgerWriteFailed(
+                "the connection to the ledger was lost in the middle of a long write; "
+                "nothing of it was kept",
+                hint="Run the same command again.",
+            )
+        self._is_first = False
+        self._results.append(self._work(cursor))
+        return self._results[-1]
+
+
+def _signature(run: Run) -> str:
+    since = run.started_at.isoformat(timespec="seconds")
+    return f"run {run.run_id} on {socket.gethostname()}, pid {os.getpid()}, since {since}"

@@ -1,0 +1,94 @@
+"""What an error of PostgreSQL means to the person who has to do something about it."""
+
+from typing import NamedTuple
+
+import psycopg
+from psycopg import errors
+
+
+class Closed(psycopg.InterfaceError):
+    """The ledger was closed by us."""
+
+
+class Trouble(NamedTuple):
+    """`meaning` ends a sentence that began with the database's name."""
+
+    meaning: str
+    hint: str
+
+
+_RESUME = "then run the same command again."
+_TROUBLES: dict[type[psycopg.Error], Trouble] = {
+    errors.ReadOnlySqlTransaction: Trouble(
+        "is read-only, as a standby is", "Name the primary server with --ledger."
+    ),
+    errors.InsufficientPrivilege: Trouble(
+        "does not let this user do that", f"Grant it what the README names, {_RESUME}"
+    ),
+    errors.LockNotAvailable: Trouble(
+        "is locked by another transaction", f"Wait until that has finished, {_RESUME}"
+    ),
+    errors.QueryCanceled: Trouble(
+        "did not answer in time", f"Find out what keeps the server busy, {_RESUME}"
+    ),
+    errors.DiskFull: Trouble(
+        "has no room left on its disk", f"Free some space on the server, {_RESUME}"
+    ),
+    errors.UndefinedTable: Trouble(
+        "lacks a table of the ledger", "Restore the schema batchcancel from a backup."
+    ),
+    Closed: Trouble("was closed", "This is a defect of batchcancel."),
+}
+_LOST = Trouble(
+    "cannot be reached", f"See that the server runs and the network lets you through, {_RESUME}"
+)
+
+_PASSING = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
+    errors.TooManyConnections,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+
+def diagnose(error: psycopg.Error) -> Trouble:
+    """Never repeats what the server said of a connection: it may quote what must not show."""
+    for kind, trouble in _TROUBLES.items():
+        if isinstance(error, kind):
+            return trouble
+    if is_lost(error):
+        return _LOST
+    return Trouble(f"cannot be used ({type(error).__name__})", "Look into the server's log.")
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """The connection broke, or could not be made: the server may be starting again."""
+    if isinstance(error, Closed | errors.QueryCanceled | errors.DiskFull):
+        return False
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """The same once more may succeed, in a moment."""
+    return isinstance(error, _PASSING) or is_lost(error)
+
+
+def refused_connection(error: psycopg.Error) -> Trouble:
+    """Why there was no connection to begin with."""
+    said = str(error)
+    if "password" in said or "authentication" in said:
+        return Trouble(
+            "does not accept this user and password",
+            "Check the user, and PGPASSWORD or ~/.pgpass. Nothing was sent.",
+        )
+    if "does not exist" in said:
+        return Trouble(
+            "is not there, or not for this user",
+            "Check the names of the database and the user. Nothing was sent.",
+        )
+    if "translate host name" in said or "resolve" in said:
+        return Trouble("is on a host nobody knows", "Check the host's name. Nothing was sent.")
+    return Trouble(
+        _LOST.meaning, "See that the server runs and lets you through. Nothing was sent."
+    )

