@@ -1,6 +1,6 @@
 """The contract with the remote side: what can be asked, and what an answer can mean."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -82,16 +82,28 @@ class Api(Protocol):
     async def send(self, request: Request) -> Answer: ...
 
 
+def _for_ever() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to send one request; where it is not good for ever, `is_good` tells for how long."""
+
+    slot: int = 0
+    is_good: Callable[[], bool] = _for_ever
+
+
 class Limiter(Protocol):
     """Leave to send: at most so many requests in any window, as the server counts them."""
 
-    async def permit(self) -> None:
+    async def permit(self) -> Permit:
         """Wait until one more request may be sent, and take its slot."""
 
-    def unused(self) -> None:
+    def unused(self, permit: Permit, /) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
 
-    def used(self) -> None:
+    def used(self, permit: Permit, /) -> None:
         """The answer came, or will not come: the slot is free one window from now."""
 
     def close_for(self, seconds: float) -> None:

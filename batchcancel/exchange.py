@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
-from batchcancel.api import Answer, Api, Ask, Limiter, Meaning, Request
+from batchcancel.api import Answer, Api, Ask, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.errors import StoppedEarly
 from batchcancel.ledger import Answered, Asked, Entry, Intent
@@ -67,10 +67,11 @@ class Exchange:
     ) -> Answer:
         """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
         with self._stop.breaks():
-            await self._limiter.permit()
+            permit = await self._limiter.permit()
         is_sent = False
         try:
             number = await self._announce(request, attempt, decide)
+            _require_good(permit)
             self.requests += 1
             is_sent = True
             # A read has no effect, so nobody needs to wait for it once the run is to stop.
@@ -78,9 +79,9 @@ class Exchange:
                 answer = await self._api.send(request)
         finally:
             if is_sent:
-                self._limiter.used()
+                self._limiter.used(permit)
             else:
-                self._limiter.unused()
+                self._limiter.unused(permit)
         self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
         if answer.meaning is Meaning.BUSY:
             self.rate_limited += 1
@@ -113,6 +114,14 @@ class Exchange:
                 hint="Run the same command again later, or raise --max-retry-after.",
             )
         self._limiter.close_for(seconds)
+
+
+def _require_good(permit: Permit) -> None:
+    if not permit.is_good():
+        raise StoppedEarly(
+            "the permit to send was kept for too long: the machine slept, or the ledger was slow",
+            hint="Run the same command again.",
+        )
 
 
 def _entry(request: Request, *, number: int, attempt: int | None, at: datetime) -> Entry:

@@ -215,7 +215,7 @@ async def _finished(
         rate_limited=tools.exchange.rate_limited,
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
-        ledger=settings.ledger,
+        ledger=settings.ledger_shown,
     )
     return Finished(summary=summary, reason=reason)
 

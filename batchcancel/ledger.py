@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from batchcancel.appointments import Outcome, RejectedRow, SkipReason
+from batchcancel.quantities import Rate
+from batchcancel.window import SharedWindow
 
 
 class State(StrEnum):
@@ -195,6 +197,12 @@ class Ledger(LedgerReader, Protocol):
         """Raise `LedgerWriteFailed` where another run may have the batch by now.
 
         Asked between an intent and its PATCH: a machine that slept may have been given up.
+        """
+
+    def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow | None:
+        """The window of this ledger's key, where several programs may write at the same time.
+
+        A request without an answer is over after `timeout` seconds.
         """
 
     def finish(self, run: Run) -> None:

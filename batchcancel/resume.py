@@ -40,7 +40,8 @@ def refuse_other_origin(known: Batch, batch: Batch, settings: Settings) -> None:
     """Raise `InputError` when the ledger's batch belongs to another API: a rehearsal's, maybe."""
     if known.origin != batch.origin:
         raise InputError(
-            f"{settings.ledger} holds batches of {known.origin}, and this is for {batch.origin}",
+            f"{settings.ledger_shown} holds batches of {known.origin}, "
+            f"and this is for {batch.origin}",
             hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
         )
 

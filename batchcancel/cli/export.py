@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from batchcancel.errors import InputError
+from batchcancel.ledger_address import shown
 
 
 @click.command(short_help="What became of each row, as CSV, Parquet or JSON.")
@@ -60,7 +61,7 @@ def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
     listed = ", ".join(names) or "none"
     if wanted is None:
         raise InputError(
-            f"{ledger} has {len(names)} batches", hint=f"Name one with --batch: {listed}."
+            f"{shown(ledger)} has {len(names)} batches", hint=f"Name one with --batch: {listed}."
         )
     if wanted not in names:
         raise InputError(f"the ledger has no batch {wanted}", hint=f"It has: {listed}.")

@@ -1,6 +1,7 @@
 """The group of commands, and what every end of one looks like."""
 
 import difflib
+import io
 import sys
 from typing import NoReturn
 
@@ -19,8 +20,10 @@ from batchcancel.cli.terminal import (
     flush_or_silence,
     open_missing_streams,
     same_command,
+    say,
 )
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
+from batchcancel.ledger_address import without_passwords
 
 INTERRUPTED = 130
 
@@ -60,6 +63,13 @@ for command in (plan, run, status, export, sandbox, demo):
     cli.add_command(command)
 
 
+def _show_usage(error: click.ClickException) -> None:
+    """As click does, but for a password in a misplaced URL."""
+    text = io.StringIO()
+    error.show(text)
+    say(without_passwords(text.getvalue().rstrip("\n")))
+
+
 def main() -> NoReturn:
     """Run the command line; every end has its exit code."""
     open_missing_streams()
@@ -68,7 +78,7 @@ def main() -> NoReturn:
     except click.exceptions.Exit as ended:
         code = ended.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         complain("stopped", hint="")

@@ -26,11 +26,12 @@ def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
 
     from batchcancel.cli.standing import Standing, read_standings
     from batchcancel.cli.terminal import result
+    from batchcancel.ledger_address import shown
     from batchcancel.opening import read_ledger
 
     with closing(read_ledger(ledger)) as account:
         standings: list[Standing] = read_standings(account, only=batch)
     for standing in standings:
-        result(json.dumps(standing.as_json(ledger)) if as_json else standing.text())
+        result(json.dumps(standing.as_json(shown(ledger))) if as_json else standing.text())
     if not standings and not as_json:
-        result(f"{ledger} holds no batch yet.")
+        result(f"{shown(ledger)} holds no batch yet.")

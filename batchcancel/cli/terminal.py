@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from batchcancel.ledger_address import without_passwords
 from batchcancel.source import shown
 
 STDERR = 2
@@ -82,5 +83,10 @@ def _where(error: BaseException) -> str:
 
 
 def same_command() -> str:
-    """What was typed, for typing it again; the signature of an address has to be put in anew."""
-    return shlex.join(["batchcancel", *map(shown, sys.argv[1:])])
+    """What was typed, for typing it again.
+
+    The signature of an address has to be put in anew; a password is left to PGPASSWORD or
+    ~/.pgpass.
+    """
+    words = (without_passwords(shown(word)) for word in sys.argv[1:])
+    return shlex.join(["batchcancel", *words])

@@ -130,7 +130,7 @@ def plan_json(planned: Planned, settings: Settings) -> dict[str, Any]:
         "requests": plan.requests,
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
-        "ledger": settings.ledger,
+        "ledger": settings.ledger_shown,
     }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import anyio
 
+from batchcancel.api import Permit
+
 
 class SlidingWindow:
     """A log of slots, each taken by a permit and free again one window after the answer.
@@ -33,7 +35,7 @@ class SlidingWindow:
         for seconds in free_in:
             heapq.heappush(self._free_at, now + seconds)
 
-    async def permit(self) -> None:
+    async def permit(self) -> Permit:
         """Wait until one more request may be sent, and take its slot."""
         if self._turn.locked() or self.wait() > 0:
             async with self._turn:
@@ -41,6 +43,7 @@ class SlidingWindow:
                 self._in_flight += 1
         else:
             self._in_flight += 1
+        return Permit()
 
     async def _until_free(self) -> None:
         while (seconds := self.wait()) > 0:
@@ -48,12 +51,12 @@ class SlidingWindow:
             with anyio.move_on_after(seconds):
                 await changed.wait()
 
-    def unused(self) -> None:
+    def unused(self, _permit: Permit) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
         self._in_flight -= 1
         self._wake()
 
-    def used(self) -> None:
+    def used(self, _permit: Permit) -> None:
         """The answer came, or will not come: the slot is free one window from now."""
         self._in_flight -= 1
         heapq.heappush(self._free_at, anyio.current_time() + self._window)

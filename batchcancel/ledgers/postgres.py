@@ -1,8 +1,8 @@
 """The PostgreSQL ledger: many batches in one database, for runs that may go on elsewhere."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,8 +18,11 @@ from batchcancel.ledgers.postgres_entries import Writing, record
 from batchcancel.ledgers.postgres_keeper import Keeper
 from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_reader import PostgresReader
-from batchcancel.ledgers.postgres_trouble import diagnose
+from batchcancel.ledgers.postgres_trouble import write_failures
+from batchcancel.ledgers.postgres_window import PostgresWindow
+from batchcancel.quantities import Rate
 from batchcancel.stopwatch import Stopwatch
+from batchcancel.window import SharedWindow
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
@@ -36,7 +39,7 @@ _END = """
 
 
 class PostgresLedger(PostgresReader, Ledger):
-    """The account of one run. `db` is for its writes; `side` for what must not wait for them."""
+    """The account of one run. `db` is for its account; `side` for what must not wait for that."""
 
     _unreadable = StoppedEarly
 
@@ -65,7 +68,7 @@ class PostgresLedger(PostgresReader, Ledger):
             raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
         self._session = uuid.uuid4()
         taken = Stopwatch()
-        with self._failures():
+        with write_failures(self._name):
             token = self._db.repeat(lambda cursor: self._take(cursor, run))
         lease = Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
         self._run, self._lease = run, lease
@@ -75,9 +78,14 @@ class PostgresLedger(PostgresReader, Ledger):
         if self._lease is not None:
             self._lease.require()
 
+    def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow:
+        return PostgresWindow(
+            self._side, name=self._name, key=self._key, rate=rate, timeout=timeout
+        )
+
     def finish(self, run: Run) -> None:
         self._stop_keeping()
-        with self._failures():
+        with write_failures(self._name):
             self._db.repeat(lambda cursor: self._end(cursor, run))
         self._run = self._lease = None
 
@@ -109,7 +117,7 @@ class PostgresLedger(PostgresReader, Ledger):
             for entry in entries:
                 record(cursor, entry, writing)
 
-        with self._failures():
+        with write_failures(self._name):
             if self._lease is None:
                 self._db.repeat(commit)
             else:
@@ -135,7 +143,7 @@ class PostgresLedger(PostgresReader, Ledger):
                 lease.extend(cursor)
             return result
 
-        with self._failures():
+        with write_failures(self._name):
             if lease is None:
                 return self._db.once(long)
             return lease.write(self._db, long, may_repeat=False)
@@ -182,12 +190,3 @@ class PostgresLedger(PostgresReader, Ledger):
         if self._keeper is not None:
             self._keeper.stop()
         self._keeper = None
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            trouble = diagnose(error)
-            message = f"the ledger could not be written: {self._name} {trouble.meaning}"
-            raise LedgerWriteFailed(message, hint=trouble.hint) from error

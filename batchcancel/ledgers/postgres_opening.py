@@ -1,6 +1,7 @@
 """The PostgreSQL ledger at a URL, and why there may be none."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg import Cursor
 from batchcancel.errors import InputError
 from batchcancel.ledger_address import shown
 from batchcancel.ledgers.postgres import PostgresLedger
-from batchcancel.ledgers.postgres_connection import PatientConnection, connection_info
+from batchcancel.ledgers.postgres_connection import PATIENCE_S, PatientConnection, connection_info
 from batchcancel.ledgers.postgres_lease import TTL_S
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_schema import create_if_missing, require_ledger
@@ -18,26 +19,25 @@ from batchcancel.ledgers.postgres_trouble import diagnose, refused_connection
 Prepare = Callable[[Cursor[Any]], None]
 
 
-def open_postgres(url: str, *, origin: str, key: str, ttl: float = TTL_S) -> PostgresLedger:
+def open_postgres(
+    url: str, *, origin: str, key: str, ttl: float = TTL_S, patience: float = PATIENCE_S
+) -> PostgresLedger:
     """Open a ledger for one run, and make its tables where there are none.
 
     `key` is the fingerprint of the API key; `ttl` is how long a batch stays with a run that is
-    not heard of. Raises InputError when the database cannot be used, or only read.
+    not heard of, `patience` how long a run waits for a server that is not, both in seconds.
+    Raises InputError when the database cannot be used, or only read.
     """
-    name = shown(url)
-    info = _info(url)
-    db = _opened(PatientConnection(info), lambda cursor: _prepare(cursor, name), name=name)
-    return PostgresLedger(
-        db, PatientConnection(info, patience=0), name=name, origin=origin, key=key, ttl=ttl
-    )
+    name, info = shown(url), _info(url)
+    db, side = (PatientConnection(info, patience=patience) for _ in range(2))
+    _prepared(db, lambda cursor: _prepare(cursor, name), name=name)
+    return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
 
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name = shown(url)
-    db = _opened(
-        PatientConnection(_info(url)), lambda cursor: require_ledger(cursor, name=name), name=name
-    )
+    name, db = shown(url), PatientConnection(_info(url))
+    _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
     return PostgresReader(db, name=name)
 
 
@@ -62,14 +62,13 @@ def _info(url: str) -> str:
         ) from None
 
 
-def _opened(db: PatientConnection, prepare: Prepare, *, name: str) -> PatientConnection:
-    try:
-        db.once(prepare)
-    except psycopg.Error as error:
-        is_unconnected = type(error) is psycopg.OperationalError
-        trouble = refused_connection(error) if is_unconnected else diagnose(error)
-        raise InputError(f"{name} {trouble.meaning}", hint=trouble.hint) from error
-    except InputError:
-        db.close()
-        raise
-    return db
+def _prepared(db: PatientConnection, prepare: Prepare, *, name: str) -> None:
+    with ExitStack() as undo:
+        undo.callback(db.close)
+        try:
+            db.once(prepare)
+        except psycopg.Error as error:
+            is_unconnected = type(error) is psycopg.OperationalError
+            trouble = refused_connection(error) if is_unconnected else diagnose(error)
+            raise InputError(f"{name} {trouble.meaning}", hint=trouble.hint) from error
+        undo.pop_all()

@@ -120,6 +120,10 @@ CREATE TABLE batchcancel.slots (
 COMMENT ON COLUMN batchcancel.slots.counted_by IS 'the API has counted the request by then';
 CREATE INDEX slots_of_key ON batchcancel.slots (key, counted_by);
 """
+# Asked of the catalogue itself: to_regclass() may answer from before the wait for a first user.
+_IS_THERE = """
+    SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
+"""
 
 
 def create_if_missing(cursor: Cursor[Any], *, name: str) -> None:
@@ -156,8 +160,7 @@ def require_ledger(cursor: Cursor[Any], *, name: str) -> None:
 
 
 def found_version(cursor: Cursor[Any]) -> int | None:
-    (table,) = cursor.execute("SELECT to_regclass('batchcancel.version')").fetchall()[0]
-    if table is None:
+    if not cursor.execute(_IS_THERE).fetchall():
         return None
     found = cursor.execute("SELECT max(version) FROM batchcancel.version").fetchone()
     return None if found is None else found[0]

@@ -1,9 +1,13 @@
 """What an error of PostgreSQL means to the person who has to do something about it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
+
+from batchcancel.errors import LedgerWriteFailed
 
 
 class Closed(psycopg.InterfaceError):
@@ -92,3 +96,14 @@ def refused_connection(error: psycopg.Error) -> Trouble:
     return Trouble(
         _LOST.meaning, "See that the server runs and lets you through. Nothing was sent."
     )
+
+
+@contextmanager
+def write_failures(name: str) -> Iterator[None]:
+    """Whatever the database refused, nothing more may be sent."""
+    try:
+        yield
+    except psycopg.Error as error:
+        trouble = diagnose(error)
+        message = f"the ledger could not be written: {name} {trouble.meaning}"
+        raise LedgerWriteFailed(message, hint=trouble.hint) from error

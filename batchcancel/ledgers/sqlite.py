@@ -21,6 +21,7 @@ from batchcancel.ledgers.sqlite_enrolment import batch_id_of
 from batchcancel.ledgers.sqlite_entries import Holder, record
 from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
 from batchcancel.ledgers.trouble import diagnose
+from batchcancel.quantities import Rate
 
 __all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
 
@@ -70,6 +71,9 @@ class SqliteLedger(SqliteReader, Ledger):
 
     def require_held(self) -> None:
         """The kernel holds the lock for as long as the process lives."""
+
+    def shared_window(self, rate: Rate, *, timeout: float) -> None:
+        """Nobody else writes here meanwhile, so the window is the run's own."""
 
     def finish(self, run: Run) -> None:
         with self._transaction():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from batchcancel.api import Permit
 from batchcancel.huskyvoice.limiter import SlidingWindow
 
 pytestmark = pytest.mark.anyio
@@ -31,12 +32,12 @@ async def send_all(limiter, count, *, workers, latency):
 
     async def work():
         for _ in left:
-            await limiter.permit()
+            permit = await limiter.permit()
             there, back = latency(), latency()
             await anyio.sleep(there)
             arrivals.append(anyio.current_time())
             await anyio.sleep(back)
-            limiter.used()
+            limiter.used(permit)
 
     async with anyio.create_task_group() as group:
         for _ in range(workers):
@@ -56,7 +57,7 @@ async def test_the_next_permit_waits_one_window_from_the_first_answer():
     await limiter.permit()
     await limiter.permit()
     await anyio.sleep(5)
-    limiter.used()
+    limiter.used(Permit())
     await limiter.permit()
     assert anyio.current_time() == 65.0
 
@@ -76,7 +77,7 @@ async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
     async with anyio.create_task_group() as group:
         group.start_soon(limiter.permit)
         await anyio.sleep(3)
-        limiter.unused()
+        limiter.unused(Permit())
     assert anyio.current_time() == 3.0
 
 
@@ -87,7 +88,7 @@ async def test_permits_are_granted_in_the_order_they_were_asked_for():
         await anyio.sleep(number / 1000)
         await limiter.permit()
         order.append(number)
-        limiter.used()
+        limiter.used(Permit())
 
     async with anyio.create_task_group() as group:
         for number in range(10):
@@ -98,7 +99,7 @@ async def test_permits_are_granted_in_the_order_they_were_asked_for():
 async def test_a_waiter_that_leaves_takes_no_slot_with_it():
     limiter = SlidingWindow(limit=1, window=10)
     await limiter.permit()
-    limiter.used()
+    limiter.used(Permit())
     with anyio.move_on_after(1):
         await limiter.permit()
     await limiter.permit()
@@ -116,7 +117,7 @@ async def test_a_closed_gate_holds_everybody_back_and_the_longest_closure_stands
 async def test_a_gate_that_closes_while_somebody_waits_holds_them_longer():
     limiter = SlidingWindow(limit=1, window=10)
     await limiter.permit()
-    limiter.used()
+    limiter.used(Permit())
     async with anyio.create_task_group() as group:
         group.start_soon(limiter.permit)
         await anyio.sleep(9)
@@ -143,7 +144,7 @@ async def test_no_limit_never_waits():
     limiter = SlidingWindow(limit=math.inf, window=0)
     for _ in range(1000):
         await limiter.permit()
-        limiter.used()
+        limiter.used(Permit())
     assert anyio.current_time() == 0.0
 
 

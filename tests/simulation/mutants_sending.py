@@ -37,17 +37,18 @@ def intent_after_send() -> Iterator[Any]:
 def slot_freed_at_send() -> Iterator[Any]:
     """A slot comes back one window after the request left, not after its answer."""
 
-    def used(self):
+    def used(self, _permit):
         self._in_flight -= 1
         self._wake()
 
     permit = SlidingWindow.permit
 
     async def counted(self):
-        await permit(self)
+        granted = await permit(self)
         self._in_flight -= 1
         heapq.heappush(self._free_at, anyio.current_time() + self._window)
         self._in_flight += 1
+        return granted
 
     def taken(self):
         now = anyio.current_time()
