@@ -12,8 +12,8 @@ _URL = re.compile(
     r"(?P<place>[^@?#\s]*)"
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
-_IN_TEXT = re.compile(r"postgres(?:ql)?://[^\s'\"`]+")
-_TOLD = {"passfile"}
+_IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
+_IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
 
 
 def is_postgres(address: str) -> bool:
@@ -27,16 +27,22 @@ def shown(address: str) -> str:
     url = _URL.fullmatch(address)
     if url is None:
         return f"{address.partition('://')[0]}://..."
-    told = [one for one in (url["query"] or "").split("&") if one and not _is_secret(one)]
+    told = [one for one in (url["query"] or "").split("&") if _is_harmless(one)]
     query = f"?{'&'.join(told)}" if told else ""
     return f"{url['scheme']}{url['user'] or ''}{url['at'] or ''}{url['place']}{query}"
 
 
+def word_shown(word: str) -> str:
+    """One word of a command line, such as `--ledger=postgresql://...`."""
+    return _IN_WORD.sub(lambda url: shown(url[0]), word)
+
+
 def without_passwords(text: str) -> str:
-    """A sentence in which every PostgreSQL URL is shown without its password."""
+    """A text in which every PostgreSQL URL is shown without its password."""
     return _IN_TEXT.sub(lambda url: shown(url[0]), text)
 
 
-def _is_secret(parameter: str) -> bool:
-    name = unquote(parameter.partition("=")[0]).lower()
-    return name not in _TOLD and ("pass" in name or "secret" in name)
+def _is_harmless(parameter: str) -> bool:
+    name, equals, _ = parameter.partition("=")
+    is_secret = re.search("pass(?!file)|secret", unquote(name).lower())
+    return bool(equals) and is_secret is None

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from tests.postgres import database, postgres
+from tests.postgres import database, mortal_postgres, postgres
 from tests.world import World
 
-__all__ = ["database", "postgres"]
+__all__ = ["database", "mortal_postgres", "postgres"]
 
 
 @pytest.fixture

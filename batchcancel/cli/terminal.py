@@ -8,15 +8,16 @@ from pathlib import Path
 
 import click
 
-from batchcancel.ledger_address import without_passwords
+from batchcancel.ledger_address import without_passwords, word_shown
 from batchcancel.source import shown
 
 STDERR = 2
 
 
 def printable(text: str) -> str:
-    """The text with everything that could steer a terminal made visible instead."""
-    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
+    """The text with everything that could steer a terminal made visible, and no URL's password."""
+    told = without_passwords(text)
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
 def say(text: str = "") -> None:
@@ -88,5 +89,4 @@ def same_command() -> str:
     The signature of an address has to be put in anew; a password is left to PGPASSWORD or
     ~/.pgpass.
     """
-    words = (without_passwords(shown(word)) for word in sys.argv[1:])
-    return shlex.join(["batchcancel", *words])
+    return shlex.join(["batchcancel", *(word_shown(shown(word)) for word in sys.argv[1:])])

@@ -13,7 +13,7 @@ from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
-from tests.postgres import PASSWORD, serving
+from tests.postgres import PASSWORD
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
@@ -195,45 +195,38 @@ class TestTrouble:
             assert ["b", "c"] == [row.appointment_id for row in rows]
 
 
-@pytest.fixture(scope="module")
-def server():
-    """One that may be stopped."""
-    with serving() as server:
-        yield server
-
-
 class TestRestart:
     @pytest.fixture
-    def ledger(self, server, example):
-        with closing(open_postgres(server.database(), **WHO, ttl=3000)) as ledger:
+    def ledger(self, mortal_postgres, example):
+        with closing(open_postgres(mortal_postgres.database(), **WHO, ttl=3000)) as ledger:
             yield example.begin(ledger)
 
-    def test_between_two_commits_it_is_not_noticed(self, ledger, server, example):
+    def test_between_two_commits_it_is_not_noticed(self, ledger, mortal_postgres, example):
         ledger.commit([example.intent("a")])
-        server.stop()
-        server.start()
+        mortal_postgres.stop()
+        mortal_postgres.start()
         ledger.commit([example.intent("b", 2)])
         assert ["a", "b"] == [row.appointment_id for row in ledger.open_rows("closure")]
 
-    def test_a_server_that_comes_back_is_waited_for(self, ledger, server, example):
-        server.stop()
+    def test_a_server_that_comes_back_is_waited_for(self, ledger, mortal_postgres, example):
+        mortal_postgres.stop()
         thread = threading.Thread(target=ledger.commit, args=([example.intent("a")],))
         thread.start()
         thread.join(0.5)
-        server.start()
+        mortal_postgres.start()
         thread.join(PATIENCE_S)
         assert ["a"] == [row.appointment_id for row in ledger.open_rows("closure")]
 
-    def test_one_that_stays_away_ends_the_run(self, server, example):
-        with closing(open_postgres(server.database(), **WHO, patience=0.5)) as ledger:
+    def test_one_that_stays_away_ends_the_run(self, mortal_postgres, example):
+        with closing(open_postgres(mortal_postgres.database(), **WHO, patience=0.5)) as ledger:
             example.begin(ledger)
-            server.stop()
+            mortal_postgres.stop()
             try:
                 with pytest.raises(LedgerWriteFailed, match="cannot be reached") as failure:
                     ledger.commit([example.intent("a")])
                 assert "same command again" in failure.value.hint
             finally:
-                server.start()
+                mortal_postgres.start()
 
 
 def name_of(url):

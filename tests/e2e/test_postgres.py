@@ -1,0 +1,252 @@
+"""Runs with a ledger in a real PostgreSQL: killed, paused, restarted, refused, and two at once."""
+
+import json
+import signal
+from collections import Counter
+
+import psycopg
+import pytest
+
+from batchcancel.sandbox import Fault
+from tests.e2e.stage import RUN
+from tests.postgres import PASSWORD
+
+
+@pytest.fixture
+def pg_stage(stage, database):
+    """The stage of a machine without files of its own: the ledger is elsewhere."""
+    stage.environ["BATCHCANCEL_LEDGER"] = database
+    return stage
+
+
+@pytest.fixture
+def ask(postgres, database):
+    return lambda sql: postgres.execute(sql, url=database)
+
+
+def slow(stage, seconds=0.05):
+    stage.sandbox.faults.add(Fault("slow", seconds=seconds), method="PATCH", times=None)
+
+
+def expire(ask):
+    ask("UPDATE batchcancel.leases SET expires_at = clock_timestamp()")
+
+
+def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifest(
+    pg_stage, database
+):
+    stage = pg_stage
+    stage.closure(5)
+    planned = stage.run("plan", "closure.csv")
+    ended = stage.run(*RUN)
+    again = stage.run(*RUN)
+    status = stage.run("status", database, "--json")
+    export = stage.run("export", database, "-o", "rows.json")
+
+    assert [0, 0, 0, 0] == [one.returncode for one in (planned, again, status, export)]
+    assert (0, {"cancelled": 5}) == (ended.returncode, ended.counts)
+    assert 5 == len(stage.patched()) == json.loads(status.stdout)["cancelled"]
+    assert 5 == len(json.loads((stage.folder / "rows.json").read_text()))
+    assert ["closure.csv", "rows.json"] == sorted(one.name for one in stage.folder.iterdir())
+
+
+@pytest.mark.promise(10)
+@pytest.mark.promise(12)
+def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage, ask):
+    ids = pg_stage.closure(30)
+    slow(pg_stage)
+    run = pg_stage.start(*RUN, "--concurrency", "2")
+    pg_stage.wait_until(lambda: len(pg_stage.patched()) >= 6)
+    run.kill()
+    at_once = pg_stage.run(*RUN)
+    pg_stage.sandbox.faults.clear()
+    expire(ask)
+    resumed = pg_stage.run(*RUN)
+
+    assert 6 == at_once.returncode
+    assert "another run has batch closure: run " in at_once.stderr
+    assert (0, {"cancelled": 30}) == (resumed.returncode, resumed.counts)
+    assert Counter(ids) == pg_stage.cancellations()
+
+
+@pytest.mark.promise(10)
+def test_a_run_that_stood_still_until_another_had_its_batch_sends_nothing_more(pg_stage, ask):
+    ids = pg_stage.closure(30)
+    slow(pg_stage)
+    paused = pg_stage.start(*RUN, "--concurrency", "2")
+    pg_stage.wait_until(lambda: len(pg_stage.patched()) >= 6)
+    paused.send_signal(signal.SIGSTOP)
+    pg_stage.sandbox.faults.clear()
+    expire(ask)
+    other = pg_stage.run(*RUN)
+    sent = len(pg_stage.patched())
+    paused.send_signal(signal.SIGCONT)
+    loser = paused.end()
+
+    assert (0, 5) == (other.returncode, loser.returncode)
+    assert "another run has taken over batch closure" in loser.stderr
+    assert sent == len(pg_stage.patched())
+    assert Counter(ids) == pg_stage.cancellations()
+
+
+@pytest.fixture
+def mortal_stage(stage, mortal_postgres):
+    stage.environ["BATCHCANCEL_LEDGER"] = mortal_postgres.database()
+    return stage
+
+
+def intents(stage, server):
+    """The rows for which an intent was written, with the number of attempts."""
+    url = stage.environ["BATCHCANCEL_LEDGER"]
+    sql = "SELECT appointment_id, attempts FROM batchcancel.rows WHERE attempts > 0"
+    return dict(server.execute(sql, url=url))
+
+
+@pytest.mark.promise(1)
+def test_a_server_restarted_in_the_middle_of_a_run_is_waited_for(mortal_stage, mortal_postgres):
+    stage = mortal_stage
+    ids = stage.closure(60)
+    slow(stage)
+    run = stage.start(*RUN, "--concurrency", "4")
+    stage.wait_until(lambda: len(stage.patched()) >= 10)
+    mortal_postgres.stop()
+    mortal_postgres.start()
+    ended = run.end(within=60)
+
+    assert (0, {"cancelled": 60}) == (ended.returncode, ended.counts)
+    assert Counter(ids) == stage.cancellations() == Counter(stage.patched())
+    assert set(ids) == intents(stage, mortal_postgres).keys()
+
+
+IMPATIENT = """
+from batchcancel.ledgers import postgres_opening
+postgres_opening.open_postgres.__kwdefaults__["patience"] = 0.5
+"""
+
+
+@pytest.mark.promise(13)
+def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
+    mortal_stage, mortal_postgres
+):
+    stage = mortal_stage
+    ids = stage.closure(40)
+    slow(stage)
+    run = stage.start(*RUN, "--concurrency", "2", environ=stage.tampered(IMPATIENT))
+    stage.wait_until(lambda: len(stage.patched()) >= 10)
+    mortal_postgres.stop()
+    stopped = run.end(within=60)
+    sent = Counter(stage.patched())
+    mortal_postgres.start()
+    known = intents(stage, mortal_postgres)
+    url = stage.environ["BATCHCANCEL_LEDGER"]
+    expire(lambda sql: mortal_postgres.execute(sql, url=url))
+    stage.sandbox.faults.clear()
+    resumed = stage.run(*RUN)
+
+    assert 5 == stopped.returncode
+    assert "cannot be reached" in stopped.stderr
+    assert len(sent) < len(ids)
+    assert sent.keys() <= known.keys()
+    assert (0, {"cancelled": 40}) == (resumed.returncode, resumed.counts)
+    assert Counter(ids) == stage.cancellations()
+
+
+def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage, database, ask):
+    pg_stage.closure(2)
+    pg_stage.run(*RUN)
+    arrivals = pg_stage.arrivals
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    ask(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    refused = pg_stage.run(*RUN)
+    asked = pg_stage.run("status", database), pg_stage.run("export", database, "-o", "rows.csv")
+    sent = pg_stage.arrivals
+    planned = pg_stage.run("plan", "closure.csv")
+
+    assert 2 == refused.returncode
+    assert "is read-only" in refused.stderr
+    assert ([0, 0], arrivals) == ([one.returncode for one in asked], sent)
+    assert 0 == planned.returncode
+
+
+class TestPassword:
+    @pytest.fixture
+    def url(self, stage, postgres, database):
+        """Of a user whose password may stand nowhere: the end of the stage looks for it."""
+        name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+        postgres.execute(f"GRANT CREATE ON DATABASE {name} TO clinic")
+        stage.keys.append(PASSWORD)
+        return postgres.url(name, user="clinic", password=PASSWORD)
+
+    @pytest.mark.promise(15)
+    @pytest.mark.parametrize("log_format", ["console", "json"])
+    def test_it_shows_nowhere(self, stage, url, log_format):
+        stage.closure(3)
+        conflict = Fault("status", status=409)
+        stage.sandbox.faults.add(conflict, method="PATCH", times=1)
+        words = ("--ledger", url, "--log-format", log_format)
+        stage.run("plan", "closure.csv", *words, "--json")
+        stage.run("plan", "closure.csv", *words)
+        ended = stage.run(*RUN, *words)
+        stage.run("run", "closure.csv", "--yes", *words)
+        stage.run("status", url)
+        status = stage.run("status", url, "--json")
+        stage.run("export", url, "-o", "rows.csv")
+
+        assert 4 == ended.returncode
+        assert ended.result["ledger"] == json.loads(status.stdout)["ledger"]
+        assert ended.result["ledger"].startswith("postgresql://clinic@/test_")
+
+    @pytest.mark.promise(15)
+    def test_it_shows_in_no_refusal(self, stage, url):
+        stage.closure(1)
+        wrong = url.replace(PASSWORD, f"{PASSWORD}-not")
+        ends = [
+            stage.run(*RUN, "--ledger", wrong),
+            stage.run(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
+            stage.run("status", wrong),
+            stage.run("status", url),
+            stage.run("plan", "closure.csv", url),
+            stage.run("run", url, "--yes"),
+        ]
+
+        assert [2] * 6 == [one.returncode for one in ends]
+        assert 0 == stage.arrivals
+
+    def test_from_the_environment_it_leaves_a_command_that_can_be_pasted(
+        self, stage, url, postgres
+    ):
+        stage.closure(20)
+        slow(stage, 0.2)
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        told = postgres.url(name, user="clinic")
+        words = ("run", "closure.csv", "--yes", "--concurrency", "1", "--ledger", told)
+        run = stage.start(*words, environ={"PGPASSWORD": PASSWORD})
+        stage.wait_until(lambda: len(stage.patched()) >= 2)
+        run.send_signal(signal.SIGINT)
+        stopped = run.end()
+
+        assert 130 == stopped.returncode
+        assert f"'{told}'" in stopped.stderr or told in stopped.stderr
+
+
+@pytest.mark.promise(7)
+def test_two_runs_with_one_key_stay_within_its_limit_together(new_stage, database):
+    limit = 20
+    stage = new_stage(limit=limit, seconds=1.0)
+    stage.environ |= {"BATCHCANCEL_RATE": f"{limit}/1s", "BATCHCANCEL_LEDGER": database}
+    ids = [f"a{number:03}" for number in range(1, 121)]
+    stage.book(*ids)
+    stage.write("morning.csv", ids[::2])
+    stage.write("evening.csv", ids[1::2])
+    runs = [stage.start("run", name, "--yes", "--json") for name in ("morning.csv", "evening.csv")]
+    ends = [run.end(within=60) for run in runs]
+    arrived = [one.arrived for one in stage.sandbox.history.arrivals]
+    least, took = (len(arrived) - 1) // limit * 1.0, arrived[-1] - arrived[0]
+    print(
+        f"{len(arrived)} requests in {took:.2f} s, at least {least:g} s: {took / least:.2f} times"
+    )
+
+    assert [{"cancelled": 60}] * 2 == [one.counts for one in ends]
+    assert 0 == stage.sandbox.history.rate_limited
+    assert stage.sandbox.most_arrivals <= limit
+    assert Counter(ids) == stage.cancellations()

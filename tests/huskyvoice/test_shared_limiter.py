@@ -1,0 +1,190 @@
+"""The limiter over a window that others use too, on virtual time."""
+
+from functools import partial
+from random import Random
+
+import anyio
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from batchcancel.errors import LedgerWriteFailed
+from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.window import PERMIT_S
+from tests.huskyvoice.test_limiter import most_in_any, send_all
+from tests.windows import Book, MemoryWindow
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow:
+    """A database that takes its time, before it has done it and after."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+        self.calls = 0
+
+    async def __call__(self, call, /):
+        self.calls += 1
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(self.seconds / 2)
+            result = call()
+            await anyio.sleep(self.seconds / 2)
+        return result
+
+
+def window_of(book, *, limit=2, length=60.0):
+    return MemoryWindow(anyio.current_time, limit=limit, length=length, book=book)
+
+
+def limiter_of(book, *, offload=None, **rate):
+    window = window_of(book, **rate)
+    return SharedLimiter(window, offload=offload or Slow(), clocks=lambda: (anyio.current_time(),))
+
+
+async def test_two_programs_have_one_window():
+    book = Book()
+    first, second = limiter_of(book), limiter_of(book)
+    first.used(await first.permit())
+    await second.permit()
+    await first.tell()
+    await second.permit()
+    assert 60.0 == anyio.current_time()
+
+
+async def test_permits_wait_one_window_from_the_answer():
+    limiter = limiter_of(Book(), limit=1)
+    permit = await limiter.permit()
+    await anyio.sleep(5)
+    limiter.used(permit)
+    await limiter.permit()
+    assert 65.0 == anyio.current_time()
+
+
+async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
+    limiter = limiter_of(Book(), limit=1)
+    permit = await limiter.permit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limiter.permit)
+        await anyio.sleep(3)
+        limiter.unused(permit)
+    assert 3.0 == anyio.current_time()
+
+
+async def test_permits_are_granted_in_the_order_they_were_asked_for():
+    limiter, order = limiter_of(Book(), limit=1, length=1.0, offload=Slow(0.1)), []
+
+    async def take(number):
+        await anyio.sleep(number / 1000)
+        limiter.used(await limiter.permit())
+        order.append(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(take, number)
+    assert list(range(10)) == order
+
+
+async def test_a_gate_closed_here_is_closed_elsewhere():
+    book = Book()
+    here, there = limiter_of(book), limiter_of(book)
+    here.close_for(30)
+    assert 30.0 == here.wait()
+    await here.tell()
+    await there.permit()
+    assert 30.0 == anyio.current_time()
+
+
+async def test_a_gate_closed_here_is_closed_here_when_nobody_could_be_told():
+    class Deaf(MemoryWindow):
+        def close_for(self, seconds):
+            raise LedgerWriteFailed("away")
+
+    window = Deaf(anyio.current_time, limit=2, length=60.0)
+    limiter = SharedLimiter(window, offload=Slow())
+    limiter.close_for(30)
+    await limiter.permit()
+    assert 30.0 == anyio.current_time()
+
+
+async def test_a_window_that_cannot_be_asked_grants_nothing():
+    class Away(MemoryWindow):
+        def take(self):
+            raise LedgerWriteFailed("away")
+
+    limiter = SharedLimiter(Away(anyio.current_time, limit=2, length=60.0), offload=Slow())
+    with pytest.raises(LedgerWriteFailed):
+        await limiter.permit()
+
+
+async def test_who_is_stopped_while_a_slot_is_being_taken_gives_it_back():
+    book = Book()
+    limiter = limiter_of(book, offload=Slow(2.0))
+    with anyio.move_on_after(1):
+        await limiter.permit()
+    await limiter.tell()
+    assert (1, {}) == (book.taken_ever, book.slots)
+
+
+async def test_a_permit_is_good_for_as_long_as_others_wait_for_its_slot():
+    now = [0.0]
+    limiter = SharedLimiter(
+        window_of(Book()), offload=Slow(), clocks=lambda: (anyio.current_time(), now[0])
+    )
+    permit = await limiter.permit()
+    await anyio.sleep(PERMIT_S - 0.1)
+    assert permit.is_good()
+    now[0] = 3600.0
+    assert not permit.is_good()
+
+
+async def test_what_is_known_before_anything_was_asked_is_how_the_window_stands():
+    book = Book()
+    earlier = limiter_of(book)
+    for _ in range(2):
+        earlier.used(await earlier.permit())
+    await earlier.tell()
+    await anyio.sleep(10)
+    limiter = limiter_of(book)
+    assert (50.0, 2) == (limiter.wait(), limiter.taken())
+
+
+async def test_waiting_asks_no_more_often_than_it_may_help():
+    book, offload = Book(), Slow()
+    first, second = limiter_of(book, limit=1), limiter_of(book, limit=1, offload=offload)
+    permit = await first.permit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(second.permit)
+        await anyio.sleep(1)
+        first.used(permit)
+        await first.tell()
+    assert 61.0 == anyio.current_time()
+    assert offload.calls <= 3
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 2**32), programs=st.integers(2, 4), limit=st.integers(1, 12),
+    worst=st.floats(0, 20), database=st.floats(0, 0.5),
+)  # fmt: skip
+def test_no_latency_makes_the_server_count_more_than_the_limit_of_all_together(
+    seed, programs, limit, worst, database
+):
+    random, book, arrivals = Random(seed), Book(), []
+
+    async def program():
+        limiter = limiter_of(book, limit=limit, offload=Slow(database))
+        arrivals.extend(
+            await send_all(limiter, 2 * limit, workers=3, latency=lambda: random.uniform(0, worst))
+        )
+
+    async def main():
+        async with anyio.create_task_group() as group:
+            for _ in range(programs):
+                group.start_soon(program)
+
+    trio.run(partial(main), clock=MockClock(autojump_threshold=0))
+    assert 2 * limit * programs == len(arrivals)
+    assert most_in_any(60, arrivals) <= limit
