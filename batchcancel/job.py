@@ -23,7 +23,7 @@ from batchcancel.reader import read_manifest
 from batchcancel.settings import Settings
 from batchcancel.starts import Starts
 from batchcancel.stop import Stop, Stopped
-from batchcancel.summary import Summary, count, exit_code
+from batchcancel.summary import Counts, Summary, count, exit_code
 from batchcancel.writer import Writer
 
 
@@ -201,7 +201,7 @@ async def _finished(
     planned: Planned, run: Run, settings: Settings, *, tools: Tools, began: float
 ) -> Finished:
     await _flush(tools)
-    counts = count(tools.ledger.tally(settings.batch))
+    counts = _counts(settings.batch, tools=tools)
     reason = tools.stop.reason
     code = exit_code(counts, held_back=planned.plan.held_back)
     failure = _close_run(run, code if reason is None else reason.exit_code, tools=tools)
@@ -218,6 +218,14 @@ async def _finished(
         ledger=settings.ledger_shown,
     )
     return Finished(summary=summary, reason=reason)
+
+
+def _counts(batch: str, *, tools: Tools) -> Counts:
+    """Where the batch stands; why the run ended is told even where the ledger cannot be asked."""
+    try:
+        return count(tools.ledger.tally(batch))
+    except BatchcancelError as error:
+        raise tools.stop.reason or error from error
 
 
 def _close_run(run: Run, exit_code: int, *, tools: Tools) -> LedgerWriteFailed | None:

@@ -235,3 +235,6 @@ class Ledger(LedgerReader, Protocol):
         An intent for a settled row, or for a row that is not in the batch, raises
         `LedgerWriteFailed` and nothing of the transaction is kept.
         """
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: the run is to stop, and what is not written is read back."""

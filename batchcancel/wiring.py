@@ -23,6 +23,7 @@ from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
 from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
+from batchcancel.pool import DRAIN
 from batchcancel.settings import Settings
 from batchcancel.stop import Stop
 from batchcancel.writer import Offload, Writer, in_thread
@@ -97,7 +98,7 @@ def equipment(
             async with (
                 api,
                 _limiter(settings, ledger=ledger, account=account, now=now) as limiter,
-                background(writer.serve, limit_time),
+                background(writer.serve, limit_time, functools.partial(_hurry, ledger, stop)),
             ):
                 made = _tools(
                     settings,
@@ -210,3 +211,10 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
             hint="Run the same command again to go on.",
         )
     )
+
+
+async def _hurry(ledger: Ledger, stop: Stop) -> None:
+    """After the drain a ledger that is away is not waited for."""
+    await stop.asked()
+    await anyio.sleep(DRAIN)
+    ledger.hurry()

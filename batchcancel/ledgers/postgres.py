@@ -68,8 +68,11 @@ class PostgresLedger(PostgresReader, Ledger):
             raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
         self._session = uuid.uuid4()
         taken = Stopwatch()
-        with write_failures(self._name):
-            token = self._db.repeat(lambda cursor: self._take(cursor, run))
+        try:
+            with write_failures(self._name):
+                token = self._db.repeat(lambda cursor: self._take(cursor, run))
+        except LedgerWriteFailed as error:
+            raise postgres_lease.refusal(error, run) from error
         lease = Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
         self._run, self._lease = run, lease
         self._keeper = Keeper(lambda: lease.renew(self._side), every=self._ttl / 3)
@@ -123,6 +126,10 @@ class PostgresLedger(PostgresReader, Ledger):
             else:
                 self._lease.write(self._db, commit)
 
+    def hurry(self) -> None:
+        self._db.hurry()
+        self._side.hurry()
+
     def close(self) -> None:
         """Let go of the batch and the connections; closing twice is harmless."""
         self._stop_keeping()
@@ -134,19 +141,10 @@ class PostgresLedger(PostgresReader, Ledger):
         super().close()
 
     def _write_long(self, work: Work[Result]) -> Result:
-        """Rows are handed in once, so this can be tried only once."""
-        lease = self._lease
-
-        def long(cursor: Cursor[Any]) -> Result:
-            result = work(cursor)
-            if lease is not None:
-                lease.extend(cursor)
-            return result
-
         with write_failures(self._name):
-            if lease is None:
-                return self._db.once(long)
-            return lease.write(self._db, long, may_repeat=False)
+            if self._lease is None:
+                return self._db.once(work)
+            return self._lease.write(self._db, work, is_long=True)
 
     def _take(self, cursor: Cursor[Any], run: Run) -> int:
         self._require_origin_of(cursor, run.batch)

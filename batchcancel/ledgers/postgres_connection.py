@@ -18,6 +18,7 @@ from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from batchcancel.ledgers.postgres_trouble import Closed, is_passing
+from batchcancel.stopwatch import Stopwatch
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
@@ -84,14 +85,21 @@ class PatientConnection:
 
     def repeat(self, work: Work[Result]) -> Result:
         """The same, tried again while the trouble may pass: `work` must stand a second time."""
-        until = time.monotonic() + self._patience
+        waited = Stopwatch()
         while True:
             try:
                 return self.once(work)
             except psycopg.Error as error:
-                if not is_passing(error) or time.monotonic() > until:
+                if not is_passing(error):
+                    raise
+                if waited.seconds() > self._patience:
+                    self.hurry()
                     raise
             time.sleep(_PAUSE_S)
+
+    def hurry(self) -> None:
+        """Have no patience any more, after it was in vain, or when a run is to stop."""
+        self._patience = 0.0
 
     @contextmanager
     def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:

@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from psycopg import Cursor
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
-from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger import Run
 from batchcancel.ledgers.postgres_connection import PatientConnection
 from batchcancel.stopwatch import Stopwatch
@@ -80,6 +81,18 @@ def take(cursor: Cursor[Any], run: Run, *, session: UUID, ttl: float) -> tuple[i
     return int(token), True
 
 
+def refusal(error: LedgerWriteFailed, run: Run) -> BatchcancelError:
+    """What it means that a batch could not be taken: nothing was sent yet."""
+    if isinstance(error.__cause__, LockNotAvailable):
+        return BatchHeld(
+            f"another run is writing on batch {run.batch} just now",
+            hint="Wait until it has finished, or stop it.",
+        )
+    if isinstance(error.__cause__, InsufficientPrivilege):
+        return InputError(error.message, hint=error.hint)
+    return error
+
+
 class Lease:
     """The right of one run to write on its batch, while nobody else has taken it."""
 
@@ -91,18 +104,16 @@ class Lease:
         self._commits = 0
         self._is_lost = False
 
-    def write(
-        self, db: PatientConnection, work: Work[Result], *, may_repeat: bool = True
-    ) -> Result:
+    def write(self, db: PatientConnection, work: Work[Result], *, is_long: bool = False) -> Result:
         """Do `work` in one transaction, exactly once whatever becomes of the connection.
 
-        Where `work` cannot be done a second time, a connection lost on the way is the end of it.
+        Long work takes in rows that are handed in once, so it cannot be done a second time: a
+        connection lost on the way is the end of it.
         """
-        attempts = _Attempts(self, work, number=self._commits + 1, may_repeat=may_repeat)
-        begun = Stopwatch()
+        attempts = _Attempts(self, work, number=self._commits + 1, is_long=is_long)
         result = db.repeat(attempts)
         self._commits += 1
-        self._renewed = begun
+        self._renewed = attempts.renewed
         return result
 
     def renew(self, db: PatientConnection) -> None:
@@ -129,7 +140,7 @@ class Lease:
             )
 
     def extend(self, cursor: Cursor[Any]) -> None:
-        """Begin anew at the end of a long transaction, which began by locking the lease."""
+        """Begin anew at the end of long work, during which the lease was locked."""
         self._meets(cursor, _RENEW)
 
     def fence(self, cursor: Cursor[Any], number: int) -> bool:
@@ -152,31 +163,38 @@ class Lease:
 class _Attempts(Generic[Result]):
     """One numbered write, as often as it takes: called once in each transaction that tries it."""
 
-    def __init__(self, lease: Lease, work: Work[Result], *, number: int, may_repeat: bool) -> None:
+    def __init__(self, lease: Lease, work: Work[Result], *, number: int, is_long: bool) -> None:
         self._lease = lease
         self._work = work
         self._number = number
-        self._may_repeat = may_repeat
+        self._is_long = is_long
         self._is_first = True
         self._results: list[Result] = []
+        self.renewed = Stopwatch()
 
     def __call__(self, cursor: Cursor[Any]) -> Result:
+        begun = Stopwatch()
         if self._lease.fence(cursor, self._number):
+            self.renewed = begun
             return self._done(cursor)
         if self._results and self._lease.has_happened(cursor, self._number):
             return self._results[-1]
         raise self._lease.taken_over()
 
     def _done(self, cursor: Cursor[Any]) -> Result:
-        if not (self._is_first or self._may_repeat):
+        if self._is_long and not self._is_first:
             raise LedgerWriteFailed(
                 "the connection to the ledger was lost in the middle of a long write; "
                 "nothing of it was kept",
                 hint="Run the same command again.",
             )
         self._is_first = False
-        self._results.append(self._work(cursor))
-        return self._results[-1]
+        result = self._work(cursor)
+        if self._is_long:
+            self.renewed = Stopwatch()
+            self._lease.extend(cursor)
+        self._results.append(result)
+        return result
 
 
 def _signature(run: Run) -> str:

@@ -151,6 +151,31 @@ def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
     assert Counter(ids) == stage.cancellations()
 
 
+PATIENT = """
+from batchcancel.ledgers import postgres_opening
+postgres_opening.open_postgres.__kwdefaults__["patience"] = 3600
+"""
+
+
+@pytest.mark.promise(11)
+def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mortal_postgres):
+    stage = mortal_stage
+    stage.closure(40)
+    slow(stage)
+    run = stage.start(*RUN, "--concurrency", "2", environ=stage.tampered(PATIENT))
+    stage.wait_until(lambda: len(stage.patched()) >= 5)
+    mortal_postgres.stop()
+    try:
+        run.send_signal(signal.SIGTERM)
+        stopped = run.end(within=60)
+    finally:
+        mortal_postgres.start()
+
+    assert 143 == stopped.returncode
+    assert "stopped by SIGTERM" in stopped.stderr
+    assert set(stage.patched()) <= intents(stage, mortal_postgres).keys()
+
+
 def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage, database, ask):
     pg_stage.closure(2)
     pg_stage.run(*RUN)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from batchcancel import ledgers, opening
-from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
@@ -182,6 +182,30 @@ class TestTrouble:
         with pytest.raises(LedgerWriteFailed, match="is read-only"):
             begun.commit([example.intent("a")])
 
+    def test_a_batch_on_which_somebody_writes_for_long_is_held(
+        self, begun, database, example, monkeypatch
+    ):
+        monkeypatch.setitem(postgres_connection._FOR_WORK, "lock", "100ms")
+        with (
+            psycopg.connect(database) as other,
+            closing(open_postgres(database, **WHO, patience=0.2)) as ledger,
+        ):
+            other.execute("SELECT FROM batchcancel.leases FOR UPDATE")
+            with pytest.raises(BatchHeld, match="is writing on batch closure"):
+                ledger.hold(example.run("run-2"))
+
+    def test_a_user_who_may_not_write_is_told_before_anything_is_sent(
+        self, begun, ask, postgres, database, example
+    ):
+        ask("GRANT USAGE ON SCHEMA batchcancel TO clinic")
+        ask("GRANT SELECT ON ALL TABLES IN SCHEMA batchcancel TO clinic")
+        url = postgres.url(name_of(database), user="clinic", password=PASSWORD)
+        with (
+            closing(open_postgres(url, **WHO)) as ledger,
+            pytest.raises(InputError, match="does not let this user"),
+        ):
+            ledger.hold(example.run("run-2"))
+
     def test_a_table_that_is_gone_stops_the_run_resumably(self, begun, ask):
         ask("DROP VIEW batchcancel.account")
         with pytest.raises(StoppedEarly, match="lacks a table"):
@@ -227,6 +251,29 @@ class TestRestart:
                 assert "same command again" in failure.value.hint
             finally:
                 mortal_postgres.start()
+
+    def test_after_it_was_waited_for_in_vain_nothing_is_waited_for(
+        self, ledger, mortal_postgres, example
+    ):
+        mortal_postgres.stop()
+        try:
+            thread = threading.Thread(target=lambda: failures.append(failure_of(ledger, example)))
+            failures = []
+            thread.start()
+            thread.join(0.5)
+            ledger.hurry()
+            thread.join(PATIENCE_S)
+            assert isinstance(failures[0], LedgerWriteFailed)
+            with pytest.raises(StoppedEarly):
+                ledger.tally("closure")
+        finally:
+            mortal_postgres.start()
+
+
+def failure_of(ledger, example):
+    with pytest.raises(LedgerWriteFailed) as failure:
+        ledger.commit([example.intent("a")])
+    return failure.value
 
 
 def name_of(url):

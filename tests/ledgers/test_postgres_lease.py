@@ -9,6 +9,7 @@ import pytest
 
 from batchcancel.appointments import SkipReason
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.ledgers import postgres_lease
 from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_opening import open_postgres
 from batchcancel.stopwatch import Stopwatch
@@ -185,6 +186,21 @@ class TestOurOwnClocks:
         now[1] += 3600.0
         with pytest.raises(LedgerWriteFailed, match="3600 s"):
             lease.require()
+
+    def test_work_that_lasts_longer_than_a_lease_ends_with_a_whole_one(
+        self, open_ledger, example, monkeypatch
+    ):
+        now = [0.0]
+        monkeypatch.setattr(postgres_lease, "Stopwatch", lambda: Stopwatch(lambda: tuple(now)))
+
+        def rows():
+            yield from example.rows()
+            now[0] += 2 * LONG
+
+        ledger = open_ledger()
+        ledger.hold(example.run())
+        ledger.enrol(example.batch(), rows(), [])
+        ledger.require_held()
 
     def test_without_a_run_there_is_nothing_to_lose(self, open_ledger):
         open_ledger().require_held()
