@@ -11,7 +11,7 @@ from typing import Protocol
 import anyio
 
 from batchcancel.api import Limiter, Lookup, Retry
-from batchcancel.errors import BatchcancelError, LedgerWriteFailed
+from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.exchange import Exchange, Now
 from batchcancel.ledger import Learned, Ledger, LedgerReader, Run
 from batchcancel.manifest import Manifest
@@ -221,11 +221,19 @@ async def _finished(
 
 
 def _counts(batch: str, *, tools: Tools) -> Counts:
-    """Where the batch stands; why the run ended is told even where the ledger cannot be asked."""
     try:
         return count(tools.ledger.tally(batch))
     except BatchcancelError as error:
-        raise tools.stop.reason or error from error
+        raise _uncounted(tools.stop.reason, error) from error
+
+
+def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:
+    """Why the run ended is told even where the ledger cannot be asked what it did."""
+    if not isinstance(reason, Interrupted):
+        return reason or error
+    told = BatchcancelError(f"{reason.message}, and {error.message}", hint=error.hint)
+    told.exit_code = reason.exit_code
+    return told
 
 
 def _close_run(run: Run, exit_code: int, *, tools: Tools) -> LedgerWriteFailed | None:

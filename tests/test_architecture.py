@@ -97,6 +97,11 @@ def test_every_third_party_has_one_home_so_that_it_can_be_replaced(party):
     assert users <= HOMES[party]
 
 
+def test_a_ledger_in_a_file_needs_no_driver_of_a_database():
+    users = {name for name in MODULES for one in imported(name) if one.split(".")[0] == "psycopg"}
+    assert users == {one for one in users if one.startswith("batchcancel.ledgers.postgres")}
+
+
 def test_no_module_needs_itself_through_others():
     graph = {
         name: {one for one in ours(name) if one != name and one in MODULES} for name in MODULES

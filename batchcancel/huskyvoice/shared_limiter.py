@@ -13,7 +13,7 @@ from batchcancel.errors import LedgerWriteFailed
 from batchcancel.stopwatch import Clocks, Stopwatch, real_clocks
 from batchcancel.window import PERMIT_S, SharedWindow, Turn
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Note = Callable[[], None]
 
 
@@ -23,7 +23,7 @@ class Offload(Protocol):
     A call that has begun is finished, whoever is stopped meanwhile.
     """
 
-    def __call__(self, call: Callable[[], Answer], /) -> Awaitable[Answer]: ...
+    def __call__(self, call: Callable[[], Result], /) -> Awaitable[Result]: ...
 
 
 class SharedLimiter:
@@ -95,10 +95,10 @@ class SharedLimiter:
         await self._refuse_if_cancelled(permit)
         return permit
 
-    async def _away(self, call: Callable[[], Answer]) -> Answer:
+    async def _away(self, call: Callable[[], Result]) -> Result:
         return await self._offload(partial(self._deliver, call))
 
-    def _deliver(self, call: Callable[[], Answer]) -> Answer:
+    def _deliver(self, call: Callable[[], Result]) -> Result:
         """Tell what has gathered, in its order, then call."""
         while self._notes:
             with suppress(LedgerWriteFailed):  # then slots are free later, which is safe

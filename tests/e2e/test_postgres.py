@@ -72,10 +72,10 @@ def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage
 @pytest.mark.promise(10)
 def test_a_run_that_stood_still_until_another_had_its_batch_sends_nothing_more(pg_stage, ask):
     ids = pg_stage.closure(30)
-    slow(pg_stage)
-    paused = pg_stage.start(*RUN, "--concurrency", "2")
-    pg_stage.wait_until(lambda: len(pg_stage.patched()) >= 6)
-    paused.send_signal(signal.SIGSTOP)
+    slow(pg_stage, 8)
+    paused = pg_stage.start(*RUN, "--concurrency", "2", "--timeout", "60")
+    pg_stage.wait_until(lambda: len(pg_stage.patched()) == 2)
+    paused.send_signal(signal.SIGSTOP)  # while both of its workers wait for an answer
     pg_stage.sandbox.faults.clear()
     expire(ask)
     other = pg_stage.run(*RUN)
@@ -172,7 +172,8 @@ def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mor
         mortal_postgres.start()
 
     assert 143 == stopped.returncode
-    assert "stopped by SIGTERM" in stopped.stderr
+    assert "stopped by SIGTERM, and " in stopped.stderr
+    assert "same command again" in stopped.stderr
     assert set(stage.patched()) <= intents(stage, mortal_postgres).keys()
 
 

@@ -13,6 +13,7 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
+from batchcancel.quantities import Rate
 from tests.postgres import PASSWORD
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -73,6 +74,19 @@ class TestFirstUse:
             example.begin(ledger).commit([example.intent("a")])
             assert State.OPEN is example.record(ledger, "a").state
 
+    def test_another_user_needs_the_rights_that_the_readme_names(
+        self, begun, ask, postgres, database, example
+    ):
+        ask("GRANT USAGE ON SCHEMA batchcancel TO clinic")
+        ask("GRANT USAGE ON SEQUENCE batchcancel.tokens TO clinic")
+        ask("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA batchcancel TO clinic")
+        url = postgres.url(name_of(database), user="clinic", password=PASSWORD)
+        other = type(example)(name="other")
+        with closing(open_postgres(url, **WHO)) as ledger:
+            other.begin(ledger, "run-2").commit([other.intent("a")])
+            assert ledger.shared_window(Rate(1, 60.0), timeout=10).take().slot
+            ledger.finish(other.run("run-2", ended_at=NOON, exit_code=0))
+
 
 class TestRefusals:
     """Each is an InputError with one sentence and what to do about it."""
@@ -105,11 +119,11 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "url",
         [
-            f"postgresql://u:{PASSWORD}@h:port/db",
-            f"postgresql://u:{PASSWORD}@h/db?password{PASSWORD}",
-            f"postgresql://u:{PASSWORD}/x@h/db",
-            f"postgresql://u:{PASSWORD}@h/db?unknown=1",
-            f"postgresql://u:%zz{PASSWORD}@h/db",
+            f"postgresql://u:{PASSWORD}@127.0.0.1:port/db",
+            f"postgresql://u:{PASSWORD}@127.0.0.1/db?password{PASSWORD}",
+            f"postgresql://u:{PASSWORD}/x@127.0.0.1/db",
+            f"postgresql://u:{PASSWORD}@127.0.0.1/db?unknown=1",
+            f"postgresql://u:%zz{PASSWORD}@127.0.0.1/db",
         ],
     )
     def test_what_is_no_url_of_a_database(self, url):
