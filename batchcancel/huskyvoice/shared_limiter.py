@@ -1,7 +1,6 @@
 """The limiter of one program where several share a window: it asks for each slot."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -99,10 +98,15 @@ class SharedLimiter:
         return await self._offload(partial(self._deliver, call))
 
     def _deliver(self, call: Callable[[], Result]) -> Result:
-        """Tell what has gathered, in its order, then call."""
-        while self._notes:
-            with suppress(LedgerWriteFailed):  # then slots are free later, which is safe
+        """Tell what has gathered, in its order, then call.
+
+        What cannot be told is not tried again: its slots are free later, which is safe.
+        """
+        try:
+            while self._notes:
                 self._notes.pop(0)()
+        except LedgerWriteFailed:
+            self._notes.clear()
         return call()
 
     async def _refuse_if_cancelled(self, permit: Permit) -> None:

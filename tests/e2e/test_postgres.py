@@ -256,7 +256,7 @@ class TestPassword:
 
 
 @pytest.mark.promise(7)
-def test_two_runs_with_one_key_stay_within_its_limit_together(new_stage, database):
+def test_two_runs_and_a_plan_with_one_key_stay_within_its_limit_together(new_stage, database):
     limit = 20
     stage = new_stage(limit=limit, seconds=1.0)
     stage.environ |= {"BATCHCANCEL_RATE": f"{limit}/1s", "BATCHCANCEL_LEDGER": database}
@@ -264,7 +264,10 @@ def test_two_runs_with_one_key_stay_within_its_limit_together(new_stage, databas
     stage.book(*ids)
     stage.write("morning.csv", ids[::2])
     stage.write("evening.csv", ids[1::2])
+    stage.write("night.csv", ["a999"])
     runs = [stage.start("run", name, "--yes", "--json") for name in ("morning.csv", "evening.csv")]
+    stage.wait_until(lambda: stage.arrivals > limit)
+    planned = stage.run("plan", "night.csv")
     ends = [run.end(within=60) for run in runs]
     arrived = [one.arrived for one in stage.sandbox.history.arrivals]
     least, took = (len(arrived) - 1) // limit * 1.0, arrived[-1] - arrived[0]
@@ -272,7 +275,7 @@ def test_two_runs_with_one_key_stay_within_its_limit_together(new_stage, databas
         f"{len(arrived)} requests in {took:.2f} s, at least {least:g} s: {took / least:.2f} times"
     )
 
-    assert [{"cancelled": 60}] * 2 == [one.counts for one in ends]
+    assert (0, [{"cancelled": 60}] * 2) == (planned.returncode, [one.counts for one in ends])
     assert 0 == stage.sandbox.history.rate_limited
     assert stage.sandbox.most_arrivals <= limit
     assert Counter(ids) == stage.cancellations()
