@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,10 @@ class Cut(StrEnum):
 
 
 class Proxy:
-    """Forwards to a server's socket; `arm` cuts once, at the COMMIT of what contains `marker`."""
+    """Forwards to a server's socket; `arm` cuts once, at the COMMIT of what contains `marker`.
+
+    `then` is called when the line has been cut.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -28,6 +31,7 @@ class Proxy:
         self._cut: Cut | None = None
         self._marker = b""
         self.cuts = 0
+        self.then: Callable[[], object] = int
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -66,6 +70,8 @@ class Proxy:
                 continue
             cut = self._takes(said)
             if cut is Cut.BEFORE:
+                _shut(server)
+                self.then()
                 return
             if cut is Cut.AFTER:
                 mute.set()

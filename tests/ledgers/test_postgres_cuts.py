@@ -128,3 +128,14 @@ def test_a_group_that_was_refused_is_refused_after_a_cut_too(begun, proxy, examp
     begun.commit([example.intent("c", 4)])
 
     assert ["a", "c"] == [row.appointment_id for row in begun.open_rows("closure")]
+
+
+def test_a_batch_taken_over_before_the_line_was_mended_is_lost(begun, proxy, example, ask):
+    proxy.then = lambda: ask(
+        "UPDATE batchcancel.leases SET token = token + 1, commits = commits + 1"
+    )
+    proxy.arm(Cut.BEFORE, marker=b"batchcancel.requests")
+    with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
+        begun.commit([example.intent("a")])
+
+    assert [] == begun.open_rows("closure")
