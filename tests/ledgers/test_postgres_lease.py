@@ -9,6 +9,7 @@ import pytest
 
 from batchcancel.appointments import SkipReason
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.ledger import Asked
 from batchcancel.ledgers import postgres_lease
 from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_opening import open_postgres
@@ -44,11 +45,13 @@ def expire(ask):
 
 @pytest.fixture
 def both(open_ledger, expire, example):
-    """The run that lost its batch, and the one that has it now."""
+    """The run that lost its batch, and the one that has it now and wrote as often as the other."""
     loser, winner = open_ledger(), open_ledger()
     example.begin(loser, "loser").commit([example.intent("a")])
     expire()
     winner.hold(example.run("winner"))
+    for request in (1, 2):
+        winner.commit([Asked(request=request, appointment_id="a", at=NOON)])
     return loser, winner
 
 
@@ -111,7 +114,11 @@ class TestHolding:
             open_ledger().hold(example.run("run-2"))
         assert "free" in refusal.value.hint
 
-    def test_of_two_that_come_at_once_one_has_the_batch(self, open_ledger, example):
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_of_many_that_come_at_once_one_has_the_batch(self, open_ledger, example, is_known):
+        if is_known:
+            earlier = example.begin(open_ledger(), "earlier")
+            earlier.finish(example.run("earlier", ended_at=NOON, exit_code=0))
         ledgers = [open_ledger() for _ in range(4)]
         at_once, ends = threading.Barrier(len(ledgers)), []
 
@@ -129,7 +136,7 @@ class TestHolding:
         for thread in threads:
             thread.join(PATIENCE_S)
         assert ["held", *["refused"] * 3] == sorted(ends)
-        assert 1 == len(ledgers[0].runs("closure"))
+        assert 1 + is_known == len(ledgers[0].runs("closure"))
 
     def test_other_batches_are_nobodys_business(self, open_ledger, example):
         example.begin(open_ledger())
