@@ -21,6 +21,7 @@ import signal
 from functools import wraps
 
 from batchcancel.huskyvoice.client import HuskyVoice
+from batchcancel.ledgers.postgres import PostgresLedger
 from batchcancel.ledgers.sqlite import SqliteLedger
 
 passed = open(os.environ["PASSED"], "a", buffering=1)
@@ -34,8 +35,8 @@ def boundary(name):
     if count == fatal:
         os.kill(os.getpid(), signal.SIGKILL)
 
-def kept(name):
-    write = getattr(SqliteLedger, name)
+def kept(ledger, name):
+    write = getattr(ledger, name)
 
     @wraps(write)
     def method(self, *values):
@@ -45,10 +46,11 @@ def kept(name):
         write(self, *values)
         boundary("after " + name)
 
-    setattr(SqliteLedger, name, method)
+    setattr(ledger, name, method)
 
-for name in ("hold", "enrol", "decide", "commit", "finish"):
-    kept(name)
+for ledger in (SqliteLedger, PostgresLedger):
+    for name in ("hold", "enrol", "decide", "commit", "finish"):
+        kept(ledger, name)
 
 send = HuskyVoice.send
 
