@@ -3,10 +3,10 @@
 import json
 
 from batchcancel.cli.terminal import complain, result, same_command, say
-from batchcancel.cli.wording import summary_text, what_next
 from batchcancel.errors import defect_in
 from batchcancel.job import Finished
 from batchcancel.settings import Settings
+from batchcancel.wording import summary_text, what_next
 
 
 def show_end(finished: Finished, settings: Settings) -> None:

@@ -38,10 +38,10 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import result, same_command
     from batchcancel.cli.watching import quiet_watcher
-    from batchcancel.cli.wording import plan_json, plan_text
     from batchcancel.job import plan_job
     from batchcancel.planning import Planned, refuse_above_cap
     from batchcancel.stop import Stop
+    from batchcancel.wording import plan_json, plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     watcher = quiet_watcher()

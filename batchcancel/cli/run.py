@@ -39,9 +39,9 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     from batchcancel.cli.door import confirm, enter
     from batchcancel.cli.ending import show_end
     from batchcancel.cli.watching import watcher_for
-    from batchcancel.cli.wording import plan_text
     from batchcancel.job import Finished, run_job
     from batchcancel.stop import Stop
+    from batchcancel.wording import plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     watcher = watcher_for(settings)

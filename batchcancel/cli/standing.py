@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from batchcancel.cli.counting import count_table, number
+from batchcancel.counting import count_table, number
 from batchcancel.errors import InputError
 from batchcancel.ledger import Batch, LedgerReader, Run
 from batchcancel.summary import Counts, count

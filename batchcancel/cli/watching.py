@@ -10,11 +10,11 @@ import anyio
 from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome
 from batchcancel.cli.terminal import say
-from batchcancel.cli.wording import SHOWN_ROWS, duration, plan_text
 from batchcancel.job import Observer
 from batchcancel.plan import Plan
 from batchcancel.planning import Planned
 from batchcancel.settings import Settings
+from batchcancel.wording import SHOWN_ROWS, duration, plan_text
 
 
 class Watcher(Observer, Protocol):

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from batchcancel.cli.wording import summary_text, what_next
 from batchcancel.summary import Summary, count
+from batchcancel.wording import summary_text, what_next
 
 COMMAND = "batchcancel run closure.csv --yes"
 NOTHING = count([])

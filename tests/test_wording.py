@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from batchcancel.appointments import RejectedRow
-from batchcancel.cli.wording import duration, moment, plan_json, plan_text
 from batchcancel.ledger import OpenRow
 from batchcancel.manifest import Manifest, manifest_of
 from batchcancel.plan import Standing, make_plan
@@ -14,6 +13,7 @@ from batchcancel.policy import NoticePolicy
 from batchcancel.resume import batch_of
 from batchcancel.rules import Rules
 from batchcancel.settings import Settings, load_settings
+from batchcancel.wording import duration, moment, plan_json, plan_text
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 KOLKATA = ZoneInfo("Asia/Kolkata")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from batchcancel.cli.counting import count_table, number, table
+from batchcancel.counting import count_table, number, table
 from batchcancel.summary import count
 
 NOTHING = count([])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from batchcancel.appointments import SkipReason
-from batchcancel.cli.counting import Line, count_table, number, table
+from batchcancel.counting import Line, count_table, number, table
 from batchcancel.manifest import REASONS
 from batchcancel.planning import Planned
 from batchcancel.settings import Settings
