@@ -10,7 +10,7 @@ from typing import Protocol
 
 import anyio
 
-from batchcancel.api import Limiter, Lookup, Retry
+from batchcancel.api import Limiter, Lookup, OrgConfig, Retry
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.exchange import Exchange, Now
 from batchcancel.ledger import Learned, Ledger, LedgerReader, Run
@@ -79,6 +79,12 @@ class Finished:
 
     summary: Summary
     reason: BatchcancelError | None
+
+
+async def ask_config(equip: Equip) -> OrgConfig:
+    """Ask the API for the organisation's settings, and nothing else."""
+    async with equip() as tools:
+        return await tools.lookup.config()
 
 
 async def plan_job(settings: Settings, *, equip: Equip, observer: Observer) -> Planned:

@@ -151,7 +151,7 @@ def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], d
     for key, value in content.items():
         field = key.replace("-", "_")
         if field not in _BY_FIELD:
-            mistakes.append(f"job file: {key} is no option{_did_you_mean(field)}")
+            mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
         elif isinstance(value, bool | int | float | str):
             texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
         else:
@@ -177,12 +177,13 @@ def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -
     known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
     unknown = sorted(one for one in environ if one.startswith("BATCHCANCEL_") and one not in known)
     mistakes.extend(
-        f"{name} is no option{_did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
+        f"{name} is no option{did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
         for name in unknown
     )
 
 
-def _did_you_mean(field: str) -> str:
+def did_you_mean(field: str) -> str:
+    """A remark on what a misspelt option may have been; empty when nothing is near."""
     close = difflib.get_close_matches(field, _BY_FIELD, n=1)
     return f"; did you mean {_BY_FIELD[close[0]].name}?" if close else ""
 

@@ -70,6 +70,15 @@ def for_plan(settings: Settings) -> OpenLedgers:
     return open_ledgers
 
 
+def for_question(settings: Settings) -> OpenLedgers:
+    """A ledger for one question to the API, beside every batch: gone when it is closed."""
+
+    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
+        return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
+
+    return open_ledgers
+
+
 def equipment(
     settings: Settings,
     *,

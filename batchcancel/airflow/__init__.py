@@ -1,0 +1,39 @@
+"""Airflow's door: a Connection type, and operators that plan, cancel and export a batch.
+
+Airflow reads the provider's description while it is being imported itself, so the names are
+loaded when they are asked for; polars and httpx, when a task is executed.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchcancel.airflow.approving import approval, approval_params
+    from batchcancel.airflow.cancel import BatchCancelOperator
+    from batchcancel.airflow.export import BatchExportOperator
+    from batchcancel.airflow.hook import HuskyVoiceHook
+    from batchcancel.airflow.plan import BatchPlanOperator
+
+__all__ = [
+    "BatchCancelOperator",
+    "BatchExportOperator",
+    "BatchPlanOperator",
+    "HuskyVoiceHook",
+    "approval",
+    "approval_params",
+]
+
+_HOMES = {
+    "BatchCancelOperator": "cancel",
+    "BatchExportOperator": "export",
+    "BatchPlanOperator": "plan",
+    "HuskyVoiceHook": "hook",
+    "approval": "approving",
+    "approval_params": "approving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,43 @@
+"""What the end of a job means to Airflow: success, skip, fail for good, or try again."""
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
+
+from batchcancel.errors import BatchcancelError, ExitCode
+from batchcancel.summary import Counts, Summary
+
+_AGAIN_THE_SAME = {ExitCode.BAD_INPUT, ExitCode.REFUSED, ExitCode.FATAL}
+"""Another try would end like this one."""
+
+
+def failure(error: BatchcancelError) -> AirflowException:
+    """The exception for what stopped a job; the ledger lets another try resume."""
+    text = f"{error.message}. {error.hint}".rstrip()
+    kind = AirflowFailException if error.exit_code in _AGAIN_THE_SAME else AirflowException
+    return kind(text)
+
+
+def raise_unless_done(summary: Summary, *, allow_failures: bool, skip_nothing: bool) -> None:
+    """Raise what a run that came to its end was instead of a success.
+
+    With `skip_nothing`, a batch without a row to cancel is skipped.
+    """
+    if summary.exit_code == ExitCode.INCOMPLETE and not allow_failures:
+        raise _incomplete(summary)
+    if skip_nothing and _is_nothing(summary.counts):
+        raise AirflowSkipException("no row of the manifest was to be cancelled")
+
+
+def _incomplete(summary: Summary) -> AirflowException:
+    counts = summary.counts
+    left = counts.gave_up + counts.open + counts.waiting
+    final = counts.not_found + counts.refused + counts.needs_review
+    text = f"{left + final} rows of batch {summary.batch} are not cancelled"
+    return AirflowException(text) if left else AirflowFailException(text)
+
+
+def _is_nothing(counts: Counts) -> bool:
+    return counts.rows == sum(counts.skipped.values()) + counts.rejected_rows

@@ -1,0 +1,42 @@
+"""Where a task's ledger is: what it was told, or what a Connection says."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from airflow.providers.common.compat.sdk import BaseHook, Connection
+
+from batchcancel.errors import InputError
+
+
+def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None:
+    """The address for `--ledger`; None leaves it to the manifest's name."""
+    if not ledger_conn_id:
+        return ledger
+    if ledger:
+        raise InputError(
+            "both ledger and ledger_conn_id are given",
+            hint="Name the ledger in one of the two. Nothing was sent.",
+        )
+    connection = BaseHook.get_connection(ledger_conn_id)
+    if connection.conn_type == "postgres":
+        return _url(connection)
+    if connection.conn_type == "sqlite" and connection.host:
+        return connection.host
+    raise InputError(
+        f"the Connection {ledger_conn_id} is no ledger",
+        hint="Its type is postgres, or sqlite with the file's path as its host. Nothing was sent.",
+    )
+
+
+def _url(connection: Connection) -> str:
+    """A URL libpq understands; Airflow's own says `postgres`, and hides nested extras in it."""
+    user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
+    who = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    port = f":{connection.port}" if connection.port else ""
+    place = f"{connection.host or ''}{port}/{quote(connection.schema or '', '')}"
+    extras = _plain(connection.extra_dejson)
+    return f"postgresql://{who}{place}{'?' if extras else ''}{urlencode(extras, quote_via=quote)}"
+
+
+def _plain(extras: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in extras.items() if isinstance(value, str | int)}

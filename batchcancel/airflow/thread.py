@@ -1,0 +1,47 @@
+"""A job in a thread of its own, where Airflow's signals cannot strike its event loop."""
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import wait
+from typing import TypeVar
+
+from anyio.from_thread import start_blocking_portal
+
+from batchcancel.errors import BatchcancelError, StoppedEarly
+from batchcancel.stop import Stop
+
+Result = TypeVar("Result")
+
+GRACE = 4.0
+"""Seconds for the drain and for closing the ledger: Airflow kills a task 5 s after SIGTERM."""
+
+
+class JobThread:
+    """Runs one job while the main thread waits for it, and asks it to stop from there."""
+
+    def __init__(self) -> None:
+        self._reason: BatchcancelError | None = None
+        self._tell: Callable[[BatchcancelError], object] | None = None
+
+    def stop(self, reason: BatchcancelError) -> None:
+        """Ask the job to stop, also before it began; waits for nothing, so a handler may call."""
+        self._reason = self._reason or reason
+        if self._tell is not None:
+            self._tell(reason)
+
+    def run(self, job: Callable[[Stop], Awaitable[Result]]) -> Result:
+        """Give the job's result. What strikes the main thread is raised after the drain."""
+        with start_blocking_portal() as portal:
+            stop = portal.call(Stop)
+            self._tell = lambda reason: portal.start_task_soon(stop.ask, reason)
+            if self._reason is not None:
+                self._tell(self._reason)
+            future = portal.start_task_soon(job, stop)
+            try:
+                return future.result()
+            except BaseException as error:
+                if not future.done():
+                    self.stop(StoppedEarly(f"the task was struck by {type(error).__name__}"))
+                    wait([future], timeout=GRACE)
+                raise
+            finally:
+                self._tell = None

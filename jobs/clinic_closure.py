@@ -1,0 +1,70 @@
+"""One clinic, one closed day, started by hand: plan, approval, run, and who is left to be called.
+
+The Connection `huskyvoice_default` holds the key. `batchcancel_ledger` says where the ledger is:
+of type postgres, because a worker's disk may not be there for the next try; or of type sqlite, with
+a path as its host, where all tasks run on one machine. What is not on the form is in
+`clinic_closure.toml`.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param, chain, dag
+
+from batchcancel.airflow import (
+    BatchCancelOperator,
+    BatchExportOperator,
+    BatchPlanOperator,
+    approval,
+    approval_params,
+)
+
+LEDGER = "batchcancel_ledger"
+OPTIONS: dict[str, Any] = {
+    "manifest": "{{ params.manifest }}",
+    "notice_hours": "{{ params.notice_hours }}",
+    "notes": "{{ params.notes }}",
+    "max_cancel": "{{ params.max_cancel }}",
+    "job_file": Path(__file__).with_suffix(".toml"),
+    "ledger_conn_id": LEDGER,
+}
+NOT_CANCELLED = (
+    *("skipped", "refused", "not_found", "gave_up", "needs_review"),
+    *("waiting", "open"),
+)
+
+
+@dag(
+    schedule=None,
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
+    params={
+        "manifest": Param(type="string", minLength=1, title="Manifest (CSV or Parquet)"),
+        "notice_hours": Param(0, type="number", minimum=0, title="Hours of notice; 0 lifts it"),
+        "notes": Param("", type="string", maxLength=2000, title="Notes, sent with each"),
+        "max_cancel": Param("", type="string", title="Refuse to cancel more than (800, or 5%)"),
+        "export": Param("/tmp/not_cancelled.csv", type="string", title="List of the others"),
+        **approval_params(),
+    },
+)
+def clinic_closure() -> None:
+    chain(
+        BatchPlanOperator(task_id="plan", **OPTIONS),
+        approval(
+            "approve",
+            subject="Cancel {{ ti.xcom_pull('plan')['eligible'] }} appointments?",
+            body="```\n{{ ti.xcom_pull('plan')['text'] }}\n```",
+        ),
+        # Rows that are refused do not fail the task: the last one lists them.
+        BatchCancelOperator(task_id="cancel", allow_failures=True, **OPTIONS),
+        BatchExportOperator(
+            task_id="export_not_cancelled",
+            path="{{ params.export }}",
+            outcomes=NOT_CANCELLED,
+            ledger_conn_id=LEDGER,
+        ),
+    )
+
+
+clinic_closure()

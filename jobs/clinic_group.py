@@ -1,0 +1,52 @@
+"""A group of clinics, each organisation with an API key of its own: all at the same time.
+
+For every organisation there is a Connection of type huskyvoice, and a pool of the same name with
+one slot. Its manifests lie in a folder of its name; they become the instances of its mapped task,
+and go one after the other, because one key can do 60 requests a minute on any number of machines.
+Organisations do not wait for each other: the executor spreads them over its workers.
+
+Airflow gives the instances of a mapped task one pool, so every organisation has a task.
+"""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import ObjectStoragePath, Param, dag, task
+
+from batchcancel.airflow import BatchCancelOperator
+
+ORGANISATIONS = ("huskyvoice_north", "huskyvoice_south")
+"""The ids of their Connections."""
+
+
+@task
+def manifests(folder: str, organisation: str) -> list[str]:
+    found = (ObjectStoragePath(folder) / organisation).glob("*.csv")
+    return sorted(one.path if one.protocol == "file" else str(one) for one in found)
+
+
+@dag(
+    schedule="0 2 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    params={"folder": Param("/srv/batchcancel/group", type="string")},
+)
+def clinic_group() -> None:
+    for organisation in ORGANISATIONS:
+        found = manifests.override(task_id=f"manifests_{organisation}")(
+            "{{ params.folder }}", organisation
+        )
+        BatchCancelOperator.partial(
+            task_id=f"cancel_{organisation}",
+            huskyvoice_conn_id=organisation,
+            pool=organisation,
+            batch=f"{organisation}={{{{ ti.map_index }}}}@{{{{ run_id }}}}",
+            ledger_conn_id="batchcancel_ledger",
+            max_cancel=2000,
+        ).expand(manifest=found)
+
+
+clinic_group()

@@ -1,0 +1,47 @@
+"""Every night at two: cancel what the booking office marked during the day.
+
+One manifest a night, and one batch: whatever is started again for that night resumes it. Where
+nobody marked anything there is no manifest, and the night is skipped. The options, with their
+reasons, are in `nightly.toml`; the Connections are those of `clinic_closure`.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import ObjectStoragePath, Param, dag, task
+
+from batchcancel.airflow import BatchCancelOperator
+
+NIGHT = "{{ (dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone) | ds }}"
+MANIFEST = f"{{{{ params.folder }}}}/marked-{NIGHT}.csv"
+
+
+@task.short_circuit
+def is_there(manifest: str) -> bool:
+    return ObjectStoragePath(manifest).exists()
+
+
+@dag(
+    schedule="0 2 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
+    catchup=False,
+    max_active_runs=1,
+    # Be done before the clinic opens, all tries together.
+    dagrun_timeout=timedelta(hours=5),
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    params={"folder": Param("/srv/batchcancel", type="string")},
+)
+def nightly() -> None:
+    is_there(MANIFEST) >> BatchCancelOperator(
+        task_id="cancel",
+        manifest=MANIFEST,
+        batch=f"nightly@{NIGHT}",
+        ledger_conn_id="batchcancel_ledger",
+        job_file=Path(__file__).with_suffix(".toml"),
+        skip_nothing=True,
+    )
+
+
+nightly()

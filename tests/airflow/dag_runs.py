@@ -1,0 +1,70 @@
+"""Dags, and what their runs came to."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import handle_event_submit
+from airflow.sdk.timezone import utcnow
+from airflow.triggers.base import TriggerEvent
+from airflow.utils.session import create_session
+
+from tests.airflow.home import BUNDLES
+
+_PATIENCE = 120.0
+
+
+def dag_named(dag_id):
+    for folder in BUNDLES.values():
+        bag = DagBag(folder)
+        if dag_id in bag.dags:
+            return bag.dags[dag_id]
+    raise AssertionError(f"no Dag {dag_id}")
+
+
+def run(dag_id, **conf):
+    """Run a Dag in this process, and tell its state and those of its tasks by name and index."""
+    ended = dag_named(dag_id).test(run_conf=conf)
+    tasks = {}
+    for one in ended.get_task_instances():
+        index = "" if one.map_index < 0 else f"[{one.map_index}]"
+        tasks[f"{one.task_id}{index}"] = str(one.state)
+    return str(ended.state), tasks, ended.run_id
+
+
+def xcom(run_id, task_id, key="return_value"):
+    with create_session() as session:
+        [instance] = session.query(TaskInstance).filter_by(run_id=run_id, task_id=task_id)
+        return instance.xcom_pull(task_ids=task_id, key=key, session=session)
+
+
+@contextmanager
+def somebody_answers(choice):
+    """Answer the next required action as the API of Airflow does; yields what was shown."""
+    shown = []
+    person = threading.Thread(target=_answer, args=(choice, shown), daemon=True)
+    person.start()
+    yield shown
+    person.join(timeout=_PATIENCE)
+
+
+def _answer(choice, shown):
+    deadline = time.monotonic() + _PATIENCE
+    while not shown and time.monotonic() < deadline:
+        time.sleep(0.2)
+        with create_session() as session:
+            waiting = session.query(TaskInstance).filter_by(state="awaiting_input").first()
+            if waiting is None:
+                continue
+            detail = session.get(HITLDetail, waiting.id)
+            detail.chosen_options, detail.responded_at = [choice], utcnow()
+            detail.params_input = {}
+            handle_event_submit(
+                TriggerEvent(detail.as_resume_event_payload()),
+                task_instance=waiting,
+                session=session,
+            )
+            shown.append(f"{detail.subject}\n{detail.body}")

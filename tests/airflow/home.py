@@ -1,0 +1,26 @@
+"""Where Airflow lives in these tests. It reads this when it is imported, so this comes first."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BUNDLES = {"jobs": ROOT / "jobs", "tests": ROOT / "tests" / "airflow" / "dags"}
+_FOLDER = tempfile.TemporaryDirectory(prefix="airflow-")
+HOME = Path(_FOLDER.name)
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": str(BUNDLES["jobs"]),
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
+        [
+            {
+                "name": name,
+                "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                "kwargs": {"path": str(path)},
+            }
+            for name, path in BUNDLES.items()
+        ]
+    ),
+}

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.airflow.dag_runs import run, somebody_answers, xcom
+from tests.airflow.home import BUNDLES, ROOT
+
+JOBS = sorted(BUNDLES["jobs"].glob("*.py"))
+TONIGHT = datetime.now(ZoneInfo("Asia/Kolkata")).date()
+
+pytestmark = pytest.mark.usefixtures("database", "ledger")
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda path: path.stem)
+def test_a_dag_is_imported_without_a_warning_and_called_like_its_file(job):
+    bag = DagBag(job)
+    assert {job.stem} == bag.dags.keys()
+    assert ({}, {}) == (bag.import_errors, bag.captured_warnings)
+
+
+def test_reading_the_dags_loads_nothing_that_is_needed_only_in_a_task():
+    code = (
+        "import runpy, sys\n"
+        f"for path in {[str(job) for job in JOBS]}: runpy.run_path(path)\n"
+        "print([one for one in sys.modules if one.startswith(('polars', 'batchcancel.husky'))])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert "[]" == told.stdout.splitlines()[-1]
+
+
+def test_a_closure_is_planned_approved_cancelled_and_the_others_are_listed(stage, organisation):
+    organisation()
+    ids = stage.closure(4)
+    manifest = stage.write("closure.csv", [*ids, "unknown"])
+    others = stage.folder / "others.csv"
+    with somebody_answers("Approve") as shown:
+        state, tasks, run_id = run("clinic_closure", manifest=str(manifest), export=str(others))
+    assert ("success", {"success"}) == (state, set(tasks.values()))
+    assert "Cancel 5 appointments?" in shown[0]
+    assert sorted(ids) == sorted(stage.cancellations())
+    assert ["unknown"] == pl.read_csv(others)["appointment_id"].to_list()
+    assert 4 == xcom(run_id, "cancel")["cancelled"]
+
+
+def test_a_closure_that_is_not_approved_cancels_nothing(stage, organisation):
+    organisation()
+    stage.closure(2)
+    with somebody_answers("Reject"):
+        _, tasks, _ = run("clinic_closure", manifest=str(stage.folder / "closure.csv"))
+    assert "skipped" == tasks["cancel"]
+    assert [] == stage.patched()
+
+
+def test_a_night_cancels_what_was_marked_and_a_second_start_sends_nothing(stage, organisation):
+    organisation()
+    ids = stage.closure(3)
+    stage.write(f"marked-{TONIGHT}.csv", ids)
+    assert "success" == run("nightly", folder=str(stage.folder))[0]
+    assert "success" == run("nightly", folder=str(stage.folder))[0]
+    assert sorted(ids) == sorted(stage.patched())
+
+
+def test_a_night_without_a_manifest_is_skipped(stage, organisation):
+    organisation()
+    state, tasks, _ = run("nightly", folder=str(stage.folder))
+    assert ("success", "skipped") == (state, tasks["cancel"])
+
+
+def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, organisation):
+    keys = {name: organisation(f"huskyvoice_{name}") for name in ("north", "south")}
+    for name, ids in {"north": ["n1", "n2"], "south": ["s1"]}.items():
+        stage.book(*ids)
+        (stage.folder / f"huskyvoice_{name}").mkdir()
+        for one in ids:
+            stage.write(f"huskyvoice_{name}/{one}.csv", [one])
+    state, tasks, _ = run("clinic_group", folder=str(stage.folder))
+    assert "success" == state
+    mapped = {name for name in tasks if name.endswith("]")}
+    assert mapped == {
+        *("cancel_huskyvoice_north[0]", "cancel_huskyvoice_north[1]"),
+        "cancel_huskyvoice_south[0]",
+    }
+    used = {one.path.rpartition("/")[2]: one.key for one in stage.sandbox.history.patches()}
+    assert used == {"n1": keys["north"], "n2": keys["north"], "s1": keys["south"]}
