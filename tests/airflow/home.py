@@ -9,18 +9,22 @@ ROOT = Path(__file__).parents[2]
 BUNDLES = {"jobs": ROOT / "jobs", "tests": ROOT / "tests" / "airflow" / "dags"}
 _FOLDER = tempfile.TemporaryDirectory(prefix="airflow-")
 HOME = Path(_FOLDER.name)
+
+
+def bundles(folders):
+    """Folders of Dags as Airflow is told of them."""
+    kind = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return json.dumps(
+        [
+            {"name": name, "classpath": kind, "kwargs": {"path": str(path)}}
+            for name, path in folders.items()
+        ]
+    )
+
+
 os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(BUNDLES["jobs"]),
-    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
-        [
-            {
-                "name": name,
-                "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-                "kwargs": {"path": str(path)},
-            }
-            for name, path in BUNDLES.items()
-        ]
-    ),
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(BUNDLES),
 }

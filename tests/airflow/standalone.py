@@ -1,0 +1,153 @@
+"""`airflow standalone` in the background: its own home, a free port, and an end in any case."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.airflow.home import bundles
+
+PATIENCE = 180.0
+_DAGS = Path(__file__).parent / "dags"
+
+
+def wait_until(is_so, *, what):
+    """Wait for a condition, not for a time; a loaded machine may take long."""
+    deadline = time.monotonic() + PATIENCE
+    while not (told := is_so()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+    return told
+
+
+class Standalone:
+    """A running Airflow with LocalExecutor; all its processes are one group."""
+
+    def __init__(self, home, url, process):
+        self.home = home
+        self._process = process
+        self._api = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def until_ready(self, dag_id):
+        """Wait until the API answers and the Dag can be started."""
+        wait_until(self._logs_in, what=self.said)
+        wait_until(lambda: self._is_known(dag_id), what=self.said)
+
+    def _logs_in(self):
+        try:
+            answer = self._api.get("/auth/token")
+        except httpx.TransportError:
+            return False
+        if answer.is_success:
+            self._api.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return answer.is_success
+
+    def _is_known(self, dag_id):
+        return self._api.get(f"/api/v2/dags/{dag_id}").is_success
+
+    def start(self, dag_id, **conf):
+        """Start a run; returns its path in the API."""
+        answer = self._api.post(
+            f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf}
+        )
+        assert answer.is_success, answer.text
+        return f"/api/v2/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
+
+    def state(self, path):
+        """The state of a run or of a task in it."""
+        return self._api.get(path).raise_for_status().json()["state"]
+
+    def tries(self, run, task_id):
+        path = f"{run}/taskInstances/{task_id}"
+        return self._api.get(path).raise_for_status().json()["try_number"]
+
+    def until_success(self, run):
+        wait_until(lambda: self.state(run) in ("success", "failed"), what=self.said)
+        assert "success" == self.state(run), self.said()
+
+    def mark_failed(self, run, task_id):
+        """What a person does who stops a task: Airflow ends its process, with SIGTERM first."""
+        answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": "failed"})
+        assert answer.is_success, answer.text
+
+    def clear(self, run, task_id):
+        """What a person does who wants a task to be tried again."""
+        dag, _, run_id = run.removeprefix("/api/v2/").partition("/dagRuns/")
+        answer = self._api.post(
+            f"/api/v2/{dag}/clearTaskInstances",
+            json={"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id]},
+        )
+        assert answer.is_success, answer.text
+
+    def said(self):
+        return (self.home / "standalone.log").read_text()[-8000:]
+
+    def stop(self):
+        self._api.close()
+        for one in (signal.SIGINT, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, one)
+            except ProcessLookupError:
+                break
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+@contextmanager
+def standalone(home, **variables):
+    """Start Airflow with these variables; nothing of it is left at the end, also after an error."""
+    port = _free_port()
+    environ = os.environ | _settings(home, port) | variables
+    home.mkdir()
+    _make_tables(home, environ)
+    with (home / "standalone.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow", "standalone"],
+            env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        airflow = Standalone(home, f"http://127.0.0.1:{port}", process)
+        try:
+            yield airflow
+        finally:
+            airflow.stop()
+
+
+def _settings(home, port):
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles({"tests": _DAGS}),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+    }
+
+
+def _make_tables(home, environ):
+    """Tables in a database whose readers and writers do not shut each other out."""
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, check=True, capture_output=True, env=environ)
+    with closing(sqlite3.connect(home / "airflow.db")) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

@@ -1,0 +1,122 @@
+"""Tasks as an executor starts, kills and retries them: `airflow standalone`, LocalExecutor."""
+
+import json
+import os
+import signal
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from batchcancel.ledgers.sqlite import read_sqlite
+from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
+from tests.airflow.standalone import standalone, wait_until
+from tests.e2e.stage import Stage
+
+ROWS = 40
+SLOW = "5/1s"
+SIGTERM = 143
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stage")
+    sandbox = Sandbox(Clinic(appointments=0), rate=Rate(limit=None))
+    with serving(sandbox) as url:
+        stage = Stage(folder, sandbox, url)
+        yield stage
+        stage.close()
+
+
+@pytest.fixture(scope="module")
+def airflow(stage, tmp_path_factory):
+    key = stage.new_key("appointments:read", "appointments:write")
+    connection = {"conn_type": "huskyvoice", "host": stage.url, "password": key}
+    ledger = {"conn_type": "sqlite", "host": str(stage.folder / "batches.ledger.db")}
+    home = tmp_path_factory.mktemp("airflow") / "home"
+    variables = {
+        "AIRFLOW_CONN_HUSKYVOICE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_BATCHCANCEL_LEDGER": json.dumps(ledger),
+    }
+    with standalone(home, **variables) as airflow:
+        airflow.until_ready("one_batch")
+        yield airflow
+    for path in home.rglob("*"):
+        if path.is_file():
+            stage.require_secrecy(path.read_bytes())
+
+
+@pytest.fixture
+def closure(stage, request):
+    """Forty appointments of this test's own, and their manifest."""
+    name = request.node.name
+    ids = [f"{name[-20:]}{number:02}" for number in range(ROWS)]
+    stage.book(*ids)
+    return stage.write(f"{name}.csv", ids), ids
+
+
+def process_of_task(manifest):
+    """The number of the task's process, once it has begun."""
+    path = Path(f"{manifest}.pid")
+    wait_until(lambda: path.exists() and path.read_text(), what="the task has not begun")
+    return int(path.read_text())
+
+
+def until_half_way(stage, ids):
+    wait_until(lambda: len(set(stage.patched()) & set(ids)) >= ROWS // 4, what="nothing is sent")
+
+
+def require_each_cancelled_once(stage, ids):
+    cancelled = {one: count for one, count in stage.cancellations().items() if one in set(ids)}
+    assert Counter(ids) == cancelled
+
+
+def runs_of(stage, run):
+    dag_id, _, run_id = run.removeprefix("/api/v2/dags/").partition("/dagRuns/")
+    with closing(read_sqlite(stage.folder / "batches.ledger.db")) as account:
+        return account.runs(f"{dag_id}@{run_id}")
+
+
+def test_a_task_that_is_killed_is_tried_again_and_resumes(airflow, stage, closure):
+    manifest, ids = closure
+    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
+    until_half_way(stage, ids)
+    os.kill(process_of_task(manifest), signal.SIGKILL)
+    airflow.until_success(run)
+    assert 2 == airflow.tries(run, "cancel")
+    require_each_cancelled_once(stage, ids)
+
+
+def test_a_task_whose_worker_is_stopped_drains_and_another_try_resumes(airflow, stage, closure):
+    manifest, ids = closure
+    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
+    until_half_way(stage, ids)
+    os.kill(process_of_task(manifest), signal.SIGTERM)
+    airflow.until_success(run)
+    assert [SIGTERM, 0] == [one.exit_code for one in runs_of(stage, run)]
+    require_each_cancelled_once(stage, ids)
+
+
+def test_a_task_that_somebody_stops_drains_before_it_is_killed(airflow, stage, closure):
+    manifest, ids = closure
+    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
+    until_half_way(stage, ids)
+    airflow.mark_failed(run, "cancel")
+    wait_until(lambda: runs_of(stage, run)[0].ended_at, what=airflow.said)
+    assert SIGTERM == runs_of(stage, run)[0].exit_code
+    airflow.clear(run, "cancel")
+    wait_until(lambda: len(runs_of(stage, run)) > 1, what=airflow.said)
+    airflow.until_success(run)
+    require_each_cancelled_once(stage, ids)
+
+
+def test_the_same_batch_twice_at_once_is_one_run_and_one_that_waits_for_another_try(
+    airflow, stage, closure
+):
+    manifest, ids = closure
+    run = airflow.start("same_batch_twice", manifest=str(manifest), rate=SLOW)
+    airflow.until_success(run)
+    tries = [airflow.tries(run, name) for name in ("first", "second")]
+    assert 1 == min(tries) < max(tries)
+    require_each_cancelled_once(stage, ids)
