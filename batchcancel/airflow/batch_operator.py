@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from batchcancel.airflow import task_options
 from batchcancel.airflow.batch_name import batch_name
 from batchcancel.airflow.hook import HuskyVoiceHook
-from batchcancel.airflow.ledger_address import ledger_address
+from batchcancel.airflow.ledger_connection import ledger_address
 from batchcancel.airflow.thread import JobThread
 from batchcancel.errors import Interrupted
 from batchcancel.settings import Settings, did_you_mean

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from batchcancel.airflow.batch_operator import name_of
 from batchcancel.airflow.endings import failure
-from batchcancel.airflow.ledger_address import ledger_address
+from batchcancel.airflow.ledger_connection import ledger_address
 from batchcancel.errors import BatchcancelError, InputError
 
 

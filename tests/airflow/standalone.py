@@ -1,6 +1,5 @@
 """`airflow standalone` in the background: its own home, a free port, and an end in any case."""
 
-import json
 import os
 import signal
 import socket
@@ -92,15 +91,8 @@ class Standalone:
 
     def stop(self):
         self._api.close()
-        for one in (signal.SIGINT, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, one)
-            except ProcessLookupError:
-                break
-            try:
-                self._process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                continue
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=PATIENCE)
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from batchcancel.airflow.endings import failure, raise_unless_done
+from batchcancel.errors import (
+    BatchHeld,
+    ExitCode,
+    FatalAnswer,
+    InputError,
+    Interrupted,
+    Refusal,
+    StoppedEarly,
+    UnexpectedFailure,
+)
+from batchcancel.summary import Counts, Summary
+
+NONE = dict.fromkeys(Counts.__dataclass_fields__, 0) | {"skipped": {}}
+
+
+def summary(exit_code=ExitCode.DONE, **counts):
+    return Summary(
+        batch="b", run_id="r", counts=Counts(**(NONE | counts)), duplicates=0, requests=0,
+        rate_limited=0, elapsed_s=0.0, exit_code=exit_code, ledger="l",
+    )  # fmt: skip
+
+
+def end(ended, *, allow_failures=False, skip_nothing=False):
+    raise_unless_done(ended, allow_failures=allow_failures, skip_nothing=skip_nothing)
+
+
+@pytest.mark.parametrize("kind", [InputError, Refusal, FatalAnswer])
+def test_2_3_and_7_fail_without_another_try(kind):
+    assert AirflowFailException is type(failure(kind("no")))
+
+
+@pytest.mark.parametrize("error", [StoppedEarly("x"), BatchHeld("x"), Interrupted(15)])
+def test_5_6_and_a_signal_fail_so_that_another_try_resumes(error):
+    assert AirflowException is type(failure(error))
+
+
+def test_a_defect_is_tried_again_because_the_ledger_is_sound():
+    assert AirflowException is type(failure(UnexpectedFailure(ValueError("x"))))
+
+
+def test_a_failure_tells_what_happened_and_what_to_do():
+    assert "no such key. Get one." == str(failure(FatalAnswer("no such key", hint="Get one.")))
+
+
+def test_4_fails_for_good_when_another_try_would_change_nothing():
+    with pytest.raises(AirflowFailException, match="2 rows of batch b are not cancelled"):
+        end(summary(ExitCode.INCOMPLETE, rows=3, cancelled=1, refused=1, not_found=1))
+
+
+def test_4_is_tried_again_while_rows_were_given_up_on():
+    with pytest.raises(AirflowException) as caught:
+        end(summary(ExitCode.INCOMPLETE, rows=2, gave_up=1, refused=1))
+    assert AirflowException is caught.type
+
+
+def test_4_succeeds_where_failures_are_allowed():
+    end(summary(ExitCode.INCOMPLETE, rows=1, refused=1), allow_failures=True)
+
+
+def test_0_succeeds():
+    end(summary(rows=2, cancelled=1, skipped={"notice_window": 1}), skip_nothing=True)
+
+
+def test_a_batch_without_a_row_to_cancel_is_skipped_where_that_is_wanted():
+    nothing = summary(rows=2, rejected_rows=1, skipped={"notice_window": 1})
+    end(nothing)
+    with pytest.raises(AirflowSkipException):
+        end(nothing, skip_nothing=True)

@@ -1,0 +1,134 @@
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from batchcancel.airflow import HuskyVoiceHook
+from batchcancel.errors import InputError
+
+CONNECTION = {"conn_type": "huskyvoice", "password": "sk_live_1"}
+
+
+def settings(manifest="closure.csv", **options):
+    return HuskyVoiceHook().settings(manifest, options=options)
+
+
+@pytest.fixture
+def default(connect):
+    """Make the default Connection."""
+
+    def default(**fields):
+        connect("huskyvoice_default", **(CONNECTION | fields))
+
+    return default
+
+
+# The form
+
+
+def test_airflow_knows_the_connection_type_and_how_its_form_looks():
+    manager = ProvidersManager()
+    assert "HuskyVoice" == manager.hooks["huskyvoice"].hook_name
+    behaviour = manager.field_behaviours["huskyvoice"]
+    assert "API key" == behaviour["relabeling"]["password"]
+    assert {"schema", "login"} == set(behaviour["hidden_fields"])
+    fields = {name for name in manager.connection_form_widgets if "huskyvoice" in name}
+    assert fields == {"extra__huskyvoice__rate", "extra__huskyvoice__timezone"}
+
+
+def test_a_connection_finds_its_hook(default):
+    default()
+    hook = HuskyVoiceHook.get_hook("huskyvoice_default")
+    assert ("HuskyVoiceHook", "huskyvoice_default") == (
+        type(hook).__name__,
+        hook.huskyvoice_conn_id,
+    )
+
+
+# What it says
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        ({}, "https://api.huskyvoice.ai/v1"),
+        ({"host": "https://example.test/api/v2"}, "https://example.test/api/v2"),
+        ({"host": "example.test"}, "https://example.test/v1"),
+        ({"host": "example.test", "port": 8443}, "https://example.test:8443/v1"),
+    ],
+)
+def test_the_host_is_an_address_or_a_name(default, fields, address):
+    default(**fields)
+    assert address == settings().base_url
+
+
+def test_the_key_is_the_password_whatever_the_worker_s_environment_says(default, monkeypatch):
+    default()
+    monkeypatch.setenv("HUSKYVOICE_API_KEY", "another")
+    monkeypatch.setenv("BATCHCANCEL_API_KEY_FILE", "/etc/another")
+    assert "sk_live_1" == settings().api_key.reveal()
+
+
+def test_a_connection_without_a_key_is_refused(default):
+    default(password="")
+    with pytest.raises(InputError, match="huskyvoice_default has no API key"):
+        settings()
+
+
+def test_a_task_s_options_win_over_extras_and_those_over_the_environment(default, monkeypatch):
+    default(extra={"rate": "30/m", "timezone": "Asia/Kolkata"})
+    for name in ("RATE", "TIMEZONE", "CONCURRENCY"):
+        monkeypatch.setenv(f"BATCHCANCEL_{name}", {"CONCURRENCY": "3"}.get(name, "x"))
+    settled = settings(rate="20/m", timezone=None)
+    assert ("20/60s", "Asia/Kolkata", 3) == (
+        str(settled.rate), str(settled.timezone), settled.concurrency,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_field_of_a_form_that_is_left_empty_is_no_option(default, nothing):
+    default()
+    assert settings(notes=nothing, max_cancel=nothing).max_cancel is None
+
+
+def test_zero_and_false_are_options(default):
+    default()
+    settled = settings(notice_hours=0, retry_refused=False)
+    assert (0.0, False) == (settled.notice_hours, settled.retry_refused)
+
+
+@pytest.mark.parametrize("extra", ["notice_hour", "api_key_file", "batch", "yes"])
+def test_an_extra_that_means_nothing_is_refused(default, extra):
+    default(extra={extra: "1"})
+    with pytest.raises(InputError, match=f"the extra {extra} is no option"):
+        settings()
+
+
+def test_a_misspelt_extra_is_told_what_was_meant(default):
+    default(extra={"notice_hour": 3})
+    with pytest.raises(InputError, match="did you mean notice-hours"):
+        settings()
+
+
+# The button
+
+
+def test_a_connection_is_tested_by_asking_for_the_organisation_s_settings(stage, organisation):
+    organisation()
+    works, told = HuskyVoiceHook().test_connection()
+    assert works
+    assert "allows cancelling, with 24.0 hours of notice, in Asia/Kolkata" in told
+    assert 1 == stage.arrivals
+
+
+def test_a_key_that_is_not_known_fails_the_test_and_is_not_shown(stage, organisation):
+    organisation(password="sk_live_unknown")
+    works, told = HuskyVoiceHook().test_connection()
+    assert not works
+    assert "sk_live_unknown" not in told
+    assert "key" in told
+
+
+def test_an_address_where_nobody_answers_fails_the_test(default):
+    default(host="http://127.0.0.1:9/v1")
+    works, told = HuskyVoiceHook().test_connection()
+    assert not works
+    assert "does not answer" in told

@@ -1,0 +1,65 @@
+import inspect
+from contextlib import closing
+
+import pytest
+
+from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
+from batchcancel.airflow.batch_operator import BatchOperator
+from batchcancel.airflow.task_options import FIELDS
+from batchcancel.ledgers.sqlite import read_sqlite
+from batchcancel.options import OPTIONS
+from tests.airflow.dag_runs import run
+
+OTHERWISE = {"base_url", "api_key_file", "yes", "json", "log_format", "progress"}
+
+
+def test_every_option_that_means_something_here_is_an_argument():
+    arguments = inspect.signature(BatchOperator.__init__).parameters.keys()
+    assert {option.field for option in OPTIONS} - OTHERWISE <= arguments
+    assert not OTHERWISE & arguments
+
+
+@pytest.mark.parametrize("operator", [BatchPlanOperator, BatchCancelOperator])
+def test_manifest_ledger_batch_and_options_are_templated_and_kept(operator):
+    given = dict.fromkeys(FIELDS, "{{ params.x }}")
+    task = operator(task_id="t", manifest="m", ledger="l", batch="b", **given)
+    kept = {name: getattr(task, name) for name in operator.template_fields}
+    assert given | {"manifest": "m", "ledger": "l", "batch": "b"} == kept
+
+
+def test_a_misspelt_argument_is_told_what_was_meant():
+    with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice-hours"):
+        BatchCancelOperator(task_id="t", manifest="m", notise_hours=0)
+
+
+@pytest.mark.parametrize("operator", [BatchCancelOperator, BatchExportOperator])
+def test_no_argument_takes_the_key(operator):
+    words = " ".join(
+        name for kind in operator.mro() for name in inspect.signature(kind.__init__).parameters
+    )
+    assert not {"key", "api_key", "password"} & set(words.split())
+
+
+@pytest.mark.usefixtures("database")
+def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisation, ledger):
+    organisation(extra={"notice_hours": 0, "timezone": "Asia/Kolkata"})
+    stage.closure(3)
+    state, _, run_id = run("struck", manifest=str(stage.folder / "closure.csv"))
+    assert "failed" == state
+    with closing(read_sqlite(ledger)) as account:
+        [ended] = account.runs(f"struck@{run_id}")
+    assert (5, True) == (ended.exit_code, ended.ended_at is not None)
+
+
+@pytest.mark.usefixtures("database", "ledger")
+def test_the_key_is_neither_in_airflow_s_database_nor_in_its_logs(
+    stage, organisation, database, capfd
+):
+    organisation()
+    stage.closure(1)
+    run("one_batch", manifest=str(stage.folder / "closure.csv"))
+    told = capfd.readouterr()
+    stage.require_secrecy((told.out + told.err).encode())
+    for path in database.rglob("*"):
+        if path.is_file():
+            stage.require_secrecy(path.read_bytes())

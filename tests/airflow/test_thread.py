@@ -1,0 +1,105 @@
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import anyio
+import pytest
+
+from batchcancel.airflow.thread import GRACE, JobThread
+from batchcancel.errors import Interrupted, StoppedEarly
+from batchcancel.stop import Stopped
+
+PATIENCE = 30.0
+
+
+class Struck(BaseException):
+    """What Airflow raises when a task takes too long is no `Exception`."""
+
+
+@contextmanager
+def alarm(action, *, after=0.3):
+    """Let SIGALRM strike the main thread."""
+
+    def strike(_signum, _frame):
+        action()
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def strike():
+    raise Struck
+
+
+async def until_stopped(stop):
+    """A job that drains when it is asked to stop, and tells why it was."""
+    try:
+        await stop.sleep(PATIENCE)
+    except Stopped:
+        return stop.reason
+    raise AssertionError("nobody asked it to stop")
+
+
+def test_a_job_runs_outside_the_main_thread_and_its_result_is_given():
+    async def job(_stop):
+        return threading.current_thread()
+
+    assert threading.main_thread() is not JobThread().run(job)
+
+
+def test_what_a_job_raises_is_raised():
+    async def job(_stop):
+        raise StoppedEarly("an outage")
+
+    with pytest.raises(StoppedEarly, match="an outage"):
+        JobThread().run(job)
+
+
+def test_a_signal_handler_can_ask_a_job_to_stop():
+    thread = JobThread()
+    reason = Interrupted(signal.SIGTERM)
+    with alarm(lambda: thread.stop(reason)):
+        assert reason is thread.run(until_stopped)
+
+
+def test_a_job_that_was_to_stop_before_it_began_is_stopped():
+    thread = JobThread()
+    reason = Interrupted(signal.SIGTERM)
+    thread.stop(reason)
+    assert reason is thread.run(until_stopped)
+
+
+def test_what_strikes_the_main_thread_is_raised_when_the_job_has_drained():
+    drained = []
+
+    async def job(stop):
+        drained.append(await until_stopped(stop))
+
+    with alarm(strike), pytest.raises(Struck):
+        JobThread().run(job)
+    assert [StoppedEarly] == [type(reason) for reason in drained]
+
+
+def test_a_job_that_does_not_drain_is_cut_off_after_four_seconds():
+    async def job(_stop):
+        await anyio.sleep(PATIENCE)
+
+    began = time.monotonic()
+    with alarm(strike), pytest.raises(Struck):
+        JobThread().run(job)
+    assert GRACE < time.monotonic() - began < PATIENCE
+
+
+def test_a_job_can_be_asked_to_stop_when_it_is_over():
+    async def job(_stop):
+        return "done"
+
+    thread = JobThread()
+    assert "done" == thread.run(job)
+    thread.stop(Interrupted(signal.SIGTERM))
