@@ -30,6 +30,8 @@ def manifests(folder: str, organisation: str) -> list[str]:
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
     catchup=False,
     max_active_runs=1,
+    # The pools hold every key to one task; nothing else should hold them back.
+    max_active_tasks=1024,
     doc_md=__doc__,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     params={"folder": Param("/srv/batchcancel/group", type="string")},

@@ -2,6 +2,7 @@
 
 import ast
 import statistics
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -87,6 +88,14 @@ def test_doors_reach_the_folders_through_wiring_and_never_know_each_other(name):
 @pytest.mark.parametrize("name", [one for one in MODULES if part_of(one) == "sandbox"])
 def test_the_examiner_shares_nothing_with_the_examinee(name):
     assert {"sandbox"} >= {part_of(one) for one in ours(name)}
+
+
+@pytest.mark.parametrize("dag", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.name)
+def test_a_dag_knows_airflow_and_its_door_alone_so_that_it_can_be_copied(dag):
+    tree = ast.parse(dag.read_text(encoding="utf-8"))
+    imports = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    foreign = {one for one in imports if one.split(".")[0] not in sys.stdlib_module_names}
+    assert {"airflow.sdk", "batchcancel.airflow"} == foreign
 
 
 @pytest.mark.parametrize("party", HOMES)

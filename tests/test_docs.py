@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = sorted(cli.commands)
 CALLS = re.findall(r"^    (?:\$ )?batchcancel (.+?)(?:  +#.*)?$", README, re.MULTILINE)
 JOBS = sorted((ROOT / "jobs").glob("*.toml"))
+DAGS = sorted((ROOT / "jobs").glob("*.py"))
 
 
 def flags_of(command):
@@ -83,6 +84,17 @@ def test_the_json_of_the_readme_has_the_keys_of_the_program():
 def test_a_job_file_is_understood_and_in_the_readme(job):
     load_settings("m.csv", flags={}, environ={"HUSKYVOICE_API_KEY": "k"}, job_file=job)
     assert f"jobs/{job.name}" in README
+
+
+@pytest.mark.parametrize("job", DAGS, ids=lambda path: path.name)
+def test_a_dag_is_in_the_readme(job):
+    assert f"jobs/{job.name}" in README
+
+
+def test_airflow_finds_the_provider():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [place] = project["project"]["entry-points"]["apache_airflow_provider"].values()
+    assert "batchcancel.airflow.provider:get_provider_info" == place
 
 
 def test_the_console_script_is_the_program():

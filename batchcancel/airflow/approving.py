@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Param
+from airflow.providers.common.compat.sdk import (
+    AirflowOptionalProviderFeatureException,
+    BaseOperator,
+    Param,
+)
 from airflow.providers.standard.operators.python import ShortCircuitOperator
 
 
@@ -27,7 +31,7 @@ def approval_params() -> dict[str, Param]:
 def _approval_operator() -> type[BaseOperator] | None:
     try:
         from airflow.providers.standard.operators.hitl import ApprovalOperator
-    except (ImportError, RuntimeError):
+    except (ImportError, AirflowOptionalProviderFeatureException):
         return None
     return ApprovalOperator
 

@@ -1,5 +1,6 @@
 import pytest
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from batchcancel.airflow import HuskyVoiceHook
 from batchcancel.errors import InputError
@@ -25,8 +26,8 @@ def default(connect):
 
 
 def test_airflow_knows_the_connection_type_and_how_its_form_looks():
+    assert "HuskyVoice" == ProvidersManagerTaskRuntime().hooks["huskyvoice"].hook_name
     manager = ProvidersManager()
-    assert "HuskyVoice" == manager.hooks["huskyvoice"].hook_name
     behaviour = manager.field_behaviours["huskyvoice"]
     assert "API key" == behaviour["relabeling"]["password"]
     assert {"schema", "login"} == set(behaviour["hidden_fields"])
