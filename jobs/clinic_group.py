@@ -1,9 +1,10 @@
 """A group of clinics, each organisation with an API key of its own: all at the same time.
 
 For every organisation there is a Connection of type huskyvoice, and a pool of the same name with
-one slot. Its manifests lie in a folder of its name; they become the instances of its mapped task,
-and go one after the other, because one key can do 60 requests a minute on any number of machines.
-Organisations do not wait for each other: the executor spreads them over its workers.
+one slot. Its manifests of a night lie in a folder like 2026-11-23/huskyvoice_north. They become the
+instances of its mapped task, and go one after the other, because one key can do 60 requests a
+minute on any number of machines. Organisations do not wait for each other: the executor spreads
+them over its workers.
 
 Airflow gives the instances of a mapped task one pool, so every organisation has a task.
 """
@@ -17,6 +18,8 @@ from batchcancel.airflow import BatchCancelOperator
 
 ORGANISATIONS = ("huskyvoice_north", "huskyvoice_south")
 """The ids of their Connections."""
+
+NIGHT = "{{ (dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone) | ds }}"
 
 
 @task
@@ -39,13 +42,13 @@ def manifests(folder: str, organisation: str) -> list[str]:
 def clinic_group() -> None:
     for organisation in ORGANISATIONS:
         found = manifests.override(task_id=f"manifests_{organisation}")(
-            "{{ params.folder }}", organisation
+            f"{{{{ params.folder }}}}/{NIGHT}", organisation
         )
         BatchCancelOperator.partial(
             task_id=f"cancel_{organisation}",
             huskyvoice_conn_id=organisation,
             pool=organisation,
-            batch=f"{organisation}={{{{ ti.map_index }}}}@{{{{ run_id }}}}",
+            batch=f"{organisation}={{{{ ti.map_index }}}}@{NIGHT}",
             ledger_conn_id="batchcancel_ledger",
             max_cancel=2000,
         ).expand(manifest=found)

@@ -74,13 +74,6 @@ class HuskyVoiceHook(BaseHook):
             f"with {config.notice_hours} hours of notice, in {config.timezone}"
         )
 
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """The form before Airflow 3.2; later versions take it from the provider's description."""
-        from batchcancel.airflow.provider import FORM
-
-        return {name.replace("-", "_"): value for name, value in FORM.items()}
-
 
 def _base_url(connection: Connection) -> str:
     host = connection.host or ""

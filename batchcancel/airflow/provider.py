@@ -4,7 +4,7 @@ from typing import Any
 
 from batchcancel import __version__
 
-FORM: dict[str, Any] = {
+_FORM: dict[str, Any] = {
     "hidden-fields": ["schema", "login"],
     "relabeling": {"host": "API address", "password": "API key"},
     "placeholders": {"host": "https://api.huskyvoice.ai/v1", "password": "sk_live_..."},
@@ -37,7 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "HuskyVoice",
                 "hook-class-name": "batchcancel.airflow.hook.HuskyVoiceHook",
                 "conn-fields": _FIELDS,
-                "ui-field-behaviour": FORM,
+                "ui-field-behaviour": _FORM,
             }
         ],
     }

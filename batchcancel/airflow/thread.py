@@ -21,15 +21,22 @@ class JobThread:
     def __init__(self) -> None:
         self._reason: BatchcancelError | None = None
         self._tell: Callable[[BatchcancelError], object] | None = None
+        self._is_over = False
 
     def stop(self, reason: BatchcancelError) -> None:
-        """Ask the job to stop, also before it began; waits for nothing, so a handler may call."""
+        """Ask the job to stop, also before it began; waits for nothing, so a handler may call.
+
+        After its end nothing is left to be stopped, and the next run is not to be.
+        """
+        if self._is_over:
+            return
         self._reason = self._reason or reason
         if self._tell is not None:
             self._tell(reason)
 
     def run(self, job: Callable[[Stop], Awaitable[Result]]) -> Result:
         """Give the job's result. What strikes the main thread is raised after the drain."""
+        self._is_over = False
         with start_blocking_portal() as portal:
             stop = portal.call(Stop)
             self._tell = lambda reason: portal.start_task_soon(stop.ask, reason)
@@ -44,4 +51,4 @@ class JobThread:
                     wait([future], timeout=GRACE)
                 raise
             finally:
-                self._tell = None
+                self._tell, self._reason, self._is_over = None, None, True

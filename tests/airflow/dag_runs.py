@@ -1,8 +1,10 @@
 """Dags, and what their runs came to."""
 
+import itertools
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.hitl import HITLDetail
@@ -14,6 +16,11 @@ from airflow.utils.session import create_session
 
 from tests.airflow.home import BUNDLES
 
+NIGHT = "2026-01-02"
+"""The date in India at which all runs here take place, each a minute after the one before."""
+
+_BEGIN = datetime(2026, 1, 1, 20, 30, tzinfo=UTC)
+_MINUTES = itertools.count()
 _PATIENCE = 120.0
 
 
@@ -27,7 +34,8 @@ def dag_named(dag_id):
 
 def run(dag_id, **conf):
     """Run a Dag in this process, and tell its state and those of its tasks by name and index."""
-    ended = dag_named(dag_id).test(run_conf=conf)
+    moment = _BEGIN + timedelta(minutes=next(_MINUTES))
+    ended = dag_named(dag_id).test(logical_date=moment, run_conf=conf)
     tasks = {}
     for one in ended.get_task_instances():
         index = "" if one.map_index < 0 else f"[{one.map_index}]"

@@ -1,17 +1,14 @@
 import subprocess
 import sys
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from tests.airflow.dag_runs import run, somebody_answers, xcom
+from tests.airflow.dag_runs import NIGHT, dag_named, run, somebody_answers, xcom
 from tests.airflow.home import BUNDLES, ROOT
 
 JOBS = sorted(BUNDLES["jobs"].glob("*.py"))
-TONIGHT = datetime.now(ZoneInfo("Asia/Kolkata")).date()
 
 pytestmark = pytest.mark.usefixtures("database", "ledger")
 
@@ -61,7 +58,7 @@ def test_a_closure_that_is_not_approved_cancels_nothing(stage, organisation):
 def test_a_night_cancels_what_was_marked_and_a_second_start_sends_nothing(stage, organisation):
     organisation()
     ids = stage.closure(3)
-    stage.write(f"marked-{TONIGHT}.csv", ids)
+    stage.write(f"marked-{NIGHT}.csv", ids)
     assert "success" == run("nightly", folder=str(stage.folder))[0]
     assert "success" == run("nightly", folder=str(stage.folder))[0]
     assert sorted(ids) == sorted(stage.patched())
@@ -77,15 +74,32 @@ def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, orga
     keys = {name: organisation(f"huskyvoice_{name}") for name in ("north", "south")}
     for name, ids in {"north": ["n1", "n2"], "south": ["s1"]}.items():
         stage.book(*ids)
-        (stage.folder / f"huskyvoice_{name}").mkdir()
+        folder = f"{NIGHT}/huskyvoice_{name}"
+        (stage.folder / folder).mkdir(parents=True)
         for one in ids:
-            stage.write(f"huskyvoice_{name}/{one}.csv", [one])
+            stage.write(f"{folder}/{one}.csv", [one])
     state, tasks, _ = run("clinic_group", folder=str(stage.folder))
-    assert "success" == state
     mapped = {name for name in tasks if name.endswith("]")}
-    assert mapped == {
-        *("cancel_huskyvoice_north[0]", "cancel_huskyvoice_north[1]"),
-        "cancel_huskyvoice_south[0]",
-    }
+    assert ("success", mapped) == (
+        state,
+        {
+            *("cancel_huskyvoice_north[0]", "cancel_huskyvoice_north[1]"),
+            "cancel_huskyvoice_south[0]",
+        },
+    )
     used = {one.path.rpartition("/")[2]: one.key for one in stage.sandbox.history.patches()}
     assert used == {"n1": keys["north"], "n2": keys["north"], "s1": keys["south"]}
+
+
+def test_every_organisation_of_a_group_has_a_pool_of_its_own():
+    cancelling = [one for one in dag_named("clinic_group").tasks if one.task_id[:6] == "cancel"]
+    connections = [one.partial_kwargs["huskyvoice_conn_id"] for one in cancelling]
+    assert connections == [one.pool for one in cancelling]
+    assert 2 == len(set(connections))
+
+
+def test_an_organisation_without_a_manifest_is_skipped(stage, organisation):
+    for name in ("north", "south"):
+        organisation(f"huskyvoice_{name}")
+    state, tasks, _ = run("clinic_group", folder=str(stage.folder))
+    assert ("success", "skipped") == (state, tasks["cancel_huskyvoice_north"])

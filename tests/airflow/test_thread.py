@@ -96,10 +96,11 @@ def test_a_job_that_does_not_drain_is_cut_off_after_four_seconds():
     assert GRACE < time.monotonic() - began < PATIENCE
 
 
-def test_a_job_can_be_asked_to_stop_when_it_is_over():
-    async def job(_stop):
-        return "done"
+def test_a_stop_that_comes_when_the_job_is_over_does_not_stop_the_next():
+    async def job(stop):
+        return stop.reason
 
     thread = JobThread()
-    assert "done" == thread.run(job)
+    assert thread.run(job) is None
     thread.stop(Interrupted(signal.SIGTERM))
+    assert thread.run(job) is None
