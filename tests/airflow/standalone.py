@@ -18,15 +18,6 @@ PATIENCE = 180.0
 _DAGS = Path(__file__).parent / "dags"
 
 
-def wait_until(is_so, *, what):
-    """Wait for a condition, not for a time; a loaded machine may take long."""
-    deadline = time.monotonic() + PATIENCE
-    while not (told := is_so()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-    return told
-
-
 class Standalone:
     """A running Airflow with LocalExecutor; all its processes are one group."""
 
@@ -35,10 +26,17 @@ class Standalone:
         self._process = process
         self._api = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
+    def wait_until(self, is_so):
+        """Wait for a condition, not for a time: a loaded machine may take long."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
     def until_ready(self, dag_id):
         """Wait until the API answers and the Dag can be started."""
-        wait_until(self._logs_in, what=self.said)
-        wait_until(lambda: self._is_known(dag_id), what=self.said)
+        self.wait_until(self._logs_in)
+        self.wait_until(lambda: self._is_known(dag_id))
 
     def _logs_in(self):
         try:
@@ -69,7 +67,7 @@ class Standalone:
         return self._api.get(path).raise_for_status().json()["try_number"]
 
     def until_success(self, run):
-        wait_until(lambda: self.state(run) in ("success", "failed"), what=self.said)
+        self.wait_until(lambda: self.state(run) in ("success", "failed"))
         assert "success" == self.state(run), self.said()
 
     def mark_failed(self, run, task_id):

@@ -11,11 +11,13 @@ import pytest
 
 from batchcancel.ledgers.sqlite import read_sqlite
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
-from tests.airflow.standalone import standalone, wait_until
+from tests.airflow.standalone import standalone
 from tests.e2e.stage import Stage
 
-ROWS = 40
-SLOW = "5/1s"
+ROWS = 18
+SLOW = "10/30s"
+"""The rules and nine rows at once, then half a minute to strike before the others are sent."""
+
 SIGTERM = 143
 
 
@@ -49,25 +51,24 @@ def airflow(stage, tmp_path_factory):
 
 @pytest.fixture
 def closure(stage, request):
-    """Forty appointments of this test's own, and their manifest."""
+    """Appointments of this test's own, and their manifest."""
     name = request.node.name
     ids = [f"{name[-20:]}{number:02}" for number in range(ROWS)]
     stage.book(*ids)
     return stage.write(f"{name}.csv", ids), ids
 
 
-def process_of_task(manifest):
-    """The number of the task's process, once it has begun."""
-    path = Path(f"{manifest}.pid")
-    wait_until(lambda: path.exists() and path.read_text(), what="the task has not begun")
-    return int(path.read_text())
+@pytest.fixture
+def half_way(airflow, stage, closure):
+    """Start a run, wait until half of it is done; the run and its task's process."""
+    manifest, ids = closure
+    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
+    airflow.wait_until(lambda: len(set(stage.patched()) & set(ids)) >= ROWS // 2)
+    return run, int(Path(f"{manifest}.pid").read_text())
 
 
-def until_half_way(stage, ids):
-    wait_until(lambda: len(set(stage.patched()) & set(ids)) >= ROWS // 4, what="nothing is sent")
-
-
-def require_each_cancelled_once(stage, ids):
+def require_each_cancelled_once(stage, closure):
+    _, ids = closure
     cancelled = {one: count for one, count in stage.cancellations().items() if one in set(ids)}
     assert Counter(ids) == cancelled
 
@@ -78,45 +79,40 @@ def runs_of(stage, run):
         return account.runs(f"{dag_id}@{run_id}")
 
 
-def test_a_task_that_is_killed_is_tried_again_and_resumes(airflow, stage, closure):
-    manifest, ids = closure
-    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
-    until_half_way(stage, ids)
-    os.kill(process_of_task(manifest), signal.SIGKILL)
+def test_a_task_that_is_killed_is_tried_again_and_resumes(airflow, stage, closure, half_way):
+    run, process = half_way
+    os.kill(process, signal.SIGKILL)
     airflow.until_success(run)
-    assert 2 == airflow.tries(run, "cancel")
-    require_each_cancelled_once(stage, ids)
+    assert [None, 0] == [one.exit_code for one in runs_of(stage, run)]
+    require_each_cancelled_once(stage, closure)
 
 
-def test_a_task_whose_worker_is_stopped_drains_and_another_try_resumes(airflow, stage, closure):
-    manifest, ids = closure
-    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
-    until_half_way(stage, ids)
-    os.kill(process_of_task(manifest), signal.SIGTERM)
+def test_a_task_whose_worker_is_stopped_drains_and_another_try_resumes(
+    airflow, stage, closure, half_way
+):
+    run, process = half_way
+    os.kill(process, signal.SIGTERM)
     airflow.until_success(run)
     assert [SIGTERM, 0] == [one.exit_code for one in runs_of(stage, run)]
-    require_each_cancelled_once(stage, ids)
+    require_each_cancelled_once(stage, closure)
 
 
-def test_a_task_that_somebody_stops_drains_before_it_is_killed(airflow, stage, closure):
-    manifest, ids = closure
-    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
-    until_half_way(stage, ids)
+def test_a_task_that_somebody_stops_drains_before_it_is_killed(airflow, stage, closure, half_way):
+    run, _ = half_way
     airflow.mark_failed(run, "cancel")
-    wait_until(lambda: runs_of(stage, run)[0].ended_at, what=airflow.said)
+    airflow.wait_until(lambda: runs_of(stage, run)[0].ended_at)
     assert SIGTERM == runs_of(stage, run)[0].exit_code
     airflow.clear(run, "cancel")
-    wait_until(lambda: len(runs_of(stage, run)) > 1, what=airflow.said)
+    airflow.wait_until(lambda: len(runs_of(stage, run)) > 1)
     airflow.until_success(run)
-    require_each_cancelled_once(stage, ids)
+    require_each_cancelled_once(stage, closure)
 
 
 def test_the_same_batch_twice_at_once_is_one_run_and_one_that_waits_for_another_try(
     airflow, stage, closure
 ):
-    manifest, ids = closure
-    run = airflow.start("same_batch_twice", manifest=str(manifest), rate=SLOW)
+    run = airflow.start("same_batch_twice", manifest=str(closure[0]), rate=SLOW)
     airflow.until_success(run)
     tries = [airflow.tries(run, name) for name in ("first", "second")]
     assert 1 == min(tries) < max(tries)
-    require_each_cancelled_once(stage, ids)
+    require_each_cancelled_once(stage, closure)

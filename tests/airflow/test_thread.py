@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 import time
@@ -18,19 +19,19 @@ class Struck(BaseException):
 
 
 @contextmanager
-def alarm(action, *, after=0.3):
-    """Let SIGALRM strike the main thread."""
+def struck_by(action):
+    """Let a signal's handler do something in the main thread; yields a job that sends it."""
 
-    def strike(_signum, _frame):
-        action()
+    async def job(stop):
+        await anyio.sleep(0.5)  # the main thread is to be found waiting
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return await until_stopped(stop)
 
-    before = signal.signal(signal.SIGALRM, strike)
-    signal.setitimer(signal.ITIMER_REAL, after)
+    before = signal.signal(signal.SIGUSR1, lambda _signum, _frame: action())
     try:
-        yield
+        yield job
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
 
 
 def strike():
@@ -64,8 +65,8 @@ def test_what_a_job_raises_is_raised():
 def test_a_signal_handler_can_ask_a_job_to_stop():
     thread = JobThread()
     reason = Interrupted(signal.SIGTERM)
-    with alarm(lambda: thread.stop(reason)):
-        assert reason is thread.run(until_stopped)
+    with struck_by(lambda: thread.stop(reason)) as job:
+        assert reason is thread.run(job)
 
 
 def test_a_job_that_was_to_stop_before_it_began_is_stopped():
@@ -77,22 +78,26 @@ def test_a_job_that_was_to_stop_before_it_began_is_stopped():
 
 def test_what_strikes_the_main_thread_is_raised_when_the_job_has_drained():
     drained = []
+    with struck_by(strike) as job:
 
-    async def job(stop):
-        drained.append(await until_stopped(stop))
+        async def job_with_end(stop):
+            drained.append(await job(stop))
 
-    with alarm(strike), pytest.raises(Struck):
-        JobThread().run(job)
+        with pytest.raises(Struck):
+            JobThread().run(job_with_end)
     assert [StoppedEarly] == [type(reason) for reason in drained]
 
 
 def test_a_job_that_does_not_drain_is_cut_off_after_four_seconds():
-    async def job(_stop):
-        await anyio.sleep(PATIENCE)
+    with struck_by(strike) as job:
 
-    began = time.monotonic()
-    with alarm(strike), pytest.raises(Struck):
-        JobThread().run(job)
+        async def stubborn(stop):
+            await job(stop)
+            await anyio.sleep(PATIENCE)
+
+        began = time.monotonic()
+        with pytest.raises(Struck):
+            JobThread().run(stubborn)
     assert GRACE < time.monotonic() - began < PATIENCE
 
 

@@ -14,7 +14,7 @@ def struck():
         manifest="{{ params.manifest }}",
         rate="1/1h",
         ledger_conn_id="batchcancel_ledger",
-        execution_timeout=timedelta(seconds=3),
+        execution_timeout=timedelta(seconds=10),
     )
 
 
