@@ -14,7 +14,7 @@ import httpx
 
 from tests.airflow.home import bundles
 
-PATIENCE = 180.0
+PATIENCE = 300.0
 _DAGS = Path(__file__).parent / "dags"
 
 

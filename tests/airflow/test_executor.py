@@ -35,13 +35,8 @@ def stage(tmp_path_factory):
 def airflow(stage, tmp_path_factory):
     key = stage.new_key("appointments:read", "appointments:write")
     connection = {"conn_type": "huskyvoice", "host": stage.url, "password": key}
-    ledger = {"conn_type": "sqlite", "host": str(stage.folder / "batches.ledger.db")}
     home = tmp_path_factory.mktemp("airflow") / "home"
-    variables = {
-        "AIRFLOW_CONN_HUSKYVOICE_DEFAULT": json.dumps(connection),
-        "AIRFLOW_CONN_BATCHCANCEL_LEDGER": json.dumps(ledger),
-    }
-    with standalone(home, **variables) as airflow:
+    with standalone(home, AIRFLOW_CONN_HUSKYVOICE_DEFAULT=json.dumps(connection)) as airflow:
         airflow.until_ready("one_batch")
         yield airflow
     for path in home.rglob("*"):
@@ -73,17 +68,18 @@ def require_each_cancelled_once(stage, closure):
     assert Counter(ids) == cancelled
 
 
-def runs_of(stage, run):
-    dag_id, _, run_id = run.removeprefix("/api/v2/dags/").partition("/dagRuns/")
-    with closing(read_sqlite(stage.folder / "batches.ledger.db")) as account:
-        return account.runs(f"{dag_id}@{run_id}")
+def runs_of(closure):
+    """The exit codes of the runs over a closure's batch, which has a ledger of its own."""
+    with closing(read_sqlite(Path(f"{closure[0]}.ledger.db"))) as account:
+        [batch] = account.batches()
+        return [one.exit_code for one in account.runs(batch.name)]
 
 
 def test_a_task_that_is_killed_is_tried_again_and_resumes(airflow, stage, closure, half_way):
     run, process = half_way
     os.kill(process, signal.SIGKILL)
     airflow.until_success(run)
-    assert [None, 0] == [one.exit_code for one in runs_of(stage, run)]
+    assert [None, 0] == runs_of(closure)
     require_each_cancelled_once(stage, closure)
 
 
@@ -93,17 +89,16 @@ def test_a_task_whose_worker_is_stopped_drains_and_another_try_resumes(
     run, process = half_way
     os.kill(process, signal.SIGTERM)
     airflow.until_success(run)
-    assert [SIGTERM, 0] == [one.exit_code for one in runs_of(stage, run)]
+    assert [SIGTERM, 0] == runs_of(closure)
     require_each_cancelled_once(stage, closure)
 
 
 def test_a_task_that_somebody_stops_drains_before_it_is_killed(airflow, stage, closure, half_way):
     run, _ = half_way
     airflow.mark_failed(run, "cancel")
-    airflow.wait_until(lambda: runs_of(stage, run)[0].ended_at)
-    assert SIGTERM == runs_of(stage, run)[0].exit_code
+    airflow.wait_until(lambda: [SIGTERM] == runs_of(closure))
     airflow.clear(run, "cancel")
-    airflow.wait_until(lambda: len(runs_of(stage, run)) > 1)
+    airflow.wait_until(lambda: len(runs_of(closure)) > 1)
     airflow.until_success(run)
     require_each_cancelled_once(stage, closure)
 

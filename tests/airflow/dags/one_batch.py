@@ -17,8 +17,8 @@ def tell_process(context):
 ARGUMENTS = {
     "manifest": "{{ params.manifest }}",
     "rate": "{{ params.rate }}",
-    "ledger_conn_id": "batchcancel_ledger",
-    "retries": 5,
+    "ledger": "{{ params.manifest }}.ledger.db",
+    "retries": 200,
     "retry_delay": timedelta(seconds=1),
 }
 PARAMS = {"manifest": Param(type="string"), "rate": Param("none", type="string")}
