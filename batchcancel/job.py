@@ -83,7 +83,7 @@ class Finished:
 
 async def ask_config(equip: Equip) -> OrgConfig:
     """Ask the API for the organisation's settings, and nothing else."""
-    async with equip() as tools:
+    async with equip.tools() as tools:
         return await tools.lookup.config()
 
 

@@ -7,6 +7,7 @@ import anyio
 
 from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome, OutcomeName
+from batchcancel.counting import number
 from batchcancel.plan import Plan
 from batchcancel.planning import Planned
 from batchcancel.settings import Settings
@@ -31,6 +32,12 @@ class TaskLog:
         self._eligible = 0
         self._settled = 0
         self._in_trouble = 0
+
+    def fetches(self, manifest: str) -> None:
+        self._log.info("fetching %s", manifest)
+
+    def fetched(self, manifest: str, size: int) -> None:
+        self._log.info("fetched %s bytes of %s", number(size), manifest)
 
     def clock_differs(self, difference: timedelta) -> None:
         seconds = difference.total_seconds()

@@ -78,6 +78,15 @@ def test_without_a_rate_limit_no_time_is_promised():
     assert "1 of 120 appointments, 0 in trouble" == progress(rate="none")
 
 
+def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
+    watching.fetches("s3://clinic/closure.csv")
+    watching.fetched("s3://clinic/closure.csv", 12_345)
+    assert caplog.messages == [
+        "fetching s3://clinic/closure.csv",
+        "fetched 12,345 bytes of s3://clinic/closure.csv",
+    ]
+
+
 def test_a_wait_and_a_clock_that_differs_are_told(watching, caplog):
     watching.waits(75)
     watching.clock_differs(timedelta(minutes=-2))
