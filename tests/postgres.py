@@ -91,7 +91,7 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def mortal_postgres() -> Iterator[Server]:
     """An older one, which a test may stop, and starts again."""
-    with serving(version=18) as server:
+    with serving(version=16) as server:
         yield server
 
 

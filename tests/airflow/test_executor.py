@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from contextlib import closing
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.ledgers.sqlite import read_sqlite
+from batchcancel.opening import read_ledger
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from tests.airflow.standalone import standalone
 from tests.e2e.stage import Stage
+from tests.postgres import database, postgres
+
+__all__ = ["database", "postgres"]
 
 ROWS = 18
 SLOW = "10/30s"
@@ -47,17 +51,25 @@ def airflow(stage, tmp_path_factory):
 @pytest.fixture
 def closure(stage, request):
     """Appointments of this test's own, and their manifest."""
-    name = request.node.name
+    name = re.sub(r"\W", "_", request.node.name)
     ids = [f"{name[-20:]}{number:02}" for number in range(ROWS)]
     stage.book(*ids)
     return stage.write(f"{name}.csv", ids), ids
 
 
 @pytest.fixture
-def half_way(airflow, stage, closure):
+def ledger(closure, request):
+    """Where the account of a closure is kept: in a file beside it, unless a test says otherwise."""
+    if getattr(request, "param", "file") == "database":
+        return request.getfixturevalue("database")
+    return f"{closure[0]}.ledger.db"
+
+
+@pytest.fixture
+def half_way(airflow, stage, closure, ledger):
     """Start a run, wait until half of it is done; the run and its task's process."""
     manifest, ids = closure
-    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW)
+    run = airflow.start("one_batch", manifest=str(manifest), rate=SLOW, ledger=ledger)
     airflow.wait_until(lambda: len(set(stage.patched()) & set(ids)) >= ROWS // 2)
     return run, int(Path(f"{manifest}.pid").read_text())
 
@@ -68,37 +80,42 @@ def require_each_cancelled_once(stage, closure):
     assert Counter(ids) == cancelled
 
 
-def runs_of(closure):
-    """The exit codes of the runs over a closure's batch, which has a ledger of its own."""
-    with closing(read_sqlite(Path(f"{closure[0]}.ledger.db"))) as account:
+def runs_in(ledger):
+    """The exit codes of the runs over the one batch of a ledger."""
+    with closing(read_ledger(ledger)) as account:
         [batch] = account.batches()
         return [one.exit_code for one in account.runs(batch.name)]
 
 
-def test_a_task_that_is_killed_is_tried_again_and_resumes(airflow, stage, closure, half_way):
+@pytest.mark.parametrize("ledger", ["file", "database"], indirect=True)
+def test_a_task_that_is_killed_is_tried_again_and_resumes(
+    airflow, stage, closure, ledger, half_way
+):
     run, process = half_way
     os.kill(process, signal.SIGKILL)
     airflow.until_success(run)
-    assert [None, 0] == runs_of(closure)
+    assert [None, 0] == runs_in(ledger)
     require_each_cancelled_once(stage, closure)
 
 
 def test_a_task_whose_worker_is_stopped_drains_and_another_try_resumes(
-    airflow, stage, closure, half_way
+    airflow, stage, closure, ledger, half_way
 ):
     run, process = half_way
     os.kill(process, signal.SIGTERM)
     airflow.until_success(run)
-    assert [SIGTERM, 0] == runs_of(closure)
+    assert [SIGTERM, 0] == runs_in(ledger)
     require_each_cancelled_once(stage, closure)
 
 
-def test_a_task_that_somebody_stops_drains_before_it_is_killed(airflow, stage, closure, half_way):
+def test_a_task_that_somebody_stops_drains_before_it_is_killed(
+    airflow, stage, closure, ledger, half_way
+):
     run, _ = half_way
     airflow.mark_failed(run, "cancel")
-    airflow.wait_until(lambda: [SIGTERM] == runs_of(closure))
+    airflow.wait_until(lambda: [SIGTERM] == runs_in(ledger))
     airflow.clear(run, "cancel")
-    airflow.wait_until(lambda: len(runs_of(closure)) > 1)
+    airflow.wait_until(lambda: len(runs_in(ledger)) > 1)
     airflow.until_success(run)
     require_each_cancelled_once(stage, closure)
 

@@ -17,11 +17,15 @@ def tell_process(context):
 ARGUMENTS = {
     "manifest": "{{ params.manifest }}",
     "rate": "{{ params.rate }}",
-    "ledger": "{{ params.manifest }}.ledger.db",
+    "ledger": "{{ params.ledger or params.manifest ~ '.ledger.db' }}",
     "retries": 200,
     "retry_delay": timedelta(seconds=1),
 }
-PARAMS = {"manifest": Param(type="string"), "rate": Param("none", type="string")}
+PARAMS = {
+    "manifest": Param(type="string"),
+    "rate": Param("none", type="string"),
+    "ledger": Param("", type="string"),
+}
 
 
 @dag(schedule=None, params=PARAMS)
