@@ -95,33 +95,26 @@ def equipment(
     async def tools() -> AsyncIterator[Tools]:
         ledger, account = open_ledgers()
         with closing(ledger), closing(account or ledger):
-            api = HuskyVoice(
-                base_url=settings.base_url,
-                key=settings.api_key.reveal(),
-                timeout=settings.timeout,
-                now=now,
-                new_transport=new_transport,
-            )
             writer = Writer(ledger.commit, offload=offload)
             limit_time = functools.partial(_limit_time, settings.max_duration, stop)
+            hurry = functools.partial(_hurry, ledger, stop)
             async with (
-                api,
+                _api(settings, now=now, new_transport=new_transport) as api,
                 _limiter(settings, ledger=ledger, account=account, now=now) as limiter,
-                background(writer.serve, limit_time, functools.partial(_hurry, ledger, stop)),
+                background(writer.serve, limit_time, hurry),
             ):
-                made = _tools(
-                    settings,
-                    ledger=ledger,
-                    account=account,
-                    writer=writer,
-                    limiter=limiter,
-                    api=api,
-                    stop=stop,
-                    now=now,
-                    random=random or Random(),
-                )
                 try:
-                    yield made
+                    yield _tools(
+                        settings,
+                        ledger=ledger,
+                        account=account,
+                        writer=writer,
+                        limiter=limiter,
+                        api=api,
+                        stop=stop,
+                        now=now,
+                        random=random or Random(),
+                    )
                 finally:
                     with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
                         await writer.durable()
@@ -130,6 +123,16 @@ def equipment(
         return brought(settings.manifest, stop=stop, observer=observer)
 
     return Equip(bring=bring, tools=tools)
+
+
+def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) -> HuskyVoice:
+    return HuskyVoice(
+        base_url=settings.base_url,
+        key=settings.api_key.reveal(),
+        timeout=settings.timeout,
+        now=now,
+        new_transport=new_transport,
+    )
 
 
 def _tools(

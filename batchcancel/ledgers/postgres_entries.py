@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg import Cursor
 
 from batchcancel.appointments import OutcomeName, require_aware
-from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Settled
+from batchcancel.ledgers.unmet import unmet
 
 # A plan holds no lease, so its lost COMMIT is written once more: that must change nothing.
 _ASK = """
@@ -67,7 +67,7 @@ def record(cursor: Cursor[Any], entry: Entry, writing: Writing) -> None:
     """Write one entry; every one of its statements must meet exactly one row."""
     for sql, values in _statements(entry, writing):
         if cursor.execute(sql, values).rowcount != 1:
-            raise _refused(entry)
+            raise unmet(entry)
 
 
 def _statements(entry: Entry, writing: Writing) -> Iterator[tuple[str, Values]]:
@@ -110,13 +110,3 @@ def _request(entry: Asked | Intent, writing: Writing) -> Values:
 
 def _row(entry: Intent | Learned | Settled, writing: Writing, **values: object) -> Values:
     return {"batch_id": writing.batch_id, "appointment_id": entry.appointment_id, **values}
-
-
-def _refused(entry: Entry) -> LedgerWriteFailed:
-    if isinstance(entry, Answered):
-        return LedgerWriteFailed(f"request {entry.request} was answered, but never sent")
-    kind = type(entry).__name__.lower()
-    return LedgerWriteFailed(
-        f"the ledger refused {kind} for {entry.appointment_id}: "
-        "it is settled, or not a row of the batch"
-    )

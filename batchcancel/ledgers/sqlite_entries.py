@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from batchcancel.appointments import OutcomeName
-from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Settled
 from batchcancel.ledgers.instants import stored
+from batchcancel.ledgers.unmet import unmet
 
 _ASK = """
     INSERT INTO requests (request_id, run_id, key, kind, appointment_id, attempt, sent_at)
@@ -60,7 +60,7 @@ def record(db: sqlite3.Connection, entry: Entry, holder: Holder) -> None:
     """Write one entry; every one of its statements must meet exactly one row."""
     for sql, values in _statements(entry, holder):
         if db.execute(sql, values).rowcount != 1:
-            raise _refused(entry)
+            raise unmet(entry)
 
 
 def _statements(entry: Entry, holder: Holder) -> Iterator[tuple[str, Values]]:
@@ -98,13 +98,3 @@ def _request(entry: Asked | Intent, holder: Holder) -> Values:
 
 def _row(entry: Intent | Learned | Settled, holder: Holder, **values: str | int | None) -> Values:
     return {"batch_id": holder.batch_id, "appointment_id": entry.appointment_id, **values}
-
-
-def _refused(entry: Entry) -> LedgerWriteFailed:
-    if isinstance(entry, Answered):
-        return LedgerWriteFailed(f"request {entry.request} was answered, but never sent")
-    kind = type(entry).__name__.lower()
-    return LedgerWriteFailed(
-        f"the ledger refused {kind} for {entry.appointment_id}: "
-        "it is settled, or not a row of the batch"
-    )
