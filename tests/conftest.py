@@ -1,11 +1,13 @@
 """Fixtures everything shares: virtual time, and a whole program around an in-process sandbox."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
 from tests.postgres import database, mortal_postgres, postgres
+from tests.schedule import deterministic
 from tests.world import World
 
 __all__ = ["database", "mortal_postgres", "postgres"]
@@ -18,8 +20,12 @@ def virtual() -> MockClock:
 
 
 @pytest.fixture
-def anyio_backend(virtual: MockClock) -> tuple[str, dict[str, object]]:
-    return "trio", {"clock": virtual}
+def anyio_backend(
+    virtual: MockClock, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """On virtual time, in an order that is a test's own and always the same."""
+    with deterministic(request.node.name):
+        yield "trio", {"clock": virtual}
 
 
 @pytest.fixture

@@ -4,21 +4,10 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-import trio.testing
 
 from batchcancel.sandbox import FULL_KEY, Clinic, Sandbox
 
 NOW = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def virtual():
-    return trio.testing.MockClock(autojump_threshold=0)
-
-
-@pytest.fixture
-def anyio_backend(virtual):
-    return ("trio", {"clock": virtual})
 
 
 @pytest.fixture

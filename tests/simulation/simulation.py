@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from unittest import mock
 
 import trio
-import trio._core._run as scheduler
 from trio.testing import MockClock
 
 from batchcancel import job
 from batchcancel.reader import read_manifest
+from tests.schedule import deterministic
 from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
 from tests.simulation.account import Standing
 from tests.simulation.draw import draw
@@ -76,19 +75,6 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
         worlds.append(world)
         await Story(world, nursery).tell()
         nursery.cancel_scope.cancel()
-
-
-@contextmanager
-def deterministic(seed: int) -> Iterator[None]:
-    """Let trio order what could run at the same time by the seed, and by nothing else."""
-    was, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
-    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
-    scheduler._r.setstate(Random(f"{seed} schedule").getstate())
-    try:
-        yield
-    finally:
-        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = was
-        scheduler._r.setstate(state)
 
 
 @contextmanager
