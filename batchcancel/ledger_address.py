@@ -44,5 +44,5 @@ def without_passwords(text: str) -> str:
 
 def _is_harmless(parameter: str) -> bool:
     name, equals, _ = parameter.partition("=")
-    is_secret = re.search("pass(?!file)|secret", unquote(name).lower())
+    is_secret = re.search("pass(?!file)|secret|scram", unquote(name).lower())
     return bool(equals) and is_secret is None

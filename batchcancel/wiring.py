@@ -22,6 +22,7 @@ from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
+from batchcancel.ledger_address import is_postgres
 from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.pool import DRAIN
 from batchcancel.settings import Settings
@@ -56,14 +57,16 @@ def for_run(settings: Settings) -> OpenLedgers:
 def for_plan(settings: Settings) -> OpenLedgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
-    Where it cannot be written it is only read. While a run holds it there is no plan: its requests
-    would come on top of the run's, and the limit would be broken.
+    Where a file cannot be written it is only read. While a run holds it there is no plan: its
+    requests would come on top of the run's, and the limit would be broken.
     """
 
     def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
         try:
             return for_run(settings)()
         except InputError:
+            if is_postgres(settings.ledger):  # only through it is the rate limit shared
+                raise
             ledger = passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint)
             return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 

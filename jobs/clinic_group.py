@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import ObjectStoragePath, Param, dag, task
 
-from batchcancel.airflow import BatchCancelOperator
+from batchcancel.airflow import BatchCancelOperator, named
 
 ORGANISATIONS = ("huskyvoice_north", "huskyvoice_south")
 """The ids of their Connections."""
@@ -23,9 +23,16 @@ NIGHT = "{{ (dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone)
 
 
 @task
-def manifests(folder: str, organisation: str) -> list[str]:
-    found = (ObjectStoragePath(folder) / organisation).glob("*.csv")
-    return sorted(one.path if one.protocol == "file" else str(one) for one in found)
+def manifests(folder: str, night: str, organisation: str) -> list[dict[str, str]]:
+    """The batch is named by the file: its place among the others changes when one comes late."""
+    found = (ObjectStoragePath(folder) / night / organisation).glob("*.csv")
+    return [
+        {
+            "manifest": one.path if one.protocol == "file" else str(one),
+            "batch": named(f"{organisation}={one.stem}@{night}"),
+        }
+        for one in sorted(found, key=str)
+    ]
 
 
 @dag(
@@ -42,16 +49,15 @@ def manifests(folder: str, organisation: str) -> list[str]:
 def clinic_group() -> None:
     for organisation in ORGANISATIONS:
         found = manifests.override(task_id=f"manifests_{organisation}")(
-            f"{{{{ params.folder }}}}/{NIGHT}", organisation
+            "{{ params.folder }}", NIGHT, organisation
         )
         BatchCancelOperator.partial(
             task_id=f"cancel_{organisation}",
             huskyvoice_conn_id=organisation,
             pool=organisation,
-            batch=f"{organisation}={{{{ ti.map_index }}}}@{NIGHT}",
             ledger_conn_id="batchcancel_ledger",
             max_cancel=2000,
-        ).expand(manifest=found)
+        ).expand_kwargs(found)
 
 
 clinic_group()

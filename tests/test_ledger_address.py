@@ -27,6 +27,7 @@ def test_a_path_is_shown_as_it_is(address):
         (f"postgresql://h/db?p%61ssword={SECRET}&user=u", "postgresql://h/db?user=u"),
         (f"postgresql://h/db?sslpassword={SECRET}&passfile=/k", "postgresql://h/db?passfile=/k"),
         (f"postgresql://h/db?oauth_client_secret={SECRET}", "postgresql://h/db"),
+        (f"postgresql://h/db?scram_client_key={SECRET}", "postgresql://h/db"),
         (f"postgresql://h/db?{SECRET}", "postgresql://h/db"),
     ],
 )  # fmt: skip

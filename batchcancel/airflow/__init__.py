@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchcancel.airflow.approving import approval, approval_params
+    from batchcancel.airflow.batch_name import named
     from batchcancel.airflow.cancel import BatchCancelOperator
     from batchcancel.airflow.export import BatchExportOperator
     from batchcancel.airflow.hook import HuskyVoiceHook
@@ -21,6 +22,7 @@ __all__ = [
     "HuskyVoiceHook",
     "approval",
     "approval_params",
+    "named",
 ]
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
     "HuskyVoiceHook": "hook",
     "approval": "approving",
     "approval_params": "approving",
+    "named": "batch_name",
 }
 
 

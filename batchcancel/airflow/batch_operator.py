@@ -23,7 +23,8 @@ class BatchOperator(BaseOperator):
     `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
     Dag, its run and the map index, so that every try of the task works on the same one; a second
-    manifest in one Dag run needs a `batch` of its own.
+    manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
+    mapped over what can grow: an index would come to mean another manifest.
     """
 
     template_fields = ("manifest", "ledger", "batch", *task_options.FIELDS)

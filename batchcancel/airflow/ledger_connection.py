@@ -29,14 +29,18 @@ def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None
 
 
 def _url(connection: Connection) -> str:
-    """A URL libpq understands; Airflow's own says `postgres`, and hides nested extras in it."""
+    """A URL libpq understands; a host may be a folder of sockets, several hosts, or IPv6."""
     user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
     who = f"{user}:{password}@" if password else f"{user}@" if user else ""
-    port = f":{connection.port}" if connection.port else ""
-    place = f"{connection.host or ''}{port}/{quote(connection.schema or '', '')}"
-    extras = _plain(connection.extra_dejson)
-    return f"postgresql://{who}{place}{'?' if extras else ''}{urlencode(extras, quote_via=quote)}"
+    place = {"host": connection.host, "port": connection.port, "dbname": connection.schema}
+    told = _plain(place | connection.extra_dejson)
+    return f"postgresql://{who}/?{urlencode(told, quote_via=quote)}"
 
 
-def _plain(extras: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in extras.items() if isinstance(value, str | int)}
+def _plain(values: dict[str, Any]) -> dict[str, str]:
+    """What libpq could know; Airflow's extras for its own hooks are lists, tables and booleans."""
+    return {
+        name: str(value)
+        for name, value in values.items()
+        if value and isinstance(value, str | int) and not isinstance(value, bool)
+    }

@@ -4,7 +4,7 @@ What the server may do to a transaction is said in the transaction itself, not i
 it also holds behind a pooler that hands a session to somebody else after each transaction. For
 the same reason no statement is prepared, and no session lock is taken. READ COMMITTED is enough:
 whoever decides on a row has locked it first, and every statement after the lock sees what was
-committed before it.
+committed before it. A commit is on the server's disk, whatever the database is set to.
 """
 
 import threading
@@ -17,6 +17,7 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from batchcancel.ledgers.postgres_line import SILENCE_S, Line
 from batchcancel.ledgers.postgres_trouble import Closed, is_passing
 from batchcancel.stopwatch import Stopwatch
 
@@ -30,10 +31,13 @@ _PAUSE_S = 0.2
 _TERMS = """
     SELECT set_config('statement_timeout', %(statement)s, true),
            set_config('lock_timeout', %(lock)s, true),
+           set_config('synchronous_commit',
+                      replace(current_setting('synchronous_commit'), 'off', 'on'), true),
            set_config('idle_in_transaction_session_timeout', %(idle)s, true)
 """
 _FOR_WORK = {"statement": "15s", "lock": "5s", "idle": "8s"}
 _FOR_STREAMS = _FOR_WORK | {"idle": "600s"}
+_HURRIED_S = 1.0
 _PAGE = 10_000
 _DEFAULTS = {
     "application_name": "batchcancel",
@@ -54,6 +58,8 @@ def connection_info(url: str) -> str:
 def without_time_limit(cursor: Cursor[Any]) -> None:
     """For the rest of the transaction: a million rows take as long as they take."""
     cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+    if isinstance(cursor.connection, Line):
+        cursor.connection.is_at_long_work = True
 
 
 class PatientConnection:
@@ -65,8 +71,9 @@ class PatientConnection:
     def __init__(self, info: str, *, patience: float = PATIENCE_S) -> None:
         self._info = info
         self._patience = patience
+        self._is_hurried = False
         self._turn = threading.Lock()
-        self._connection: Connection[Any] | None = None
+        self._connection: Line | None = None
         self._is_closed = False
 
     def once(self, work: Work[Result]) -> Result:
@@ -74,6 +81,7 @@ class PatientConnection:
         with self._turn:
             db = self._connected()
             try:
+                db.is_at_long_work = False
                 cursor = db.cursor()
                 cursor.execute(_TERMS, _FOR_WORK)
                 result = work(cursor)
@@ -100,6 +108,7 @@ class PatientConnection:
     def hurry(self) -> None:
         """Have no patience any more, after it was in vain, or when a run is to stop."""
         self._patience = 0.0
+        self._is_hurried = True
 
     @contextmanager
     def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:
@@ -116,15 +125,19 @@ class PatientConnection:
             self._is_closed = True
             self._drop()
 
-    def _connected(self) -> Connection[Any]:
+    def _connected(self) -> Line:
         if self._is_closed:
             raise Closed("it was closed")
         if self._connection is None:
+            if self._is_hurried:
+                raise psycopg.OperationalError("no time is left to connect")
             self._connection = self._connect()
         return self._connection
 
-    def _connect(self) -> Connection[Any]:
-        return psycopg.connect(self._info, prepare_threshold=None)
+    def _connect(self) -> Line:
+        line = Line.connect(self._info, prepare_threshold=None)
+        line.silence = lambda: _HURRIED_S if self._is_hurried else SILENCE_S
+        return line
 
     def _undo(self, db: Connection[Any]) -> None:
         """Leave no transaction behind; where that cannot be known, leave no connection."""

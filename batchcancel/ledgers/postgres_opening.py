@@ -2,35 +2,50 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg import Cursor
 
-from batchcancel.errors import InputError
+from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.ledger_address import shown
 from batchcancel.ledgers.postgres import PostgresLedger
 from batchcancel.ledgers.postgres_connection import PATIENCE_S, PatientConnection, connection_info
 from batchcancel.ledgers.postgres_lease import TTL_S
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_schema import create_if_missing, require_ledger
-from batchcancel.ledgers.postgres_trouble import diagnose, refused_connection
+from batchcancel.ledgers.postgres_trouble import diagnose, is_away, refused_connection
 
 Prepare = Callable[[Cursor[Any]], None]
 
+_CLOCKS_DIFFER_S = 30.0
+"""What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 def open_postgres(
-    url: str, *, origin: str, key: str, ttl: float = TTL_S, patience: float = PATIENCE_S
+    url: str,
+    *,
+    origin: str,
+    key: str,
+    ttl: float = TTL_S,
+    patience: float = PATIENCE_S,
+    now: Callable[[], datetime] = _utc_now,
 ) -> PostgresLedger:
     """Open a ledger for one run, and make its tables where there are none.
 
     `key` is the fingerprint of the API key; `ttl` is how long a batch stays with a run that is
     not heard of, `patience` how long a run waits for a server that is not, both in seconds.
-    Raises InputError when the database cannot be used, or only read.
+    Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
+    not answer just now.
     """
     name, info = shown(url), _info(url)
     db, side = (PatientConnection(info, patience=patience) for _ in range(2))
-    _prepared(db, lambda cursor: _prepare(cursor, name), name=name)
+    _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
     return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
 
 
@@ -41,15 +56,27 @@ def read_postgres(url: str) -> PostgresReader:
     return PostgresReader(db, name=name)
 
 
-def _prepare(cursor: Cursor[Any], name: str) -> None:
+def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> None:
     ((is_read_only,),) = cursor.execute("SHOW transaction_read_only").fetchall()
     if is_read_only == "on":
         raise InputError(
             f"{name} is read-only, as a standby is",
             hint="Name the primary server with --ledger. Nothing was sent.",
         )
+    _require_clock(cursor, now, name=name)
     create_if_missing(cursor, name=name)
     require_ledger(cursor, name=name)
+
+
+def _require_clock(cursor: Cursor[Any], now: Callable[[], datetime], *, name: str) -> None:
+    ((its,),) = cursor.execute("SELECT clock_timestamp()").fetchall()
+    ahead = (now() - its).total_seconds()
+    if abs(ahead) > _CLOCKS_DIFFER_S:
+        raise InputError(
+            f"this machine's clock is {ahead:+.0f} s from that of {name}: what one host writes "
+            "another could not judge",
+            hint="Set the clock that is wrong. Nothing was sent.",
+        )
 
 
 def _info(url: str) -> str:
@@ -70,5 +97,6 @@ def _prepared(db: PatientConnection, prepare: Prepare, *, name: str) -> None:
         except psycopg.Error as error:
             is_unconnected = type(error) is psycopg.OperationalError
             trouble = refused_connection(error) if is_unconnected else diagnose(error)
-            raise InputError(f"{name} {trouble.meaning}", hint=trouble.hint) from error
+            kind = StoppedEarly if is_away(trouble) else InputError
+            raise kind(f"{name} {trouble.meaning}", hint=trouble.hint) from error
         undo.pop_all()

@@ -78,6 +78,12 @@ def is_passing(error: psycopg.Error) -> bool:
     return isinstance(error, _PASSING) or is_lost(error)
 
 
+def is_away(trouble: Trouble) -> bool:
+    """Nobody's mistake: in a moment the same may succeed."""
+    away = (_LOST, _TROUBLES[errors.LockNotAvailable], _TROUBLES[errors.QueryCanceled])
+    return trouble.meaning in {one.meaning for one in away}
+
+
 def refused_connection(error: psycopg.Error) -> Trouble:
     """Why there was no connection to begin with."""
     said = str(error)
@@ -91,8 +97,15 @@ def refused_connection(error: psycopg.Error) -> Trouble:
             "is not there, or not for this user",
             "Check the names of the database and the user. Nothing was sent.",
         )
+    if "pg_hba.conf" in said or "certificate" in said:
+        return Trouble(
+            "does not let this machine in",
+            "Check the server's pg_hba.conf, and the certificates. Nothing was sent.",
+        )
     if "translate host name" in said or "resolve" in said:
         return Trouble("is on a host nobody knows", "Check the host's name. Nothing was sent.")
+    if "invalid" in said:
+        return Trouble("has an address that cannot be used", "Check the URL. Nothing was sent.")
     return Trouble(
         _LOST.meaning, "See that the server runs and lets you through. Nothing was sent."
     )

@@ -91,6 +91,21 @@ def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, orga
     assert used == {"n1": keys["north"], "n2": keys["north"], "s1": keys["south"]}
 
 
+def test_a_manifest_that_comes_late_sends_nothing_of_the_others_again(stage, organisation):
+    for name in ("north", "south"):
+        organisation(f"huskyvoice_{name}")
+    folder = f"{NIGHT}/huskyvoice_north"
+    (stage.folder / folder).mkdir(parents=True)
+    stage.book("a", "b", "c")
+    for one in ("a", "c"):
+        stage.write(f"{folder}/{one}.csv", [one])
+    first, *_ = run("clinic_group", folder=str(stage.folder))
+    stage.write(f"{folder}/b.csv", ["b"])
+    second, *_ = run("clinic_group", folder=str(stage.folder))
+    assert ("success", "success") == (first, second)
+    assert ["a", "b", "c"] == sorted(stage.patched())
+
+
 def test_every_organisation_of_a_group_has_a_pool_of_its_own():
     cancelling = [one for one in dag_named("clinic_group").tasks if one.task_id[:6] == "cancel"]
     connections = [one.partial_kwargs["huskyvoice_conn_id"] for one in cancelling]

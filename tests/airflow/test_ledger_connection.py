@@ -1,4 +1,5 @@
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from batchcancel.airflow.ledger_connection import ledger_address
 from batchcancel.errors import InputError
@@ -14,17 +15,20 @@ def test_a_ledger_that_nobody_names_is_left_to_the_manifest():
 
 def test_a_postgres_connection_becomes_a_url_in_which_every_sign_is_itself(connect):
     connect(
-        "ledger", conn_type="postgres", host="db.test", port=5433, schema="a b",
-        login="us:er", password="p@ss/w#", extra={"sslmode": "require", "nested": {"x": 1}},
+        "ledger", conn_type="postgres", host="db.test", port=5433, schema="a b", login="us:er",
+        password="p@ss/w#", extra={"sslmode": "require", "nested": {"x": 1}, "iam": True},
     )  # fmt: skip
-    assert ledger_address(None, "ledger") == (
-        "postgresql://us%3Aer:p%40ss%2Fw%23@db.test:5433/a%20b?sslmode=require"
-    )
+    assert conninfo_to_dict(ledger_address(None, "ledger")) == {
+        "host": "db.test", "port": "5433", "dbname": "a b", "user": "us:er",
+        "password": "p@ss/w#", "sslmode": "require",
+    }  # fmt: skip
 
 
-def test_a_postgres_connection_needs_neither_user_nor_port(connect):
-    connect("ledger", conn_type="postgres", host="db.test", schema="batches")
-    assert ledger_address("", "ledger") == "postgresql://db.test/batches"
+@pytest.mark.parametrize("host", ["/var/run/postgresql", "::1", "one.test,other.test"])
+def test_a_postgres_connection_may_have_any_host_that_libpq_knows(connect, host):
+    connect("ledger", conn_type="postgres", host=host, schema="batches")
+    address = ledger_address("", "ledger")
+    assert conninfo_to_dict(address) == {"host": host, "dbname": "batches"}
 
 
 def test_a_sqlite_connection_names_a_file(connect):

@@ -191,7 +191,41 @@ def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage,
     assert 2 == refused.returncode
     assert "is read-only" in refused.stderr
     assert ([0, 0], arrivals) == ([one.returncode for one in asked], sent)
-    assert 0 == planned.returncode
+    assert 2 == planned.returncode
+
+
+@pytest.mark.promise(9)
+@pytest.mark.promise(11)
+def test_a_run_is_stopped_promptly_although_its_server_stands_still(stage, mortal_postgres):
+    stage.environ["BATCHCANCEL_LEDGER"] = mortal_postgres.database()
+    ids = stage.closure(60)
+    slow(stage)
+    run = stage.start(*RUN, "--concurrency", "2")
+    stage.wait_until(lambda: len(stage.patched()) >= 8)
+    with mortal_postgres.frozen():
+        run.send_signal(signal.SIGTERM)
+        stopped = run.end(within=15)
+    resumed = resume(stage)
+
+    assert 143 == stopped.returncode
+    assert (0, {"cancelled": 60}) == (resumed.returncode, resumed.counts)
+    assert Counter(ids) == stage.cancellations()
+
+
+def test_a_server_that_is_away_at_the_start_is_worth_another_try(stage):
+    stage.environ["BATCHCANCEL_LEDGER"] = "postgresql://clinic@127.0.0.1:9/batches"
+    stage.closure(1)
+    ended = stage.run(*RUN)
+
+    assert 5 == ended.returncode
+    assert "postgresql://clinic@127.0.0.1:9/batches cannot be reached" in ended.stderr
+
+
+def resume(stage):
+    """The same command, again and again while the lease of the run before is not over."""
+    while (ended := stage.run(*RUN)).returncode == 6:
+        pass
+    return ended
 
 
 class TestPassword:

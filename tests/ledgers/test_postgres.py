@@ -1,9 +1,10 @@
 """What is PostgreSQL's own: first use, refusals, a server that is away, and what must not show."""
 
+import re
 import sys
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -12,6 +13,12 @@ from batchcancel import ledgers, opening
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
+from batchcancel.ledgers.postgres_connection import (
+    PatientConnection,
+    connection_info,
+    without_time_limit,
+)
+from batchcancel.ledgers.postgres_line import SilentServer
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
 from batchcancel.quantities import Rate
 from tests.postgres import PASSWORD
@@ -89,12 +96,12 @@ class TestFirstUse:
 
 
 class TestRefusals:
-    """Each is an InputError with one sentence and what to do about it."""
+    """Each has one sentence, and what to do about it."""
 
-    def refused(self, url, match, *, openers=(open_postgres, read_postgres)):
+    def refused(self, url, match, *, openers=(open_postgres, read_postgres), kind=InputError):
         for opened in openers:
             who = WHO if opened is open_postgres else {}
-            with pytest.raises(InputError, match=match) as refusal:
+            with pytest.raises(kind, match=match) as refusal:
                 opened(url, **who)
             assert refusal.value.hint
             assert PASSWORD not in refusal.value.message + refusal.value.hint
@@ -113,8 +120,25 @@ class TestRefusals:
     def test_a_host_that_nobody_knows(self):
         self.refused(f"postgresql://u:{PASSWORD}@nowhere.invalid/db", "nobody knows")
 
-    def test_a_server_that_is_not_there(self):
-        self.refused(f"postgresql://u:{PASSWORD}@127.0.0.1:9/db", "cannot be reached")
+    def test_a_server_that_is_not_there_may_be_there_in_a_moment(self):
+        url = f"postgresql://u:{PASSWORD}@127.0.0.1:9/db"
+        self.refused(url, "cannot be reached", kind=StoppedEarly)
+
+    def test_a_server_without_room_for_another_connection_may_have_it_in_a_moment(self, postgres):
+        postgres.execute("ALTER ROLE clinic CONNECTION LIMIT 0")
+        url = postgres.url("postgres", user="clinic", password=PASSWORD)
+        try:
+            self.refused(url, "cannot be reached", kind=StoppedEarly)
+        finally:
+            postgres.execute("ALTER ROLE clinic CONNECTION LIMIT -1")
+
+    @pytest.mark.parametrize("ahead", [-40, 40])
+    def test_a_machine_whose_clock_is_wrong(self, database, ahead):
+        def now():
+            return datetime.now(UTC) + timedelta(seconds=ahead)
+
+        with pytest.raises(InputError, match=re.escape(f"clock is {ahead:+}")):
+            open_postgres(database, **WHO, now=now)
 
     @pytest.mark.parametrize(
         "url",
@@ -127,7 +151,7 @@ class TestRefusals:
         ],
     )
     def test_what_is_no_url_of_a_database(self, url):
-        self.refused(url, "no URL|cannot be reached|nobody knows")
+        self.refused(url, "no URL|cannot be used|nobody knows")
 
     def test_a_user_who_may_not_make_tables(self, postgres):
         url = postgres.url(name_of(postgres.database()), user="clinic", password=PASSWORD)
@@ -156,6 +180,37 @@ class TestRefusals:
 
 
 class TestTrouble:
+    def test_a_server_that_says_nothing_is_given_up(self, database, monkeypatch):
+        monkeypatch.setattr(postgres_connection, "SILENCE_S", 0.3)
+        db = PatientConnection(connection_info(database))
+        with closing(db), pytest.raises(SilentServer):
+            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+
+    def test_long_work_may_be_silent(self, database, monkeypatch):
+        monkeypatch.setattr(postgres_connection, "SILENCE_S", 0.3)
+
+        def long(cursor):
+            without_time_limit(cursor)
+            cursor.execute("SELECT pg_sleep(1)")
+
+        with closing(PatientConnection(connection_info(database))) as db:
+            db.once(long)
+            with pytest.raises(SilentServer):
+                db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+
+    @pytest.mark.promise(1)
+    @pytest.mark.parametrize(
+        ("its", "ours"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")]
+    )
+    def test_a_commit_is_on_the_disk_however_the_database_is_tuned(
+        self, postgres, database, its, ours
+    ):
+        name = name_of(database)
+        postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = {its}")
+        with closing(PatientConnection(connection_info(database))) as db:
+            found = db.once(lambda cursor: cursor.execute("SHOW synchronous_commit").fetchall())
+        assert [(ours,)] == found
+
     def test_connections_that_an_administrator_ends_are_made_anew(self, begun, ask, example):
         begun.commit([example.intent("a")])
         ask(
