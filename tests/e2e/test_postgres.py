@@ -204,7 +204,7 @@ def test_a_run_is_stopped_promptly_although_its_server_stands_still(stage, morta
     stage.wait_until(lambda: len(stage.patched()) >= 8)
     with mortal_postgres.frozen():
         run.send_signal(signal.SIGTERM)
-        stopped = run.end(within=15)
+        stopped = run.end(within=30)
     resumed = resume(stage)
 
     assert 143 == stopped.returncode
