@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 Day = date
 
@@ -13,13 +13,76 @@ PAGE = 200
 
 
 class Ask(StrEnum):
-    """The requests this program can make; there are no others."""
+    """The requests this program can make; there are no others.
 
-    CANCEL = "cancel"
-    READ = "read"
-    SEARCH = "search"
-    CONFIG = "config"
-    WINDOWS = "windows"
+    Each is a row of facts: its word in ledgers and messages, the method and the path below the
+    API's address, the scope a key needs for it, what to do without that scope, and, of an ask that
+    writes, the status it sets.
+    """
+
+    CANCEL = (
+        "cancel",
+        "PATCH /appointments/{id}",
+        "appointments:write",
+        "Use a key that may write appointments.",
+        "cancelled",
+    )
+    READ = (
+        "read",
+        "GET /appointments/{id}",
+        "appointments:read",
+        (
+            "Use a key that may read appointments: rows whose result is unknown are read back, and "
+            "unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
+            "no start time is looked up."
+        ),
+    )
+    SEARCH = (
+        "search",
+        "GET /appointments",
+        "appointments:read",
+        "Use a key that may read appointments.",
+    )
+    CONFIG = (
+        "config",
+        "GET /appointment-config",
+        "appointments:read",
+        "Use a key that may read appointments, or pass --notice-hours and --timezone.",
+    )
+    WINDOWS = (
+        "windows",
+        "GET /appointment-slots/availability",
+        "slots:read",
+        (
+            "Use a key that may read slots, or give the start of each session under [sessions] in "
+            "the job file."
+        ),
+    )
+
+    method: str
+    path: str
+    scope: str
+    without_scope: str
+    status: str | None
+
+    def __new__(
+        cls, word: str, line: str, scope: str, without_scope: str, status: str | None = None
+    ) -> Self:
+        ask = str.__new__(cls, word)
+        ask._value_ = word
+        ask.method, _, ask.path = line.partition(" ")
+        ask.scope, ask.without_scope, ask.status = scope, without_scope, status
+        return ask
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes an appointment: then an intent precedes it, and its answer counts."""
+        return self.status is not None
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is about one appointment, whose record comes back."""
+        return "{id}" in self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +98,7 @@ class Request:
 class Meaning(StrEnum):
     """What an answer tells of the row it is about."""
 
-    PROVED = "proved"  # 2xx, the right shape, the right id; for CANCEL also status cancelled
+    PROVED = "proved"  # 2xx, the right shape, the right id; of a write also the status it sets
     ABSENT = "absent"  # 404
     REFUSED = "refused"  # another 4xx about this row alone
     BUSY = "busy"  # 429: nothing was applied, and nobody may send for a while

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
-from batchcancel.api import Answer, Api, Ask, Limiter, Meaning, Permit, Request
+from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.errors import StoppedEarly
 from batchcancel.ledger import Answered, Asked, Entry, Intent
@@ -75,7 +75,7 @@ class Exchange:
             self.requests += 1
             is_sent = True
             # A read has no effect, so nobody needs to wait for it once the run is to stop.
-            with self._stop.breaks() if request.ask is not Ask.CANCEL else nullcontext():
+            with self._stop.breaks() if not request.ask.writes else nullcontext():
                 answer = await self._api.send(request)
         finally:
             if is_sent:
@@ -125,7 +125,7 @@ def _require_good(permit: Permit) -> None:
 
 
 def _entry(request: Request, *, number: int, attempt: int | None, at: datetime) -> Entry:
-    if request.ask is not Ask.CANCEL:
+    if not request.ask.writes:
         return Asked(request=number, appointment_id=request.appointment_id, at=at)
     if request.appointment_id is None or attempt is None:
         raise ValueError("a PATCH needs an appointment and the number of its attempt")

@@ -1,6 +1,6 @@
 """What the API's answers mean. Pure: status, headers and body in, `Answer` out.
 
-Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, status `cancelled`.
+Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, the status it sets.
 Whatever may have been applied and is not proved is unknown.
 """
 
@@ -11,22 +11,11 @@ from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any
 
-from batchcancel.api import Answer, Ask, Meaning, Record, Request
+from batchcancel.api import Answer, Meaning, Record, Request
 from batchcancel.errors import FatalAnswer, ScopeMissing
 from batchcancel.huskyvoice.retry_after import http_date, retry_after
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
-_SCOPES = {Ask.CANCEL: "appointments:write", Ask.WINDOWS: "slots:read"}
-_INSTEAD = {
-    Ask.CANCEL: "Use a key that may write appointments.",
-    Ask.READ: "Use a key that may read appointments: rows whose result is unknown are read back, "
-    "and unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
-    "no start time is looked up.",
-    Ask.SEARCH: "Use a key that may read appointments.",
-    Ask.CONFIG: "Use a key that may read appointments, or pass --notice-hours and --timezone.",
-    Ask.WINDOWS: "Use a key that may read slots, or give the start of each session under "
-    "[sessions] in the job file.",
-}
 
 
 def read_answer(
@@ -53,7 +42,7 @@ def read_answer(
 def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
     if not isinstance(content, dict) or content.get("success") is False:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
-    if request.ask not in (Ask.CANCEL, Ask.READ):
+    if not request.ask.is_of_one:
         return Answer(meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now)
     record = record_from(content.get("data", content))
     if record is None:
@@ -63,10 +52,10 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
             f"the API answered {request.appointment_id} with the record of another appointment",
             hint="Do not go on before HuskyVoice has explained this; the row stays open.",
         )
-    is_proved = request.ask is Ask.READ or record.status == "cancelled"
+    is_proved = not request.ask.writes or record.status == request.ask.status
     return Answer(
         meaning=Meaning.PROVED if is_proved else Meaning.UNKNOWN,
-        code=str(status) if is_proved else "not_cancelled",
+        code=str(status) if is_proved else f"not_{request.ask.status}",
         record=record,
         server_now=server_now,
     )
@@ -84,8 +73,7 @@ def _raise_if_fatal(request: Request, *, status: int, code: str) -> None:
             hint="Check HUSKYVOICE_API_KEY or --api-key-file, then run the same command again.",
         )
     if status == HTTPStatus.FORBIDDEN and code == "INSUFFICIENT_SCOPE":
-        scope = _SCOPES.get(request.ask, "appointments:read")
-        raise ScopeMissing(scope, hint=_INSTEAD[request.ask])
+        raise ScopeMissing(request.ask.scope, hint=request.ask.without_scope)
 
 
 def _meaning(status: int, content: Any) -> Meaning:
