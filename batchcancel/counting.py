@@ -2,20 +2,11 @@
 
 from collections.abc import Iterable
 
-from batchcancel.summary import Counts
+from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.summary import Counts, key_of
 
 Line = tuple[str, str, str]
 """A name, a number, a remark."""
-
-_TROUBLE = (
-    ("rejected_rows", "could not be read"),
-    ("not_found", "the API does not know them"),
-    ("refused", "the API said no; --retry-refused sends them once more"),
-    ("gave_up", "attempts spent; the next run takes them up again"),
-    ("needs_review", "alive again after our intent: a person must decide"),
-    ("open", "result unknown; the next run reads them back"),
-    ("waiting", "not sent yet"),
-)
 
 
 def number(count: int) -> str:
@@ -38,11 +29,14 @@ def count_table(counts: Counts) -> list[str]:
 
 
 def _count_lines(counts: Counts) -> Iterable[Line]:
-    yield "cancelled", number(counts.cancelled), "by this batch"
-    yield "already_cancelled", number(counts.already_cancelled), "before we came"
-    for reason, rows in counts.skipped.items():
-        yield f"skipped: {reason}", number(rows), "left alone by policy"
-    for name, remark in _TROUBLE:
-        if rows := getattr(counts, name):
-            yield name, number(rows), remark
+    for name in OutcomeName:
+        if name is OutcomeName.SKIPPED:
+            for reason, rows in counts.skipped.items():
+                yield f"{name}: {reason}", number(rows), name.remark
+        elif counts[name] or Fact.GONE in name.facts:
+            yield key_of(name), number(counts[name]), name.remark
+    if counts.open:
+        yield "open", number(counts.open), "result unknown; the next run reads them back"
+    if counts.waiting:
+        yield "waiting", number(counts.waiting), "not sent yet"
     yield "rows", number(counts.rows), "in all"

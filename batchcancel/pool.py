@@ -7,7 +7,7 @@ from typing import Protocol
 import anyio
 
 from batchcancel.api import Answer, Ask, Request, Retry
-from batchcancel.appointments import Appointment, Outcome, OutcomeName
+from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
 from batchcancel.attempts import Attempts, DoubtTooOld
 from batchcancel.errors import BatchcancelError, StoppedEarly, UnexpectedFailure
 from batchcancel.exchange import Exchange, Now, Withheld
@@ -20,9 +20,6 @@ from batchcancel.writer import Writer
 
 DRAIN = 3.0
 """How long requests that have been sent may take once the run is to stop, in seconds."""
-
-_PROVES_LIFE = {OutcomeName.CANCELLED, OutcomeName.ALREADY_CANCELLED}
-_FAILURES = {OutcomeName.GAVE_UP, OutcomeName.REFUSED, OutcomeName.NOT_FOUND}
 
 
 class Observer(Protocol):
@@ -132,9 +129,9 @@ class Pool:
             Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
         )
         self._observer.settled(appointment.appointment_id, outcome)
-        if outcome.name in _FAILURES:
+        if Fact.FAILURE in outcome.name.facts:
             self._failures_in_a_row += 1
-        elif outcome.name in _PROVES_LIFE:
+        elif Fact.ALIVE in outcome.name.facts:
             self._failures_in_a_row = 0
         if self._failures_in_a_row >= self._halt_after:
             raise StoppedEarly(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.counting import Line, count_table, number, table
 from batchcancel.manifest import REASONS
 from batchcancel.planning import Planned
@@ -146,8 +146,7 @@ def summary_text(summary: Summary) -> str:
 
 
 def _headline(counts: Counts) -> str:
-    done = counts.cancelled + counts.already_cancelled
-    return f"{number(done)} of {number(counts.rows)} rows are cancelled"
+    return f"{number(counts.with_fact(Fact.GONE))} of {number(counts.rows)} rows are cancelled"
 
 
 def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
@@ -157,13 +156,14 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     lines = []
     if was_stopped:
         lines.append(f"To go on:       {command}")
-    elif counts.gave_up or counts.open:
+    elif counts[OutcomeName.GAVE_UP] or counts.open:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
         lines.append(f"Held back:      {number(counts.waiting)}; the same command without --limit")
-    trouble = [name for name in ("not_found", "refused", "needs_review") if getattr(counts, name)]
-    trouble += ["skipped"] if counts.skipped else []
-    if trouble:
-        flags = " ".join(f"--outcome {name}" for name in trouble)
+    final = Fact.FINAL | Fact.PERSON
+    uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
+    uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []
+    if uncancelled:
+        flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
     return "\n".join(lines) or "Nothing is left to do."

@@ -32,8 +32,8 @@ async def test_a_404_after_an_attempt_in_doubt_settles_nothing(world):
     world.sandbox.faults.add(Fault("status", status=404), method="PATCH")
     first = await world.run(world.manifest(ids))
     second = await world.run(world.folder / "closure.csv")
-    assert (1, 0) == (first.summary.counts.gave_up, first.summary.counts.not_found)
-    assert 1 == second.summary.counts.cancelled
+    assert (1, 0) == (first.summary.counts["gave_up"], first.summary.counts["not_found"])
+    assert 1 == second.summary.counts["cancelled"]
 
 
 async def test_what_a_429_turned_away_was_not_ours_when_staff_cancelled_meanwhile(world):
@@ -47,7 +47,7 @@ async def test_what_a_429_turned_away_was_not_ours_when_staff_cancelled_meanwhil
     async with anyio.create_task_group() as group:
         group.start_soon(staff)
         finished = await world.run(world.manifest(ids))
-    assert 1 == finished.summary.counts.already_cancelled
+    assert 1 == finished.summary.counts["already_cancelled"]
 
 
 async def test_a_doubt_that_grew_old_while_the_machine_slept_is_read_back_before_anything_is_sent(
@@ -59,9 +59,9 @@ async def test_a_doubt_that_grew_old_while_the_machine_slept_is_read_back_before
         group.start_soon(asleep, 2)
         first = await world.run(world.manifest(ids))
     second = await world.run(world.folder / "closure.csv")
-    assert 1 == first.summary.counts.gave_up
+    assert 1 == first.summary.counts["gave_up"]
     assert 1 == len(world.sandbox.history.patches(ids[0]))
-    assert 1 == second.summary.counts.cancelled
+    assert 1 == second.summary.counts["cancelled"]
 
 
 @pytest.mark.promise(6)

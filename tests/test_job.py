@@ -16,7 +16,7 @@ async def test_every_eligible_row_is_cancelled(world):
     assert (0, 150, 150) == (
         finished.summary.exit_code,
         finished.summary.counts.rows,
-        finished.summary.counts.cancelled,
+        finished.summary.counts["cancelled"],
     )
 
 
@@ -27,7 +27,7 @@ async def test_a_second_run_sends_nothing(world):
     arrived = len(world.sandbox.history.arrivals)
     finished = await world.run(manifest)
     assert arrived == len(world.sandbox.history.arrivals)
-    assert 20 == finished.summary.counts.cancelled
+    assert 20 == finished.summary.counts["cancelled"]
 
 
 @pytest.mark.promise(2)
@@ -85,7 +85,7 @@ async def test_an_answer_that_proves_nothing_is_tried_again(world, status):
     ids = world.appointments(1)
     world.sandbox.faults.add(Fault("status", status=status), method="PATCH", times=2)
     finished = await world.run(world.manifest(ids))
-    assert 1 == finished.summary.counts.cancelled
+    assert 1 == finished.summary.counts["cancelled"]
     assert 3 == len(world.sandbox.history.patches(ids[0]))
 
 
@@ -99,8 +99,8 @@ async def test_an_answer_without_proof_is_no_success(world, fault):
     finished = await world.run(world.manifest(ids), max_attempts=2)
     assert (4, 0, 1) == (
         finished.summary.exit_code,
-        finished.summary.counts.cancelled,
-        finished.summary.counts.gave_up,
+        finished.summary.counts["cancelled"],
+        finished.summary.counts["gave_up"],
     )
 
 
@@ -122,14 +122,14 @@ async def test_a_change_that_came_before_ours_is_told_apart(world):
     world.virtual.jump(5)
     finished = await world.run(world.manifest(ids))
     counts = finished.summary.counts
-    assert (2, 1) == (counts.cancelled, counts.already_cancelled)
+    assert (2, 1) == (counts["cancelled"], counts["already_cancelled"])
 
 
 async def test_our_own_change_behind_a_lost_answer_counts_as_ours(world):
     ids = world.appointments(1)
     world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH")
     finished = await world.run(world.manifest(ids))
-    assert 1 == finished.summary.counts.cancelled
+    assert 1 == finished.summary.counts["cancelled"]
 
 
 async def test_rows_given_up_are_read_back_by_the_next_run(world):
@@ -139,7 +139,7 @@ async def test_rows_given_up_are_read_back_by_the_next_run(world):
     second = await world.run(world.folder / "closure.csv")
     assert (4, 0) == (first.summary.exit_code, second.summary.exit_code)
     assert 2 == len(world.sandbox.history.patches(ids[0]))
-    assert 1 == second.summary.counts.cancelled
+    assert 1 == second.summary.counts["cancelled"]
 
 
 async def test_an_open_row_that_is_alive_again_is_for_a_person(world):
@@ -149,7 +149,7 @@ async def test_an_open_row_that_is_alive_again_is_for_a_person(world):
     world.virtual.jump(60)
     world.sandbox.staff.confirm(ids[0])
     second = await world.run(world.folder / "closure.csv")
-    assert (4, 1) == (second.summary.exit_code, second.summary.counts.needs_review)
+    assert (4, 1) == (second.summary.exit_code, second.summary.counts["needs_review"])
     assert "confirmed" == world.sandbox.record(ids[0]).status
 
 
@@ -158,7 +158,7 @@ async def test_an_open_row_that_was_never_applied_is_sent_again(world):
     world.sandbox.faults.add(Fault("reset", when="before"), method="PATCH", times=2)
     await world.run(world.manifest(ids), max_attempts=2)
     second = await world.run(world.folder / "closure.csv")
-    assert 1 == second.summary.counts.cancelled
+    assert 1 == second.summary.counts["cancelled"]
 
 
 @pytest.mark.promise(6)
@@ -167,7 +167,7 @@ async def test_a_deadline_that_passes_in_the_queue_is_kept(world):
     starts = (world.now() + timedelta(hours=24, seconds=30)).isoformat()
     finished = await world.run(world.manifest(ids, starts_at=starts))
     counts = finished.summary.counts
-    assert (59, {"notice_window": 31}) == (counts.cancelled, counts.skipped)
+    assert (59, {"notice_window": 31}) == (counts["cancelled"], counts.skipped)
     assert 31 == world.watching.plans[-1].plan.will_miss
 
 
@@ -177,13 +177,13 @@ async def test_a_skipped_row_is_decided_anew_in_the_next_run(world):
     first = await world.run(manifest)
     second = await world.run(manifest, notice_hours=0)
     assert {"notice_window": 2} == first.summary.counts.skipped
-    assert 2 == second.summary.counts.cancelled
+    assert 2 == second.summary.counts["cancelled"]
 
 
 async def test_ids_alone_are_enough(world):
     manifest = world.manifest(world.appointments(250), starts_at=None)
     finished = await world.run(manifest)
-    assert 250 == finished.summary.counts.cancelled
+    assert 250 == finished.summary.counts["cancelled"]
     assert finished.summary.requests <= 250 + 6
 
 
@@ -225,7 +225,7 @@ async def test_the_same_canary_twice_sends_nothing_the_second_time(world):
     first = await world.run(manifest, limit=5)
     second = await world.run(manifest, limit=5)
     rest = await world.run(manifest)
-    assert [5, 5, 30] == [one.summary.counts.cancelled for one in (first, second, rest)]
+    assert [5, 5, 30] == [one.summary.counts["cancelled"] for one in (first, second, rest)]
     assert [0, 0, 0] == [one.summary.exit_code for one in (first, second, rest)]
 
 
@@ -240,7 +240,7 @@ async def test_new_rows_of_an_accepted_manifest_join_the_batch(world):
     ids = world.appointments(10)
     await world.run(world.manifest(ids[:8]))
     finished = await world.run(world.manifest(ids), accept_changed_manifest=True)
-    assert (10, 10) == (finished.summary.counts.rows, finished.summary.counts.cancelled)
+    assert (10, 10) == (finished.summary.counts.rows, finished.summary.counts["cancelled"])
     assert 10 == len(world.sandbox.history.patches())
 
 
@@ -248,7 +248,7 @@ async def test_a_re_sorted_manifest_is_the_same_manifest(world):
     ids = world.appointments(10)
     await world.run(world.manifest(ids))
     finished = await world.run(world.manifest(reversed(ids)))
-    assert (10, 0) == (finished.summary.counts.cancelled, finished.summary.requests)
+    assert (10, 0) == (finished.summary.counts["cancelled"], finished.summary.requests)
 
 
 async def test_refused_rows_are_sent_again_only_when_asked(world):
@@ -258,7 +258,7 @@ async def test_refused_rows_are_sent_again_only_when_asked(world):
     first = await world.run(manifest)
     second = await world.run(manifest)
     third = await world.run(manifest, retry_refused=True)
-    assert [1, 1, 0] == [one.summary.counts.refused for one in (first, second, third)]
+    assert [1, 1, 0] == [one.summary.counts["refused"] for one in (first, second, third)]
     assert [4, 4, 0] == [one.summary.exit_code for one in (first, second, third)]
 
 
@@ -279,7 +279,7 @@ async def test_a_rejected_key_in_the_middle_leaves_every_other_row_waiting(world
     counts = finished.summary.counts
     assert (7, 10, 1, 39) == (
         finished.summary.exit_code,
-        counts.cancelled,
+        counts["cancelled"],
         counts.open,
         counts.waiting,
     )
@@ -298,7 +298,7 @@ async def test_with_hours_and_times_given_a_key_that_may_only_write_is_enough(wo
     world.sandbox.keys.add("sk_write", ["appointments:write"])
     manifest = world.manifest(world.appointments(3))
     finished = await world.run(manifest, key="sk_write", notice_hours=24)
-    assert 3 == finished.summary.counts.cancelled
+    assert 3 == finished.summary.counts["cancelled"]
 
 
 async def test_a_clock_that_would_decide_differently_is_refused(world):
@@ -312,7 +312,7 @@ async def test_a_clock_that_would_decide_differently_is_refused(world):
 async def test_a_wrong_clock_that_decides_nothing_is_only_told(world):
     world.sandbox.skew(timedelta(hours=3))
     finished = await world.run(world.manifest(world.appointments(3)))
-    assert 3 == finished.summary.counts.cancelled
+    assert 3 == finished.summary.counts["cancelled"]
     assert [timedelta(hours=3)] == world.watching.clock_differences
 
 
@@ -326,8 +326,8 @@ async def test_a_rejected_row_stops_everything_unless_allowed(world):
     finished = await world.run(manifest, allow_rejected_rows=True)
     assert (4, 3, 1) == (
         finished.summary.counts.rows,
-        finished.summary.counts.cancelled,
-        finished.summary.counts.rejected_rows,
+        finished.summary.counts["cancelled"],
+        finished.summary.counts["rejected_row"],
     )
 
 
@@ -353,6 +353,6 @@ async def test_max_duration_stops_the_run_resumably(world):
     stopped = await world.run(manifest, max_duration="90s")
     assert (5, 120) == (
         stopped.summary.exit_code,
-        stopped.summary.counts.cancelled + 1,
+        stopped.summary.counts["cancelled"] + 1,
     )
     assert 0 == (await world.run(manifest)).summary.exit_code

@@ -20,7 +20,7 @@ async def test_a_key_of_another_clinic_stops_the_run_and_spoils_nothing(world):
     finished = await world.run(manifest, retry_refused=True)
     assert 5 == stopped.summary.exit_code
     assert "this clinic" in stopped.reason.hint
-    assert (0, 100) == (finished.summary.exit_code, finished.summary.counts.cancelled)
+    assert (0, 100) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
 
 
 async def test_refused_rows_that_left_the_manifest_are_not_reopened(world):
@@ -30,7 +30,7 @@ async def test_refused_rows_that_left_the_manifest_are_not_reopened(world):
     rest = world.manifest(ids[1:])
     await world.run(rest, accept_changed_manifest=True)
     finished = await world.run(rest, retry_refused=True)
-    assert (1, 0) == (finished.summary.counts.refused, finished.summary.counts.waiting)
+    assert (1, 0) == (finished.summary.counts["refused"], finished.summary.counts.waiting)
 
 
 @pytest.mark.promise(7)

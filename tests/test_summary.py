@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +7,7 @@ from hypothesis import strategies as st
 from batchcancel.appointments import OutcomeName, SkipReason
 from batchcancel.ledger import State, TallyLine
 from batchcancel.summary import Counts, Summary, count, exit_code
-
-NOTHING = count([])
+from tests.tallies import counts_of
 
 
 def line(outcome: str | None, rows: int = 1, *, state=State.SETTLED, reason=None) -> TallyLine:
@@ -24,7 +22,7 @@ unsettled = st.builds(
 
 
 def total(numbers: dict) -> int:
-    rest = {name: rows for name, rows in numbers.items() if name in asdict(NOTHING)}
+    rest = {name: rows for name, rows in numbers.items() if name in count([]).as_json()}
     skipped = rest.pop("skipped")
     return sum(rest.values()) - rest["rows"] + sum(skipped.values())
 
@@ -35,7 +33,7 @@ def test_rows_are_the_sum_of_all_states(tally):
     counts = count(tally)
 
     assert counts.rows == sum(one.rows for one in tally)
-    assert counts.rows == total(asdict(counts))
+    assert counts.rows == total(counts.as_json())
 
 
 def test_skips_are_counted_by_reason_in_a_fixed_order():
@@ -48,7 +46,7 @@ def test_skips_are_counted_by_reason_in_a_fixed_order():
 @pytest.mark.parametrize("state", [State.OPEN, State.WAITING])
 def test_a_row_given_up_counts_once_whatever_its_state(state):
     counts = count([line("gave_up", 2, state=state)])
-    assert counts == replace(NOTHING, rows=2, gave_up=2)
+    assert counts == counts_of(gave_up=2)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +69,7 @@ def test_a_row_given_up_counts_once_whatever_its_state(state):
     ],
 )
 def test_the_exit_code_is_0_only_when_all_that_was_asked_for_is_cancelled(changes, held_back, code):
-    assert code == exit_code(replace(NOTHING, **changes), held_back=held_back)
+    assert code == exit_code(counts_of(**changes), held_back=held_back)
 
 
 @pytest.fixture

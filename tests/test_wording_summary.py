@@ -1,20 +1,19 @@
 import shlex
-from dataclasses import replace
 
 import pytest
 
-from batchcancel.summary import Summary, count
+from batchcancel.summary import Summary
 from batchcancel.wording import summary_text, what_next
+from tests.tallies import counts_of
 
 COMMAND = "batchcancel run closure.csv --yes"
-NOTHING = count([])
 
 
 def summary(*, ledger="closure.ledger.db", **counts: object) -> Summary:
     return Summary(
         batch="closure",
         run_id="run-1",
-        counts=replace(NOTHING, **counts),
+        counts=counts_of(**counts),
         duplicates=0,
         requests=1234,
         rate_limited=2,
@@ -32,7 +31,7 @@ def next_lines(*, was_stopped=False, **counts: object) -> dict[str, str]:
 
 
 def test_a_summary_begins_with_what_is_cancelled_and_ends_with_what_it_cost():
-    lines = summary_text(summary(rows=2000, cancelled=1500, already_cancelled=10)).splitlines()
+    lines = summary_text(summary(refused=490, cancelled=1500, already_cancelled=10)).splitlines()
 
     assert lines[0] == "Batch closure: 1,510 of 2,000 rows are cancelled"
     assert lines[-1] == (
@@ -41,7 +40,7 @@ def test_a_summary_begins_with_what_is_cancelled_and_ends_with_what_it_cost():
 
 
 def test_a_summary_tells_every_count():
-    text = summary_text(summary(rows=9, cancelled=5, refused=3, skipped={"notice_window": 1}))
+    text = summary_text(summary(cancelled=5, refused=3, skipped={"notice_window": 1}))
     shown = [" ".join(line.split()[:-1]) for line in text.splitlines()]
 
     for part in ("cancelled 5", "already_cancelled 0", "skipped: notice_window 1", "rows 9"):
@@ -49,7 +48,7 @@ def test_a_summary_tells_every_count():
 
 
 def test_when_all_is_done_nothing_is_left_to_do():
-    assert next_lines(rows=5, cancelled=5) == {"Nothing is left to do.": ""}
+    assert next_lines(cancelled=5) == {"Nothing is left to do.": ""}
 
 
 def test_after_an_early_end_the_same_command_goes_on():

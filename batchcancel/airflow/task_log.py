@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 
 from batchcancel.api import Limiter
-from batchcancel.appointments import Outcome, OutcomeName
+from batchcancel.appointments import Fact, Outcome
 from batchcancel.counting import number
 from batchcancel.plan import Plan
 from batchcancel.planning import Planned
@@ -15,7 +15,6 @@ from batchcancel.wording import duration, plan_text
 
 _EVERY = 30.0
 _NAMED_ROWS = 100
-_FINE = {OutcomeName.CANCELLED, OutcomeName.ALREADY_CANCELLED, OutcomeName.SKIPPED}
 
 
 class TaskLog:
@@ -54,7 +53,7 @@ class TaskLog:
 
     def settled(self, appointment_id: str, outcome: Outcome) -> None:
         self._settled += 1
-        if outcome.name in _FINE:
+        if Fact.PERSON not in outcome.name.facts:
             return
         self._in_trouble += 1
         if self._in_trouble <= _NAMED_ROWS:

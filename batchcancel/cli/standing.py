@@ -1,8 +1,9 @@
 """Where the batches of a ledger stand, in words and in JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from batchcancel.appointments import Fact
 from batchcancel.counting import count_table, number
 from batchcancel.errors import InputError
 from batchcancel.ledger import Batch, LedgerReader, Run
@@ -19,7 +20,7 @@ class Standing:
     last: Run | None
 
     def text(self) -> str:
-        done = self.counts.cancelled + self.counts.already_cancelled
+        done = self.counts.with_fact(Fact.GONE)
         head = (
             f"Batch {self.batch.name} at {self.batch.origin}: "
             f"{number(done)} of {number(self.counts.rows)} rows are cancelled"
@@ -41,7 +42,7 @@ class Standing:
         return {
             "batch": self.batch.name,
             "origin": self.batch.origin,
-            **asdict(self.counts),
+            **self.counts.as_json(),
             "duplicates": self.batch.duplicates,
             "runs": self.runs,
             "run_id": last and last.run_id,

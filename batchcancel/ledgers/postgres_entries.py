@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from batchcancel.appointments import OutcomeName, require_aware
+from batchcancel.appointments import Fact, require_aware
 from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Settled
 from batchcancel.ledgers.unmet import unmet
 
@@ -88,7 +88,7 @@ def _statements(entry: Entry, writing: Writing) -> Iterator[tuple[str, Values]]:
         case Settled():
             require_aware(entry.at)
             outcome = entry.outcome
-            sql = _GIVE_UP if outcome.name is OutcomeName.GAVE_UP else _SETTLE
+            sql = _SETTLE if Fact.FINAL in outcome.name.facts else _GIVE_UP
             ending = {"outcome": outcome.name.value, "reason": outcome.reason}
             yield sql, _row(entry, writing, at=entry.at, **ending)
 

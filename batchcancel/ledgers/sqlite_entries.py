@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from batchcancel.appointments import OutcomeName
+from batchcancel.appointments import Fact
 from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Settled
 from batchcancel.ledgers.instants import stored
 from batchcancel.ledgers.unmet import unmet
@@ -78,7 +78,7 @@ def _statements(entry: Entry, holder: Holder) -> Iterator[tuple[str, Values]]:
             yield _LEARN, _row(entry, holder, starts_at=stored(entry.starts_at))
         case Settled():
             outcome = entry.outcome
-            sql = _GIVE_UP if outcome.name is OutcomeName.GAVE_UP else _SETTLE
+            sql = _SETTLE if Fact.FINAL in outcome.name.facts else _GIVE_UP
             ending = {"outcome": outcome.name.value, "reason": outcome.reason}
             yield sql, _row(entry, holder, at=stored(entry.at), **ending)
 

@@ -55,7 +55,7 @@ def program(base_url: str, ids: list[str]) -> float:
             settings, run_id="run", equip=equip, observer=watching, confirm=lambda _: None
         )
         seconds = time.perf_counter() - watching.began
-        if finished.summary.counts.cancelled != len(ids):
+        if finished.summary.counts["cancelled"] != len(ids):
             raise RuntimeError(f"not everything was cancelled: {finished}")
         return seconds
 

@@ -1,7 +1,7 @@
 """Defects in what is written down, and in what is told."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from batchcancel import job, planning, pool, proof
@@ -10,7 +10,6 @@ from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledgers import lock, sqlite_entries
 from batchcancel.plan import Standing
-from batchcancel.summary import Counts
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -86,9 +85,9 @@ def counts_from_memory() -> Iterator[Any]:
         record(self, appointment, outcome)
 
     def from_memory(lines):
-        counts = asdict(count(lines))
-        cancelled = seen.count("cancelled")
-        return Counts(**counts | {"cancelled": cancelled})
+        counts = count(lines)
+        outcomes = {**counts.outcomes, "cancelled": seen.count("cancelled")}
+        return replace(counts, outcomes=outcomes)
 
     yield swap(pool.Pool, "__init__", begin)
     yield swap(pool.Pool, "_record", remember)
