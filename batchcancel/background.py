@@ -6,9 +6,12 @@ from typing import Any
 
 import anyio
 
+Task = Callable[[], Coroutine[Any, Any, None]]
+"""What runs beside something else, until that ends."""
+
 
 @asynccontextmanager
-async def background(*tasks: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+async def background(*tasks: Task) -> AsyncIterator[None]:
     """Start `tasks`; what the body raises comes out as it is, not in an exception group."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:

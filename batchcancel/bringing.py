@@ -10,9 +10,9 @@ from typing import Final
 
 from anyio import to_thread
 
-from batchcancel.job import FetchObserver
+from batchcancel.events import FetchBegan, FetchEnded, Observer
 from batchcancel.source import Source
-from batchcancel.stop import Stop, Stopped
+from batchcancel.stop import Stop
 from batchcancel.storage.fetch import download, private_file
 from batchcancel.storage.trouble import out_of_reach
 
@@ -22,7 +22,7 @@ DEADLINE: Final = 600.0
 
 @asynccontextmanager
 async def brought(
-    source: Source, *, stop: Stop, observer: FetchObserver, deadline: float = DEADLINE
+    source: Source, *, stop: Stop, observe: Observer, deadline: float = DEADLINE
 ) -> AsyncIterator[str]:
     """Give what `read_manifest` reads: the path, `-`, or a private copy that is gone at the end.
 
@@ -31,19 +31,17 @@ async def brought(
     if not source.is_remote:
         yield source.reveal()
         return
-    observer.fetches(str(source))
+    observe(FetchBegan(manifest=str(source)))
     with private_file() as path:
         size = await _downloaded(source, path, stop=stop, deadline=deadline)
-        observer.fetched(str(source), size)
+        observe(FetchEnded(manifest=str(source), size=size))
         yield str(path)
 
 
 async def _downloaded(source: Source, path: Path, *, stop: Stop, deadline: float) -> int:
     try:
-        with stop.breaks():
+        with stop.told(), stop.breaks():
             return await _aside(functools.partial(download, source, path), deadline=deadline)
-    except Stopped:
-        raise stop.reason or AssertionError("stopped for no reason") from None
     except TimeoutError:
         raise out_of_reach(source) from None
 

@@ -8,18 +8,13 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from batchcancel.appointments import Appointment, SkipReason
-from batchcancel.ledger import OpenRow
+from batchcancel.errors import Refusal
+from batchcancel.ledger import Batch
 from batchcancel.manifest import Manifest
 from batchcancel.policy import NoticePolicy
-from batchcancel.quantities import Rate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What the ledger says before the run."""
-
-    settled_ids: Sequence[str] = ()
-    open_rows: Sequence[OpenRow] = ()
+from batchcancel.quantities import Cap, Rate
+from batchcancel.resume import EarlierRuns
+from batchcancel.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +55,27 @@ class Plan:
             yield appointment_id, SkipReason(reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan, and what it was made from."""
+
+    plan: Plan
+    batch: Batch
+    manifest: Manifest
+    rules: Rules
+    rate: Rate
+    limit: int | None
+    learned: Sequence[tuple[str, datetime]]
+    at: datetime
+
+
 def make_plan(
     manifest: Manifest,
     *,
     policy: NoticePolicy,
     now: datetime,
     rate: Rate,
-    standing: Standing,
+    earlier: EarlierRuns,
     limit: int | None = None,
     taken: int = 0,
 ) -> Plan:
@@ -76,7 +85,7 @@ def make_plan(
     free yet: requests were sent a moment ago.
     """
     rows = manifest.frame.select("appointment_id", "starts_at", "notes")
-    rest = _undone(rows, standing).with_columns(
+    rest = _undone(rows, earlier).with_columns(
         policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
     )
     is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()
@@ -111,12 +120,12 @@ def depends_on_clock(
     manifest: Manifest,
     *,
     policy: NoticePolicy,
-    standing: Standing,
+    earlier: EarlierRuns,
     ours: datetime,
     theirs: datetime,
 ) -> int:
     """How many rows that are not settled would be decided differently by the server's clock."""
-    rest = _undone(manifest.frame.select("appointment_id", "starts_at"), standing)
+    rest = _undone(manifest.frame.select("appointment_id", "starts_at"), earlier)
     reasons = rest.select(
         policy.skip_reasons(now=ours).is_null().alias("ours"),
         policy.skip_reasons(now=theirs).is_null().alias("theirs"),
@@ -124,12 +133,12 @@ def depends_on_clock(
     return reasons.filter(pl.col("ours") != pl.col("theirs")).height
 
 
-def _undone(rows: pl.DataFrame, standing: Standing) -> pl.DataFrame:
+def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     settled = pl.DataFrame(
-        {"appointment_id": standing.settled_ids}, schema={"appointment_id": pl.String}
+        {"appointment_id": earlier.settled_ids}, schema={"appointment_id": pl.String}
     )
     opened = pl.DataFrame(
-        list(standing.open_rows),
+        list(earlier.open_rows),
         schema={
             "appointment_id": pl.String,
             "attempts": pl.Int64,
@@ -168,3 +177,16 @@ def _with_turns(
         pl.Duration("us")
     )
     return work.with_columns((pl.lit(now) + waits).alias("turn"))
+
+
+def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
+    """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
+    if max_cancel is None:
+        return
+    most, wanted = max_cancel.rows_of(plan.rows), plan.eligible + plan.settled
+    if wanted > most:
+        raise Refusal(
+            f"the batch would cancel {wanted} appointments, more than the {most} "
+            f"that --max-cancel {max_cancel} allows",
+            hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
+        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
 
 import anyio
 
@@ -10,6 +9,7 @@ from batchcancel.api import Answer, Ask, Request, Retry
 from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
 from batchcancel.attempts import Attempts, DoubtTooOld
 from batchcancel.errors import BatchcancelError, StoppedEarly, UnexpectedFailure
+from batchcancel.events import Observer, RowEnded
 from batchcancel.exchange import Exchange, Now, Withheld
 from batchcancel.ledger import Learned, Settled
 from batchcancel.policy import NoticePolicy
@@ -20,12 +20,6 @@ from batchcancel.writer import Writer
 
 DRAIN = 3.0
 """How long requests that have been sent may take once the run is to stop, in seconds."""
-
-
-class Observer(Protocol):
-    """Who watches a run: a progress bar, a log."""
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None: ...
 
 
 class Pool:
@@ -45,7 +39,7 @@ class Pool:
         writer: Writer,
         stop: Stop,
         now: Now,
-        observer: Observer,
+        observe: Observer,
         halt_after: int,
     ) -> None:
         self._exchange = exchange
@@ -55,7 +49,7 @@ class Pool:
         self._writer = writer
         self._stop = stop
         self._now = now
-        self._observer = observer
+        self._observe = observe
         self._halt_after = halt_after
         self._failures_in_a_row = 0
 
@@ -128,7 +122,7 @@ class Pool:
         self._writer.note(
             Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
         )
-        self._observer.settled(appointment.appointment_id, outcome)
+        self._observe(RowEnded(appointment_id=appointment.appointment_id, outcome=outcome))
         if Fact.FAILURE in outcome.name.facts:
             self._failures_in_a_row += 1
         elif Fact.ALIVE in outcome.name.facts:

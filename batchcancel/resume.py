@@ -1,17 +1,26 @@
 """What earlier runs left of a batch, and whether its manifest is still the same."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger import Batch, LedgerReader, State
+from batchcancel.ledger import Batch, LedgerReader, OpenRow, State
 from batchcancel.manifest import Manifest
-from batchcancel.plan import Standing
-from batchcancel.settings import Settings
 
 
-def batch_of(manifest: Manifest, settings: Settings) -> Batch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRuns:
+    """What the ledger says before a run: rows not to be sent again, and those to be read back."""
+
+    settled_ids: Sequence[str] = ()
+    open_rows: Sequence[OpenRow] = ()
+
+
+def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
     """The batch this manifest makes."""
     return Batch(
-        name=settings.batch,
-        origin=settings.origin,
+        name=name,
+        origin=origin,
         digest=manifest.digest,
         rows=manifest.rows - len(manifest.rejected),
         rejected_rows=len(manifest.rejected),
@@ -19,34 +28,49 @@ def batch_of(manifest: Manifest, settings: Settings) -> Batch:
     )
 
 
-def known_batch(reader: LedgerReader | None, name: str) -> Batch | None:
-    """The batch of that name, if the ledger has it."""
+def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) -> EarlierRuns:
+    """What they left of a batch; `but_refused` lets refused and not-found rows be sent again."""
     if reader is None:
-        return None
-    return next((batch for batch in reader.batches() if batch.name == name), None)
-
-
-def standing_of(reader: LedgerReader | None, settings: Settings) -> Standing:
-    """The rows not to be sent again, and those to be read back."""
-    if reader is None:
-        return Standing()
-    return Standing(
-        settled_ids=reader.settled_ids(settings.batch, but_refused=settings.retry_refused),
-        open_rows=reader.open_rows(settings.batch),
+        return EarlierRuns()
+    return EarlierRuns(
+        settled_ids=reader.settled_ids(batch, but_refused=but_refused),
+        open_rows=reader.open_rows(batch),
     )
 
 
-def refuse_other_origin(known: Batch, batch: Batch, settings: Settings) -> None:
+def refuse_other_work(
+    reader: LedgerReader | None,
+    *,
+    batch: Batch,
+    manifest: Manifest,
+    ledger: str,
+    is_accepted: bool,
+) -> None:
+    """Refuse to go on with a batch that is another API's, or whose manifest changed unasked.
+
+    `ledger` is its address as it may be shown.
+    """
+    if reader is None:
+        return
+    known = next((one for one in reader.batches() if one.name == batch.name), None)
+    if known is None:
+        return
+    _refuse_other_origin(known, batch, ledger)
+    _refuse_changed_manifest(
+        reader, known=known, batch=batch, manifest=manifest, is_accepted=is_accepted
+    )
+
+
+def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:
     """Raise `InputError` when the ledger's batch belongs to another API: a rehearsal's, maybe."""
     if known.origin != batch.origin:
         raise InputError(
-            f"{settings.ledger_shown} holds batches of {known.origin}, "
-            f"and this is for {batch.origin}",
+            f"{ledger} holds batches of {known.origin}, and this is for {batch.origin}",
             hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
         )
 
 
-def refuse_changed_manifest(
+def _refuse_changed_manifest(
     reader: LedgerReader, *, known: Batch, batch: Batch, manifest: Manifest, is_accepted: bool
 ) -> None:
     """Raise `Refusal` with the difference in numbers, unless nothing changed or it is accepted.

@@ -10,7 +10,6 @@ from batchcancel.api import Lookup, OrgConfig
 from batchcancel.errors import InputError, Refusal, ScopeMissing
 from batchcancel.manifest import Manifest
 from batchcancel.policy import NoticePolicy
-from batchcancel.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +28,14 @@ NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=Non
 
 
 async def rules_in_force(
-    settings: Settings, *, lookup: Lookup, manifest: Manifest, now: Callable[[], datetime]
+    lookup: Lookup,
+    *,
+    manifest: Manifest,
+    now: Callable[[], datetime],
+    notice_hours: float | None,
+    timezone: ZoneInfo | None,
 ) -> Rules:
-    """Ask for the organisation's settings and apply the overrides.
+    """Ask for the organisation's settings; `notice_hours` and `timezone` win where given.
 
     Raises `Refusal` when the organisation does not allow cancelling, `InputError` when a rule is
     neither told by the API nor given, `ScopeMissing` when it may not be asked and is not given.
@@ -39,10 +43,10 @@ async def rules_in_force(
     try:
         config = await lookup.config()
     except ScopeMissing:
-        if settings.notice_hours is None:
+        if notice_hours is None:
             raise
         config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
-        if settings.timezone is None and _needs_timezone(manifest, settings.notice_hours):
+        if timezone is None and _needs_timezone(manifest, notice_hours):
             raise
     if config.allow_cancellation is False:
         raise Refusal(
@@ -50,10 +54,10 @@ async def rules_in_force(
             hint="Allow it in HuskyVoice's booking rules, then run the same command again. "
             "Nothing was sent.",
         )
-    hours = _notice_hours(settings, config)
+    hours = _notice_hours(notice_hours, config)
     return Rules(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
-        timezone=_timezone(settings, config, is_needed=_needs_timezone(manifest, hours)),
+        timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         clock_ahead=None if config.server_now is None else config.server_now - now(),
     )
 
@@ -62,8 +66,8 @@ def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
     return manifest.needs_timezone or (notice_hours > 0 and bool(manifest.unknown_starts()))
 
 
-def _notice_hours(settings: Settings, config: OrgConfig) -> float:
-    hours = settings.notice_hours if settings.notice_hours is not None else config.notice_hours
+def _notice_hours(given: float | None, config: OrgConfig) -> float:
+    hours = given if given is not None else config.notice_hours
     if hours is None:
         raise InputError(
             "the API does not tell the organisation's cancellation_notice_hours",
@@ -72,9 +76,9 @@ def _notice_hours(settings: Settings, config: OrgConfig) -> float:
     return hours
 
 
-def _timezone(settings: Settings, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
-    if settings.timezone is not None:
-        return settings.timezone
+def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
+    if given is not None:
+        return given
     try:
         return quantities.timezone(config.timezone or "")
     except ValueError:

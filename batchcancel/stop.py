@@ -7,6 +7,9 @@ import anyio
 
 from batchcancel.errors import BatchcancelError
 
+_ROUNDS = 0.01
+"""Seconds in which an idle event loop makes many rounds."""
+
 
 class Stopped(Exception):  # noqa: N818 - it is no error, it is the way out of a wait
     """A wait ended because the run is to stop."""
@@ -31,6 +34,27 @@ class Stop:
         self._asked.set()
         for wait in self._waits:
             wait.cancel()
+
+    def raise_if_asked(self) -> None:
+        if self.reason is not None:
+            raise self.reason
+
+    async def heed(self) -> None:
+        """Raise the reason, also for a signal that came while nothing was awaited.
+
+        The event loop takes a few rounds to hand a signal on to whoever receives it.
+        """
+        await anyio.sleep(_ROUNDS)
+        self.raise_if_asked()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """A stretch in which a broken wait comes out as the reason for the stop."""
+        try:
+            yield
+        except Stopped:
+            self.raise_if_asked()
+            raise
 
     async def asked(self) -> None:
         """Wait until somebody asks."""

@@ -8,8 +8,7 @@ from typing import Any
 from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.counting import Line, count_table, number, table
 from batchcancel.manifest import REASONS
-from batchcancel.planning import Planned
-from batchcancel.settings import Settings
+from batchcancel.plan import Planned
 from batchcancel.summary import Counts, Summary
 
 SHOWN_ROWS = 20
@@ -31,12 +30,12 @@ def moment(when: datetime, zone: tzinfo | None) -> str:
     return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
 
 
-def plan_text(planned: Planned, settings: Settings) -> str:
+def plan_text(planned: Planned) -> str:
     """The plan: what will be done, what will not, how long it takes."""
     parts = [
-        f"Plan for batch {settings.batch}: {settings.manifest} at {settings.origin}",
+        f"Plan for batch {planned.batch.name}: {planned.manifest.source} at {planned.batch.origin}",
         "",
-        *table(_plan_lines(planned, settings)),
+        *table(_plan_lines(planned)),
     ]
     warnings = [*_rejected(planned), *_plan_warnings(planned)]
     if warnings:
@@ -44,7 +43,7 @@ def plan_text(planned: Planned, settings: Settings) -> str:
     return "\n".join(parts)
 
 
-def _plan_lines(planned: Planned, settings: Settings) -> Iterable[Line]:
+def _plan_lines(planned: Planned) -> Iterable[Line]:
     plan, zone = planned.plan, planned.rules.timezone
     yield "rows", number(plan.rows), _repeated(plan.duplicates)
     yield "rejected rows", number(plan.rejected_rows), ""
@@ -52,7 +51,7 @@ def _plan_lines(planned: Planned, settings: Settings) -> Iterable[Line]:
     for reason, rows in plan.skipped.items():
         yield f"skipped: {reason}", number(rows), _why(reason, planned)
     if plan.held_back:
-        yield "held back", number(plan.held_back), f"by --limit {settings.limit}"
+        yield "held back", number(plan.held_back), f"by --limit {planned.limit}"
     yield "eligible", number(plan.eligible), "to be cancelled"
     if plan.open:
         yield "  of them open", number(plan.open), "read back first: they may be cancelled already"
@@ -61,8 +60,8 @@ def _plan_lines(planned: Planned, settings: Settings) -> Iterable[Line]:
     if plan.first_start and plan.last_start:
         yield "first start", "", moment(plan.first_start, zone)
         yield "last start", "", moment(plan.last_start, zone)
-    yield "requests", number(plan.requests), f"at {settings.rate}"
-    yield "time", "", _time_needed(planned, settings)
+    yield "requests", number(plan.requests), f"at {planned.rate}"
+    yield "time", "", _time_needed(planned)
     yield "miss their deadline", number(plan.will_miss), "before their turn comes"
 
 
@@ -81,8 +80,8 @@ def _notice(planned: Planned) -> str:
     return f"{hours:g} h"
 
 
-def _time_needed(planned: Planned, settings: Settings) -> str:
-    if str(settings.rate) == "none":
+def _time_needed(planned: Planned) -> str:
+    if str(planned.rate) == "none":
         return "as fast as the API answers"
     end = planned.at + timedelta(seconds=planned.plan.seconds)
     return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
@@ -111,11 +110,14 @@ def _plan_warnings(planned: Planned) -> Iterable[str]:
         )
 
 
-def plan_json(planned: Planned, settings: Settings) -> dict[str, Any]:
-    """The plan for machines; times in ISO 8601, `seconds` the time needed."""
+def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
+    """The plan for machines; times in ISO 8601, `seconds` the time needed.
+
+    `ledger` is its address as it may be shown.
+    """
     plan = planned.plan
     return {
-        "batch": settings.batch,
+        "batch": planned.batch.name,
         "rows": plan.rows,
         "duplicates": plan.duplicates,
         "rejected_rows": plan.rejected_rows,
@@ -130,7 +132,7 @@ def plan_json(planned: Planned, settings: Settings) -> dict[str, Any]:
         "requests": plan.requests,
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
-        "ledger": settings.ledger_shown,
+        "ledger": ledger,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from batchcancel import bringing
 from batchcancel.bringing import brought
 from batchcancel.errors import InputError, Interrupted, StoppedEarly
+from batchcancel.events import FetchBegan, FetchEnded
 from batchcancel.source import source_of
 from batchcancel.stop import Stop
 
@@ -19,11 +20,8 @@ class Told:
     def __init__(self):
         self.lines = []
 
-    def fetches(self, manifest):
-        self.lines.append(manifest)
-
-    def fetched(self, manifest, size):
-        self.lines.append((manifest, size))
+    def __call__(self, event):
+        self.lines.append(event)
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def hanging(downloads):
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", ["closure.csv", "-", "/data/a?b.csv"])
 async def test_what_is_here_already_is_left_where_it_is(told, text):
-    async with brought(source_of(text), stop=Stop(), observer=told) as readable:
+    async with brought(source_of(text), stop=Stop(), observe=told) as readable:
         assert text == readable
     assert [] == told.lines
 
@@ -75,12 +73,13 @@ async def test_what_is_here_already_is_left_where_it_is(told, text):
 @pytest.mark.anyio
 async def test_what_is_far_away_is_read_from_a_copy_that_is_gone_afterwards(told, downloads):
     downloads(lambda path, _is_wanted: path.write_bytes(b"a1"))
-    async with brought(FAR, stop=Stop(), observer=told) as readable:
+    async with brought(FAR, stop=Stop(), observe=told) as readable:
         copy = anyio.Path(readable)
         assert b"a1" == await copy.read_bytes()
 
     assert not await copy.exists()
-    assert ["https://store.example/monday.csv?***", (str(FAR), 2)] == told.lines
+    where = "https://store.example/monday.csv?***"
+    assert [FetchBegan(manifest=where), FetchEnded(manifest=where, size=2)] == told.lines
 
 
 @pytest.mark.anyio
@@ -93,7 +92,7 @@ async def test_trouble_comes_out_as_it_is_and_nothing_stays(told, downloads):
 
     downloads(refuse)
     with pytest.raises(InputError, match="no"):
-        async with brought(FAR, stop=Stop(), observer=told):
+        async with brought(FAR, stop=Stop(), observe=told):
             pytest.fail("there is nothing to read")
     assert not paths[0].parent.exists()
 
@@ -111,7 +110,7 @@ async def test_a_stop_is_heard_although_the_store_hangs(told, hanging):
     async with anyio.create_task_group() as group:
         group.start_soon(interrupt)
         with pytest.raises(Interrupted):
-            async with brought(FAR, stop=stop, observer=told):
+            async with brought(FAR, stop=stop, observe=told):
                 pytest.fail("there is nothing to read")
     assert not paths[0].parent.exists()
 
@@ -122,7 +121,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
     stop = Stop()
     stop.ask(Interrupted(15))
     with pytest.raises(Interrupted):
-        async with brought(FAR, stop=stop, observer=told):
+        async with brought(FAR, stop=stop, observe=told):
             pytest.fail("there is nothing to read")
     assert not began.is_set()
 
@@ -131,7 +130,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
 @pytest.mark.promise(9)
 async def test_a_store_that_hangs_is_given_up_after_the_deadline(told, hanging):
     with pytest.raises(StoppedEarly, match="does not answer"):
-        async with brought(FAR, stop=Stop(), observer=told, deadline=0.05):
+        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
             pytest.fail("there is nothing to read")
 
 
@@ -147,6 +146,6 @@ async def test_a_download_that_was_given_up_learns_of_it(told, downloads):
 
     downloads(wait)
     with pytest.raises(StoppedEarly):
-        async with brought(FAR, stop=Stop(), observer=told, deadline=0.05):
+        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
             pytest.fail("there is nothing to read")
     assert await anyio.to_thread.run_sync(partial(learnt.wait, 60))

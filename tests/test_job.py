@@ -168,7 +168,7 @@ async def test_a_deadline_that_passes_in_the_queue_is_kept(world):
     finished = await world.run(world.manifest(ids, starts_at=starts))
     counts = finished.summary.counts
     assert (59, {"notice_window": 31}) == (counts["cancelled"], counts.skipped)
-    assert 31 == world.watching.plans[-1].plan.will_miss
+    assert 31 == world.plans[-1].plan.will_miss
 
 
 async def test_a_skipped_row_is_decided_anew_in_the_next_run(world):

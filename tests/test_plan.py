@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from batchcancel.appointments import RejectedRow, SkipReason
 from batchcancel.ledger import OpenRow
 from batchcancel.manifest import Manifest, manifest_of
-from batchcancel.plan import Plan, Standing, depends_on_clock, make_plan
+from batchcancel.plan import Plan, depends_on_clock, make_plan
 from batchcancel.policy import NoticePolicy
 from batchcancel.quantities import Rate
+from batchcancel.resume import EarlierRuns
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -31,7 +32,7 @@ def manifest(starts: dict[str, timedelta | None], *, rejected=()) -> Manifest:
 
 
 def plan_of(starts: dict[str, timedelta | None], **options) -> Plan:
-    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "standing": Standing()}
+    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "earlier": EarlierRuns()}
     return make_plan(manifest(starts), **known | options)
 
 
@@ -64,14 +65,14 @@ def test_rows_past_their_deadline_are_skipped_with_the_reason():
 
 
 def test_settled_rows_are_counted_and_not_taken_up():
-    plan = plan_of(many(3), standing=Standing(settled_ids=["a0000", "a0002"]))
+    plan = plan_of(many(3), earlier=EarlierRuns(settled_ids=["a0000", "a0002"]))
 
     assert ids(plan) == ["a0001"]
     assert plan.settled == 2
 
 
 def test_an_open_row_is_taken_up_even_past_its_deadline():
-    plan = plan_of({"a": -HOUR}, standing=Standing(open_rows=opened("a")))
+    plan = plan_of({"a": -HOUR}, earlier=EarlierRuns(open_rows=opened("a")))
 
     (one,) = plan.appointments()
     assert (one.opened_at, one.attempts) == (NOW - HOUR, 2)
@@ -105,7 +106,7 @@ def test_an_unknown_start_costs_nothing_when_the_window_is_lifted():
 
 @pytest.mark.parametrize("gap", [None, 48 * HOUR])
 def test_an_open_row_costs_one_read_whatever_else_is_unknown(gap):
-    plan = plan_of({"a": gap}, standing=Standing(open_rows=opened("a")))
+    plan = plan_of({"a": gap}, earlier=EarlierRuns(open_rows=opened("a")))
     assert (plan.requests, plan.look_ups) == (2, 1)
 
 
@@ -120,7 +121,7 @@ def test_a_row_whose_turn_comes_exactly_at_its_deadline_does_not_miss_it():
 
 def test_look_ups_push_the_turns_of_later_rows_back():
     soon = {f"s{number}": 24 * HOUR + timedelta(seconds=30) for number in range(20)}
-    plan = plan_of(soon, standing=Standing(open_rows=opened(*soon)), rate=Rate(20, 60))
+    plan = plan_of(soon, earlier=EarlierRuns(open_rows=opened(*soon)), rate=Rate(20, 60))
     assert plan.will_miss == 10
 
 
@@ -135,20 +136,20 @@ def test_a_limit_takes_the_first_rows_and_holds_the_others_back():
 
 
 def test_the_same_canary_twice_sends_nothing_the_second_time():
-    plan = plan_of(many(10), limit=2, standing=Standing(settled_ids=["a0000", "a0001"]))
+    plan = plan_of(many(10), limit=2, earlier=EarlierRuns(settled_ids=["a0000", "a0001"]))
     assert (ids(plan), plan.held_back) == ([], 8)
 
 
 def test_a_larger_limit_adds_the_difference():
-    plan = plan_of(many(10), limit=5, standing=Standing(settled_ids=["a0000", "a0001"]))
+    plan = plan_of(many(10), limit=5, earlier=EarlierRuns(settled_ids=["a0000", "a0001"]))
     assert ids(plan) == ["a0002", "a0003", "a0004"]
 
 
 def test_open_rows_are_taken_up_whatever_the_limit_and_count_in_it():
-    standing = Standing(open_rows=opened("a0003", "a0007", "a0008"))
+    earlier = EarlierRuns(open_rows=opened("a0003", "a0007", "a0008"))
 
-    assert ids(plan_of(many(10), limit=2, standing=standing)) == ["a0003", "a0007", "a0008"]
-    assert plan_of(many(10), limit=4, standing=standing).eligible == 4
+    assert ids(plan_of(many(10), limit=2, earlier=earlier)) == ["a0003", "a0007", "a0008"]
+    assert plan_of(many(10), limit=4, earlier=earlier).eligible == 4
 
 
 places = st.sampled_from(["settled", "open", "waiting"])
@@ -163,20 +164,20 @@ gaps = st.none() | st.sampled_from([-HOUR, HOUR, 24 * HOUR, 48 * HOUR])
 )
 def test_every_row_has_exactly_one_place(rows, rejected, limit):
     names = {f"a{number}": row for number, row in enumerate(rows)}
-    standing = Standing(
+    earlier = EarlierRuns(
         settled_ids=[name for name, (place, _) in names.items() if place == "settled"],
         open_rows=opened(*(name for name, (place, _) in names.items() if place == "open")),
     )
     bad = [RejectedRow(line=900 + number, reason="ragged") for number in range(rejected)]
     source = manifest({name: gap for name, (_, gap) in names.items()}, rejected=bad)
 
-    plan = make_plan(source, policy=DAY, now=NOW, rate=MINUTELY, standing=standing, limit=limit)
+    plan = make_plan(source, policy=DAY, now=NOW, rate=MINUTELY, earlier=earlier, limit=limit)
 
     places = [plan.eligible, plan.held_back, plan.settled, plan.rejected_rows]
     assert plan.rows == len(rows) + rejected == sum(places) + sum(plan.skipped.values())
     assert plan.eligible == len(ids(plan))
-    assert {one.appointment_id for one in standing.open_rows} <= set(ids(plan))
-    assert not set(standing.settled_ids) & set(ids(plan))
+    assert {one.appointment_id for one in earlier.open_rows} <= set(ids(plan))
+    assert not set(earlier.settled_ids) & set(ids(plan))
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,6 @@ def test_rows_between_the_two_clocks_depend_on_which_is_right(ahead, rows):
     starts = {"a": 24 * HOUR, "b": 48 * HOUR, "c": None, "d": 24 * HOUR - timedelta(minutes=30)}
 
     told = depends_on_clock(
-        manifest(starts), policy=DAY, standing=Standing(), ours=NOW, theirs=NOW + ahead
+        manifest(starts), policy=DAY, earlier=EarlierRuns(), ours=NOW, theirs=NOW + ahead
     )
     assert rows == told

@@ -1,16 +1,15 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
-from batchcancel.errors import Refusal
-from batchcancel.ledger import Intent, Run, Settled
+from batchcancel.errors import InputError, Refusal
+from batchcancel.ledger import Batch, Intent, Run, Settled
 from batchcancel.ledgers.sqlite import memory_sqlite
 from batchcancel.manifest import Manifest, manifest_of
-from batchcancel.plan import Standing
-from batchcancel.resume import batch_of, known_batch, refuse_changed_manifest, standing_of
-from batchcancel.settings import load_settings
+from batchcancel.resume import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 ORIGIN = "https://api.huskyvoice.ai"
@@ -22,8 +21,8 @@ def manifest(*ids: str, rejected=()) -> Manifest:
     return manifest_of(texts, source="closure.csv", rejected=rejected)
 
 
-def settings(**flags: str):
-    return load_settings("closure.csv", flags=flags, environ={"HUSKYVOICE_API_KEY": "sk_1"})
+def batch(source: Manifest, *, origin: str = ORIGIN) -> Batch:
+    return batch_of(source, name="closure", origin=origin)
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def ledger():
     ledger = memory_sqlite(origin=ORIGIN, key="fingerprint")
     ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW))
     source = manifest("done", "new", "no", "open")
-    ledger.enrol(batch_of(source, settings()), source.ledger_rows(), source.rejected)
+    ledger.enrol(batch(source), source.ledger_rows(), source.rejected)
     for request, name in enumerate(("done", "no", "open"), start=1):
         ledger.commit([Intent(request=request, appointment_id=name, attempt=1, at=NOW)])
     outcomes = {"done": OutcomeName.CANCELLED, "no": OutcomeName.REFUSED}
@@ -49,42 +48,46 @@ def compare(ledger):
     """Compare a manifest with the batch in the ledger."""
 
     def compare(source: Manifest, *, is_accepted: bool = False) -> None:
-        batch = batch_of(source, settings())
-        known = known_batch(ledger, "closure")
-        refuse_changed_manifest(
-            ledger, known=known, batch=batch, manifest=source, is_accepted=is_accepted
+        refuse_other_work(
+            ledger, batch=batch(source), manifest=source, ledger="l.db", is_accepted=is_accepted
         )
 
     return compare
 
 
 def test_a_batch_counts_appointments_and_rejected_rows_apart():
-    batch = batch_of(manifest("a", "b", "b", rejected=[BAD_ROW]), settings(batch="nightly"))
+    found = batch(manifest("a", "b", "b", rejected=[BAD_ROW]))
 
-    assert (batch.name, batch.origin) == ("nightly", ORIGIN)
-    assert (batch.rows, batch.rejected_rows, batch.duplicates) == (2, 1, 1)
+    assert (found.name, found.origin) == ("closure", ORIGIN)
+    assert (found.rows, found.rejected_rows, found.duplicates) == (2, 1, 1)
 
 
 def test_a_batch_is_known_by_its_name(ledger):
-    assert known_batch(ledger, "closure").name == "closure"
-    assert known_batch(ledger, "other") is None
+    new = replace(batch(manifest("x")), name="other")
+    refuse_other_work(ledger, batch=new, manifest=manifest("x"), ledger="l.db", is_accepted=False)
+
+
+def test_a_batch_of_another_api_is_refused_whatever_is_accepted(ledger):
+    source = manifest("done", "new", "no", "open")
+    other = batch(source, origin="http://localhost:4010")
+    with pytest.raises(InputError, match=r"l\.db holds batches of"):
+        refuse_other_work(ledger, batch=other, manifest=source, ledger="l.db", is_accepted=True)
 
 
 def test_without_a_ledger_nothing_is_known():
-    assert known_batch(None, "closure") is None
-    assert standing_of(None, settings()) == Standing()
+    assert earlier_runs(None, "closure", but_refused=False) == EarlierRuns()
 
 
 def test_what_is_settled_stays_settled_and_what_is_open_is_read_back(ledger):
-    standing = standing_of(ledger, settings())
+    earlier = earlier_runs(ledger, "closure", but_refused=False)
 
-    assert sorted(standing.settled_ids) == ["done", "no"]
-    assert [one.appointment_id for one in standing.open_rows] == ["open"]
+    assert sorted(earlier.settled_ids) == ["done", "no"]
+    assert [one.appointment_id for one in earlier.open_rows] == ["open"]
 
 
 def test_refused_rows_are_sent_once_more_when_asked_for(ledger):
-    standing = standing_of(ledger, settings(retry_refused="true"))
-    assert list(standing.settled_ids) == ["done"]
+    earlier = earlier_runs(ledger, "closure", but_refused=True)
+    assert list(earlier.settled_ids) == ["done"]
 
 
 def test_the_same_rows_in_another_order_are_the_same_manifest(compare):

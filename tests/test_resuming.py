@@ -90,4 +90,4 @@ async def test_windows_that_are_refused_in_the_middle_mean_the_start_of_the_day(
 async def test_an_export_of_learned_starts_does_not_pass_them_off_as_the_manifests(world):
     ids = world.appointments(6)
     await world.run(world.manifest(ids, starts_at=None), limit=1)
-    assert all(row.starts_at is None for row in world.watching.plans[0].manifest.ledger_rows())
+    assert all(row.starts_at is None for row in world.plans[0].manifest.ledger_rows())

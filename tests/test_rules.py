@@ -44,7 +44,11 @@ UNKNOWN = manifest(None)
 async def rules(organisation: Organisation, source: Manifest | None = None, **flags: str) -> Rules:
     settings = load_settings("closure.csv", flags=flags, environ={"HUSKYVOICE_API_KEY": "sk_1"})
     return await rules_in_force(
-        settings, lookup=organisation, manifest=source or manifest(), now=lambda: NOW
+        organisation,
+        manifest=source or manifest(),
+        now=lambda: NOW,
+        notice_hours=settings.notice_hours,
+        timezone=settings.timezone,
     )
 
 

@@ -7,10 +7,9 @@ import pytest
 from batchcancel.appointments import RejectedRow
 from batchcancel.ledger import OpenRow
 from batchcancel.manifest import Manifest, manifest_of
-from batchcancel.plan import Standing, make_plan
-from batchcancel.planning import Planned
+from batchcancel.plan import Planned, make_plan
 from batchcancel.policy import NoticePolicy
-from batchcancel.resume import batch_of
+from batchcancel.resume import EarlierRuns, batch_of
 from batchcancel.rules import Rules
 from batchcancel.settings import Settings, load_settings
 from batchcancel.wording import duration, moment, plan_json, plan_text
@@ -44,7 +43,7 @@ def closure() -> Manifest:
 
 
 def planned(
-    manifest: Manifest, asked: Settings, *, timezone=KOLKATA, notice=24, standing=None
+    manifest: Manifest, asked: Settings, *, timezone=KOLKATA, notice=24, earlier=None
 ) -> Planned:
     policy = NoticePolicy(notice=timedelta(hours=notice))
     plan = make_plan(
@@ -52,14 +51,16 @@ def planned(
         policy=policy,
         now=NOW,
         rate=asked.rate,
-        standing=standing or Standing(),
+        earlier=earlier or EarlierRuns(),
         limit=asked.limit,
     )
     return Planned(
         plan=plan,
-        batch=batch_of(manifest, asked),
+        batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
         rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
+        rate=asked.rate,
+        limit=asked.limit,
         learned=(),
         at=NOW,
     )
@@ -71,10 +72,10 @@ BUSY = settings(limit="1302")
 @pytest.fixture(scope="module")
 def busy() -> Planned:
     """A plan in which every line has something to say, and a number of its own."""
-    standing = Standing(
+    earlier = EarlierRuns(
         settled_ids=ids(0, 7), open_rows=[OpenRow(one, 1, NOW) for one in ids(10, 16)]
     )
-    return planned(closure(), BUSY, standing=standing)
+    return planned(closure(), BUSY, earlier=earlier)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def words(text: str) -> list[str]:
     ],
 )
 def test_the_plan_shows_each_number(busy, line):
-    assert line in words(plan_text(busy, BUSY))
+    assert line in words(plan_text(busy))
 
 
 @pytest.mark.parametrize(
@@ -121,36 +122,36 @@ def test_the_plan_shows_each_number(busy, line):
     ],
 )
 def test_what_will_not_be_cancelled_is_told_loudly(busy, warning):
-    told = words(plan_text(busy, BUSY))
+    told = words(plan_text(busy))
     assert any(line.startswith(warning) for line in told)
 
 
 def test_a_plan_for_nothing_warns_of_nothing(empty):
-    text = plan_text(empty, settings())
+    text = plan_text(empty)
 
     assert "eligible 0 to be cancelled" in words(text)
     assert "!!" not in text
 
 
 def test_without_a_timezone_times_are_in_utc():
-    text = plan_text(planned(closure(), BUSY, timezone=None), BUSY)
+    text = plan_text(planned(closure(), BUSY, timezone=None))
     assert "first start Tue 2026-06-02 06:00 UTC" in words(text)
 
 
 def test_without_a_rate_limit_no_time_is_promised():
     asked = settings(rate="none")
-    text = words(plan_text(planned(closure(), asked), asked))
+    text = words(plan_text(planned(closure(), asked)))
 
     assert "time as fast as the API answers" in text
     assert "requests 1,308 at none" in text
 
 
 def test_a_fraction_of_an_hour_of_notice_is_told():
-    assert "less than 1.5 h of notice left" in plan_text(planned(closure(), BUSY, notice=1.5), BUSY)
+    assert "less than 1.5 h of notice left" in plan_text(planned(closure(), BUSY, notice=1.5))
 
 
 def test_the_plan_for_machines_has_the_same_numbers(busy):
-    assert plan_json(busy, BUSY) == {
+    assert plan_json(busy, ledger="closure.ledger.db") == {
         "batch": "closure",
         "rows": 1313,
         "duplicates": 2,
@@ -171,14 +172,14 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
 
 
 def test_the_plan_for_machines_adds_up(busy):
-    told = plan_json(busy, BUSY)
+    told = plan_json(busy, ledger="closure.ledger.db")
     places = ("rejected_rows", "settled", "held_back", "eligible")
 
     assert told["rows"] == sum(told[name] for name in places) + sum(told["skipped"].values())
 
 
 def test_a_plan_for_nothing_has_no_first_start(empty):
-    told = plan_json(empty, settings())
+    told = plan_json(empty, ledger="closure.ledger.db")
     assert (told["rows"], told["first_start"], told["last_start"]) == (0, None, None)
 
 

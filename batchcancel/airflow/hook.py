@@ -56,16 +56,11 @@ class HuskyVoiceHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API for the organisation's settings: one request."""
         from batchcancel.airflow.thread import JobThread
-        from batchcancel.job import ask_config
-        from batchcancel.wiring import equipment, for_question
+        from batchcancel.commands.plan import ask_config
 
         try:
             settings = self.settings("connection", options={"max_attempts": 1})
-            config = JobThread().run(
-                lambda stop: ask_config(
-                    equipment(settings, open_ledgers=for_question(settings), stop=stop)
-                )
-            )
+            config = JobThread().run(lambda stop: ask_config(settings, stop=stop))
         except BatchcancelError as error:
             return False, f"{error.message}. {error.hint}"
         may = "does not allow" if config.allow_cancellation is False else "allows"

@@ -16,24 +16,16 @@ class BatchPlanOperator(BatchOperator):
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from batchcancel import wiring
         from batchcancel.airflow.task_log import TaskLog
-        from batchcancel.job import plan_job
-        from batchcancel.planning import Planned, refuse_above_cap
-        from batchcancel.stop import Stop
+        from batchcancel.commands import plan
+        from batchcancel.plan import refuse_above_cap
         from batchcancel.wording import plan_json, plan_text
 
         try:
             settings = self.settings(context)
-
-            async def job(stop: Stop) -> Planned:
-                equip = wiring.equipment(
-                    settings, open_ledgers=wiring.for_plan(settings), stop=stop
-                )
-                return await plan_job(settings, equip=equip, observer=TaskLog(self.log, settings))
-
-            planned = self._thread.run(job)
-            refuse_above_cap(planned.plan, settings)
+            observe = TaskLog(self.log)
+            planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
+            refuse_above_cap(planned.plan, settings.max_cancel)
         except BatchcancelError as error:
             raise failure(error) from None
-        return plan_json(planned, settings) | {"text": plan_text(planned, settings)}
+        return plan_json(planned, ledger=settings.ledger_shown) | {"text": plan_text(planned)}

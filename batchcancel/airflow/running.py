@@ -7,8 +7,8 @@ from batchcancel import wiring
 from batchcancel.airflow.task_log import TaskLog
 from batchcancel.airflow.thread import JobThread
 from batchcancel.background import background
+from batchcancel.commands.run import Finished, run
 from batchcancel.errors import defect_in
-from batchcancel.job import Finished, run_job
 from batchcancel.settings import Settings
 from batchcancel.stop import Stop
 from batchcancel.wording import summary_text
@@ -16,7 +16,7 @@ from batchcancel.wording import summary_text
 
 def run_batch(settings: Settings, *, thread: JobThread, log: Any) -> Finished:
     """Run the batch to its end; the log has its plan, its progress and its summary."""
-    task_log = TaskLog(log, settings)
+    task_log = TaskLog(log)
     finished = thread.run(functools.partial(_run, settings, task_log))
     if finished.reason is not None and (cause := defect_in(finished.reason)) is not None:
         log.error("where it happened", exc_info=cause)
@@ -24,13 +24,12 @@ def run_batch(settings: Settings, *, thread: JobThread, log: Any) -> Finished:
 
 
 async def _run(settings: Settings, task_log: TaskLog, stop: Stop) -> Finished:
-    equip = wiring.equipment(settings, open_ledgers=wiring.for_run(settings), stop=stop)
     async with background(task_log.tell_progress):
-        finished = await run_job(
+        finished = await run(
             settings,
             run_id=wiring.new_run_id(wiring.utc_now()),
-            equip=equip,
-            observer=task_log,
+            stop=stop,
+            observe=task_log,
             confirm=lambda _planned: None,
         )
     task_log.say(summary_text(finished.summary))

@@ -3,8 +3,8 @@
 import json
 
 from batchcancel.cli.terminal import complain, result, same_command, say
+from batchcancel.commands.run import Finished
 from batchcancel.errors import defect_in
-from batchcancel.job import Finished
 from batchcancel.settings import Settings
 from batchcancel.wording import summary_text, what_next
 

@@ -1,6 +1,7 @@
 """batchcancel run: plan, confirm, cancel; run again to resume."""
 
 import os
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,32 +39,29 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     from batchcancel import wiring
     from batchcancel.cli.door import confirm, enter
     from batchcancel.cli.ending import show_end
-    from batchcancel.cli.watching import watcher_for
-    from batchcancel.job import Finished, run_job
+    from batchcancel.cli.watching import ProgressBar, log_lines, wants_bar
+    from batchcancel.commands import run as command
     from batchcancel.stop import Stop
     from batchcancel.wording import plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
-    watcher = watcher_for(settings)
+    bar = ProgressBar() if wants_bar(settings) else None
 
-    async def job(stop: Stop) -> Finished:
-        equip = wiring.equipment(settings, open_ledgers=wiring.for_run(settings), stop=stop)
-        try:
-            finished = await run_job(
+    async def job(stop: Stop) -> command.Finished:
+        with closing(bar) if bar else nullcontext():
+            finished = await command.run(
                 settings,
                 run_id=wiring.new_run_id(wiring.utc_now()),
-                equip=equip,
-                observer=watcher,
+                stop=stop,
+                observe=bar or log_lines(settings),
                 confirm=lambda planned: confirm(
                     planned.plan.eligible,
                     is_agreed=settings.yes,
-                    plan="" if watcher.shows_plan else plan_text(planned, settings),
+                    plan="" if bar else plan_text(planned),
                 ),
             )
-        finally:
-            watcher.close()
         show_end(finished, settings)
         return finished
 
-    finished = enter(job, watcher=watcher)
+    finished = enter(job, *([bar.tick] if bar else []))
     raise click.exceptions.Exit(int(finished.summary.exit_code))

@@ -37,7 +37,11 @@ def settled_ledger(manifest: Path, *, base_url: str) -> Built:
     ledger = open_sqlite(path, origin=settings.origin, key=settings.api_key.fingerprint)
     ledger.hold(run)
     began = time.perf_counter()
-    ledger.enrol(batch_of(rows, settings), rows.ledger_rows(), rows.rejected)
+    ledger.enrol(
+        batch_of(rows, name=settings.batch, origin=settings.origin),
+        rows.ledger_rows(),
+        rows.rejected,
+    )
     seconds = time.perf_counter() - began
     cancelled = Outcome(OutcomeName.CANCELLED)
     ids = rows.ids()

@@ -108,7 +108,9 @@ class Heard(logging.Handler):
         self.text += record.getMessage()
 
 
-@pytest.mark.parametrize("places", ["batchcancel.planning.batch_of", "batchcancel.proof._whose"])
+@pytest.mark.parametrize(
+    "places", ["batchcancel.commands.plan.batch_of", "batchcancel.proof._whose"]
+)
 def test_a_defect_is_told_by_its_place_and_shows_no_values(place, monkeypatch, places):
     def broken(*_values, **_named):
         raise RuntimeError(f"{KEY} {NAME} {PHONE}") from ValueError(KEY)

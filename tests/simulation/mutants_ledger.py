@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from batchcancel import job, planning, pool, proof
+from batchcancel import pool, proof
 from batchcancel.api import Meaning
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledgers import lock, sqlite_entries
-from batchcancel.plan import Standing
+from batchcancel.resume import EarlierRuns
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -39,13 +40,13 @@ def skipped_in_doubt() -> Iterator[Any]:
 @mutant()
 def settled_rows_sent_again() -> Iterator[Any]:
     """Neither the plan nor the ledger remembers what is settled."""
-    standing_of = planning.standing_of
+    earlier_runs = plan.earlier_runs
 
-    def forgetful(reader, settings):
-        return Standing(open_rows=standing_of(reader, settings).open_rows)
+    def forgetful(reader, batch, *, but_refused):
+        return EarlierRuns(open_rows=earlier_runs(reader, batch, but_refused=but_refused).open_rows)
 
     opening = sqlite_entries._OPEN.replace("AND state <> 'settled'", "")
-    yield swap(planning, "standing_of", forgetful)
+    yield swap(plan, "earlier_runs", forgetful)
     yield swap(sqlite_entries, "_OPEN", opening)
 
 
@@ -74,7 +75,7 @@ def ledger_failure_ignored() -> Iterator[Any]:
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
-    init, record, count = pool.Pool.__init__, pool.Pool._record, job.count
+    init, record, count = pool.Pool.__init__, pool.Pool._record, run.count
 
     def begin(self, **parts):
         seen.clear()
@@ -91,13 +92,13 @@ def counts_from_memory() -> Iterator[Any]:
 
     yield swap(pool.Pool, "__init__", begin)
     yield swap(pool.Pool, "_record", remember)
-    yield swap(job, "count", from_memory)
+    yield swap(run, "count", from_memory)
 
 
 @mutant()
 def exit_code_always_zero() -> Iterator[Any]:
     """Whatever is left, the run ends with 0."""
-    yield swap(job, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
+    yield swap(run, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
 
 
 @mutant(begin=51)
