@@ -1,15 +1,39 @@
-"""The contract with the remote side: what can be asked, and what an answer can mean."""
+"""The contract with the remote side: what can be asked, what an answer means, and how often."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 Day = date
 
 PAGE = 200
 """Records on a page of a search at most, by the API's documentation."""
+
+
+MOST_HOURS = 1_000_000.0
+"""More notice than a century is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` requests in any `window` seconds; an infinite limit means none."""
+
+    limit: float
+    window: float
+
+    def seconds_for(self, requests: int) -> float:
+        """The shortest time from the first of so many requests to the last."""
+        if math.isinf(self.limit) or requests <= 0:
+            return 0.0
+        return (requests - 1) // self.limit * self.window
+
+    def __str__(self) -> str:
+        if math.isinf(self.limit):
+            return "none"
+        return f"{self.limit:g}/{self.window:g}s"
 
 
 class Ask(StrEnum):
@@ -217,3 +241,38 @@ class Lookup(Protocol):
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
+
+
+PERMIT_S = 30.0
+"""How long after its slot was taken a request may be sent; later, others take it as never sent."""
+
+
+class Turn(NamedTuple):
+    """A slot, or the seconds until asking again is worth it; and how many slots are not free."""
+
+    slot: int | None
+    wait: float
+    taken: int
+
+
+class SharedWindow(Protocol):
+    """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
+
+    `used`, `unused` and `close_for` may be told late, or never: then slots are free later, and
+    nothing is sent too early.
+    """
+
+    def look(self) -> Turn:
+        """How it stands, without taking anything."""
+
+    def take(self) -> Turn:
+        """Take a slot, if one is free and nobody is to wait."""
+
+    def used(self, slot: int) -> None:
+        """The answer came, or will not come."""
+
+    def unused(self, slot: int) -> None:
+        """Nothing was sent, nor will be."""
+
+    def close_for(self, seconds: float) -> None:
+        """Give nobody a slot for so long; a longer closure that is in force stays."""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batchcancel.api import Limiter
+from batchcancel.api import Limiter, Rate
 from batchcancel.appointments import Outcome, RejectedRow
-from batchcancel.quantities import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

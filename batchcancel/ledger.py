@@ -14,9 +14,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from batchcancel.api import Rate, SharedWindow
 from batchcancel.appointments import Outcome, RejectedRow, SkipReason
-from batchcancel.quantities import Rate
-from batchcancel.window import SharedWindow
 
 
 class State(StrEnum):

@@ -3,9 +3,9 @@
 from pathlib import Path
 from types import ModuleType
 
+from batchcancel.addresses import is_postgres
 from batchcancel.errors import InputError
 from batchcancel.ledger import Ledger, LedgerReader
-from batchcancel.ledger_address import is_postgres
 from batchcancel.ledgers.sqlite import memory_sqlite, open_sqlite, read_sqlite
 
 

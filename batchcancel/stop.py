@@ -1,7 +1,8 @@
-"""One flag that ends a run early, and the waits it breaks."""
+"""The flag that ends a run early, the waits it breaks, and what runs beside it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import anyio
 
@@ -77,3 +78,24 @@ class Stop:
     async def sleep(self, seconds: float) -> None:
         with self.breaks():
             await anyio.sleep(seconds)
+
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+"""What runs beside something else, until that ends."""
+
+
+@asynccontextmanager
+async def background(*tasks: Task) -> AsyncIterator[None]:
+    """Start `tasks`; what the body raises comes out as it is, not in an exception group."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        for task in tasks:
+            group.start_soon(task)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised again below, outside the group
+            failure = error
+        finally:
+            group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

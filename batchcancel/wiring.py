@@ -2,39 +2,33 @@
 
 import functools
 import math
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import anyio
 
+from batchcancel.addresses import is_postgres
 from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
-from batchcancel.background import background
+from batchcancel.clock import Now, utc_now
 from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
-from batchcancel.exchange import Exchange, Now
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
-from batchcancel.ledger_address import is_postgres
 from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
-from batchcancel.pool import DRAIN
-from batchcancel.settings import Settings
-from batchcancel.stop import Stop
+from batchcancel.pool.exchange import Exchange
+from batchcancel.pool.workers import DRAIN
+from batchcancel.settings.load import Settings
+from batchcancel.stop import Stop, background
 from batchcancel.writer import Commit, Writer
 
 Ledgers = tuple[Ledger, LedgerReader | None]
 """The ledger that is written, and the account of earlier runs; None where there were none."""
-
-
-def utc_now() -> datetime:
-    """The wall clock, for the policy and the account; durations use the event loop's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +62,6 @@ class Tools:
     lookup: Lookup
     now: Now
     stop: Stop
-
-
-def new_run_id(now: datetime) -> str:
-    """Sorts by time, and is never the same twice."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 def for_run(settings: Settings) -> Ledgers:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.ledger import State, TallyLine
-from batchcancel.summary import Counts, count
+from batchcancel.report.counts import Counts, count
 
 _NAMES = {"rejected_rows": OutcomeName.REJECTED_ROW}
 

@@ -10,9 +10,9 @@ import pytest
 from batchcancel.appointments import OutcomeName, SkipReason
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
-from batchcancel.options import OPTIONS
-from batchcancel.settings import load_settings
-from batchcancel.summary import Summary
+from batchcancel.report.summary import Summary
+from batchcancel.settings.load import load_settings
+from batchcancel.settings.options import OPTIONS
 from tests.tallies import counts_of
 
 ROOT = Path(__file__).parents[1]

@@ -10,10 +10,10 @@ from batchcancel.errors import BatchHeld, Interrupted, LedgerWriteFailed
 from batchcancel.ledger import State
 from batchcancel.ledgers.sqlite import SqliteLedger
 from batchcancel.opening import read_ledger
+from batchcancel.report.counts import count
 from batchcancel.sandbox import FULL_KEY, Fault, Rate
-from batchcancel.settings import Secret
+from batchcancel.settings.load import Secret
 from batchcancel.stop import Stop
-from batchcancel.summary import count
 from tests.world import Delayed
 
 pytestmark = pytest.mark.anyio

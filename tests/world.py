@@ -15,9 +15,9 @@ from batchcancel.appointments import Outcome
 from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.events import ClockDiffers, Event, RowEnded
-from batchcancel.plan import Planned
+from batchcancel.policy.plan import Planned
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
-from batchcancel.settings import Settings, load_settings
+from batchcancel.settings.load import Settings, load_settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Writer, inline

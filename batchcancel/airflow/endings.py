@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import (
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.errors import BatchcancelError, ExitCode
-from batchcancel.summary import Counts, Summary
+from batchcancel.report.counts import Counts
+from batchcancel.report.summary import Summary
 
 _AGAIN_THE_SAME = {ExitCode.BAD_INPUT, ExitCode.REFUSED, ExitCode.FATAL}
 """Another try would end like this one."""

@@ -5,7 +5,6 @@ from typing import Any
 import anyio
 
 from batchcancel.appointments import Fact
-from batchcancel.counting import number
 from batchcancel.events import (
     ClockDiffers,
     Event,
@@ -16,7 +15,7 @@ from batchcancel.events import (
     RunStarted,
     WindowFull,
 )
-from batchcancel.wording import duration
+from batchcancel.report.tables import duration, number
 
 _EVERY = 30.0
 _NAMED_ROWS = 100

@@ -9,10 +9,9 @@ from typing import TypeVar
 
 import anyio
 
-from batchcancel.background import Task, background
 from batchcancel.cli.terminal import say
 from batchcancel.errors import Interrupted, Refusal
-from batchcancel.stop import Stop
+from batchcancel.stop import Stop, Task, background
 
 Result = TypeVar("Result")
 

@@ -38,8 +38,7 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     from batchcancel.cli.terminal import result, same_command
     from batchcancel.cli.watching import announce
     from batchcancel.commands import plan as command
-    from batchcancel.plan import refuse_above_cap
-    from batchcancel.wording import plan_json, plan_text
+    from batchcancel.report.plan import plan_json, plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     planned = enter(lambda stop: command.plan(settings, stop=stop, observe=announce))
@@ -47,6 +46,6 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
         result(json.dumps(plan_json(planned, ledger=settings.ledger_shown)))
     else:
         result(plan_text(planned))
-    refuse_above_cap(planned.plan, settings.max_cancel)
+    command.refuse(planned, settings)
     if not settings.json:
         result("\nNext:  " + same_command().replace(" plan ", " run ", 1))

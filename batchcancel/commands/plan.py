@@ -1,25 +1,27 @@
 """Plan: from a manifest to a decision on every row; sends no write."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
-from batchcancel.bringing import brought
 from batchcancel.errors import Refusal
 from batchcancel.events import ClockDiffers, Observer, PlanMade, WindowFull
-from batchcancel.look_ahead import look_ahead
-from batchcancel.manifest import Manifest
-from batchcancel.plan import Planned, depends_on_clock, make_plan
-from batchcancel.reader import read_manifest
-from batchcancel.resume import EarlierRuns, batch_of, earlier_runs, refuse_other_work
-from batchcancel.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
-from batchcancel.settings import Settings
-from batchcancel.starts import Starts
+from batchcancel.ledger import LedgerRow
+from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.observed import look_ahead
+from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
+from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
+from batchcancel.policy.starts import Starts
+from batchcancel.reader.fetch import brought
+from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.read import read_manifest
+from batchcancel.report.plan import plan_text
+from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
-from batchcancel.wording import plan_text
 
 
 async def ask_config(
@@ -37,6 +39,16 @@ async def plan(
     manifest = await read(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_plan, stop=stop, around=around) as tools:
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
+
+
+def refuse(planned: Planned, settings: Settings) -> None:
+    """Raise what a run with this plan would be refused with."""
+    refuse_above_cap(planned.plan, settings.max_cancel)
+
+
+def rows_of(manifest: str) -> Iterator[LedgerRow]:
+    """What a manifest at a path says of its appointments, for whoever rehearses with it."""
+    return read_manifest(manifest).ledger_rows()
 
 
 async def read(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:

@@ -1,21 +1,24 @@
 """Run: plan, confirm, cancel; the same again resumes."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import anyio
 
 from batchcancel import wiring
-from batchcancel.commands.plan import plan_batch, read
+from batchcancel.commands.plan import plan_batch, read, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger import Learned, Run
-from batchcancel.plan import Planned, refuse_above_cap
-from batchcancel.pool import Pool
-from batchcancel.settings import Settings
-from batchcancel.starts import Starts
+from batchcancel.policy.plan import Planned
+from batchcancel.policy.starts import Starts
+from batchcancel.pool.workers import Pool
+from batchcancel.report.counts import Counts, count, exit_code
+from batchcancel.report.summary import Summary
+from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
-from batchcancel.summary import Counts, Summary, count, exit_code
 from batchcancel.wiring import Surroundings, Tools
 
 
@@ -30,13 +33,13 @@ class Finished:
 async def run(
     settings: Settings,
     *,
-    run_id: str,
     stop: Stop,
     observe: Observer,
     confirm: Callable[[Planned], None],
+    run_id: str | None = None,
     around: Surroundings | None = None,
 ) -> Finished:
-    """Plan, confirm, cancel.
+    """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
     Raises what stops a run before its first write. Afterwards the reason for an early end is
     part of the result, beside the counts.
@@ -44,11 +47,15 @@ async def run(
     began = anyio.current_time()
     manifest = await read(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
-        run = Run(run_id=run_id, batch=settings.batch, started_at=tools.now())
+        run = Run(
+            run_id=run_id or _new_run_id(tools.now()),
+            batch=settings.batch,
+            started_at=tools.now(),
+        )
         tools.ledger.hold(run)
         try:
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
-            refuse_above_cap(planned.plan, settings.max_cancel)
+            refuse(planned, settings)
             await stop.heed()
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
@@ -61,6 +68,11 @@ async def run(
         )
         await _settle(planned, settings, tools=tools, observe=observe)
         return await _finished(planned, run, settings.ledger_shown, tools=tools, began=began)
+
+
+def _new_run_id(now: datetime) -> str:
+    """Sorts by time, and is never the same twice."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Cursor
 
+from batchcancel.api import Rate, SharedWindow
 from batchcancel.appointments import RejectedRow, SkipReason, require_aware
+from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
 from batchcancel.ledgers import postgres_enrolment, postgres_lease
@@ -20,9 +22,6 @@ from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_trouble import write_failures
 from batchcancel.ledgers.postgres_window import PostgresWindow
-from batchcancel.quantities import Rate
-from batchcancel.stopwatch import Stopwatch
-from batchcancel.window import SharedWindow
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]

@@ -17,9 +17,9 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from batchcancel.clock import Stopwatch
 from batchcancel.ledgers.postgres_line import SILENCE_S, Line
 from batchcancel.ledgers.postgres_trouble import Closed, is_passing
-from batchcancel.stopwatch import Stopwatch
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]

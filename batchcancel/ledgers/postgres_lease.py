@@ -14,10 +14,10 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
+from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger import Run
 from batchcancel.ledgers.postgres_connection import PatientConnection
-from batchcancel.stopwatch import Stopwatch
 
 TTL_S = 30.0
 """How long a batch stays with a run that is not heard of any more."""

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from batchcancel.stopwatch import Stopwatch
+from batchcancel.clock import Stopwatch
 
 SILENCE_S = 20.0
 """How long a server may say nothing before its connection is given up."""

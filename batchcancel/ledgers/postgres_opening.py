@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import Cursor
 
+from batchcancel.addresses import ledger_shown
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.ledger_address import shown
 from batchcancel.ledgers.postgres import PostgresLedger
 from batchcancel.ledgers.postgres_connection import PATIENCE_S, PatientConnection, connection_info
 from batchcancel.ledgers.postgres_lease import TTL_S
@@ -43,7 +43,7 @@ def open_postgres(
     Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
     not answer just now.
     """
-    name, info = shown(url), _info(url)
+    name, info = ledger_shown(url), _info(url)
     db, side = (PatientConnection(info, patience=patience) for _ in range(2))
     _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
     return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
@@ -51,7 +51,7 @@ def open_postgres(
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name, db = shown(url), PatientConnection(_info(url))
+    name, db = ledger_shown(url), PatientConnection(_info(url))
     _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
     return PostgresReader(db, name=name)
 
@@ -84,7 +84,7 @@ def _info(url: str) -> str:
         return connection_info(url)
     except psycopg.ProgrammingError:
         raise InputError(
-            f"{shown(url)} is no URL of a PostgreSQL database",
+            f"{ledger_shown(url)} is no URL of a PostgreSQL database",
             hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
         ) from None
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from psycopg import Cursor
 
+from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
 from batchcancel.ledgers.postgres_connection import PatientConnection
 from batchcancel.ledgers.postgres_trouble import write_failures
-from batchcancel.quantities import Rate
-from batchcancel.window import PERMIT_S, SharedWindow, Turn
 
 _KNOW = "INSERT INTO batchcancel.windows (key) VALUES (%(key)s) ON CONFLICT (key) DO NOTHING"
 _LOCK = "SELECT FROM batchcancel.windows WHERE key = %(key)s FOR UPDATE"

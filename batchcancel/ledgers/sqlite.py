@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from batchcancel.api import Rate
 from batchcancel.appointments import RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
@@ -21,7 +22,6 @@ from batchcancel.ledgers.sqlite_enrolment import batch_id_of
 from batchcancel.ledgers.sqlite_entries import Holder, record
 from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
 from batchcancel.ledgers.trouble import diagnose
-from batchcancel.quantities import Rate
 
 __all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
 

@@ -12,7 +12,7 @@ from batchcancel.errors import (
     StoppedEarly,
     UnexpectedFailure,
 )
-from batchcancel.summary import Summary
+from batchcancel.report.summary import Summary
 from tests.tallies import counts_of
 
 

@@ -5,10 +5,8 @@ from types import SimpleNamespace
 import anyio
 import pytest
 
-from batchcancel import quantities
 from batchcancel.airflow.task_log import TaskLog
 from batchcancel.appointments import Outcome, OutcomeName
-from batchcancel.background import background
 from batchcancel.events import (
     ClockDiffers,
     FetchBegan,
@@ -17,6 +15,8 @@ from batchcancel.events import (
     RunStarted,
     WindowFull,
 )
+from batchcancel.settings import quantities
+from batchcancel.stop import background
 
 LIMITER = SimpleNamespace(wait=lambda: 0.0)
 

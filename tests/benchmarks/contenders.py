@@ -14,7 +14,7 @@ import httpx
 from batchcancel.commands.run import run
 from batchcancel.events import Event, RunStarted
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import load_settings
+from batchcancel.settings.load import load_settings
 from batchcancel.stop import Stop
 
 WORKERS = 32

@@ -8,10 +8,10 @@ from pathlib import Path
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.ledger import Run, Settled
 from batchcancel.ledgers.sqlite import open_sqlite
-from batchcancel.reader import read_manifest
-from batchcancel.resume import batch_of
+from batchcancel.policy.earlier_runs import batch_of
+from batchcancel.reader.read import read_manifest
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import load_settings
+from batchcancel.settings.load import load_settings
 
 _COMMIT = 50_000
 

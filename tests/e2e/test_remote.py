@@ -10,8 +10,8 @@ import pytest
 from tests.certificates import self_signed
 from tests.e2e.stage import FAR
 from tests.e2e.terminal import terminal
-from tests.storage.buckets import SECRET, serving_buckets
-from tests.storage.shelf import Canned, serving_shelf
+from tests.reader.buckets import SECRET, serving_buckets
+from tests.reader.shelf import Canned, serving_shelf
 
 MANIFEST = "s3://closures/2026/monday.csv"
 NAMED = ("--ledger", "monday.ledger.db", "--yes", "--json")

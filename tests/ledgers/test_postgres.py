@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from batchcancel import ledgers, opening
+from batchcancel.api import Rate
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
@@ -20,7 +21,6 @@ from batchcancel.ledgers.postgres_connection import (
 )
 from batchcancel.ledgers.postgres_line import SilentServer
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
-from batchcancel.quantities import Rate
 from tests.postgres import PASSWORD
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)

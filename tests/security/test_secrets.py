@@ -109,7 +109,7 @@ class Heard(logging.Handler):
 
 
 @pytest.mark.parametrize(
-    "places", ["batchcancel.commands.plan.batch_of", "batchcancel.proof._whose"]
+    "places", ["batchcancel.commands.plan.batch_of", "batchcancel.pool.proof._whose"]
 )
 def test_a_defect_is_told_by_its_place_and_shows_no_values(place, monkeypatch, places):
     def broken(*_values, **_named):

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from batchcancel import pool, proof
 from batchcancel.api import Meaning
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledgers import lock, sqlite_entries
-from batchcancel.resume import EarlierRuns
+from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.pool import proof, workers
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -26,7 +26,7 @@ def time_out_taken_as_refusal() -> Iterator[Any]:
 def skipped_in_doubt() -> Iterator[Any]:
     """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
 
-    cancel = pool.Pool._cancel
+    cancel = workers.Pool._cancel
 
     async def sure(self, appointment):
         outcome = await cancel(self, appointment)
@@ -34,7 +34,7 @@ def skipped_in_doubt() -> Iterator[Any]:
             return Outcome(OutcomeName.SKIPPED, outcome.reason)
         return outcome
 
-    yield swap(pool.Pool, "_cancel", sure)
+    yield swap(workers.Pool, "_cancel", sure)
 
 
 @mutant()
@@ -75,7 +75,7 @@ def ledger_failure_ignored() -> Iterator[Any]:
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
-    init, record, count = pool.Pool.__init__, pool.Pool._record, run.count
+    init, record, count = workers.Pool.__init__, workers.Pool._record, run.count
 
     def begin(self, **parts):
         seen.clear()
@@ -90,8 +90,8 @@ def counts_from_memory() -> Iterator[Any]:
         outcomes = {**counts.outcomes, "cancelled": seen.count("cancelled")}
         return replace(counts, outcomes=outcomes)
 
-    yield swap(pool.Pool, "__init__", begin)
-    yield swap(pool.Pool, "_record", remember)
+    yield swap(workers.Pool, "__init__", begin)
+    yield swap(workers.Pool, "_record", remember)
     yield swap(run, "count", from_memory)
 
 

@@ -10,10 +10,10 @@ from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import ClockDiffers, Event, RunStarted, WindowFull
+from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import Settings, load_settings
+from batchcancel.settings.load import Settings, load_settings
 from batchcancel.stop import Stop
-from batchcancel.summary import Summary
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from batchcancel.commands import plan
-from batchcancel.reader import read_manifest
+from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
 from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
 from tests.simulation.account import Standing
