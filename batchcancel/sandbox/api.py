@@ -12,8 +12,8 @@ from batchcancel.sandbox.call import Call
 from batchcancel.sandbox.changes import fields_to_change
 from batchcancel.sandbox.clinic import CalendarWindow
 from batchcancel.sandbox.keys import Keys
-from batchcancel.sandbox.listing import PARAMETERS, day_of, filter_of, page_of
 from batchcancel.sandbox.records import SESSIONS
+from batchcancel.sandbox.validation import PARAMETERS, day_of, filter_of, page_of
 
 Endpoint = Callable[[Call, datetime], Answer]
 _SLOT_PARAMETERS = frozenset({"date", "branch_id", "session"})

@@ -11,8 +11,8 @@ from http import HTTPStatus
 import anyio
 
 from batchcancel.sandbox.answers import Answer, error
-from batchcancel.sandbox.exchange import Exchange
 from batchcancel.sandbox.faults import Fault
+from batchcancel.sandbox.wire import Exchange
 
 Sender = Callable[[Answer], Awaitable[None]]
 _HUGE = 2 * 1024 * 1024

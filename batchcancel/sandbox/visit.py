@@ -9,10 +9,10 @@ from http import HTTPStatus
 from batchcancel.sandbox.answers import Answer, RefusedError, error
 from batchcancel.sandbox.call import Call
 from batchcancel.sandbox.effects import Sender, Struck, strike
-from batchcancel.sandbox.exchange import MOST_BODY, Exchange
 from batchcancel.sandbox.faults import Fault
 from batchcancel.sandbox.history import Arrival
 from batchcancel.sandbox.parts import Parts
+from batchcancel.sandbox.wire import MOST_BODY, Exchange
 
 
 class Visit:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from batchcancel.sandbox.api import Api
-from batchcancel.sandbox.app import App
+from batchcancel.sandbox.asgi import App
 from batchcancel.sandbox.book import Book, StatusChange
 from batchcancel.sandbox.clinic import Clinic, batch_of, first_records, new_record
 from batchcancel.sandbox.clock import LoopClock, WallClock

@@ -5,9 +5,9 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from batchcancel.sandbox.call import Call
-from batchcancel.sandbox.exchange import Exchange, GoneError, Receive, Send
 from batchcancel.sandbox.parts import Parts
 from batchcancel.sandbox.visit import Visit
+from batchcancel.sandbox.wire import Exchange, GoneError, Receive, Send
 
 
 class App:
