@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from batchcancel.sandbox.app import Visit
 from batchcancel.sandbox.call import Call
 from batchcancel.sandbox.parts import Parts
-from batchcancel.sandbox.visit import Visit
 from batchcancel.sandbox.wire import Exchange, GoneError, Receive, Send
 
 
