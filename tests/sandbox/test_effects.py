@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 import anyio
 import pytest
 
-from batchcancel.sandbox import Clinic, Fault, Rate, Sandbox, SeededFaults
+from batchcancel.sandbox import Fault
 
 pytestmark = pytest.mark.anyio
 ID = "appt_000001"
@@ -159,60 +159,3 @@ async def test_a_dripping_answer_takes_its_gap_for_every_byte(cancel, sandbox):
     answer = await cancel()
 
     assert 2 * len(answer.content) == anyio.current_time() - started
-
-
-async def test_an_ordered_fault_meets_only_matching_requests_after_the_skipped_ones(
-    cancel, client, sandbox
-):
-    sandbox.faults.add(Fault("status"), method="PATCH", appointment_id=ID, times=2, skip=1)
-    others = [await cancel("appt_000002"), await client.get(f"/appointments/{ID}")]
-    mine = [(await cancel()).status_code for _ in range(5)]
-
-    assert [answer.status_code for answer in others] == [200, 200]
-    assert mine == [200, 500, 500, 200, 200]
-
-
-async def test_faults_ordered_together_follow_one_another(cancel, sandbox):
-    sandbox.faults.add(Fault("status", status=500))
-    sandbox.faults.add(Fault("status", status=503))
-
-    assert [(await cancel()).status_code for _ in range(3)] == [500, 503, 200]
-
-
-async def test_a_fault_for_all_requests_lasts_until_cleared(cancel, sandbox):
-    sandbox.faults.add(Fault("status"), times=None)
-    struck = [(await cancel()).status_code for _ in range(5)]
-    sandbox.faults.clear()
-
-    assert struck == [500] * 5
-    assert (await cancel()).status_code == 200
-
-
-async def test_a_refused_request_uses_up_no_fault(connect, now):
-    sandbox = Sandbox(Clinic(), rate=Rate(limit=1), now=now)
-    client = connect(sandbox)
-    await client.get("/appointments")
-    sandbox.faults.add(Fault("status"))
-    await client.get("/appointments")
-    await anyio.sleep(60)
-
-    assert (await client.get("/appointments")).status_code == 500
-
-
-async def test_chance_depends_on_the_seed_and_not_on_the_order_of_arrival(connect, now):
-    async def fates(seed, ids):
-        faults = SeededFaults(chances={Fault("status"): 0.3}, seed=seed)
-        client = connect(Sandbox(Clinic(), rate=Rate(limit=None), faults=faults, now=now))
-        return {i: (await client.get(f"/appointments/appt_{i:06}")).status_code for i in ids}
-
-    forwards = await fates(7, range(1, 101))
-
-    assert forwards == await fates(7, range(100, 0, -1))
-    assert forwards != await fates(8, range(1, 101))
-    assert 15 <= list(forwards.values()).count(500) <= 45
-
-
-@pytest.mark.parametrize("wrong", [{"when": "during"}, {"status": 42}])
-def test_a_fault_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(ValueError, match=str(next(iter(wrong.values())))):
-        Fault("status", **wrong)
