@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from batchcancel.sandbox.sandbox import Sandbox
+from batchcancel.sandbox.imitation import Sandbox
 
 LOOPBACK = "127.0.0.1"
 

@@ -1,24 +1,24 @@
-"""The sandbox put together."""
+"""The imitation put together, and what a test may ask of it and do to it."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from batchcancel.sandbox.api import Api
 from batchcancel.sandbox.app import App
-from batchcancel.sandbox.book import Book, StatusChange
-from batchcancel.sandbox.clinic import Clinic, batch_of, first_records, new_record
-from batchcancel.sandbox.clock import LoopClock, WallClock
-from batchcancel.sandbox.control import control_app
+from batchcancel.sandbox.book import Book, Staff, StatusChange
+from batchcancel.sandbox.clinic import (
+    AppointmentRecord,
+    Clinic,
+    batch_label,
+    first_records,
+    new_record,
+)
+from batchcancel.sandbox.clock import DelayedCalls, LoopClock, WallClock
+from batchcancel.sandbox.control import Control, control_app
 from batchcancel.sandbox.faults import Faults, SeededFaults
 from batchcancel.sandbox.history import History
-from batchcancel.sandbox.keys import Keys
-from batchcancel.sandbox.later import Later
-from batchcancel.sandbox.parts import Parts
-from batchcancel.sandbox.records import Record
-from batchcancel.sandbox.staff import Staff
-from batchcancel.sandbox.window import Rate, SlidingWindow
+from batchcancel.sandbox.keys import Keys, Rate, RateLimiter
 
 
 class Sandbox:
@@ -43,49 +43,58 @@ class Sandbox:
     ) -> None:
         seconds = clock or LoopClock()
         self._wall = WallClock(seconds=seconds, now=now, skew=skew)
-        clinic, rate = clinic or Clinic(), rate or Rate()
-        book = Book(clinic, first_records(clinic, now=self._wall()))
         self.keys = Keys(keys)
         self.faults = Faults(faults)
-        self._parts = Parts(
+        clinic = clinic or Clinic()
+        self._book = Book(clinic, first_records(clinic, now=self._wall()))
+        self._staff = Staff(self._book, now=self._wall)
+        self._history = History()
+        self._limiter = RateLimiter(rate or Rate())
+        self._delayed = DelayedCalls(seconds)
+        control = Control(
+            book=self._book,
+            staff=self._staff,
+            faults=self.faults,
+            history=self._history,
+            limiter=self._limiter,
+        )
+        self.app = App(
+            api=Api(self._book, self.keys),
+            control=control_app(control),
+            keys=self.keys,
+            limiter=self._limiter,
+            faults=self.faults,
+            history=self._history,
+            delayed=self._delayed,
             seconds=seconds,
             now=self._wall,
-            keys=self.keys,
-            book=book,
-            api=Api(book, self.keys),
-            staff=Staff(book, now=self._wall),
-            windows=defaultdict(lambda: SlidingWindow(rate)),
-            faults=self.faults,
-            later=Later(seconds),
-            history=History(),
         )
-        self.app = App(self._parts, control_app(self._parts))
 
     @property
     def book(self) -> Book:
         """The records as they stand now, late changes included."""
-        self._parts.later.catch_up()
-        return self._parts.book
+        self._delayed.run_due()
+        return self._book
 
     @property
     def staff(self) -> Staff:
-        self._parts.later.catch_up()
-        return self._parts.staff
+        self._delayed.run_due()
+        return self._staff
 
     @property
     def history(self) -> History:
-        self._parts.later.catch_up()
-        return self._parts.history
+        self._delayed.run_due()
+        return self._history
 
     @property
     def most_accepted(self) -> int:
         """Return the most requests of one key let through in any window."""
-        return self._parts.most_accepted
+        return self._limiter.most_accepted
 
     @property
     def most_arrivals(self) -> int:
         """Return the most requests of one key that arrived in any window, refused ones included."""
-        return self._parts.most_arrivals
+        return self._limiter.most_arrivals
 
     def now(self) -> datetime:
         return self._wall()
@@ -94,10 +103,10 @@ class Sandbox:
         """Set the sandbox's wall clock ahead (or behind) from now on."""
         self._wall.skew = by
 
-    def record(self, appointment_id: str) -> Record:
+    def record(self, appointment_id: str) -> AppointmentRecord:
         return self.book.get(appointment_id)
 
-    def records(self, *, status: str | None = None) -> list[Record]:
+    def records(self, *, status: str | None = None) -> list[AppointmentRecord]:
         """Return the records by date, then id."""
         return self.book.find(lambda record: status in {None, record.status})
 
@@ -120,14 +129,14 @@ class Sandbox:
         session: str = "Morning",
         status: str = "confirmed",
         branch_id: str | None = None,
-    ) -> Record:
+    ) -> AppointmentRecord:
         """Put in an appointment booked a day ago, or replace it, whatever the room."""
         clinic = self.book.clinic
         slot = (branch_id or clinic.branch_ids[0], date, session)
         booked = self.now() - timedelta(days=1)
         plain = new_record(clinic, number=len(self.book) + 1, slot=slot, created_at=booked)
         record = replace(
-            plain, appointment_id=appointment_id, status=status, batch=batch_of(session)
+            plain, appointment_id=appointment_id, status=status, batch=batch_label(session)
         )
         self.book.put(record)
         return record
