@@ -8,8 +8,8 @@ import pytest
 
 from batchcancel.addresses import source_of
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.reader.fetch import download, private_file
 from batchcancel.reader import fetch
+from batchcancel.reader.fetch import download, private_file
 from tests.reader.buckets import BUCKET, SECRET
 from tests.reader.shelf import Canned
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.reader.manifest import REASONS, Manifest
 from batchcancel.reader import read as reading
+from batchcancel.reader.manifest import REASONS, Manifest
 from batchcancel.reader.read import read_manifest
 from batchcancel.reader.strict_csv import StrictReading
 
