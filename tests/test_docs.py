@@ -10,7 +10,7 @@ import click
 import pytest
 
 from batchcancel import __version__
-from batchcancel.appointments import OutcomeName, SkipReason
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
 from batchcancel.options import KEY_VARIABLE, OPTIONS
@@ -70,10 +70,14 @@ def anchors(text):
     return {slug(one) for one in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
-def first_cells(text, head):
-    """The first column of the table with this head."""
+def table(text, head):
+    """The cells of the table with this head, row by row."""
     rows = re.search(rf"^\| {head} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)[1]
-    return [row.split(" |")[0].removeprefix("| ") for row in rows.splitlines()]
+    return [row.removeprefix("| ").removesuffix(" |").split(" | ") for row in rows.splitlines()]
+
+
+def first_cells(text, head):
+    return [first for first, *_ in table(text, head)]
 
 
 CALLS = {
@@ -170,8 +174,8 @@ def test_every_extra_is_one_of_the_project_and_installed_from_what_is_there(page
 
 
 def test_the_table_of_options_is_that_of_the_program():
-    table = {re.match(r"`(--[a-z-]+)", one)[1] for one in first_cells(README, "option")}
-    assert {f"--{option.name}" for option in OPTIONS} | {"--job-file"} == table
+    explained = {re.match(r"`(--[a-z-]+)", one)[1] for one in first_cells(README, "option")}
+    assert {f"--{option.name}" for option in OPTIONS} | {"--job-file"} == explained
 
 
 @pytest.mark.parametrize("option", [one for one in OPTIONS if one.default not in (None, "false")])
@@ -187,6 +191,11 @@ def test_the_table_of_exit_codes_is_that_of_the_program():
 
 def test_the_table_of_outcomes_is_that_of_the_program():
     assert [f"`{name}`" for name in OutcomeName] == first_cells(README, "outcome")
+
+
+def test_the_table_of_outcomes_calls_final_what_the_program_settles():
+    not_final = [name for name, _, is_final in table(README, "outcome") if is_final == "no"]
+    assert not_final == [f"`{name}`" for name in OutcomeName if Fact.FINAL not in name.facts]
 
 
 @pytest.mark.parametrize("word", SkipReason)
