@@ -41,7 +41,7 @@ def _postgres() -> ModuleType:
     except ImportError as error:
         raise InputError(
             "a PostgreSQL ledger needs psycopg, which is not installed",
-            hint="Type: pip install 'batchcancel[postgres]'",
+            hint="In the checkout, type: pip install -e '.[postgres]'",
         ) from error
     return postgres_opening
 

@@ -21,7 +21,7 @@ def open_store(scheme: str) -> Any:
     except ImportError:
         raise InputError(
             f"manifests at {scheme}:// need the extra {scheme}, which is not installed",
-            hint=f"Type: pip install 'batchcancel[{scheme}]'",
+            hint=f"In the checkout, type: pip install -e '.[{scheme}]'",
         ) from None
 
 

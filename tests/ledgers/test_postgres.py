@@ -176,7 +176,7 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(InputError, match="psycopg") as refusal:
             opening.open_ledger("postgresql://host/db", **WHO)
-        assert "pip install 'batchcancel[postgres]'" in refusal.value.hint
+        assert "pip install -e '.[postgres]'" in refusal.value.hint
 
 
 class TestTrouble:

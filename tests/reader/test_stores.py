@@ -34,7 +34,7 @@ def test_an_extra_that_is_not_installed_is_told_with_what_to_type(monkeypatch, s
     with pytest.raises(InputError, match=f"need the extra {scheme}") as error:
         open_store(scheme)
 
-    assert f"Type: pip install 'batchcancel[{scheme}]'" == error.value.hint
+    assert f"In the checkout, type: pip install -e '.[{scheme}]'" == error.value.hint
 
 
 def test_an_object_is_read_in_one_go_so_that_it_cannot_change_half_way(outside):
