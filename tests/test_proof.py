@@ -133,6 +133,17 @@ def test_a_living_appointment_touched_after_our_intent_is_for_a_person(updated_a
     assert outcome == read(proved("confirmed", updated_at=updated_at), opened_at=NOW - AGE)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(1, NEEDS_REVIEW), (60, NEEDS_REVIEW), (60.001, None)]
+)
+def test_a_living_appointment_touched_within_a_minute_before_our_intent_is_for_a_person(
+    seconds, outcome
+):
+    since = NOW - AGE - MILLISECOND
+    answer = proved("confirmed", updated_at=since - timedelta(seconds=seconds))
+    assert outcome == read(answer, opened_at=NOW - AGE)
+
+
 def test_without_a_date_a_living_appointment_is_for_a_person():
     answer = proved("confirmed", updated_at=LONG_AGO, server_now=None)
     assert read(answer, opened_at=NOW - AGE) == NEEDS_REVIEW
