@@ -131,12 +131,11 @@ async def test_who_waits_when_the_writer_is_stopped_waits_no_longer():
             failed.append(2)
 
     with anyio.move_on_after(60):
-        async with anyio.create_task_group() as group:
-            async with background(writer.serve):
-                group.start_soon(writer.durable, entry(1))
-                await anyio.sleep(1)
-                group.start_soon(late)
-                await anyio.sleep(1)
+        async with anyio.create_task_group() as group, background(writer.serve):
+            group.start_soon(writer.durable, entry(1))
+            await anyio.sleep(1)
+            group.start_soon(late)
+            await anyio.sleep(1)
     assert ([2], 5.0) == (failed, anyio.current_time())
 
 

@@ -121,7 +121,6 @@ class TestOutcomes:
         assert (row.opened_at, row.settled_at) == (None, None)
         assert example.standing(held)["b"][1] == "cancelled"
 
-
     def test_refused_rows_that_are_no_longer_named_stay_as_they_are(self, held, example):
         refused = [example.settled(one, OutcomeName.REFUSED, "LOCKED") for one in "ab"]
         held.commit([example.intent("a"), example.intent("b", 2), *refused])
