@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -152,6 +153,15 @@ def test_without_a_date_a_living_appointment_is_for_a_person():
 def test_a_clock_that_went_back_behind_the_intent_leaves_a_living_appointment_to_a_person():
     answer = proved("confirmed", updated_at=LONG_AGO)
     assert read(answer, opened_at=NOW + AGE) == NEEDS_REVIEW
+
+
+@pytest.mark.parametrize("opened_at", [None, NOW - AGE])
+def test_a_record_in_an_answer_that_proves_nothing_is_not_looked_at(opened_at):
+    answer = replace(proved(), meaning=Meaning.UNKNOWN)
+    assert Outcome(OutcomeName.GAVE_UP, "200") == read(answer, opened_at=opened_at)
+    assert Outcome(OutcomeName.GAVE_UP, "200") == outcome_of_cancel(
+        answer, age=AGE, is_in_doubt=False
+    )
 
 
 @pytest.mark.parametrize("opened_at", [None, NOW - AGE])
