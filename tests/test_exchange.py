@@ -6,7 +6,7 @@ import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
 from batchcancel.background import background
-from batchcancel.errors import Interrupted, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import FatalAnswer, Interrupted, LedgerWriteFailed, StoppedEarly
 from batchcancel.exchange import Exchange
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer, inline
@@ -14,6 +14,10 @@ from batchcancel.writer import Writer, inline
 pytestmark = pytest.mark.anyio
 PATCH = Request(ask=Ask.CANCEL, appointment_id="a1")
 PROVED = Answer(meaning=Meaning.PROVED, code="200")
+
+
+def unknown(seconds):
+    return Answer(meaning=Meaning.UNKNOWN, code="503", retry_after=seconds)
 
 
 def busy(seconds):
@@ -118,3 +122,33 @@ async def test_a_retry_after_that_is_just_allowed_closes_the_gate():
 async def test_a_retry_after_that_is_longer_than_allowed_stops_the_run():
     with pytest.raises(StoppedEarly, match="301 s"):
         await Parts(answer=busy(301)).exchange()
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed"),
+    [
+        (busy(None), ["gate closed for 5.0 s"]),
+        (busy(7), ["gate closed for 7 s"]),
+        (busy(0), ["gate closed for 0 s"]),
+        (unknown(7), ["gate closed for 7 s"]),
+        (unknown(None), []),
+        (Answer(meaning=Meaning.REFUSED, code="409", retry_after=7), []),
+    ],
+)
+async def test_a_429_closes_the_gate_and_so_does_trouble_that_names_a_time(answer, closed):
+    parts = Parts(answer=answer)
+    await parts.exchange()
+    assert closed == [one for one in parts.told if one.startswith("gate")]
+
+
+@pytest.mark.promise(7)
+async def test_the_slot_of_a_request_whose_answer_is_fatal_is_used():
+    class Redirecting(Parts):
+        async def send(self, request):
+            await super().send(request)
+            raise FatalAnswer("redirected")
+
+    parts = Redirecting()
+    with pytest.raises(FatalAnswer):
+        await parts.exchange()
+    assert ["intent", "sent", "slot 7 used"] == parts.told

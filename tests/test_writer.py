@@ -108,8 +108,9 @@ async def test_whatever_fails_in_a_commit_ends_the_writing_and_nobody_waits_for_
     writer = Writer(Disk().commit, offload=no_thread)
     async with background(writer.serve):
         for number in range(2):
-            with pytest.raises(LedgerWriteFailed):
+            with pytest.raises(LedgerWriteFailed) as failed:
                 await writer.durable(entry(number))
+            assert isinstance(failed.value.__cause__, RuntimeError)
 
 
 async def test_who_comes_after_the_writer_was_stopped_does_not_wait_for_it():
