@@ -176,7 +176,7 @@ class LedgerReader(Protocol):
         """Rows to be read back before anything else is done about them."""
 
     def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
-        """Requests sent with this key (its fingerprint) at `since` or later, oldest first."""
+        """Requests with this key (its fingerprint) sent or answered since then, oldest first."""
 
     def close(self) -> None:
         """Let go of files, connections and locks."""

@@ -13,15 +13,16 @@ from batchcancel import __version__
 from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
-from batchcancel.options import KEY_VARIABLE, OPTIONS
-from batchcancel.settings import load_settings
-from batchcancel.summary import Summary
+from batchcancel.report.summary import Summary
+from batchcancel.settings.load import load_settings
+from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
 from tests.tallies import counts_of
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("batchcancel", "jobs", "tests", "sample_inputs", ".github", ".ci")
 PAGES = sorted(
     {*ROOT.glob("*.md"), *(one for top in FOLDERS for one in ROOT.glob(f"{top}/**/*.md"))}
+    - {*ROOT.glob("**/.pytest_cache/*.md")}
 )
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]

@@ -1,3 +1,5 @@
+import gc
+
 import anyio
 import pytest
 
@@ -27,6 +29,38 @@ async def test_waits_are_broken_at_once():
         await anyio.sleep(1)
         stop.ask(StoppedEarly("enough"))
     assert 1.0 == anyio.current_time()
+
+
+async def test_a_wait_that_nobody_stops_lasts_as_long_as_it_was_to():
+    await Stop().sleep(30)
+    assert 30.0 == anyio.current_time()
+
+
+async def test_who_waits_for_the_stop_goes_on_when_it_is_asked():
+    stop, heard = Stop(), []
+
+    async def listen():
+        await stop.asked()
+        heard.append(anyio.current_time())
+
+    with anyio.move_on_after(60):
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await anyio.sleep(2)
+            stop.ask(StoppedEarly("enough"))
+    assert [2.0] == heard
+
+
+@pytest.mark.promise(17)
+async def test_waits_that_are_over_take_no_memory():
+    def scopes():
+        gc.collect()
+        return sum(isinstance(one, anyio.CancelScope) for one in gc.get_objects())
+
+    stop, before = Stop(), scopes()
+    for _ in range(100):
+        await stop.sleep(1)
+    assert scopes() < before + 10
 
 
 async def test_no_wait_begins_after_the_stop():

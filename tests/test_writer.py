@@ -82,6 +82,25 @@ async def test_after_a_failure_nothing_more_is_taken():
     assert [] == disk.groups
 
 
+async def test_what_gathered_during_a_write_that_failed_is_not_written():
+    disk, failed = Disk(seconds=1), []
+    disk.fails = True
+    writer = Writer(disk.commit, offload=disk.offload)
+
+    async def one(number):
+        try:
+            await writer.durable(entry(number))
+        except LedgerWriteFailed:
+            failed.append(number)
+            disk.fails = False
+
+    async with background(writer.serve), anyio.create_task_group() as group:
+        group.start_soon(one, 1)
+        await anyio.sleep(0.5)
+        group.start_soon(one, 2)
+    assert ([1, 2], []) == (failed, disk.groups)
+
+
 async def test_whatever_fails_in_a_commit_ends_the_writing_and_nobody_waits_for_ever():
     async def no_thread(commit, entries, /):
         raise RuntimeError("can't start new thread")
@@ -89,8 +108,9 @@ async def test_whatever_fails_in_a_commit_ends_the_writing_and_nobody_waits_for_
     writer = Writer(Disk().commit, offload=no_thread)
     async with background(writer.serve):
         for number in range(2):
-            with pytest.raises(LedgerWriteFailed):
+            with pytest.raises(LedgerWriteFailed) as failed:
                 await writer.durable(entry(number))
+            assert isinstance(failed.value.__cause__, RuntimeError)
 
 
 async def test_who_comes_after_the_writer_was_stopped_does_not_wait_for_it():
@@ -99,6 +119,25 @@ async def test_who_comes_after_the_writer_was_stopped_does_not_wait_for_it():
         await writer.durable(entry(1))
     with pytest.raises(LedgerWriteFailed):
         await writer.durable(entry(2))
+
+
+async def test_who_waits_when_the_writer_is_stopped_waits_no_longer():
+    disk, failed = Disk(seconds=5), []
+    writer = Writer(disk.commit, offload=disk.offload)
+
+    async def late():
+        try:
+            await writer.durable(entry(2))
+        except LedgerWriteFailed:
+            failed.append(2)
+
+    with anyio.move_on_after(60):
+        async with anyio.create_task_group() as group, background(writer.serve):
+            group.start_soon(writer.durable, entry(1))
+            await anyio.sleep(1)
+            group.start_soon(late)
+            await anyio.sleep(1)
+    assert ([2], 5.0) == (failed, anyio.current_time())
 
 
 async def test_everybody_in_a_failed_group_hears_of_it():

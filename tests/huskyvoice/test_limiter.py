@@ -96,6 +96,23 @@ async def test_permits_are_granted_in_the_order_they_were_asked_for():
     assert list(range(10)) == order
 
 
+async def test_who_comes_when_a_slot_gets_free_does_not_overtake_who_waited_for_it():
+    limiter, order = SlidingWindow(limit=1, window=10), []
+
+    async def take(who):
+        permit = await limiter.permit()
+        order.append(who)
+        limiter.used(permit)
+
+    permit = await limiter.permit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(take, "waited")
+        await anyio.sleep(1)
+        limiter.unused(permit)
+        await take("came")
+    assert ["waited", "came"] == order
+
+
 async def test_a_waiter_that_leaves_takes_no_slot_with_it():
     limiter = SlidingWindow(limit=1, window=10)
     await limiter.permit()

@@ -109,6 +109,18 @@ async def test_a_gate_closed_here_is_closed_here_when_nobody_could_be_told():
     assert 30.0 == anyio.current_time()
 
 
+async def test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_begun_anew():
+    class Deaf(MemoryWindow):
+        def used(self, slot):
+            raise LedgerWriteFailed("away")
+
+    limiter = SharedLimiter(Deaf(anyio.current_time, limit=2, length=60.0), offload=Slow())
+    limiter.used(await limiter.permit())
+    limiter.close_for(30)
+    await limiter.permit()
+    assert 30.0 == anyio.current_time()
+
+
 async def test_a_window_that_cannot_be_asked_grants_nothing():
     class Away(MemoryWindow):
         def take(self):

@@ -121,6 +121,14 @@ class TestOutcomes:
         assert (row.opened_at, row.settled_at) == (None, None)
         assert example.standing(held)["b"][1] == "cancelled"
 
+    def test_refused_rows_that_are_no_longer_named_stay_as_they_are(self, held, example):
+        refused = [example.settled(one, OutcomeName.REFUSED, "LOCKED") for one in "ab"]
+        held.commit([example.intent("a"), example.intent("b", 2), *refused])
+        held.enrol(example.batch(rows=1), [example.row("b")], [])
+        assert held.reopen_refused("closure") == 1
+        found = {"a": (State.SETTLED, "refused", "LOCKED"), "b": WAITING}
+        assert example.standing(held) == found
+
 
 class TestLearnedStarts:
     def test_it_is_the_start_of_a_row_without_one(self, store, example):
@@ -197,6 +205,12 @@ class TestRequests:
         assert len(held.requests_since(KEY, NOON)) == 2
         assert len(held.requests_since(KEY, NOON + microsecond)) == 1
         assert held.requests_since(KEY, LATER + microsecond) == []
+
+    def test_a_request_that_was_answered_since_then_is_told_however_early_it_left(self, held):
+        held.commit([Asked(request=1, appointment_id="a", at=NOON)])
+        held.commit([Answered(request=1, at=LATER, result="200")])
+        assert held.requests_since(KEY, LATER) == [SentRequest(NOON, LATER)]
+        assert held.requests_since(KEY, LATER + timedelta(microseconds=1)) == []
 
     def test_requests_come_oldest_first(self, held):
         late, early = (

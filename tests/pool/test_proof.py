@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,17 @@ def test_a_living_appointment_touched_after_our_intent_is_for_a_person(updated_a
     assert outcome == read(proved("confirmed", updated_at=updated_at), opened_at=NOW - AGE)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(1, NEEDS_REVIEW), (60, NEEDS_REVIEW), (60.001, None)]
+)
+def test_a_living_appointment_touched_within_a_minute_before_our_intent_is_for_a_person(
+    seconds, outcome
+):
+    since = NOW - AGE - MILLISECOND
+    answer = proved("confirmed", updated_at=since - timedelta(seconds=seconds))
+    assert outcome == read(answer, opened_at=NOW - AGE)
+
+
 def test_without_a_date_a_living_appointment_is_for_a_person():
     answer = proved("confirmed", updated_at=LONG_AGO, server_now=None)
     assert read(answer, opened_at=NOW - AGE) == NEEDS_REVIEW
@@ -141,6 +153,15 @@ def test_without_a_date_a_living_appointment_is_for_a_person():
 def test_a_clock_that_went_back_behind_the_intent_leaves_a_living_appointment_to_a_person():
     answer = proved("confirmed", updated_at=LONG_AGO)
     assert read(answer, opened_at=NOW + AGE) == NEEDS_REVIEW
+
+
+@pytest.mark.parametrize("opened_at", [None, NOW - AGE])
+def test_a_record_in_an_answer_that_proves_nothing_is_not_looked_at(opened_at):
+    answer = replace(proved(), meaning=Meaning.UNKNOWN)
+    assert Outcome(OutcomeName.GAVE_UP, "200") == read(answer, opened_at=opened_at)
+    assert Outcome(OutcomeName.GAVE_UP, "200") == outcome_of_cancel(
+        answer, age=AGE, is_in_doubt=False
+    )
 
 
 @pytest.mark.parametrize("opened_at", [None, NOW - AGE])

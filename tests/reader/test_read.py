@@ -42,6 +42,12 @@ def test_a_manifest_of_nothing_but_ids_is_enough():
     assert ["1", "2"] == read("appointment_id\n1\n2").ids()
 
 
+@pytest.mark.parametrize("ending", ["", "\r", "\n\r", "\r\r\n", "\r\n\n"])
+def test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows(ending):
+    manifest = read("appointment_id,notes\na,x" + ending)
+    assert (1, []) == (manifest.rows, list(manifest.rejected))
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_line_ends_and_a_byte_order_mark_make_no_difference(ending, mark):
