@@ -25,6 +25,7 @@ def test_a_key_that_may_only_write_is_told_what_to_pass_and_then_suffices(stage)
     assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
 
 
+@pytest.mark.long
 def test_a_key_revoked_in_the_middle_stops_the_run_and_leaves_the_other_rows_waiting(stage):
     stage.closure(8)
     run = stage.start(*RUN, "--concurrency", "1", "--rate", "4/3s")

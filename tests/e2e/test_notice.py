@@ -2,6 +2,8 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
 
@@ -31,6 +33,7 @@ def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_li
     assert ["far", "near"] == stage.patched()
 
 
+@pytest.mark.long
 def test_a_row_whose_deadline_passes_in_the_queue_is_skipped_when_its_turn_comes(stage):
     stage.sandbox.faults.add(Fault("slow", seconds=4), appointment_id="first")
     os.mkfifo(stage.folder / "closure.csv")

@@ -55,6 +55,7 @@ def test_what_staff_confirmed_again_stays_alive_and_is_for_review_when_its_inten
     assert Counter(ids) == stage.cancellations()
 
 
+@pytest.mark.long
 def test_the_drain_ends_although_the_server_hangs_and_signals_keep_coming(stage):
     ids = stage.closure(4)
     stage.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)
@@ -103,6 +104,7 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
     assert (0, True) == (status.returncode, "going on" in status.stdout)
 
 
+@pytest.mark.long
 def test_max_duration_stops_a_run_that_can_be_resumed(stage):
     stage.closure(5)
     stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "2s")
