@@ -6,11 +6,11 @@ from contextlib import closing
 import pytest
 
 from batchcancel.opening import read_ledger
+from tests.command import command
 from tests.crashes.boundaries import BOUNDARIES, LASTING
 from tests.crashes.scene import ALONE, END, PLAIN, run_until
 from tests.e2e.stage import LEDGER
 from tests.sample import sampled
-from tests.security.command import command
 
 
 def settled(stage):

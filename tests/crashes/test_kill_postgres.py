@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 
 from batchcancel.opening import read_ledger
+from tests.command import command
 from tests.crashes.boundaries import BOUNDARIES
 from tests.crashes.scene import ALONE, END, PLAIN, run_until
 from tests.sample import sampled
-from tests.security.command import command
 
 
 @pytest.fixture

@@ -37,11 +37,11 @@ def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifes
 ):
     stage = pg_stage
     stage.closure(5)
-    planned = stage.run("plan", "closure.csv")
+    planned = stage.here("plan", "closure.csv")
     ended = stage.run(*RUN)
-    again = stage.run(*RUN)
+    again = stage.here(*RUN)
     status = stage.run("status", database, "--json")
-    export = stage.run("export", database, "-o", "rows.json")
+    export = stage.here("export", database, "-o", "rows.json")
 
     assert [0, 0, 0, 0] == [one.returncode for one in (planned, again, status, export)]
     assert (0, {"cancelled": 5}) == (ended.returncode, ended.counts)
@@ -62,7 +62,7 @@ def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage
     at_once = pg_stage.run(*RUN)
     pg_stage.sandbox.faults.clear()
     expire(ask)
-    resumed = pg_stage.run(*RUN)
+    resumed = pg_stage.here(*RUN)
 
     assert 6 == at_once.returncode
     assert "another run has batch closure: run " in at_once.stderr
@@ -80,7 +80,7 @@ def test_a_run_that_stood_still_until_another_had_its_batch_sends_nothing_more(p
     paused.send_signal(signal.SIGSTOP)  # while both of its workers wait for an answer
     pg_stage.sandbox.faults.clear()
     expire(ask)
-    other = pg_stage.run(*RUN)
+    other = pg_stage.here(*RUN)
     sent = len(pg_stage.patched())
     paused.send_signal(signal.SIGCONT)
     loser = paused.end()
@@ -144,7 +144,7 @@ def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
     url = stage.environ["BATCHCANCEL_LEDGER"]
     expire(lambda sql: mortal_postgres.execute(sql, url=url))
     stage.sandbox.faults.clear()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert 5 == stopped.returncode
     assert "cannot be reached" in stopped.stderr
@@ -184,14 +184,14 @@ def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mor
 @pytest.mark.long
 def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage, database, ask):
     pg_stage.closure(2)
-    pg_stage.run(*RUN)
+    pg_stage.here(*RUN)
     arrivals = pg_stage.arrivals
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     ask(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     refused = pg_stage.run(*RUN)
-    asked = pg_stage.run("status", database), pg_stage.run("export", database, "-o", "rows.csv")
+    asked = pg_stage.here("status", database), pg_stage.here("export", database, "-o", "rows.csv")
     sent = pg_stage.arrivals
-    planned = pg_stage.run("plan", "closure.csv")
+    planned = pg_stage.here("plan", "closure.csv")
 
     assert 2 == refused.returncode
     assert "is read-only" in refused.stderr
@@ -236,7 +236,7 @@ def resume(stage, server):
     ended = stage.run(*RUN)
     while ended.returncode == 6:
         expire(lambda sql: server.execute(sql, url=url))
-        ended = stage.run(*RUN)
+        ended = stage.here(*RUN)
     return ended
 
 
@@ -259,11 +259,11 @@ class TestPassword:
         stage.sandbox.faults.add(conflict, method="PATCH", times=1)
         words = ("--ledger", url, "--log-format", log_format)
         stage.run("plan", "closure.csv", *words, "--json")
-        stage.run("plan", "closure.csv", *words)
+        stage.here("plan", "closure.csv", *words)
         ended = stage.run(*RUN, *words)
-        stage.run("run", "closure.csv", "--yes", *words)
+        stage.here("run", "closure.csv", "--yes", *words)
         stage.run("status", url)
-        status = stage.run("status", url, "--json")
+        status = stage.here("status", url, "--json")
         stage.run("export", url, "-o", "rows.csv")
 
         assert 4 == ended.returncode
@@ -276,10 +276,10 @@ class TestPassword:
         wrong = url.replace(PASSWORD, f"{PASSWORD}-not")
         ends = [
             stage.run(*RUN, "--ledger", wrong),
-            stage.run(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
-            stage.run("status", wrong),
-            stage.run("status", url),
-            stage.run("plan", "closure.csv", url),
+            stage.here(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
+            stage.here("status", wrong),
+            stage.here("status", url),
+            stage.here("plan", "closure.csv", url),
             stage.run("run", url, "--yes"),
         ]
 

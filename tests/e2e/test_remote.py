@@ -63,7 +63,7 @@ def booked(stage, count):
 def test_a_manifest_in_a_bucket_is_planned_and_run_under_its_own_name(stage, buckets, written):
     ids = booked(stage, 3)
     buckets.put("2026/monday.csv", written(ids))
-    plan = stage.run("plan", MANIFEST, "--ledger", "monday.ledger.db", "--json")
+    plan = stage.here("plan", MANIFEST, "--ledger", "monday.ledger.db", "--json")
     ended = stage.run(*RUN)
 
     assert (0, 3) == (plan.returncode, json.loads(plan.stdout)["eligible"])
@@ -92,7 +92,7 @@ def test_the_same_command_again_resumes(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(ids))
     canary = stage.run(*RUN, "--limit", "1")
     buckets.put("2026/monday.csv", as_parquet(ids[::-1]))
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (0, {"cancelled": 1, "waiting": 3}) == (canary.returncode, canary.counts)
     assert (0, {"cancelled": 4}) == (resumed.returncode, resumed.counts)
@@ -103,10 +103,10 @@ def test_the_same_command_again_resumes(stage, buckets):
 def test_an_object_that_changed_is_refused_until_it_is_accepted(stage, buckets):
     ids = booked(stage, 4)
     buckets.put("2026/monday.csv", as_csv(ids[:2]))
-    stage.run(*RUN)
+    stage.here(*RUN)
     buckets.put("2026/monday.csv", as_csv(ids))
     refused = stage.run(*RUN)
-    accepted = stage.run(*RUN, "--accept-changed-manifest")
+    accepted = stage.here(*RUN, "--accept-changed-manifest")
 
     assert (3, True) == (refused.returncode, "2 new, 0 gone, 2 in both" in refused.stderr)
     assert (0, {"cancelled": 4}) == (accepted.returncode, accepted.counts)
@@ -177,7 +177,7 @@ def test_a_signed_address_is_fetched_and_its_signature_shows_nowhere(stage, shel
     shelf.answers["/monday.csv"] = Canned(as_csv(ids))
     address = f"{shelf.url}/monday.csv?{SIGNATURE}"
     named = ("--ledger", "monday.ledger.db")
-    plan = stage.run("plan", address, *named)
+    plan = stage.here("plan", address, *named)
     canary = stage.run("run", address, *named, "--yes", "--limit", "1", "--log-format", "json")
     ended = stage.run("run", address, *NAMED)
 

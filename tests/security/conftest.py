@@ -8,7 +8,7 @@ import pytest
 
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from batchcancel.sandbox.keys import SCOPES
-from tests.security.command import command
+from tests.command import command
 from tests.security.impostor import Impostor
 
 KEY = "sk_live_canary_9c41d7"
