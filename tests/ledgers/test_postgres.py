@@ -187,10 +187,9 @@ class TestTrouble:
             db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
 
     def test_long_work_may_be_silent(self, database, monkeypatch):
-        monkeypatch.setattr(postgres_connection, "SILENCE_S", 0.3)
-
         def long(cursor):
             without_time_limit(cursor)
+            monkeypatch.setattr(postgres_connection, "SILENCE_S", 0.3)
             cursor.execute("SELECT pg_sleep(1)")
 
         with closing(PatientConnection(connection_info(database))) as db:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from moto.server import ThreadedMotoServer
+import pytest
 
 SECRET = "aws_secret_never_to_be_shown"
 BUCKET = "closures"
@@ -38,9 +38,12 @@ class Buckets:
         """From here on requests must come from a user that exists, and there is none."""
         self._ask("POST", "moto-api/reset-auth", b"0")
 
-    def close(self) -> None:
+    def clear(self) -> None:
+        from moto.s3.models import s3_backends
+
         self._ask("POST", "moto-api/reset-auth", b"inf")
-        self._ask("POST", "moto-api/reset")
+        for account in s3_backends.values():  # its own "reset" loads every service there is
+            account.reset()
 
     def _ask(self, method: str, path: str, content: bytes = b"") -> httpx.Response:
         scope = "AKIATEST/20260101/us-east-1/s3/aws4_request"
@@ -55,14 +58,23 @@ class Buckets:
         return answer.raise_for_status()
 
 
-@contextmanager
-def serving_buckets() -> Iterator[Buckets]:
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[str]:
+    """The URL of one server for each process of the test run: it takes its time to end."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    buckets = Buckets(f"http://{host}:{port}")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@contextmanager
+def new_buckets(url: str) -> Iterator[Buckets]:
+    """What one test stores there, and no other sees."""
+    buckets = Buckets(url)
     try:
         yield buckets
     finally:
-        buckets.close()
-        server.stop()
+        buckets.clear()

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.certificates import self_signed
-from tests.reader.buckets import serving_buckets
+from tests.reader.buckets import new_buckets
 from tests.reader.shelf import serving_shelf
 
 
@@ -24,8 +24,8 @@ def outside(monkeypatch):
 
 
 @pytest.fixture
-def buckets(outside):
-    with serving_buckets() as buckets:
+def buckets(bucket_server, outside):
+    with new_buckets(bucket_server) as buckets:
         outside(**buckets.environ)
         yield buckets
 

@@ -63,7 +63,7 @@ def serving_shelf(certificate: Path | None) -> Iterator[Shelf]:
             context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
             server.socket = context.wrap_socket(server.socket, server_side=True)
             shelf.url = shelf.url.replace("http:", "https:")
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield shelf

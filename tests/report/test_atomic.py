@@ -2,6 +2,7 @@
 
 import resource
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,15 +17,17 @@ def path(tmp_path):
     return path
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """No file may grow beyond a few bytes."""
+    """No file may grow beyond a few bytes: the report of the tests, where it is a file, neither."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_until_the_end_the_old_file_is_there(path):
@@ -41,8 +44,12 @@ def test_after_an_error_the_old_file_is_there_and_nothing_else(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_on_a_full_disk_the_old_file_stays(path, small_disk):
-    with pytest.raises(InputError, match="cannot be written"), replacing(path) as file:
+def test_on_a_full_disk_the_old_file_stays(path):
+    with (
+        small_disk(),
+        pytest.raises(InputError, match="cannot be written"),
+        replacing(path) as file,
+    ):
         file.write(b"x" * 1_000)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]

@@ -1,19 +1,50 @@
 """The command in this process: quicker than a new one, and the same in all but its process id."""
 
 import io
+import json
 import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 import structlog
 
 from batchcancel.cli.main import main
-from tests.e2e.stage import Ended
+
+_STATES = (
+    "cancelled", "already_cancelled", "rejected_rows", "not_found", "refused", "gave_up",
+    "needs_review", "open", "waiting",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that is over."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The one line of `run --json`, held against the sum of its states and the exit code."""
+        [line] = self.stdout.splitlines()
+        result = json.loads(line)
+        states = sum(result[name] for name in _STATES) + sum(result["skipped"].values())
+        assert (states, self.returncode) == (result["rows"], result["exit_code"])
+        return result
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The states that have rows; skipped rows by their reasons."""
+        result = self.result
+        return {name: result[name] for name in _STATES if result[name]} | result["skipped"]
 
 
 def command(*words: str, folder: Path, environ: Mapping[str, str]) -> Ended:
