@@ -11,7 +11,9 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from batchcancel.errors import InputError
+from batchcancel.ledgers.migrations import VERSION
 from batchcancel.ledgers.schema import create, is_empty, require_ledger
+from batchcancel.ledgers.sqlite_migration import migrate_file
 from batchcancel.ledgers.trouble import diagnose, primary_code
 
 _PATIENCE_S = 5.0
@@ -33,8 +35,11 @@ def connect_in_memory() -> sqlite3.Connection:
     return db
 
 
-def connect_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a ledger to ask only; on a copy that cannot be locked, read it as it stands."""
+def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Open a ledger to ask only, and tell its version.
+
+    A copy that cannot be locked is read as it stands.
+    """
     place = path.resolve()
     if not place.is_file():
         raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
@@ -61,12 +66,12 @@ def _connect(address: str) -> sqlite3.Connection:
     )
 
 
-def _asked(place: Path, how: str) -> sqlite3.Connection:
+def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
     with ExitStack() as undo:
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
-        require_ledger(db, str(place))
+        version = require_ledger(db, str(place))
         undo.pop_all()
-        return db
+        return db, version
 
 
 def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
@@ -86,9 +91,8 @@ def _create_private(place: Path) -> None:
 
 
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
-    new = is_empty(db)
-    if not new:
-        require_ledger(db, str(place))
+    version = None if is_empty(db) else require_ledger(db, str(place))
+    if version is not None:
         _require_sound(db, place)
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
@@ -97,8 +101,14 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
             hint="Name a file on a local disk with --ledger.",
         )
     db.execute("PRAGMA synchronous = FULL")
-    if new:
-        create(db)
+    try:
+        if version is None:
+            create(db)
+        elif version < VERSION:
+            migrate_file(db, place, version=version)
+    except BaseException:
+        settle_into_one_file(db)
+        raise
 
 
 def _require_sound(db: sqlite3.Connection, place: Path) -> None:

@@ -29,7 +29,8 @@ PATIENCE_S = 20.0
 
 _PAUSE_S = 0.2
 _TERMS = """
-    SELECT set_config('statement_timeout', %(statement)s, true),
+    SELECT set_config('search_path', 'batchcancel, pg_temp', true),
+           set_config('statement_timeout', %(statement)s, true),
            set_config('lock_timeout', %(lock)s, true),
            set_config('synchronous_commit',
                       replace(current_setting('synchronous_commit'), 'off', 'on'), true),

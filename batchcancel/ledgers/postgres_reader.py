@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from batchcancel.errors import BatchcancelError, InputError
+from batchcancel.ledgers.migrations import VERSION
 from batchcancel.ledgers.postgres_connection import PatientConnection
 from batchcancel.ledgers.postgres_trouble import diagnose
 from batchcancel.ledgers.sql_reader import Questions, SqlReader
@@ -57,9 +58,10 @@ class PostgresReader(SqlReader):
     _questions = _QUESTIONS
     _unreadable: type[BatchcancelError] = InputError
 
-    def __init__(self, db: PatientConnection, *, name: str) -> None:
+    def __init__(self, db: PatientConnection, *, name: str, version: int = VERSION) -> None:
         self._db = db
         self._name = name
+        self._version = version
 
     def close(self) -> None:
         self._db.close()

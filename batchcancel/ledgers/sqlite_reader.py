@@ -9,6 +9,7 @@ from typing import Any
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledgers.connection import connect_for_reading
 from batchcancel.ledgers.instants import restored, stored
+from batchcancel.ledgers.migrations import VERSION
 from batchcancel.ledgers.sql_reader import Questions, SqlReader
 from batchcancel.ledgers.trouble import diagnose
 
@@ -57,9 +58,10 @@ class SqliteReader(SqlReader):
     _questions = _QUESTIONS
     _unreadable: type[BatchcancelError] = InputError
 
-    def __init__(self, db: sqlite3.Connection, *, name: str) -> None:
+    def __init__(self, db: sqlite3.Connection, *, name: str, version: int = VERSION) -> None:
         self._db = db
         self._name = name
+        self._version = version
 
     def close(self) -> None:
         self._db.close()
@@ -83,4 +85,5 @@ class SqliteReader(SqlReader):
 
 def read_sqlite(path: Path) -> SqliteReader:
     """Open a ledger for questions only; it may be in use by a run, or a read-only copy."""
-    return SqliteReader(connect_for_reading(path), name=str(path))
+    db, version = connect_for_reading(path)
+    return SqliteReader(db, name=str(path), version=version)
