@@ -6,17 +6,56 @@ is one plain file: it may be copied, and reading it leaves nothing behind.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, overload
 
+from batchcancel.appointments import require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledgers.migrations import VERSION
 from batchcancel.ledgers.schema import create, is_empty, require_ledger
 from batchcancel.ledgers.sqlite_migration import migrate_file
+from batchcancel.ledgers.statements import Statements, Values
 from batchcancel.ledgers.trouble import diagnose, primary_code
 
 _PATIENCE_S = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def stored(moment: datetime | None) -> int | None:
+    """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
+    if moment is None:
+        return None
+    require_aware(moment)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@overload
+def restored(micros: int) -> datetime: ...
+@overload
+def restored(micros: None) -> None: ...
+def restored(micros: int | None) -> datetime | None:
+    """Give back what was stored, as an aware datetime in UTC."""
+    return None if micros is None else _EPOCH + micros * _MICROSECOND
+
+
+class SqliteStatements(Statements):
+    """The transaction that is open on a connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def execute(self, sql: str, values: Values) -> int:
+        return self._db.execute(sql, values).rowcount
+
+    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
+        return self._db.execute(sql, values).fetchall()
+
+    def stored(self, moment: datetime | None) -> int | None:
+        return stored(moment)
 
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
@@ -125,5 +164,5 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        trouble = diagnose(error)
-        raise InputError(f"{path} {trouble.meaning}", hint=trouble.hint) from error
+        found = diagnose(error)
+        raise InputError(f"{path} {found.meaning}", hint=found.hint) from error

@@ -98,8 +98,8 @@ def _prepared(
             result = db.once(prepare)
         except psycopg.Error as error:
             is_unconnected = type(error) is psycopg.OperationalError
-            trouble = refused_connection(error) if is_unconnected else diagnose(error)
-            kind = StoppedEarly if is_away(trouble) else InputError
-            raise kind(f"{name} {trouble.meaning}", hint=trouble.hint) from error
+            found = refused_connection(error) if is_unconnected else diagnose(error)
+            kind = StoppedEarly if is_away(found) else InputError
+            raise kind(f"{name} {found.meaning}", hint=found.hint) from error
         undo.pop_all()
         return result
