@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.reader.buckets import bucket_server
 from trio.testing import MockClock
 
 from tests.postgres import database, mortal_postgres, postgres
+from tests.reader.buckets import bucket_server
 from tests.schedule import deterministic
 from tests.world import World
 

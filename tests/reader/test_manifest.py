@@ -230,8 +230,8 @@ def test_ledger_rows_are_sorted_by_id_and_carry_no_notes():
         "a,2026-06-15T09:00Z,2026-06-15,morning,b1,\n"
     )
     expected = [
-        LedgerRow("a", NINE, MONDAY, "morning", "b1"),
-        LedgerRow("b", None, None, None, None),
+        LedgerRow("a", NINE, MONDAY, "morning", "b1", 3),
+        LedgerRow("b", None, None, None, None, 2),
     ]
     assert expected == list(read.ledger_rows())
 

@@ -111,7 +111,7 @@ def test_results_are_a_manifest_again(tmp_path, ending):
     write_results(ROWS, path)
     manifest = read_manifest(str(path))
     assert manifest.rejected == ()
-    assert list(manifest.ledger_rows()) == [row[:5] for row in ROWS]
+    assert [row[:5] for row in manifest.ledger_rows()] == [row[:5] for row in ROWS]
 
 
 class TestOutcomes:

@@ -8,7 +8,7 @@ from batchcancel.api import Meaning
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
-from batchcancel.ledgers import lock, sqlite_entries
+from batchcancel.ledgers import entries, place
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.pool import proof, workers
 from batchcancel.writer import Writer
@@ -45,15 +45,15 @@ def settled_rows_sent_again() -> Iterator[Any]:
     def forgetful(reader, batch, *, but_refused):
         return EarlierRuns(open_rows=earlier_runs(reader, batch, but_refused=but_refused).open_rows)
 
-    opening = sqlite_entries._OPEN.replace("AND state <> 'settled'", "")
+    opening = entries._OPEN.replace("AND state <> 'settled'", "")
     yield swap(plan, "earlier_runs", forgetful)
-    yield swap(sqlite_entries, "_OPEN", opening)
+    yield swap(entries, "_OPEN", opening)
 
 
 @mutant()
 def given_up_rows_are_closed() -> Iterator[Any]:
     """A row that was given up is settled, so that no later run looks at it."""
-    yield swap(sqlite_entries, "_GIVE_UP", sqlite_entries._SETTLE)
+    yield swap(entries, "_GIVE_UP", entries._SETTLE)
 
 
 @mutant(begin=12)
@@ -104,4 +104,4 @@ def exit_code_always_zero() -> Iterator[Any]:
 @mutant(begin=51)
 def lock_ignored() -> Iterator[Any]:
     """Two runs may hold the same batch."""
-    yield swap(lock, "_lock", lambda descriptor: True)
+    yield swap(place, "_lock", lambda descriptor: True)
