@@ -19,8 +19,8 @@ from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
-from batchcancel.ledger import Ledger, LedgerReader, SentRequest
-from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
+from batchcancel.ledger.contract import Ledger, LedgerReader, SentRequest
+from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
 from batchcancel.settings.load import Settings

@@ -10,7 +10,7 @@ from typing import Protocol
 import anyio
 
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger import Entry
+from batchcancel.ledger.contract import Entry
 
 Commit = Callable[[Sequence[Entry]], None]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from batchcancel.appointments import OutcomeName
-from batchcancel.ledger import State, TallyLine
+from batchcancel.ledger.contract import State, TallyLine
 from batchcancel.report.counts import Counts, count
 
 _NAMES = {"rejected_rows": OutcomeName.REJECTED_ROW}

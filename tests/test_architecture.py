@@ -18,15 +18,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 GROUND = {"appointments", "errors", "api", "addresses"}
 NEXT_TO_GROUND = {"clock", "stop", "events"}
-SHARED = {
-    "",
-    "ledger",
-    "opening",
-    *GROUND,
-    *NEXT_TO_GROUND,
-    "settings.options",
-    "settings.quantities",
-}
+SHARED = {"", *GROUND, *NEXT_TO_GROUND, "settings.options", "settings.quantities"}
 """What every stage may import; the empty name is the package itself, for its version."""
 
 DOORS = {"cli", "airflow"}
@@ -36,9 +28,7 @@ ALLOWED = {
     **dict.fromkeys(NEXT_TO_GROUND, GROUND),
     "settings": GROUND | {"settings"},
     # Rule 2: a stage knows what feeds it, so the sentence can be read in one direction.
-    "ledger": SHARED,
-    "opening": SHARED | {"ledgers"},
-    "ledgers": SHARED | {"ledgers"},
+    "ledger": SHARED | {"ledger"},
     "reader": SHARED | {"ledger.contract", "reader"},
     "policy": SHARED | {"ledger.contract", "reader", "policy"},
     "writer": SHARED | {"ledger.contract"},
@@ -64,8 +54,8 @@ HOMES = {
     "polars": {"reader", "policy", "report"},
     "httpx": {"huskyvoice"},
     "tenacity": {"huskyvoice"},
-    "sqlite3": {"ledgers"},
-    "psycopg": {"ledgers"},
+    "sqlite3": {"ledger"},
+    "psycopg": {"ledger"},
     "fsspec": {"reader"},
     "s3fs": {"reader"},
     "gcsfs": {"reader"},
@@ -164,7 +154,7 @@ def test_every_third_party_has_one_home_so_that_it_can_be_replaced(party):
 
 def test_a_ledger_in_a_file_needs_no_driver_of_a_database():
     users = {name for name in MODULES for one in imported(name) if one.split(".")[0] == "psycopg"}
-    assert users == {one for one in users if one.startswith("batchcancel.ledgers.postgres")}
+    assert users == {one for one in users if one.startswith("batchcancel.ledger.postgres.")}
 
 
 def test_no_module_needs_itself_through_others():

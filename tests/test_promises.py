@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from batchcancel.errors import BatchHeld, Interrupted, LedgerWriteFailed
-from batchcancel.ledger import State
-from batchcancel.ledgers.sqlite import SqliteLedger
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.contract import State
+from batchcancel.ledger.open import read_ledger
+from batchcancel.ledger.sqlite.ledger import SqliteLedger
 from batchcancel.report.counts import count
 from batchcancel.sandbox import FULL_KEY, Fault, Rate
 from batchcancel.settings.load import Secret

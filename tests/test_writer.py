@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger import Answered
+from batchcancel.ledger.contract import Answered
 from batchcancel.stop import background
 from batchcancel.writer import Writer, inline
 

@@ -189,7 +189,7 @@ class BatchExportOperator(BaseOperator):
         self.outcomes = outcomes
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from batchcancel.opening import read_ledger
+        from batchcancel.ledger.open import read_ledger
         from batchcancel.report.results import write_results
 
         try:

@@ -44,7 +44,7 @@ def export(
     Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file.
     """
     from batchcancel.cli.terminal import result
-    from batchcancel.opening import read_ledger
+    from batchcancel.ledger.open import read_ledger
     from batchcancel.report.results import write_results
 
     if output.exists() and not force:

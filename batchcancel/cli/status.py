@@ -26,7 +26,7 @@ def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
 
     from batchcancel.addresses import ledger_shown
     from batchcancel.cli.terminal import result
-    from batchcancel.opening import read_ledger
+    from batchcancel.ledger.open import read_ledger
     from batchcancel.report.status import BatchStatus, read_status
 
     with closing(read_ledger(ledger)) as account:

@@ -9,7 +9,7 @@ from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.errors import Refusal
 from batchcancel.events import ClockDiffers, Observer, PlanMade, WindowFull
-from batchcancel.ledger import LedgerRow
+from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.policy.observed import look_ahead
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap

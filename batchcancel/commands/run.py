@@ -11,7 +11,7 @@ from batchcancel import wiring
 from batchcancel.commands.plan import plan_batch, read, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger import Learned, Run
+from batchcancel.ledger.contract import Learned, Run
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.workers import Pool

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger import Batch, LedgerReader, OpenRow, State
+from batchcancel.ledger.contract import Batch, LedgerReader, OpenRow, State
 from batchcancel.reader.manifest import Manifest
 
 

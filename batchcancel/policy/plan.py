@@ -10,7 +10,7 @@ import polars as pl
 from batchcancel.api import Rate
 from batchcancel.appointments import Appointment, SkipReason
 from batchcancel.errors import Refusal
-from batchcancel.ledger import Batch
+from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.rules import Rules

@@ -11,7 +11,7 @@ from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
-from batchcancel.ledger import Answered, Asked, Entry, Intent
+from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
 

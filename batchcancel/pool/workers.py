@@ -10,7 +10,7 @@ from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
 from batchcancel.clock import Now
 from batchcancel.errors import BatchcancelError, StoppedEarly, UnexpectedFailure
 from batchcancel.events import Observer, RowEnded
-from batchcancel.ledger import Learned, Settled
+from batchcancel.ledger.contract import Learned, Settled
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Attempts, DoubtTooOld

@@ -14,7 +14,7 @@ import polars as pl
 
 from batchcancel.appointments import RejectedRow, require_aware
 from batchcancel.errors import InputError
-from batchcancel.ledger import LedgerRow
+from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
 
 USED_COLUMNS: Final[tuple[str, ...]] = (

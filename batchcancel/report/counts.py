@@ -7,7 +7,7 @@ from typing import Any
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.errors import ExitCode
-from batchcancel.ledger import State, TallyLine
+from batchcancel.ledger.contract import State, TallyLine
 
 _KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
 

@@ -17,7 +17,7 @@ import polars.selectors as cs
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError
-from batchcancel.ledger import RowRecord, State
+from batchcancel.ledger.contract import RowRecord, State
 from batchcancel.report.atomic import replacing
 
 _INSTANT = pl.Datetime("us", "UTC")

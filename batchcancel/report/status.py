@@ -5,7 +5,7 @@ from typing import Any
 
 from batchcancel.appointments import Fact
 from batchcancel.errors import InputError
-from batchcancel.ledger import Batch, LedgerReader, Run
+from batchcancel.ledger.contract import Batch, LedgerReader, Run
 from batchcancel.report.counts import Counts, count
 from batchcancel.report.tables import count_table, number
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from tests.airflow.standalone import standalone
 from tests.e2e.stage import Stage

@@ -6,7 +6,7 @@ import pytest
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
 from batchcancel.airflow.hook import FIELDS
 from batchcancel.airflow.operators import BatchOperator
-from batchcancel.ledgers.sqlite import read_sqlite
+from batchcancel.ledger.sqlite.ledger import read_sqlite
 from batchcancel.settings.options import OPTIONS
 from tests.airflow.dag_runs import run
 

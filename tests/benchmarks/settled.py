@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batchcancel.appointments import Outcome, OutcomeName
-from batchcancel.ledger import Run, Settled
-from batchcancel.ledgers.sqlite import open_sqlite
+from batchcancel.ledger.contract import Run, Settled
+from batchcancel.ledger.sqlite.ledger import open_sqlite
 from batchcancel.policy.earlier_runs import batch_of
 from batchcancel.reader.read import read_manifest
 from batchcancel.sandbox import FULL_KEY

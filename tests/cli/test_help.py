@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from batchcancel import __version__
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
-from batchcancel.ledgers.sqlite import open_sqlite
+from batchcancel.ledger.sqlite.ledger import open_sqlite
 from batchcancel.settings.options import OPTIONS
 
 HEAVY = {

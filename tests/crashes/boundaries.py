@@ -21,8 +21,8 @@ import signal
 from functools import wraps
 
 from batchcancel.huskyvoice.client import HuskyVoice
-from batchcancel.ledgers.postgres import PostgresLedger
-from batchcancel.ledgers.sqlite import SqliteLedger
+from batchcancel.ledger.postgres.ledger import PostgresLedger
+from batchcancel.ledger.sqlite.ledger import SqliteLedger
 
 passed = open(os.environ["PASSED"], "a", buffering=1)
 fatal = int(os.environ["DIES_AT"])

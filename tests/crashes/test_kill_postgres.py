@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.open import read_ledger
 from tests.command import command
 from tests.crashes.boundaries import BOUNDARIES
 from tests.crashes.scene import ALONE, END, PLAIN, run_until

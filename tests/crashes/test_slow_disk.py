@@ -6,8 +6,8 @@ from tests.e2e.stage import RUN
 
 SLOW_ANSWERS = """
 import time
-from batchcancel.ledger import Answered
-from batchcancel.ledgers import sqlite
+from batchcancel.ledger.contract import Answered
+from batchcancel.ledger.sqlite import ledger as sqlite
 
 record = sqlite.record
 

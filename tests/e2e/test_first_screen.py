@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.ledgers.sqlite import read_sqlite
+from batchcancel.ledger.sqlite.ledger import read_sqlite
 from tests.e2e.terminal import terminal
 
 ROOT = Path(__file__).parents[2]

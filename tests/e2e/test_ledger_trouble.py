@@ -31,7 +31,7 @@ def test_a_disk_that_fills_up_in_the_middle_ends_the_sending(stage):
 
 SLOW_DISK = """
 import time
-from batchcancel.ledgers import sqlite
+from batchcancel.ledger.sqlite import ledger as sqlite
 
 record = sqlite.record
 

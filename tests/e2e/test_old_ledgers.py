@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.open import read_ledger
 
-OLD = Path(__file__).parents[1] / "ledgers" / "version_1"
+OLD = Path(__file__).parents[1] / "ledger" / "version_1"
 DAY = date(2099, 1, 15)
 BEFORE, AFTER = (datetime(2026, 1, 5, hour, tzinfo=UTC) for hour in (8, 10))
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.open import read_ledger
 from tests.faults.matrix import MATRIX, PATIENCE, UNKNOWN
 from tests.faults.strikes import Struck
 from tests.sample import sampled

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from batchcancel.errors import BatchcancelError
-from batchcancel.opening import read_ledger
+from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Fault
 from tests.faults.strikes import SILENT, Strike, lost, record, status
 

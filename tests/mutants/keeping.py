@@ -23,7 +23,7 @@ DEFECTS = (
     *(
         Defect(
             name=f"refused rows are opened again that the manifest no longer names, in {ledger}",
-            module="batchcancel.ledgers.enrolment",
+            module="batchcancel.ledger.enrolment",
             old="AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)",
             new="",
             killer=_STILL_NAMED,
@@ -34,7 +34,7 @@ DEFECTS = (
     *(
         Defect(
             name=f"a slot is forgotten whose request left long before its answer, in {ledger}",
-            module="batchcancel.ledgers.questions",
+            module="batchcancel.ledger.questions",
             old=" OR answered_at >= :since",
             new="",
             killer=_ANSWERED_LATE,

@@ -6,8 +6,8 @@ import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger import Batch, Intent, Run, Settled
-from batchcancel.ledgers.sqlite import memory_sqlite
+from batchcancel.ledger.contract import Batch, Intent, Run, Settled
+from batchcancel.ledger.sqlite.ledger import memory_sqlite
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.reader.manifest import Manifest, manifest_of
 

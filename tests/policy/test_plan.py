@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchcancel.api import Rate
 from batchcancel.appointments import RejectedRow, SkipReason
-from batchcancel.ledger import OpenRow
+from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Plan, depends_on_clock, make_plan

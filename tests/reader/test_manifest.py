@@ -7,7 +7,7 @@ import pytest
 
 from batchcancel.appointments import RejectedRow
 from batchcancel.errors import InputError
-from batchcancel.ledger import LedgerRow
+from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 

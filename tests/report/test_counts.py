@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.appointments import OutcomeName, SkipReason
-from batchcancel.ledger import State, TallyLine
+from batchcancel.ledger.contract import State, TallyLine
 from batchcancel.report.counts import Counts, count, exit_code
 from batchcancel.report.summary import Summary
 from tests.tallies import counts_of

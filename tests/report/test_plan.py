@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from batchcancel.appointments import RejectedRow
-from batchcancel.ledger import OpenRow
+from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Planned, make_plan

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.ledger import RowRecord, State
+from batchcancel.ledger.contract import RowRecord, State
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.results import write_results
 

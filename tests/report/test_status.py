@@ -4,8 +4,8 @@ import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError
-from batchcancel.ledger import Batch, Intent, LedgerRow, Run, Settled
-from batchcancel.ledgers.sqlite import memory_sqlite
+from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Run, Settled
+from batchcancel.ledger.sqlite.ledger import memory_sqlite
 from batchcancel.report.status import read_status
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)

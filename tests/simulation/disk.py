@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import anyio
 
-from batchcancel.ledger import Entry
-from batchcancel.ledgers.sqlite import SqliteLedger
+from batchcancel.ledger.contract import Entry
+from batchcancel.ledger.sqlite.ledger import SqliteLedger
 from batchcancel.writer import Commit
 from tests.simulation.account import Account, read_account
 from tests.simulation.crash import Crash

@@ -8,7 +8,8 @@ from batchcancel.api import Meaning
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
-from batchcancel.ledgers import entries, place
+from batchcancel.ledger import entries
+from batchcancel.ledger.sqlite import place
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.pool import proof, workers
 from batchcancel.writer import Writer

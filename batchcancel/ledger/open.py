@@ -1,0 +1,55 @@
+"""The ledger at an address: a file, or a database. Light, so that `status` is quick."""
+
+from pathlib import Path
+from types import ModuleType
+
+from batchcancel.addresses import is_postgres
+from batchcancel.errors import InputError
+from batchcancel.ledger.contract import Ledger, LedgerReader
+from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
+
+
+def open_ledger(address: str, *, origin: str, key: str) -> Ledger:
+    """A ledger to write; `key` is the key's fingerprint."""
+    if is_postgres(address):
+        ledger: Ledger = _postgres().open_postgres(address, origin=origin, key=key)
+        return ledger
+    return open_sqlite(_path(address), origin=origin, key=key)
+
+
+def read_ledger(address: str) -> LedgerReader:
+    """A ledger to ask questions of, also while a run writes it."""
+    if is_postgres(address):
+        reader: LedgerReader = _postgres().read_postgres(address)
+        return reader
+    return read_sqlite(_path(address))
+
+
+def passing_ledger(*, origin: str, key: str) -> Ledger:
+    """A ledger that is gone when it is closed, for a plan that may not write the real one."""
+    return memory_sqlite(origin=origin, key=key)
+
+
+def is_there(address: str) -> bool:
+    """Whether a ledger was made before; whoever asks a database finds out."""
+    return is_postgres(address) or _path(address).exists()
+
+
+def _postgres() -> ModuleType:
+    try:
+        from batchcancel.ledger.postgres import opening
+    except ImportError as error:
+        raise InputError(
+            "a PostgreSQL ledger needs psycopg, which is not installed",
+            hint="In the checkout, type: pip install -e '.[postgres]'",
+        ) from error
+    return opening
+
+
+def _path(address: str) -> Path:
+    if "://" in address:
+        raise InputError(
+            f"{address.partition('://')[0]}:// is no ledger this version can open",
+            hint="Name a file, or a postgresql:// URL.",
+        )
+    return Path(address)

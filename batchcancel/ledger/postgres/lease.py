@@ -1,0 +1,237 @@
+"""Whose turn it is to write on a batch: a lease on the database's clock, renewed while a run lives.
+
+A lease that ran out may be taken by another run; until somebody does, its holder may go on. Every
+write carries the token and the number of the lease's commit. So a write of a run that lost its
+lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import Cursor
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
+
+from batchcancel.clock import Stopwatch
+from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
+from batchcancel.ledger.contract import Run
+from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
+
+TTL_S = 30.0
+"""How long a batch stays with a run that is not heard of any more."""
+
+_LAST_RENEWAL_S = 10.0
+
+Result = TypeVar("Result")
+Work = Callable[[Cursor[Any]], Result]
+
+_KNOW = """
+    INSERT INTO leases (batch, token, session, holder, expires_at, commits)
+    VALUES (:batch, 0, :session, '', clock_timestamp(), 0) ON CONFLICT (batch) DO NOTHING
+"""
+_LOOK = """
+    SELECT token, session, holder,
+           extract(epoch FROM expires_at - clock_timestamp())::float8
+    FROM leases WHERE batch = :batch FOR UPDATE
+"""
+_TAKE = """
+    UPDATE leases
+    SET token = nextval('tokens'), session = :session, holder = :holder,
+        expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = 0
+    WHERE batch = :batch RETURNING token
+"""
+_RENEW = """
+    UPDATE leases
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
+    WHERE batch = :batch AND token = :token
+"""
+_FENCE = """
+    UPDATE leases
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number
+    WHERE batch = :batch AND token = :token AND commits = :number - 1
+"""
+_HAPPENED = """
+    SELECT FROM leases
+    WHERE batch = :batch AND token = :token AND commits = :number
+"""
+_RELEASE = """
+    UPDATE leases SET expires_at = clock_timestamp()
+    WHERE batch = :batch AND token = :token
+"""
+
+
+def take(
+    statements: PostgresStatements, run: Run, *, session: UUID, ttl: float
+) -> tuple[int, bool]:
+    """Take the batch for a run in this transaction; `BatchHeld` while another one has it.
+
+    Gives the token, and whether this is the first time: the same session may ask once more when
+    it does not know what became of its COMMIT.
+    """
+    known = {"batch": run.batch, "session": session}
+    statements.execute(_KNOW, known)
+    ((token, of_session, holder, left),) = statements.fetch(_LOOK, known)
+    if token and of_session == session:
+        return int(token), False
+    if left > 0:
+        raise BatchHeld(
+            f"another run has batch {run.batch}: {holder}",
+            hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
+            f"free {left:.0f} s from now.",
+        )
+    ((token,),) = statements.fetch(_TAKE, {**known, "holder": _signature(run), "ttl": ttl})
+    return int(token), True
+
+
+def refusal(error: LedgerWriteFailed, run: Run) -> BatchcancelError:
+    """What it means that a batch could not be taken: nothing was sent yet."""
+    if isinstance(error.__cause__, LockNotAvailable):
+        return BatchHeld(
+            f"another run is writing on batch {run.batch} just now",
+            hint="Wait until it has finished, or stop it.",
+        )
+    if isinstance(error.__cause__, InsufficientPrivilege):
+        return InputError(error.message, hint=error.hint)
+    return error
+
+
+class Lease:
+    """The right of one run to write on its batch, while nobody else has taken it."""
+
+    def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
+        self._values = {"batch": batch, "token": token, "ttl": ttl}
+        self._batch = batch
+        self._ttl = ttl
+        self._renewed = taken
+        self._commits = 0
+        self._is_lost = False
+
+    def write(self, db: PatientConnection, work: Work[Result], *, is_long: bool = False) -> Result:
+        """Do `work` in one transaction, exactly once whatever becomes of the connection.
+
+        Long work takes in rows that are handed in once, so it cannot be done a second time: a
+        connection lost on the way is the end of it.
+        """
+        attempts = _Attempts(self, work, number=self._commits + 1, is_long=is_long)
+        result = db.repeat(attempts, is_long=is_long)
+        self._commits += 1
+        self._renewed = attempts.renewed
+        return result
+
+    def renew(self, db: PatientConnection) -> None:
+        """Keep the batch while nothing is written."""
+        begun = Stopwatch()
+        self._is_lost = not db.once(lambda cursor: self._meets(cursor, _RENEW))
+        if not self._is_lost:
+            self._renewed = begun
+
+    def release(self, cursor: Cursor[Any]) -> None:
+        """Let the next run have the batch at once."""
+        if not self._meets(cursor, _RELEASE):
+            raise self.taken_over()
+
+    def require(self) -> None:
+        """Raise `LedgerWriteFailed` where another run may have the batch by now."""
+        if self._is_lost:
+            raise self.taken_over()
+        if (seconds := self._renewed.seconds()) >= self._ttl:
+            raise LedgerWriteFailed(
+                f"the ledger was not heard of for {seconds:.0f} s, so another run may have taken "
+                f"batch {self._batch}",
+                hint="Run the same command again.",
+            )
+
+    def extend(self, cursor: Cursor[Any]) -> None:
+        """Begin anew at the end of long work, during which the lease was locked."""
+        self._meets(cursor, _RENEW)
+
+    def fence(self, cursor: Cursor[Any], number: int) -> bool:
+        return self._meets(cursor, _FENCE, number=number)
+
+    def has_happened(self, cursor: Cursor[Any], number: int) -> bool:
+        return self._meets(cursor, _HAPPENED, number=number)
+
+    def taken_over(self) -> LedgerWriteFailed:
+        return LedgerWriteFailed(
+            f"another run has taken over batch {self._batch}, because this one was not heard of "
+            f"for {self._ttl:.0f} s",
+            hint="The other run goes on with it; batchcancel status shows how far it is.",
+        )
+
+    def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
+        return PostgresStatements(cursor).execute(sql, self._values | values) == 1
+
+
+class _Attempts(Generic[Result]):
+    """One numbered write, as often as it takes: called once in each transaction that tries it."""
+
+    def __init__(self, lease: Lease, work: Work[Result], *, number: int, is_long: bool) -> None:
+        self._lease = lease
+        self._work = work
+        self._number = number
+        self._is_long = is_long
+        self._is_first = True
+        self._results: list[Result] = []
+        self.renewed = Stopwatch()
+
+    def __call__(self, cursor: Cursor[Any]) -> Result:
+        begun = Stopwatch()
+        if self._lease.fence(cursor, self._number):
+            self.renewed = begun
+            return self._done(cursor)
+        if self._results and self._lease.has_happened(cursor, self._number):
+            return self._results[-1]
+        raise self._lease.taken_over()
+
+    def _done(self, cursor: Cursor[Any]) -> Result:
+        if self._is_long and not self._is_first:
+            raise LedgerWriteFailed(
+                "the connection to the ledger was lost in the middle of a long write; "
+                "nothing of it was kept",
+                hint="Run the same command again.",
+            )
+        self._is_first = False
+        result = self._work(cursor)
+        if self._is_long:
+            self.renewed = Stopwatch()
+            self._lease.extend(cursor)
+        self._results.append(result)
+        return result
+
+
+class Heartbeat:
+    """Renews a lease every so many seconds in a thread of its own; after a failure a little sooner.
+
+    However busy the rest of the program is: a person at the prompt, or a manifest of a million
+    rows, holds up the event loop, and the lease must not run out meanwhile.
+    """
+
+    def __init__(self, renew: Callable[[], None], *, every: float) -> None:
+        self._renew = renew
+        self._every = every
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when no renewal is under way any more, or when it takes too long to wait for."""
+        self._is_over.set()
+        self._thread.join(_LAST_RENEWAL_S)
+
+    def _beat(self) -> None:
+        pause = self._every
+        while not self._is_over.wait(pause):
+            pause = self._every / 10
+            with suppress(psycopg.Error):
+                self._renew()
+                pause = self._every
+
+
+def _signature(run: Run) -> str:
+    since = run.started_at.isoformat(timespec="seconds")
+    return f"run {run.run_id} on {socket.gethostname()}, pid {os.getpid()}, since {since}"

@@ -1,0 +1,105 @@
+"""The PostgreSQL ledger at a URL, and why there may be none."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Cursor
+
+from batchcancel.addresses import ledger_shown
+from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.ledger.postgres.connection import PATIENCE_S, PatientConnection, connection_info
+from batchcancel.ledger.postgres.lease import TTL_S
+from batchcancel.ledger.postgres.ledger import PostgresLedger
+from batchcancel.ledger.postgres.reader import PostgresReader
+from batchcancel.ledger.postgres.schema import prepare, require_ledger
+from batchcancel.ledger.postgres.trouble import diagnose, is_away, refused_connection
+
+Result = TypeVar("Result")
+
+_CLOCKS_DIFFER_S = 30.0
+"""What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_postgres(
+    url: str,
+    *,
+    origin: str,
+    key: str,
+    ttl: float = TTL_S,
+    patience: float = PATIENCE_S,
+    now: Callable[[], datetime] = _utc_now,
+) -> PostgresLedger:
+    """Open a ledger for one run, and make its tables where there are none.
+
+    `key` is the fingerprint of the API key; `ttl` is how long a batch stays with a run that is
+    not heard of, `patience` how long a run waits for a server that is not, both in seconds.
+    Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
+    not answer just now.
+    """
+    name, info = ledger_shown(url), _info(url)
+    db, side = (PatientConnection(info, patience=patience) for _ in range(2))
+    _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
+    return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
+
+
+def read_postgres(url: str) -> PostgresReader:
+    """Open a ledger for questions only; it may be in use by runs, or on a standby."""
+    name, db = ledger_shown(url), PatientConnection(_info(url))
+    version = _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
+    return PostgresReader(db, name=name, version=version)
+
+
+def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> None:
+    ((is_read_only,),) = cursor.execute("SHOW transaction_read_only").fetchall()
+    if is_read_only == "on":
+        raise InputError(
+            f"{name} is read-only, as a standby is",
+            hint="Name the primary server with --ledger. Nothing was sent.",
+        )
+    _require_clock(cursor, now, name=name)
+    prepare(cursor, name=name)
+    require_ledger(cursor, name=name)
+
+
+def _require_clock(cursor: Cursor[Any], now: Callable[[], datetime], *, name: str) -> None:
+    ((its,),) = cursor.execute("SELECT clock_timestamp()").fetchall()
+    ahead = (now() - its).total_seconds()
+    if abs(ahead) > _CLOCKS_DIFFER_S:
+        raise InputError(
+            f"this machine's clock is {ahead:+.0f} s from that of {name}: what one host writes "
+            "another could not judge",
+            hint="Set the clock that is wrong. Nothing was sent.",
+        )
+
+
+def _info(url: str) -> str:
+    try:
+        return connection_info(url)
+    except psycopg.ProgrammingError:
+        raise InputError(
+            f"{ledger_shown(url)} is no URL of a PostgreSQL database",
+            hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
+        ) from None
+
+
+def _prepared(
+    db: PatientConnection, prepare: Callable[[Cursor[Any]], Result], *, name: str
+) -> Result:
+    with ExitStack() as undo:
+        undo.callback(db.close)
+        try:
+            result = db.once(prepare)
+        except psycopg.Error as error:
+            is_unconnected = type(error) is psycopg.OperationalError
+            found = refused_connection(error) if is_unconnected else diagnose(error)
+            kind = StoppedEarly if is_away(found) else InputError
+            raise kind(f"{name} {found.meaning}", hint=found.hint) from error
+        undo.pop_all()
+        return result

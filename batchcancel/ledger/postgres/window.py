@@ -1,0 +1,115 @@
+"""The rate limit's window of one API key, kept in the ledger's database for all hosts.
+
+Whoever takes a slot locks the key's row first, so two of them never count at the same time.
+"""
+
+from typing import Any
+
+from psycopg import Cursor
+
+from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
+from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
+from batchcancel.ledger.postgres.trouble import write_failures
+
+_KNOW = "INSERT INTO windows (key) VALUES (:key) ON CONFLICT (key) DO NOTHING"
+_LOCK = "SELECT FROM windows WHERE key = :key FOR UPDATE"
+# A slot without an answer is free one window from now at the soonest, but for one that is given
+# back unused: so it is looked at again a little sooner.
+_STANDING = """
+    WITH moment AS MATERIALIZED (
+        SELECT clock_timestamp() AS now, make_interval(secs => :window) AS length
+    ), busy AS MATERIALIZED (
+        SELECT CASE WHEN is_answered THEN counted_by + length
+               ELSE least(counted_by + length, greatest(taken_at + length, now + length / 10))
+               END AS free_at
+        FROM slots, moment
+        WHERE key = :key AND counted_by > now - length
+    ), counted AS (
+        SELECT count(*) AS taken FROM busy
+    )
+    SELECT taken, (
+        SELECT extract(epoch FROM greatest(max(closed_until), now) - now)::float8
+        FROM windows WHERE key = :key
+    ), (
+        SELECT extract(epoch FROM free_at - now)::float8
+        FROM busy ORDER BY free_at OFFSET greatest(taken - :limit, 0) LIMIT 1
+    )
+    FROM counted, moment
+"""
+_TAKE = """
+    INSERT INTO slots (key, taken_at, counted_by)
+    SELECT :key, now, now + make_interval(secs => :unknown)
+    FROM (SELECT clock_timestamp() AS now) AS moment
+    RETURNING slot
+"""
+_FORGET = """
+    DELETE FROM slots
+    WHERE key = :key
+      AND counted_by < clock_timestamp() - make_interval(days => 1, secs => :window)
+"""
+_USED = """
+    UPDATE slots
+    SET is_answered = true, counted_by = least(counted_by, clock_timestamp())
+    WHERE slot = :slot
+"""
+_UNUSED = "DELETE FROM slots WHERE slot = :slot"
+_CLOSE = """
+    INSERT INTO windows (key, closed_until)
+    VALUES (:key, clock_timestamp() + make_interval(secs => :seconds))
+    ON CONFLICT (key) DO UPDATE
+    SET closed_until = greatest(windows.closed_until, excluded.closed_until)
+"""
+
+
+class PostgresWindow(SharedWindow):
+    """The window of `key` at `rate`; a request without an answer is over after `timeout` s."""
+
+    def __init__(
+        self, db: PatientConnection, *, name: str, key: str, rate: Rate, timeout: float
+    ) -> None:
+        self._db = db
+        self._name = name
+        self._values = {
+            "key": key,
+            "limit": int(rate.limit),
+            "window": rate.window,
+            "unknown": PERMIT_S + timeout,
+        }
+
+    def look(self) -> Turn:
+        with write_failures(self._name):
+            return self._db.repeat(self._standing)
+
+    def take(self) -> Turn:
+        with write_failures(self._name):
+            return self._db.repeat(self._take)
+
+    def used(self, slot: int) -> None:
+        self._tell(_USED, slot=slot)
+
+    def unused(self, slot: int) -> None:
+        self._tell(_UNUSED, slot=slot)
+
+    def close_for(self, seconds: float) -> None:
+        self._tell(_CLOSE, seconds=seconds)
+
+    def _take(self, cursor: Cursor[Any]) -> Turn:
+        statements = PostgresStatements(cursor)
+        statements.execute(_KNOW, self._values)
+        statements.execute(_LOCK, self._values)
+        turn = self._standing(cursor)
+        if turn.wait > 0:
+            return turn
+        statements.execute(_FORGET, self._values)
+        ((slot,),) = statements.fetch(_TAKE, self._values)
+        return Turn(slot=slot, wait=0.0, taken=turn.taken + 1)
+
+    def _standing(self, cursor: Cursor[Any]) -> Turn:
+        ((taken, closed, full),) = PostgresStatements(cursor).fetch(_STANDING, self._values)
+        is_full = taken >= self._values["limit"]
+        return Turn(slot=None, wait=max(closed or 0.0, full if is_full else 0.0), taken=taken)
+
+    def _tell(self, sql: str, **values: object) -> None:
+        with write_failures(self._name):
+            told = self._values | values
+            self._db.once(lambda cursor: PostgresStatements(cursor).execute(sql, told))

@@ -1,0 +1,168 @@
+"""Connections to a SQLite ledger that are safe to write through, or to read beside a run.
+
+While a ledger is open for writing it is in WAL mode, so that readers do not wait. A closed ledger
+is one plain file: it may be copied, and reading it leaves nothing behind.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, overload
+
+from batchcancel.appointments import require_aware
+from batchcancel.errors import InputError
+from batchcancel.ledger.migrations import VERSION
+from batchcancel.ledger.sqlite.migration import migrate_file
+from batchcancel.ledger.sqlite.schema import create, is_empty, require_ledger
+from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
+from batchcancel.ledger.statements import Statements, Values
+
+_PATIENCE_S = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def stored(moment: datetime | None) -> int | None:
+    """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
+    if moment is None:
+        return None
+    require_aware(moment)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@overload
+def restored(micros: int) -> datetime: ...
+@overload
+def restored(micros: None) -> None: ...
+def restored(micros: int | None) -> datetime | None:
+    """Give back what was stored, as an aware datetime in UTC."""
+    return None if micros is None else _EPOCH + micros * _MICROSECOND
+
+
+class SqliteStatements(Statements):
+    """The transaction that is open on a connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def execute(self, sql: str, values: Values) -> int:
+        return self._db.execute(sql, values).rowcount
+
+    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
+        return self._db.execute(sql, values).fetchall()
+
+    def stored(self, moment: datetime | None) -> int | None:
+        return stored(moment)
+
+
+def connect_for_writing(place: Path) -> sqlite3.Connection:
+    """Open or create the ledger; its folder is usable and its lock is held."""
+    _create_private(place)
+    with _refusals(place), ExitStack() as undo:
+        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?mode=rw")))
+        _prepare(db, place)
+        undo.pop_all()
+        return db
+
+
+def connect_in_memory() -> sqlite3.Connection:
+    db = _connect(":memory:")
+    create(db)
+    return db
+
+
+def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Open a ledger to ask only, and tell its version.
+
+    A copy that cannot be locked is read as it stands.
+    """
+    place = path.resolve()
+    if not place.is_file():
+        raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
+    with _refusals(path):
+        try:
+            return _asked(place, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if not _is_whole_copy(place, error):
+                raise
+            return _asked(place, "immutable=1")
+
+
+def settle_into_one_file(db: sqlite3.Connection) -> None:
+    """Best effort before closing: a reader may be in the way, and nothing is lost if it is."""
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA busy_timeout = 0")
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        db.execute("PRAGMA journal_mode = DELETE")
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address, uri=True, isolation_level=None, timeout=_PATIENCE_S, check_same_thread=False
+    )
+
+
+def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
+    with ExitStack() as undo:
+        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
+        version = require_ledger(db, str(place))
+        undo.pop_all()
+        return db, version
+
+
+def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
+    """Tell whether a ledger was refused only because no file may be created beside it."""
+    is_refused = primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+    return is_refused and not any(
+        place.with_name(f"{place.name}{ending}").exists() for ending in ("-wal", "-journal")
+    )
+
+
+def _create_private(place: Path) -> None:
+    """SQLite would create the file with the mode that the umask leaves."""
+    with suppress(FileExistsError):
+        descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+
+
+def _prepare(db: sqlite3.Connection, place: Path) -> None:
+    version = None if is_empty(db) else require_ledger(db, str(place))
+    if version is not None:
+        _require_sound(db, place)
+    (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise InputError(
+            f"{place} is on a file system without shared memory, which SQLite's WAL needs",
+            hint="Name a file on a local disk with --ledger.",
+        )
+    db.execute("PRAGMA synchronous = FULL")
+    try:
+        if version is None:
+            create(db)
+        elif version < VERSION:
+            migrate_file(db, place, version=version)
+    except BaseException:
+        settle_into_one_file(db)
+        raise
+
+
+def _require_sound(db: sqlite3.Connection, place: Path) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise InputError(
+            f"{place} is damaged",
+            hint="Keep the file, restore it from a backup or name another with --ledger.",
+        )
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        found = diagnose(error)
+        raise InputError(f"{path} {found.meaning}", hint=found.hint) from error

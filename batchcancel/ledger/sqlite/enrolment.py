@@ -1,0 +1,48 @@
+"""Bulk load into SQLite: prepared statements over streams of rows."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.ledger.contract import LedgerRow
+from batchcancel.ledger.enrolment import BulkLoad
+from batchcancel.ledger.sqlite.connection import stored
+
+_ENROL_ROW = """
+    INSERT INTO rows
+        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (batch_id, appointment_id) DO UPDATE
+    SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
+        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
+"""
+_REJECT = "INSERT INTO rejected_rows (batch_id, line, reason) VALUES (?, ?, ?)"
+_SKIP = """
+    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
+    WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
+"""
+
+
+class SqliteLoad(BulkLoad):
+    """Into the transaction that is open on a connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def rows(self, batch_id: int, enrolment: int, rows: Iterable[LedgerRow]) -> None:
+        self._db.executemany(_ENROL_ROW, _row_values(batch_id, enrolment, rows))
+
+    def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
+        self._db.executemany(_REJECT, ((batch_id, row.line, row.reason) for row in rejected))
+
+    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
+        values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)
+        self._db.executemany(_SKIP, values)
+
+
+def _row_values(
+    batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
+) -> Iterator[tuple[str | int | None, ...]]:
+    for one, starts_at, day, session, branch_id, line in rows:
+        date = None if day is None else day.isoformat()
+        yield batch_id, enrolment, one, stored(starts_at), date, session, branch_id, line

@@ -1,1 +1,0 @@
-"""Where a ledger is kept; `batchcancel.ledger` is the contract all of them fulfil."""

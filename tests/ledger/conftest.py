@@ -1,0 +1,134 @@
+"""Every ledger is put through the same contract: register another one in MAKERS."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from batchcancel.appointments import Outcome, OutcomeName
+from batchcancel.ledger.contract import (
+    Batch,
+    Intent,
+    Ledger,
+    LedgerReader,
+    LedgerRow,
+    RowRecord,
+    Run,
+    Settled,
+    State,
+)
+from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+
+ORIGIN = "https://api.example.test"
+KEY = "key-fingerprint"
+NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+
+Open = Callable[..., Ledger]
+
+
+@dataclass
+class Store:
+    """One place where a ledger is kept; opens it as often as a test likes and closes it all."""
+
+    open_ledger: Open
+    open_reader: Callable[[], LedgerReader]
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    def open(self, *, origin: str = ORIGIN, key: str = KEY) -> Ledger:
+        return self.closing.enter_context(closing(self.open_ledger(origin=origin, key=key)))
+
+    def reader(self) -> LedgerReader:
+        return self.closing.enter_context(closing(self.open_reader()))
+
+
+def sqlite_store(request: pytest.FixtureRequest) -> Store:
+    path: Path = request.getfixturevalue("tmp_path") / "closure.ledger.db"
+    return Store(
+        open_ledger=lambda **who: open_sqlite(path, **who),
+        open_reader=lambda: read_sqlite(path),
+    )
+
+
+def postgres_store(request: pytest.FixtureRequest) -> Store:
+    url: str = request.getfixturevalue("database")
+    return Store(
+        open_ledger=lambda **who: open_postgres(url, **who),
+        open_reader=lambda: read_postgres(url),
+    )
+
+
+MAKERS = {"sqlite": sqlite_store, "postgres": postgres_store}
+
+
+@pytest.fixture(params=MAKERS)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    store = MAKERS[request.param](request)
+    with store.closing:
+        yield store
+
+
+@dataclass(frozen=True)
+class Example:
+    """A batch of three rows, and the shortest way to say what happens to it."""
+
+    origin: str = ORIGIN
+    name: str = "closure"
+    ids: tuple[str, ...] = ("a", "b", "c")
+
+    def batch(self, **changes: object) -> Batch:
+        counts = {"rows": len(self.ids), "rejected_rows": 0, "duplicates": 0}
+        named = {"name": self.name, "origin": self.origin, "digest": "digest-1"}
+        return Batch(**{**named, **counts, **changes})
+
+    def row(self, appointment_id: str, **changes: object) -> LedgerRow:
+        return LedgerRow(appointment_id, NOON, date(2026, 11, 3), "MORNING", "br_1", 2)._replace(
+            **changes
+        )
+
+    def rows(self) -> list[LedgerRow]:
+        return [self.row(appointment_id) for appointment_id in self.ids]
+
+    def run(self, run_id: str = "run-1", **changes: object) -> Run:
+        return Run(**{"run_id": run_id, "batch": self.name, "started_at": NOON, **changes})
+
+    def begin(self, ledger: Ledger, run_id: str = "run-1") -> Ledger:
+        ledger.hold(self.run(run_id))
+        ledger.enrol(self.batch(), self.rows(), [])
+        return ledger
+
+    def intent(self, appointment_id: str, request: int = 1, **changes: object) -> Intent:
+        known = {"request": request, "appointment_id": appointment_id, "attempt": 1, "at": NOON}
+        return Intent(**{**known, **changes})
+
+    def settled(
+        self,
+        appointment_id: str,
+        name: OutcomeName = OutcomeName.CANCELLED,
+        reason: str | None = None,
+        at: datetime = NOON,
+    ) -> Settled:
+        return Settled(appointment_id=appointment_id, outcome=Outcome(name, reason), at=at)
+
+    def record(
+        self, ledger: LedgerReader, appointment_id: str, batch: str = "closure"
+    ) -> RowRecord:
+        return next(row for row in ledger.rows(batch) if row.appointment_id == appointment_id)
+
+    def standing(self, ledger: LedgerReader) -> dict[str, tuple[State, str | None, str | None]]:
+        """State, outcome and reason of every row."""
+        rows = ledger.rows(self.name)
+        return {row.appointment_id: (row.state, row.outcome, row.reason) for row in rows}
+
+
+@pytest.fixture(scope="session")
+def example() -> Example:
+    return Example()
+
+
+@pytest.fixture
+def held(store: Store, example: Example) -> Ledger:
+    return example.begin(store.open())

@@ -1,0 +1,276 @@
+"""What every ledger promises; `conftest.MAKERS` lists the ledgers that are put through it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from batchcancel.appointments import OutcomeName, RejectedRow, SkipReason
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
+from batchcancel.ledger.contract import RowRecord, State, TallyLine
+
+KEY = "key-fingerprint"
+NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=5)
+FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
+
+
+ELSEWHERE = "https://other.example.test"
+WAITING = (State.WAITING, None, None)
+OPEN = (State.OPEN, None, None)
+
+
+class TestBatches:
+    def test_a_new_ledger_has_no_batches(self, store):
+        assert store.open().batches() == []
+
+    def test_a_batch_comes_back_as_it_was_enrolled(self, store, example):
+        ledger = store.open()
+        batch = example.batch(rejected_rows=2, duplicates=4)
+        ledger.enrol(batch, example.rows(), [])
+        assert ledger.batches() == [batch]
+
+    def test_batches_come_in_the_order_of_their_enrolment(self, store, example):
+        ledger = store.open()
+        for name in ("second-by-name", "first-by-name"):
+            ledger.enrol(example.batch(name=name), example.rows(), [])
+        assert [batch.name for batch in ledger.batches()] == ["second-by-name", "first-by-name"]
+
+    def test_an_unknown_batch_holds_nothing(self, store):
+        ledger = store.open()
+        answers = [
+            ledger.runs("?"),
+            ledger.tally("?"),
+            list(ledger.rows("?")),
+            ledger.settled_ids("?"),
+            ledger.open_rows("?"),
+        ]
+        assert answers == [[]] * 5
+
+    def test_two_batches_may_name_the_same_appointment(self, held, example):
+        held.enrol(example.batch(name="other"), example.rows(), [])
+        held.commit([example.intent("a")])
+        assert example.record(held, "a").state is State.OPEN
+        assert example.record(held, "a", "other").state is State.WAITING
+
+    def test_a_run_for_another_origin_is_refused(self, store, example):
+        example.begin(store.open()).close()
+        theirs = store.open(origin=ELSEWHERE)
+        with pytest.raises(InputError) as refusal:
+            theirs.hold(example.run("run-2"))
+        assert example.origin in refusal.value.message
+        assert ELSEWHERE in refusal.value.message
+        assert "--ledger" in refusal.value.hint
+
+    def test_a_batch_of_another_origin_is_refused(self, held, example):
+        with pytest.raises(InputError) as refusal:
+            held.enrol(example.batch(name="theirs", origin=ELSEWHERE), example.rows(), [])
+        assert example.origin in refusal.value.message
+        assert ELSEWHERE in refusal.value.message
+
+    def test_a_ledger_without_batches_belongs_to_any_origin(self, store, example):
+        store.open().close()
+        store.open(origin=ELSEWHERE).hold(example.run())
+
+
+class TestRuns:
+    def test_a_held_run_has_begun_and_not_ended(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        assert ledger.runs("closure") == [example.run()]
+
+    def test_a_finished_run_tells_how_it_ended(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        ended = example.run(ended_at=LATER, exit_code=4)
+        ledger.finish(ended)
+        assert ledger.runs("closure") == [ended]
+
+    def test_who_ran_what_and_how_it_went_are_kept(self, store, example):
+        ledger = store.open()
+        who = {"version": "1.2", "user": "desk", "host": "clinic-7", "pid": 4_194_304}
+        begun = example.run(**who, options={"rate": "60/60s", "limit": None})
+        ledger.hold(begun)
+        assert ledger.runs("closure") == [begun]
+        ended = replace(
+            begun, ended_at=LATER, exit_code=5, counts={"cancelled": 2}, why="an outage"
+        )
+        ledger.finish(ended)
+        assert store.reader().runs("closure") == [ended]
+
+    def test_runs_come_oldest_first_even_when_the_clock_went_back(self, store, example):
+        ledger = store.open()
+        for run_id, began in (("z", LATER), ("a", NOON)):
+            ledger.hold(example.run(run_id, started_at=began))
+            ledger.finish(example.run(run_id, ended_at=LATER, exit_code=0))
+        assert [run.run_id for run in ledger.runs("closure")] == ["z", "a"]
+
+    def test_a_second_run_is_refused_while_the_first_holds_the_batch(self, store, example):
+        store.open().hold(example.run())
+        with pytest.raises(BatchHeld) as refusal:
+            store.open().hold(example.run("run-2"))
+        assert "run-1" in refusal.value.message
+
+    def test_one_ledger_holds_one_run_at_a_time(self, held, example):
+        with pytest.raises(BatchHeld):
+            held.hold(example.run("run-2"))
+
+    def test_after_closing_another_run_may_hold_the_batch(self, store, example):
+        first = store.open()
+        first.hold(example.run())
+        first.close()
+        second = store.open()
+        second.hold(example.run("run-2"))
+        assert [run.run_id for run in second.runs("closure")] == ["run-1", "run-2"]
+
+    def test_a_run_that_was_never_held_cannot_finish(self, store, example):
+        with pytest.raises(LedgerWriteFailed):
+            store.open().finish(example.run(ended_at=LATER, exit_code=0))
+
+    def test_closing_twice_is_harmless(self, store):
+        ledger = store.open()
+        ledger.close()
+        ledger.close()
+
+
+class TestEnrol:
+    def test_enrolled_rows_wait_and_are_ordered_by_id(self, store, example):
+        ledger = store.open()
+        ledger.enrol(example.batch(), reversed(example.rows()), [])
+        rows = list(ledger.rows("closure"))
+        nothing = (State.WAITING, None, None, 0, None, None)
+        assert rows == [RowRecord(*row[:5], *nothing) for row in example.rows()]
+
+    def test_ids_are_kept_byte_for_byte(self, store, example):
+        ledger = store.open()
+        ids = ["-", "007", "1e5", "99999999999999999999", "A", "_", "a"]
+        ledger.enrol(example.batch(rows=7), [example.row(one) for one in ids], [])
+        assert list(example.standing(ledger)) == ids
+
+    def test_what_a_row_does_not_tell_stays_unknown(self, store, example):
+        ledger = store.open()
+        row = example.row("a", starts_at=None, date=None, session=None, branch_id=None)
+        ledger.enrol(example.batch(rows=1), [row], [])
+        assert example.record(ledger, "a")[1:5] == (None, None, None, None)
+
+    def test_a_start_in_any_timezone_is_the_same_instant_in_utc(self, store, example):
+        ledger = store.open()
+        local = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        ledger.enrol(example.batch(rows=1), [example.row("a", starts_at=local)], [])
+        starts_at = example.record(ledger, "a").starts_at
+        assert (starts_at, starts_at.tzinfo) == (NOON, UTC)
+
+    def test_a_naive_start_is_refused_and_nothing_is_enrolled(self, store, example):
+        ledger = store.open()
+        naive = example.row("b", starts_at=NOON.replace(tzinfo=None))
+        with pytest.raises(ValueError, match="naive"):
+            ledger.enrol(example.batch(), [example.row("a"), naive], [])
+        assert ledger.batches() == []
+
+    def test_an_error_half_way_through_the_rows_leaves_nothing(self, store, example):
+        def broken():
+            yield example.row("a")
+            raise InterruptedError
+
+        ledger = store.open()
+        with pytest.raises(InterruptedError):
+            ledger.enrol(example.batch(), broken(), [])
+        assert (ledger.batches(), list(ledger.rows("closure"))) == ([], [])
+
+    def test_the_same_content_again_changes_nothing(self, held, example):
+        held.commit([example.intent("a")])
+        before = list(held.rows("closure"))
+        held.enrol(example.batch(), [], [])
+        assert list(held.rows("closure")) == before
+
+    def test_a_changed_manifest_changes_the_batch(self, held, example):
+        changed = example.batch(digest="digest-2", rows=1, duplicates=3)
+        held.enrol(changed, [example.row("a")], [])
+        assert held.batches() == [changed]
+
+    def test_rows_of_a_changed_manifest_join(self, held, example):
+        rows = [*example.rows(), example.row("d")]
+        held.enrol(example.batch(digest="digest-2", rows=4), rows, [])
+        assert example.standing(held)["d"] == WAITING
+
+    def test_known_rows_keep_their_state_and_take_the_new_times(self, held, example):
+        held.commit([example.intent("a"), example.settled("a")])
+        rows = [example.row(one, starts_at=LATER) for one in "abc"]
+        held.enrol(example.batch(digest="digest-2"), rows, [])
+        row = example.record(held, "a")
+        assert (row.outcome, row.attempts, row.starts_at) == ("cancelled", 1, LATER)
+
+    def test_vanished_rows_are_dropped_while_waiting_or_skipped(self, held, example):
+        held.decide("closure", [("b", SkipReason.NOTICE_WINDOW)])
+        held.enrol(example.batch(digest="digest-2", rows=1), [example.row("a")], [])
+        assert list(example.standing(held)) == ["a"]
+
+    def test_vanished_rows_stay_when_something_was_sent(self, held, example):
+        held.commit([example.intent("a"), example.intent("b", 2), example.settled("b")])
+        held.enrol(example.batch(digest="digest-2", rows=1), [example.row("c")], [])
+        assert list(example.standing(held)) == ["a", "b", "c"]
+
+    def test_rejected_rows_are_replaced(self, store, example):
+        ledger = store.open()
+        before = [RejectedRow(line=2, reason="ragged"), RejectedRow(line=3, reason="ragged")]
+        ledger.enrol(example.batch(rejected_rows=2), example.rows(), before)
+        after = [RejectedRow(line=2, reason="bad_id")]
+        ledger.enrol(example.batch(rejected_rows=1), example.rows(), after)
+        rejected = TallyLine(State.SETTLED, "rejected_row", "bad_id", 1)
+        assert [line for line in ledger.tally("closure") if line.outcome] == [rejected]
+
+
+class TestTally:
+    def test_every_row_is_counted_once_rejected_rows_included(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        batch = example.batch(rows=5, rejected_rows=1)
+        rows = [example.row(one) for one in "abcde"]
+        ledger.enrol(batch, rows, [RejectedRow(line=9, reason="ragged")])
+        ledger.decide("closure", [("c", SkipReason.NOTICE_WINDOW)])
+        ledger.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
+        assert set(ledger.tally("closure")) == {
+            TallyLine(State.SETTLED, "cancelled", None, 1),
+            TallyLine(State.OPEN, None, None, 1),
+            TallyLine(State.SETTLED, "skipped", "notice_window", 1),
+            TallyLine(State.WAITING, None, None, 2),
+            TallyLine(State.SETTLED, "rejected_row", "ragged", 1),
+        }
+
+
+class TestDecide:
+    def test_a_skip_is_settled_with_its_reason(self, held, example):
+        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        assert example.standing(held)["a"] == (State.SETTLED, "skipped", "notice_window")
+
+    def test_rows_skipped_before_and_not_now_are_waiting(self, held, example):
+        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("b", SkipReason.UNKNOWN_START)])
+        skipped = (State.SETTLED, "skipped", "unknown_start")
+        assert example.standing(held) == {"a": WAITING, "b": skipped, "c": WAITING}
+
+    def test_a_row_skipped_as_completed_stays(self, held, example):
+        completed = example.settled("a", OutcomeName.SKIPPED, SkipReason.COMPLETED)
+        held.commit([completed])
+        held.decide("closure", [("a", SkipReason.ALREADY_STARTED)])
+        assert example.standing(held)["a"] == (State.SETTLED, "skipped", "completed")
+
+    def test_open_and_settled_rows_are_not_skipped(self, held, example):
+        held.commit([example.intent("a"), example.intent("b", 2), example.settled("b")])
+        held.decide("closure", [(one, SkipReason.NOTICE_WINDOW) for one in "ab"])
+        assert (example.standing(held)["a"], example.standing(held)["b"][1]) == (OPEN, "cancelled")
+
+    def test_a_row_skipped_while_sending_is_decided_anew(self, held, example):
+        held.commit([example.settled("a", OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [])
+        assert example.standing(held)["a"] == WAITING
+
+    def test_an_error_half_way_leaves_the_skips_as_they_were(self, held, example):
+        def broken():
+            yield "b", SkipReason.NOTICE_WINDOW
+            raise InterruptedError
+
+        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        with pytest.raises(InterruptedError):
+            held.decide("closure", broken())
+        assert (example.standing(held)["a"][1], example.standing(held)["b"]) == ("skipped", WAITING)

@@ -1,0 +1,269 @@
+"""What every ledger promises of its commits and its readers; see `conftest.MAKERS`."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batchcancel.appointments import OutcomeName, SkipReason
+from batchcancel.errors import LedgerWriteFailed
+from batchcancel.ledger.contract import Answered, Asked, Learned, OpenRow, SentRequest, State
+
+KEY = "key-fingerprint"
+NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=5)
+FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
+
+
+WAITING = (State.WAITING, None, None)
+OPEN = (State.OPEN, None, None)
+
+
+class TestIntents:
+    def test_an_intent_opens_its_row(self, held, example):
+        held.commit([example.intent("a")])
+        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
+
+    def test_the_oldest_intent_tells_since_when_a_row_is_open(self, held, example):
+        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
+        assert held.open_rows("closure") == [OpenRow("a", 2, NOON)]
+
+    def test_a_row_that_was_reopened_is_open_since_its_new_intent(self, held, example):
+        held.commit([example.intent("a"), example.settled("a", OutcomeName.REFUSED, "LOCKED")])
+        held.reopen_refused("closure")
+        held.commit([example.intent("a", 2, attempt=2, at=LATER)])
+        assert held.open_rows("closure") == [OpenRow("a", 2, LATER)]
+
+    @pytest.mark.parametrize("outcome", FINAL)
+    def test_a_settled_row_refuses_another_intent(self, held, example, outcome):
+        held.commit([example.intent("a"), example.settled("a", outcome)])
+        with pytest.raises(LedgerWriteFailed, match="a"):
+            held.commit([example.intent("a", 2, attempt=2)])
+
+    def test_a_skipped_row_refuses_an_intent_until_it_is_decided_anew(self, held, example):
+        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.intent("a")])
+        held.decide("closure", [])
+        held.commit([example.intent("a")])
+
+    def test_a_row_that_is_not_in_the_batch_refuses_an_intent(self, held, example):
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.intent("nobody")])
+
+    def test_a_row_of_another_batch_refuses_an_intent(self, held, example):
+        held.enrol(example.batch(name="other"), [example.row("z")], [])
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.intent("z")])
+
+    def test_without_a_held_batch_there_are_no_intents(self, store, example):
+        ledger = store.open()
+        ledger.enrol(example.batch(), example.rows(), [])
+        with pytest.raises(LedgerWriteFailed):
+            ledger.commit([example.intent("a")])
+
+
+class TestOutcomes:
+    @pytest.mark.parametrize("outcome", FINAL)
+    def test_an_outcome_settles_its_row(self, held, example, outcome):
+        held.commit([example.intent("a"), example.settled("a", outcome, "CODE", LATER)])
+        row = example.record(held, "a")
+        assert (row.state, row.outcome, row.reason) == (State.SETTLED, outcome, "CODE")
+        assert (row.opened_at, row.settled_at) == (NOON, LATER)
+
+    def test_a_row_that_was_given_up_stays_open(self, held, example):
+        held.commit([example.intent("a"), example.settled("a", OutcomeName.GAVE_UP, "time_out")])
+        assert example.standing(held)["a"] == (State.OPEN, "gave_up", "time_out")
+        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
+        assert example.record(held, "a").settled_at is None
+
+    def test_a_row_that_was_given_up_before_any_intent_stays_waiting(self, held, example):
+        held.commit([example.settled("a", OutcomeName.GAVE_UP, "time_out")])
+        assert example.standing(held)["a"] == (State.WAITING, "gave_up", "time_out")
+        assert held.open_rows("closure") == []
+
+    def test_a_later_intent_takes_the_row_up_again(self, held, example):
+        given_up = example.settled("a", OutcomeName.GAVE_UP, "time_out")
+        held.commit([example.intent("a"), given_up, example.intent("a", 2, attempt=2)])
+        assert example.standing(held)["a"] == OPEN
+
+    def test_a_settled_row_refuses_another_outcome(self, held, example):
+        held.commit([example.intent("a"), example.settled("a")])
+        for outcome in (OutcomeName.REFUSED, OutcomeName.GAVE_UP):
+            with pytest.raises(LedgerWriteFailed):
+                held.commit([example.settled("a", outcome)])
+        assert example.standing(held)["a"] == (State.SETTLED, "cancelled", None)
+
+    def test_settled_ids_are_all_that_must_not_be_sent_again(self, held, example):
+        held.decide("closure", [("b", SkipReason.NOTICE_WINDOW)])
+        completed = example.settled("c", OutcomeName.SKIPPED, SkipReason.COMPLETED)
+        held.commit([example.intent("a"), example.settled("a"), completed])
+        assert sorted(held.settled_ids("closure")) == ["a", "c"]
+
+    def test_settled_ids_leave_the_refused_out_when_asked_to(self, held, example):
+        refused = example.settled("b", OutcomeName.REFUSED, "LOCKED")
+        held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2), refused])
+        assert sorted(held.settled_ids("closure")) == ["a", "b"]
+        assert held.settled_ids("closure", but_refused=True) == ["a"]
+
+    def test_refused_rows_wait_again_when_asked_to(self, held, example):
+        refused = example.settled("a", OutcomeName.REFUSED, "LOCKED")
+        held.commit([example.intent("a"), refused, example.intent("b", 2), example.settled("b")])
+        assert held.reopen_refused("closure") == 1
+        row = example.record(held, "a")
+        assert (row.state, row.outcome, row.reason) == WAITING
+        assert (row.opened_at, row.settled_at) == (None, None)
+        assert example.standing(held)["b"][1] == "cancelled"
+
+    def test_refused_rows_that_are_no_longer_named_stay_as_they_are(self, held, example):
+        refused = [example.settled(one, OutcomeName.REFUSED, "LOCKED") for one in "ab"]
+        held.commit([example.intent("a"), example.intent("b", 2), *refused])
+        held.enrol(example.batch(rows=1), [example.row("b")], [])
+        assert held.reopen_refused("closure") == 1
+        found = {"a": (State.SETTLED, "refused", "LOCKED"), "b": WAITING}
+        assert example.standing(held) == found
+
+
+class TestLearnedStarts:
+    def test_it_is_the_start_of_a_row_without_one(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        ledger.enrol(example.batch(rows=1), [example.row("a", starts_at=None)], [])
+        ledger.commit([Learned(appointment_id="a", starts_at=LATER)])
+        assert example.record(ledger, "a").starts_at == LATER
+
+    def test_the_manifest_has_the_last_word(self, held, example):
+        held.commit([Learned(appointment_id="a", starts_at=LATER)])
+        assert example.record(held, "a").starts_at == NOON
+
+
+class TestCommits:
+    def test_nothing_of_a_refused_group_is_kept(self, held, example):
+        group = [
+            Asked(request=1, appointment_id="a", at=NOON),
+            example.intent("a", 2),
+            Learned(appointment_id="b", starts_at=LATER),
+            example.settled("c"),
+            example.intent("nobody", 3),
+        ]
+        with pytest.raises(LedgerWriteFailed):
+            held.commit(group)
+        assert example.standing(held) == dict.fromkeys("abc", WAITING)
+        assert held.requests_since(KEY, NOON) == []
+
+    def test_after_a_refused_group_the_ledger_still_writes(self, held, example):
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.intent("nobody")])
+        held.commit([example.intent("a")])
+        assert example.standing(held)["a"] == OPEN
+
+    def test_an_empty_group_is_nothing(self, store):
+        store.open().commit([])
+
+    def test_a_naive_time_is_refused_and_nothing_is_kept(self, held, example):
+        naive = example.settled("b", at=NOON.replace(tzinfo=None))
+        with pytest.raises(ValueError, match="naive"):
+            held.commit([example.intent("a"), naive])
+        assert example.standing(held)["a"] == WAITING
+
+    def test_an_answer_to_nothing_is_refused(self, held):
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([Answered(request=1, at=NOON, result="200")])
+
+    def test_a_closed_ledger_cannot_be_written(self, held, example):
+        held.close()
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.intent("a")])
+
+    def test_what_was_committed_is_there_for_the_next_run(self, store, held, example):
+        held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
+        held.close()
+        again = store.open()
+        assert example.standing(again)["a"] == (State.SETTLED, "cancelled", None)
+        assert again.open_rows("closure") == [OpenRow("b", 1, NOON)]
+
+
+class TestRequests:
+    def test_reads_and_intents_are_requests_and_answers_close_them(self, held, example):
+        asked = Asked(request=1, appointment_id=None, at=NOON)
+        held.commit([asked, example.intent("a", 2, at=LATER)])
+        held.commit([Answered(request=1, at=LATER, result="200")])
+        found = [SentRequest(NOON, LATER), SentRequest(LATER, None)]
+        assert held.requests_since(KEY, NOON) == found
+
+    def test_requests_are_told_from_that_moment_on(self, held):
+        moments = [NOON, LATER]
+        asked = [Asked(request=n, appointment_id="a", at=at) for n, at in enumerate(moments, 1)]
+        held.commit(asked)
+        microsecond = timedelta(microseconds=1)
+        assert len(held.requests_since(KEY, NOON)) == 2
+        assert len(held.requests_since(KEY, NOON + microsecond)) == 1
+        assert held.requests_since(KEY, LATER + microsecond) == []
+
+    def test_a_request_that_was_answered_since_then_is_told_however_early_it_left(self, held):
+        held.commit([Asked(request=1, appointment_id="a", at=NOON)])
+        held.commit([Answered(request=1, at=LATER, result="200")])
+        assert held.requests_since(KEY, LATER) == [SentRequest(NOON, LATER)]
+        assert held.requests_since(KEY, LATER + timedelta(microseconds=1)) == []
+
+    def test_requests_come_oldest_first(self, held):
+        late, early = (
+            Asked(request=n, appointment_id="a", at=at) for n, at in ((1, LATER), (2, NOON))
+        )
+        held.commit([late, early])
+        sent = [request.sent_at for request in held.requests_since(KEY, NOON)]
+        assert sent == [NOON, LATER]
+
+    def test_requests_of_another_key_are_not_told(self, held):
+        held.commit([Asked(request=1, appointment_id="a", at=NOON)])
+        assert held.requests_since("another-key", NOON) == []
+
+    def test_requests_are_remembered_without_a_held_batch(self, store):
+        ledger = store.open()
+        ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
+        ledger.commit([Answered(request=1, at=LATER, result="200")])
+        assert ledger.requests_since(KEY, NOON) == [SentRequest(NOON, LATER)]
+
+    def test_every_run_may_number_its_requests_from_one(self, store, example):
+        for run_id in ("run-1", "run-2"):
+            ledger = store.open()
+            ledger.hold(example.run(run_id))
+            ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
+            ledger.close()
+        again = store.open()
+        again.commit([Asked(request=1, appointment_id=None, at=LATER)])
+        again.commit([Answered(request=1, at=LATER, result="200")])
+        found = again.requests_since(KEY, NOON)
+        assert found == [SentRequest(NOON, None)] * 2 + [SentRequest(LATER, LATER)]
+
+    def test_so_may_runs_that_follow_each_other_in_one_open_ledger(self, store, example):
+        ledger = store.open()
+        for run_id in ("run-1", "run-2"):
+            ledger.hold(example.run(run_id))
+            ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
+            ledger.commit([Answered(request=1, at=LATER, result="200")])
+            ledger.finish(example.run(run_id, ended_at=LATER, exit_code=0))
+        assert ledger.requests_since(KEY, NOON) == [SentRequest(NOON, LATER)] * 2
+
+
+class TestReaders:
+    def test_a_reader_sees_commits_while_the_run_goes_on(self, store, held, example):
+        reader = store.reader()
+        assert example.standing(reader) == dict.fromkeys("abc", WAITING)
+        held.commit([example.intent("a")])
+        assert example.standing(reader)["a"] == OPEN
+
+    def test_a_reader_that_reads_does_not_stop_the_writer(self, store, held, example):
+        rows = iter(store.reader().rows("closure"))
+        next(rows)
+        held.commit([example.intent("b")])
+        assert [row.state for row in rows] == [State.WAITING] * 2
+
+    def test_a_reader_answers_as_the_ledger_does(self, store, held, example):
+        held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
+        held.commit([Learned(appointment_id="c", starts_at=LATER)])
+        reader = store.reader()
+        for question in ("runs", "tally", "settled_ids", "open_rows"):
+            assert getattr(reader, question)("closure") == getattr(held, question)("closure")
+        assert reader.batches() == held.batches()
+        assert list(reader.rows("closure")) == list(held.rows("closure"))
+        assert reader.requests_since(KEY, NOON) == held.requests_since(KEY, NOON)

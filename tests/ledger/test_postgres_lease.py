@@ -1,0 +1,213 @@
+"""A live run keeps its batch, a dead one's is taken over, and the loser writes nothing."""
+
+import threading
+import time
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+
+import pytest
+
+from batchcancel.appointments import SkipReason
+from batchcancel.clock import Stopwatch
+from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.ledger.contract import Asked
+from batchcancel.ledger.postgres import lease
+from batchcancel.ledger.postgres.lease import Lease
+from batchcancel.ledger.postgres.opening import open_postgres
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
+LONG = 3000
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def open_ledger(database):
+    """Open ledgers whose leases are long, so that only a test ends them."""
+    with ExitStack() as stack:
+
+        def open_ledger(ttl=LONG):
+            return stack.enter_context(closing(open_postgres(database, **WHO, ttl=ttl)))
+
+        yield open_ledger
+
+
+@pytest.fixture
+def ask(postgres, database):
+    return lambda sql: postgres.execute(sql, url=database)
+
+
+@pytest.fixture
+def expire(ask):
+    """As if the holder had not been heard of for as long as its lease lasts."""
+    return lambda: ask("UPDATE batchcancel.leases SET expires_at = clock_timestamp()")
+
+
+@pytest.fixture
+def both(open_ledger, expire, example):
+    """The run that lost its batch, and the one that has it now and wrote as often as the other."""
+    loser, winner = open_ledger(), open_ledger()
+    example.begin(loser, "loser").commit([example.intent("a")])
+    expire()
+    winner.hold(example.run("winner"))
+    for request in (1, 2):
+        winner.commit([Asked(request=request, appointment_id="a", at=NOON)])
+    return loser, winner
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class TestTakeOver:
+    def test_what_a_dead_run_left_is_there_for_the_next(self, both):
+        _, winner = both
+        assert ["a"] == [row.appointment_id for row in winner.open_rows("closure")]
+        assert ["loser", "winner"] == [run.run_id for run in winner.runs("closure")]
+
+    def test_no_write_of_the_loser_is_kept(self, both, example):
+        loser, winner = both
+        before = list(winner.rows("closure")), winner.tally("closure")
+        writes = [
+            lambda: loser.commit([example.settled("a")]),
+            lambda: loser.commit([example.intent("b", 2)]),
+            lambda: loser.decide("closure", [("c", SkipReason.NOTICE_WINDOW)]),
+            lambda: loser.reopen_refused("closure"),
+            lambda: loser.enrol(example.batch(digest="2", rows=1), [example.row("z")], []),
+            lambda: loser.finish(example.run("loser", ended_at=NOON, exit_code=0)),
+        ]
+        for write in writes:
+            with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
+                write()
+        assert before == (list(winner.rows("closure")), winner.tally("closure"))
+
+    def test_the_winner_writes_on(self, both, example):
+        loser, winner = both
+        with pytest.raises(LedgerWriteFailed):
+            loser.commit([example.settled("a")])
+        winner.commit([example.settled("a")])
+        assert "cancelled" == example.standing(winner)["a"][1]
+
+    def test_the_loser_lets_nothing_go_when_it_closes(self, both, open_ledger, example):
+        loser, _ = both
+        loser.close()
+        with pytest.raises(BatchHeld, match="winner"):
+            open_ledger().hold(example.run("third"))
+
+    def test_a_lease_that_ran_out_and_was_not_taken_still_writes(
+        self, open_ledger, expire, example
+    ):
+        ledger = example.begin(open_ledger())
+        expire()
+        ledger.commit([example.intent("a")])
+        with pytest.raises(BatchHeld):
+            open_ledger().hold(example.run("run-2"))
+
+
+class TestHolding:
+    def test_a_refusal_names_the_holder_and_when_its_batch_is_free(self, open_ledger, example):
+        open_ledger().hold(example.run())
+        with pytest.raises(BatchHeld, match=r"run run-1 on .*, pid \d+") as refusal:
+            open_ledger().hold(example.run("run-2"))
+        assert "free" in refusal.value.hint
+
+    @pytest.mark.parametrize("is_known", [False, True])
+    def test_of_many_that_come_at_once_one_has_the_batch(self, open_ledger, example, is_known):
+        if is_known:
+            earlier = example.begin(open_ledger(), "earlier")
+            earlier.finish(example.run("earlier", ended_at=NOON, exit_code=0))
+        ledgers = [open_ledger() for _ in range(4)]
+        at_once, ends = threading.Barrier(len(ledgers)), []
+
+        def hold(number, ledger):
+            at_once.wait(PATIENCE_S)
+            try:
+                ledger.hold(example.run(f"run-{number}"))
+                ends.append("held")
+            except BatchHeld:
+                ends.append("refused")
+
+        threads = [threading.Thread(target=hold, args=one) for one in enumerate(ledgers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        assert ["held", *["refused"] * 3] == sorted(ends)
+        assert 1 + is_known == len(ledgers[0].runs("closure"))
+
+    def test_other_batches_are_nobodys_business(self, open_ledger, example):
+        example.begin(open_ledger())
+        other = type(example)(name="other")
+        ledger = other.begin(open_ledger(), "run-2")
+        ledger.commit([other.intent("a")])
+        assert ["other", "closure"] == sorted((one.name for one in ledger.batches()), reverse=True)
+
+    def test_batches_of_other_origins_may_be_beside_it(self, database, open_ledger, example):
+        example.begin(open_ledger())
+        there = {"origin": "https://other.example.test", "key": "k"}
+        other = type(example)(name="other", origin=there["origin"])
+        with closing(open_postgres(database, **there)) as ledger:
+            other.begin(ledger, "run-2")
+            assert [example.origin, there["origin"]] == [one.origin for one in ledger.batches()]
+
+    def test_it_is_renewed_while_nothing_is_written(self, open_ledger, ask, example):
+        open_ledger(ttl=1.5).hold(example.run())
+        ask("UPDATE batchcancel.leases SET expires_at = 'epoch'")
+        wait_until(lambda: ask("SELECT expires_at > now() FROM batchcancel.leases") == [(True,)])
+
+    def test_a_run_that_ended_is_not_renewed(self, open_ledger, ask, example):
+        ledger = open_ledger(ttl=0.3)
+        ledger.hold(example.run())
+        ledger.finish(example.run(ended_at=NOON, exit_code=0))
+        assert [(True,)] == ask("SELECT expires_at <= now() FROM batchcancel.leases")
+        assert not [one for one in threading.enumerate() if one.name == "lease"]
+
+    def test_renewing_a_lease_that_was_taken_over_tells_that_nothing_may_be_sent(self, both):
+        loser, winner = both
+        loser.require_held()
+        loser._lease.renew(loser._side)
+        with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
+            loser.require_held()
+        winner.require_held()
+
+
+class TestOurOwnClocks:
+    def lease(self, clocks):
+        return Lease(batch="closure", token=1, ttl=30, taken=Stopwatch(clocks))
+
+    def test_a_lease_is_ours_until_it_runs_out(self):
+        now = [0.0, 1000.0]
+        lease = self.lease(lambda: tuple(now))
+        now[0] = 29.0
+        lease.require()
+        now[0] = 30.0
+        with pytest.raises(LedgerWriteFailed, match="another run may have taken"):
+            lease.require()
+
+    def test_a_machine_that_slept_knows_it_by_the_other_clock(self):
+        now = [0.0, 1000.0]
+        lease = self.lease(lambda: tuple(now))
+        now[1] += 3600.0
+        with pytest.raises(LedgerWriteFailed, match="3600 s"):
+            lease.require()
+
+    def test_work_that_lasts_longer_than_a_lease_ends_with_a_whole_one(
+        self, open_ledger, example, monkeypatch
+    ):
+        now = [0.0]
+        monkeypatch.setattr(lease, "Stopwatch", lambda: Stopwatch(lambda: tuple(now)))
+
+        def rows():
+            yield from example.rows()
+            now[0] += 2 * LONG
+
+        ledger = open_ledger()
+        ledger.hold(example.run())
+        ledger.enrol(example.batch(), rows(), [])
+        ledger.require_held()
+
+    def test_without_a_run_there_is_nothing_to_lose(self, open_ledger):
+        open_ledger().require_held()

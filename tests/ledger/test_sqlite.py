@@ -1,0 +1,326 @@
+"""What is SQLite's own: files, their modes, what is refused, and what survives a crash."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.ledger.contract import Asked, OpenRow
+from batchcancel.ledger.sqlite import connection
+from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "closure.ledger.db"
+
+
+@pytest.fixture
+def ledger(path):
+    with closing(open_sqlite(path, **WHO)) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def begun(ledger, example):
+    return example.begin(ledger)
+
+
+@pytest.fixture
+def closed(path, example):
+    """A ledger with one open row, left by a run that ended well."""
+    with closing(open_sqlite(path, **WHO)) as ledger:
+        example.begin(ledger).commit([example.intent("a")])
+    return path
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder in which this process may only read: root, whom no mode stops, becomes nobody."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def make_read_only(folder, mode=0o555):
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(mode)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+class TestFiles:
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+    def test_all_files_are_private_whatever_the_umask(self, path, example, umask):
+        before = os.umask(umask)
+        try:
+            with closing(open_sqlite(path, **WHO)) as ledger:
+                example.begin(ledger)
+                modes = {
+                    file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()
+                }
+        finally:
+            os.umask(before)
+        ending = ["", "-lock", "-shm", "-wal"]
+        assert modes == {f"{path.name}{one}": 0o600 for one in ending}
+
+    def test_a_closed_ledger_is_one_file(self, closed):
+        assert names(closed.parent) == [closed.name]
+
+    def test_reading_a_closed_ledger_leaves_no_files(self, closed):
+        with closing(read_sqlite(closed)) as reader:
+            assert reader.open_rows("closure") == [
+                OpenRow("a", 1, NOON.replace(microsecond=123456))
+            ]
+            assert names(closed.parent) == [closed.name]
+        assert names(closed.parent) == [closed.name]
+
+    def test_closing_beside_a_reader_loses_nothing(self, begun, path, example):
+        with closing(read_sqlite(path)) as reader:
+            rows = iter(reader.rows("closure"))
+            next(rows)
+            begun.commit([example.intent("a")])
+            begun.close()
+            assert len(list(rows)) == 2
+            assert [row.appointment_id for row in reader.open_rows("closure")] == ["a"]
+        with closing(open_sqlite(path, **WHO)) as again:
+            assert [row.appointment_id for row in again.open_rows("closure")] == ["a"]
+        assert names(path.parent) == [path.name]
+
+    def test_an_empty_file_becomes_a_ledger(self, path):
+        path.touch()
+        with closing(open_sqlite(path, **WHO)) as ledger:
+            assert ledger.batches() == []
+
+    def test_every_commit_is_flushed_to_the_disk(self, ledger):
+        (synchronous,) = ledger._db.execute("PRAGMA synchronous").fetchone()
+        (journal,) = ledger._db.execute("PRAGMA journal_mode").fetchone()
+        assert (synchronous, journal) == (2, "wal")
+
+    def test_commits_may_come_from_any_thread(self, begun, example):
+        thread = threading.Thread(target=begun.commit, args=([example.intent("a")],))
+        thread.start()
+        thread.join()
+        assert [row.appointment_id for row in begun.open_rows("closure")] == ["a"]
+
+    def test_a_ledger_in_memory_leaves_no_files(self, tmp_path, monkeypatch, example):
+        monkeypatch.chdir(tmp_path)
+        with closing(memory_sqlite(**WHO)) as ledger:
+            example.begin(ledger).commit([example.intent("a")])
+            assert [row.appointment_id for row in ledger.open_rows("closure")] == ["a"]
+        assert names(tmp_path) == []
+
+
+class TestLock:
+    def test_a_ledger_in_use_is_refused_with_the_name_of_its_run(self, begun, path):
+        with pytest.raises(BatchHeld) as refusal:
+            open_sqlite(path, **WHO)
+        since = "2026-11-03T12:00:00+00:00"
+        holder = f"pid {os.getpid()}, run run-1 of batch closure since {since}"
+        assert refusal.value.message.endswith(holder)
+
+    def test_before_a_run_has_begun_the_process_is_named(self, ledger, path):
+        with pytest.raises(BatchHeld, match=f"pid {os.getpid()}$"):
+            open_sqlite(path, **WHO)
+
+    def test_another_name_for_the_file_is_the_same_lock(self, ledger, path):
+        link = path.with_name("link.db")
+        link.symlink_to(path)
+        with pytest.raises(BatchHeld):
+            open_sqlite(link, **WHO)
+
+    def test_a_refused_ledger_is_unlocked_again(self, path):
+        path.write_text("appointment_id\n" * 100)
+        for _ in range(2):
+            with pytest.raises(InputError):
+                open_sqlite(path, **WHO)
+        assert names(path.parent) == [path.name]
+
+    def test_a_lock_file_left_by_a_crash_locks_nobody_out(self, path):
+        path.with_name(f"{path.name}-lock").write_text("pid 1, run old\n")
+        open_sqlite(path, **WHO).close()
+
+
+class TestRefusals:
+    """Each is an InputError with one sentence and what to do about it."""
+
+    def refused(self, path, match):
+        for opened in (lambda: open_sqlite(path, **WHO), lambda: read_sqlite(path)):
+            with pytest.raises(InputError, match=match) as refusal:
+                opened()
+            assert refusal.value.hint
+
+    def test_a_file_that_is_not_sqlite(self, path):
+        path.write_text("appointment_id\n" * 100)
+        self.refused(path, "is not a SQLite database")
+
+    def test_a_database_of_something_else_is_left_as_it_was(self, path):
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE contacts (name)")
+        before = path.read_bytes()
+        self.refused(path, "is not a ledger of batchcancel")
+        assert path.read_bytes() == before
+
+    def test_a_ledger_of_a_newer_program(self, closed):
+        with closing(sqlite3.connect(closed)) as newer:
+            newer.execute("PRAGMA user_version = 99")
+        self.refused(closed, "newer batchcancel")
+
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(InputError, match="is a folder"):
+            open_sqlite(tmp_path, **WHO)
+
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(InputError, match="there is no folder"):
+            open_sqlite(tmp_path / "nowhere" / "closure.ledger.db", **WHO)
+
+    def test_a_ledger_that_is_not_there_cannot_be_read(self, path):
+        with pytest.raises(InputError, match="there is no ledger"):
+            read_sqlite(path)
+        assert names(path.parent) == []
+
+    def test_a_damaged_ledger(self, path, example):
+        with closing(open_sqlite(path, **WHO)) as ledger:
+            rows = [example.row(f"apt_{n}") for n in range(5_000)]
+            ledger.enrol(example.batch(), rows, [])
+        with path.open("r+b") as file:
+            file.seek(path.stat().st_size // 2)
+            file.write(b"\xff" * 20_000)
+        with pytest.raises(InputError, match="is damaged"):
+            open_sqlite(path, **WHO)
+        with closing(read_sqlite(path)) as reader, pytest.raises(InputError, match="is damaged"):
+            list(reader.rows("closure"))
+
+    def test_a_ledger_that_lost_its_end(self, closed):
+        os.truncate(closed, closed.stat().st_size - 8192)
+        with pytest.raises(InputError, match="is damaged"):
+            open_sqlite(closed, **WHO)
+
+    def test_a_folder_that_cannot_be_written(self, read_only_folder):
+        make_read_only(read_only_folder)
+        with pytest.raises(InputError, match="cannot hold a ledger: Permission denied"):
+            open_sqlite(read_only_folder / "closure.ledger.db", **WHO)
+
+    def test_a_file_that_cannot_be_written(self, closed, read_only_folder):
+        copy = Path(shutil.copy(closed, read_only_folder / "copy.db"))
+        make_read_only(read_only_folder, 0o777)
+        with pytest.raises(InputError, match="is read-only"):
+            open_sqlite(copy, **WHO)
+
+    def test_a_folder_of_the_kernel(self):
+        with pytest.raises(InputError, match="cannot hold a ledger"):
+            open_sqlite(Path("/proc/self/closure.ledger.db"), **WHO)
+
+    def test_a_ledger_that_is_being_read_by_another_program(self, closed, monkeypatch, example):
+        monkeypatch.setattr(connection, "_PATIENCE_S", 0.05)
+        with closing(read_sqlite(closed)) as reader:
+            rows = iter(reader.rows("closure"))
+            next(rows)
+            with pytest.raises(InputError, match="is in use by another program"):
+                open_sqlite(closed, **WHO)
+            list(rows)
+
+
+class TestReadOnlyCopies:
+    def test_a_copy_can_be_read_where_nothing_can_be_written(self, closed, read_only_folder):
+        copy = shutil.copy(closed, read_only_folder / "copy.db")
+        make_read_only(read_only_folder)
+        with closing(read_sqlite(copy)) as reader:
+            assert [row.appointment_id for row in reader.open_rows("closure")] == ["a"]
+
+    def test_even_one_that_was_not_closed_well(self, closed, read_only_folder):
+        copy = shutil.copy(closed, read_only_folder / "copy.db")
+        with closing(sqlite3.connect(copy)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+        assert names(read_only_folder) == ["copy.db"]
+        make_read_only(read_only_folder)
+        with closing(read_sqlite(copy)) as reader:
+            assert [row.appointment_id for row in reader.open_rows("closure")] == ["a"]
+
+    def test_one_that_needs_recovery_is_refused_rather_than_read_wrongly(
+        self, begun, path, read_only_folder
+    ):
+        shutil.copy(path, read_only_folder / "copy.db")
+        shutil.copy(f"{path}-wal", read_only_folder / "copy.db-wal")
+        make_read_only(read_only_folder)
+        with pytest.raises(InputError, match="cannot be opened") as refusal:
+            read_sqlite(read_only_folder / "copy.db")
+        assert "-wal" in refusal.value.hint
+
+
+class TestFullDisk:
+    def asked(self, numbers):
+        return [Asked(request=n, appointment_id="x" * 60, at=NOON) for n in numbers]
+
+    def fill(self, ledger):
+        """Commit groups of 50 until the disk is full; tell how many went in."""
+        (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+        ledger._db.execute(f"PRAGMA max_page_count = {pages + 20}")
+        for group in range(1_000):
+            try:
+                ledger.commit(self.asked(range(group * 50 + 1, group * 50 + 51)))
+            except LedgerWriteFailed as error:
+                return group, error
+        pytest.fail("the disk was never full")
+
+    def test_it_says_so_and_what_to_do(self, begun, path):
+        _, error = self.fill(begun)
+        assert error.message.endswith(f"{path} has no room left on its disk")
+        assert "Free some space" in error.hint
+
+    def test_nothing_of_the_group_is_kept_and_all_before_it_is(self, begun):
+        groups, _ = self.fill(begun)
+        assert groups > 0
+        assert len(begun.requests_since(WHO["key"], NOON)) == groups * 50
+
+    def test_with_space_again_the_ledger_goes_on(self, begun, example):
+        groups, _ = self.fill(begun)
+        begun._db.execute("PRAGMA max_page_count = 1000000")
+        begun.commit(self.asked(range(groups * 50 + 1, groups * 50 + 51)))
+        assert len(begun.requests_since(WHO["key"], NOON)) == (groups + 1) * 50
+
+    def test_an_enrolment_that_does_not_fit_leaves_nothing(self, ledger, example):
+        (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+        ledger._db.execute(f"PRAGMA max_page_count = {pages + 20}")
+        rows = (example.row(f"apt_{n}") for n in range(10_000))
+        with pytest.raises(LedgerWriteFailed):
+            ledger.enrol(example.batch(), rows, [])
+        assert ledger.batches() == []
+
+
+def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example):
+    rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
+    begun.enrol(example.batch(digest="digest-2"), rows, [])
+    found = begun._db.execute("SELECT appointment_id, line FROM rows ORDER BY line").fetchall()
+    assert [("c", 2), ("b", 3), ("a", 4)] == found
+
+
+def test_a_write_into_a_read_only_database_fails_as_a_ledger_write(begun, example):
+    begun._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(LedgerWriteFailed, match="is read-only"):
+        begun.commit([example.intent("a")])
+
+
+def test_during_a_run_a_ledger_that_cannot_be_read_stops_it_resumably(begun):
+    begun._db.execute("DROP VIEW account")
+    with pytest.raises(StoppedEarly):
+        begun.tally("closure")

@@ -1,0 +1,99 @@
+"""What is left of a SQLite ledger when its writer is killed."""
+
+import signal
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from batchcancel.errors import BatchHeld
+from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+
+WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
+
+ROOT = Path(__file__).parents[2]
+RUN = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from batchcancel.appointments import SkipReason
+from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Run
+from batchcancel.ledger.sqlite.ledger import open_sqlite
+
+now = datetime(2026, 11, 3, 12, tzinfo=UTC)
+ledger = open_sqlite(Path(sys.argv[1]), origin="https://api.example.test", key="key-fingerprint")
+ledger.hold(Run(run_id="killed", batch="closure", started_at=now))
+counts = dict(rows=2, rejected_rows=0, duplicates=0)
+batch = Batch(name="closure", origin="https://api.example.test", digest="d", **counts)
+ledger.enrol(batch, [LedgerRow(one, now, None, None, None) for one in "ab"], [])
+ledger.commit([Intent(request=1, appointment_id="a", attempt=1, at=now)])
+
+def never_ending():
+    yield "b", SkipReason.NOTICE_WINDOW
+    print("in the middle of a transaction", flush=True)
+    sys.stdin.read()
+
+ledger.decide("closure", never_ending())
+"""
+
+
+@contextmanager
+def running(path):
+    """Another process that committed an intent, and is in the middle of the next transaction."""
+    command = [sys.executable, "-c", RUN, str(path)]
+    how = {"cwd": ROOT, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **how) as process:
+        try:
+            assert process.stdout.readline() == b"in the middle of a transaction\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def killed(tmp_path):
+    path = tmp_path / "closure.ledger.db"
+    with running(path) as process:
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    return path
+
+
+def test_a_ledger_in_use_by_another_process_is_refused(tmp_path):
+    path = tmp_path / "closure.ledger.db"
+    with running(path) as process, pytest.raises(BatchHeld) as refusal:
+        open_sqlite(path, **WHO)
+    assert f"pid {process.pid}, run killed of batch closure" in refusal.value.message
+
+
+def test_a_ledger_in_use_by_another_process_can_be_read(tmp_path):
+    path = tmp_path / "closure.ledger.db"
+    with running(path), closing(read_sqlite(path)) as reader:
+        assert {row.appointment_id: row.state for row in reader.rows("closure")} == {
+            "a": "open",
+            "b": "waiting",
+        }
+
+
+def test_what_was_committed_is_kept_and_what_was_not_is_gone(killed):
+    with closing(open_sqlite(killed, **WHO)) as ledger:
+        assert [row.appointment_id for row in ledger.open_rows("closure")] == ["a"]
+        assert {row.appointment_id: row.state for row in ledger.rows("closure")}["b"] == "waiting"
+
+
+def test_the_killed_run_is_there_and_has_no_end(killed):
+    with closing(open_sqlite(killed, **WHO)) as ledger:
+        (run,) = ledger.runs("closure")
+    assert (run.run_id, run.ended_at, run.exit_code) == ("killed", None, None)
+
+
+def test_it_can_be_read_before_anybody_repaired_it(killed):
+    with closing(read_sqlite(killed)) as reader:
+        assert [row.appointment_id for row in reader.open_rows("closure")] == ["a"]
+
+
+def test_the_next_run_leaves_one_file_again(killed):
+    open_sqlite(killed, **WHO).close()
+    assert [file.name for file in killed.parent.iterdir()] == [killed.name]
