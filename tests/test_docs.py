@@ -27,6 +27,8 @@ PAGES = sorted(
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]
 JOBS_README = TEXTS["jobs/README.md"]
+PACKAGE = ROOT / "batchcancel"
+PACKAGE_README = TEXTS["batchcancel/README.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = sorted(cli.commands)
 JOBS = sorted((ROOT / "jobs").glob("*.toml"))
@@ -79,6 +81,18 @@ def table(text, head):
 
 def first_cells(text, head):
     return [first for first, *_ in table(text, head)]
+
+
+def the_map():
+    """What the package's map lists: each entry of the package, with the names inside it."""
+    lines = PACKAGE_README.partition("## The map")[2].partition("\n\nTo follow")[0].splitlines()
+    listed = {}
+    for line in lines:
+        if entry := re.match(r"    (\S+)  ", line):
+            names = listed.setdefault(entry[1], set())
+        elif line.startswith("     "):
+            names.update(line.strip().split(" · "))
+    return listed
 
 
 CALLS = {
@@ -155,6 +169,26 @@ def test_every_file_of_ours_that_is_named_exists(page):
     ours = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*\w")
     named = {one for one in words if ours.fullmatch(one)}
     assert set() == {one for one in named if not (ROOT / one).exists()}
+
+
+def test_the_map_of_the_package_lists_what_is_there():
+    found = {f"{one.name}/" if one.is_dir() else one.name for one in PACKAGE.iterdir()}
+    assert found - {"__pycache__/", "sample_inputs/", "README.md"} == set(the_map())
+
+
+@pytest.mark.parametrize("folder", [one for one, names in the_map().items() if names])
+def test_the_map_names_what_a_folder_of_the_package_holds(folder):
+    entries = [one for one in (PACKAGE / folder).iterdir() if not one.name.startswith("__")]
+    assert the_map()[folder] == {
+        f"{one.name}/" if one.is_dir() else one.stem for one in entries if one.suffix != ".md"
+    }
+
+
+def test_every_file_in_the_page_of_the_package_is_there_but_the_example():
+    ours = re.compile(r"[\w/]+\.py|tests/[\w/]+/")
+    named = {one for one in spans(PACKAGE_README) if ours.fullmatch(one)}
+    missing = {one for one in named if not (PACKAGE / one).exists() and not (ROOT / one).exists()}
+    assert {"commands/count.py", "cli/count.py"} == missing
 
 
 @EVERY_PAGE
