@@ -1,5 +1,8 @@
 """Run: plan, confirm, cancel; the same again resumes."""
 
+import getpass
+import os
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +10,7 @@ from datetime import datetime
 
 import anyio
 
-from batchcancel import wiring
+from batchcancel import __version__, wiring
 from batchcancel.commands.plan import plan_batch, read, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
@@ -47,11 +50,7 @@ async def run(
     began = anyio.current_time()
     manifest = await read(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
-        run = Run(
-            run_id=run_id or _new_run_id(tools.now()),
-            batch=settings.batch,
-            started_at=tools.now(),
-        )
+        run = _new_run(settings, run_id=run_id, now=tools.now())
         tools.ledger.hold(run)
         try:
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
@@ -61,13 +60,33 @@ async def run(
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
         except BatchcancelError as error:
             await _flush(tools)
-            _close_run(run, error.exit_code, tools=tools)
+            _close_run(run, error.exit_code, why=error.message, tools=tools)
             raise
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
         await _settle(planned, settings, tools=tools, observe=observe)
         return await _finished(planned, run, settings.ledger_shown, tools=tools, began=began)
+
+
+def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
+    return Run(
+        run_id=run_id or _new_run_id(now),
+        batch=settings.batch,
+        started_at=now,
+        version=__version__,
+        user=_user(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        options=settings.told(),
+    )
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return None
 
 
 def _new_run_id(now: datetime) -> str:
@@ -121,7 +140,12 @@ async def _finished(
     counts = _counts(run.batch, tools=tools)
     reason = tools.stop.reason
     code = exit_code(counts, held_back=planned.plan.held_back)
-    failure = _close_run(run, code if reason is None else reason.exit_code, tools=tools)
+    failure = _close_run(
+        replace(run, counts=counts.as_json()),
+        code if reason is None else reason.exit_code,
+        why=None if reason is None else reason.message,
+        tools=tools,
+    )
     reason = reason or failure
     summary = Summary(
         batch=run.batch,
@@ -153,9 +177,12 @@ def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> Batc
     return told
 
 
-def _close_run(run: Run, exit_code: int, *, tools: Tools) -> LedgerWriteFailed | None:
+def _close_run(
+    run: Run, exit_code: int, *, why: str | None, tools: Tools
+) -> LedgerWriteFailed | None:
+    ended = replace(run, ended_at=tools.now(), exit_code=int(exit_code), why=why)
     try:
-        tools.ledger.finish(replace(run, ended_at=tools.now(), exit_code=int(exit_code)))
+        tools.ledger.finish(ended)
     except LedgerWriteFailed as error:
         return error
     return None

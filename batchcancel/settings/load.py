@@ -20,6 +20,7 @@ from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.quantities import Cap
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
+_NOT_KEPT = {"api_key_file", "ledger", "notes"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,12 @@ class Settings:
     @property
     def origin(self) -> str:
         return quantities.origin(self.base_url)
+
+    def told(self) -> dict[str, str]:
+        """What was asked for, as the ledger may keep it: no key, no password, no notes."""
+        values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
+        values |= {"manifest": self.manifest, "ledger": self.ledger_shown}
+        return {name: str(values[name]) for name in sorted(values) if values[name] is not None}
 
     @property
     def ledger_shown(self) -> str:

@@ -1,10 +1,15 @@
 """The whole job in process, on virtual time: what becomes of a batch."""
 
+import os
+import socket
+from contextlib import closing
 from datetime import date, timedelta
 
 import pytest
 
+from batchcancel import __version__
 from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Clinic, Fault, Rate
 
 pytestmark = pytest.mark.anyio
@@ -356,3 +361,26 @@ async def test_max_duration_stops_the_run_resumably(world):
         stopped.summary.counts["cancelled"] + 1,
     )
     assert 0 == (await world.run(manifest)).summary.exit_code
+
+
+async def test_the_ledger_tells_who_ran_what_with_which_options_and_how_it_ended(world):
+    manifest = world.manifest(world.appointments(2))
+    await world.run(manifest, notes="Closed.", halt_after=7)
+
+    with closing(read_ledger(str(manifest.with_suffix(".ledger.db")))) as account:
+        [ran] = account.runs("closure")
+    assert (__version__, os.getpid(), socket.gethostname()) == (ran.version, ran.pid, ran.host)
+    assert ("7", "60/60s") == (ran.options["halt_after"], ran.options["rate"])
+    assert "Closed." not in ran.options.values()
+    assert (2, None) == (ran.counts["cancelled"], ran.why)
+
+
+async def test_the_ledger_tells_why_a_run_ended_before_its_first_write(world):
+    manifest = world.manifest(world.appointments(2))
+    with pytest.raises(Refusal):
+        await world.run(manifest, max_cancel=1)
+
+    with closing(read_ledger(str(manifest.with_suffix(".ledger.db")))) as account:
+        [ran] = account.runs("closure")
+    assert "more than the 1 that --max-cancel 1 allows" in ran.why
+    assert ran.counts is None
