@@ -1,10 +1,11 @@
-"""The contract with the remote side: what can be asked, and what an answer can mean."""
+"""The contract with the remote side: what can be asked, what an answer means, and how often."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 Day = date
 
@@ -12,14 +13,100 @@ PAGE = 200
 """Records on a page of a search at most, by the API's documentation."""
 
 
-class Ask(StrEnum):
-    """The requests this program can make; there are no others."""
+MOST_HOURS = 1_000_000.0
+"""More notice than a century is a mistake."""
 
-    CANCEL = "cancel"
-    READ = "read"
-    SEARCH = "search"
-    CONFIG = "config"
-    WINDOWS = "windows"
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` requests in any `window` seconds; an infinite limit means none."""
+
+    limit: float
+    window: float
+
+    def seconds_for(self, requests: int) -> float:
+        """The shortest time from the first of so many requests to the last."""
+        if math.isinf(self.limit) or requests <= 0:
+            return 0.0
+        return (requests - 1) // self.limit * self.window
+
+    def __str__(self) -> str:
+        if math.isinf(self.limit):
+            return "none"
+        return f"{self.limit:g}/{self.window:g}s"
+
+
+class Ask(StrEnum):
+    """The requests this program can make; there are no others.
+
+    Each is a row of facts: its word in ledgers and messages, the method and the path below the
+    API's address, the scope a key needs for it, what to do without that scope, and, of an ask that
+    writes, the status it sets.
+    """
+
+    CANCEL = (
+        "cancel",
+        "PATCH /appointments/{id}",
+        "appointments:write",
+        "Use a key that may write appointments.",
+        "cancelled",
+    )
+    READ = (
+        "read",
+        "GET /appointments/{id}",
+        "appointments:read",
+        (
+            "Use a key that may read appointments: rows whose result is unknown are read back, and "
+            "unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
+            "no start time is looked up."
+        ),
+    )
+    SEARCH = (
+        "search",
+        "GET /appointments",
+        "appointments:read",
+        "Use a key that may read appointments.",
+    )
+    CONFIG = (
+        "config",
+        "GET /appointment-config",
+        "appointments:read",
+        "Use a key that may read appointments, or pass --notice-hours and --timezone.",
+    )
+    WINDOWS = (
+        "windows",
+        "GET /appointment-slots/availability",
+        "slots:read",
+        (
+            "Use a key that may read slots, or give the start of each session under [sessions] in "
+            "the job file."
+        ),
+    )
+
+    method: str
+    path: str
+    scope: str
+    without_scope: str
+    status: str | None
+
+    def __new__(
+        cls, word: str, line: str, scope: str, without_scope: str, status: str | None = None
+    ) -> Self:
+        ask = str.__new__(cls, word)
+        ask._value_ = word
+        ask.method, _, ask.path = line.partition(" ")
+        ask.scope, ask.without_scope, ask.status = scope, without_scope, status
+        return ask
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes an appointment: then an intent precedes it, and its answer counts."""
+        return self.status is not None
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it is about one appointment, whose record comes back."""
+        return "{id}" in self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +122,7 @@ class Request:
 class Meaning(StrEnum):
     """What an answer tells of the row it is about."""
 
-    PROVED = "proved"  # 2xx, the right shape, the right id; for CANCEL also status cancelled
+    PROVED = "proved"  # 2xx, the right shape, the right id; of a write also the status it sets
     ABSENT = "absent"  # 404
     REFUSED = "refused"  # another 4xx about this row alone
     BUSY = "busy"  # 429: nothing was applied, and nobody may send for a while
@@ -154,3 +241,38 @@ class Lookup(Protocol):
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
+
+
+PERMIT_S = 30.0
+"""How long after its slot was taken a request may be sent; later, others take it as never sent."""
+
+
+class Turn(NamedTuple):
+    """A slot, or the seconds until asking again is worth it; and how many slots are not free."""
+
+    slot: int | None
+    wait: float
+    taken: int
+
+
+class SharedWindow(Protocol):
+    """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
+
+    `used`, `unused` and `close_for` may be told late, or never: then slots are free later, and
+    nothing is sent too early.
+    """
+
+    def look(self) -> Turn:
+        """How it stands, without taking anything."""
+
+    def take(self) -> Turn:
+        """Take a slot, if one is free and nobody is to wait."""
+
+    def used(self, slot: int) -> None:
+        """The answer came, or will not come."""
+
+    def unused(self, slot: int) -> None:
+        """Nothing was sent, nor will be."""
+
+    def close_for(self, seconds: float) -> None:
+        """Give nobody a slot for so long; a longer closure that is in force stays."""

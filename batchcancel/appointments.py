@@ -5,20 +5,64 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
+from typing import Self
+
+
+class Fact(Flag):
+    """What is true of every row with an outcome."""
+
+    FINAL = auto()  # it settles the row; else the next run takes the row up again
+    GONE = auto()  # the appointment is cancelled
+    ALIVE = auto()  # it proves that API and key work: a streak of failures is over
+    FAILURE = auto()  # it counts towards --halt-after
+    PERSON = auto()  # somebody must look: the run ends with exit code 4
 
 
 class OutcomeName(StrEnum):
-    """How a row ended, as it is written in the ledger, the table and the exports."""
+    """How a row ended, as it is written in the ledger, the table and the exports.
 
-    CANCELLED = "cancelled"
-    ALREADY_CANCELLED = "already_cancelled"
-    SKIPPED = "skipped"
-    REJECTED_ROW = "rejected_row"
-    NOT_FOUND = "not_found"
-    REFUSED = "refused"
-    GAVE_UP = "gave_up"
-    NEEDS_REVIEW = "needs_review"
+    Each is a row of facts, with the remark that the table makes on it. Counts, exit codes, hints,
+    the breaker and Airflow read them here.
+    """
+
+    CANCELLED = "cancelled", Fact.FINAL | Fact.GONE | Fact.ALIVE, "by this batch"
+    ALREADY_CANCELLED = (
+        "already_cancelled",
+        Fact.FINAL | Fact.GONE | Fact.ALIVE,
+        "before we came",
+    )
+    SKIPPED = "skipped", Fact.FINAL, "left alone by policy"
+    REJECTED_ROW = "rejected_row", Fact.FINAL, "could not be read"
+    NOT_FOUND = (
+        "not_found",
+        Fact.FINAL | Fact.FAILURE | Fact.PERSON,
+        "the API does not know them",
+    )
+    REFUSED = (
+        "refused",
+        Fact.FINAL | Fact.FAILURE | Fact.PERSON,
+        "the API said no; --retry-refused sends them once more",
+    )
+    GAVE_UP = (
+        "gave_up",
+        Fact.FAILURE | Fact.PERSON,
+        "attempts spent; the next run takes them up again",
+    )
+    NEEDS_REVIEW = (
+        "needs_review",
+        Fact.FINAL | Fact.PERSON,
+        "alive again after our intent: a person must decide",
+    )
+
+    facts: Fact
+    remark: str
+
+    def __new__(cls, word: str, facts: Fact, remark: str) -> Self:
+        name = str.__new__(cls, word)
+        name._value_ = word
+        name.facts, name.remark = facts, remark
+        return name
 
 
 class SkipReason(StrEnum):

@@ -8,15 +8,14 @@ A `commit` is one durable transaction: when it returns, its entries survive a cr
 cut; when it raises, none of them is there. A ledger keeps ids, times and codes, no personal data.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from batchcancel.api import Rate, SharedWindow
 from batchcancel.appointments import Outcome, RejectedRow, SkipReason
-from batchcancel.quantities import Rate
-from batchcancel.window import SharedWindow
 
 
 class State(StrEnum):
@@ -45,13 +44,24 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One execution over a batch, as the ledger remembers it."""
+    """One execution over a batch, as the ledger remembers it.
+
+    `version` is the program's; `options` are what it was told, and must hold nothing secret; both
+    they and `counts` hold what JSON can say. `why` tells why it ended, where it ended early.
+    """
 
     run_id: str
     batch: str
     started_at: datetime
     ended_at: datetime | None = None
     exit_code: int | None = None
+    version: str | None = None
+    user: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    options: Mapping[str, Any] | None = None
+    counts: Mapping[str, Any] | None = None
+    why: str | None = None
 
 
 class LedgerRow(NamedTuple):
@@ -62,6 +72,7 @@ class LedgerRow(NamedTuple):
     date: date | None
     session: str | None
     branch_id: str | None
+    line: int | None = None
 
 
 class RowRecord(NamedTuple):

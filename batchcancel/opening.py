@@ -3,9 +3,9 @@
 from pathlib import Path
 from types import ModuleType
 
+from batchcancel.addresses import is_postgres
 from batchcancel.errors import InputError
 from batchcancel.ledger import Ledger, LedgerReader
-from batchcancel.ledger_address import is_postgres
 from batchcancel.ledgers.sqlite import memory_sqlite, open_sqlite, read_sqlite
 
 
@@ -41,7 +41,7 @@ def _postgres() -> ModuleType:
     except ImportError as error:
         raise InputError(
             "a PostgreSQL ledger needs psycopg, which is not installed",
-            hint="Type: pip install 'batchcancel[postgres]'",
+            hint="In the checkout, type: pip install -e '.[postgres]'",
         ) from error
     return postgres_opening
 

@@ -2,130 +2,140 @@
 
 import functools
 import math
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 
 import anyio
 
-from batchcancel.api import Answer, Api, Limiter, Request
-from batchcancel.background import background
-from batchcancel.bringing import brought
+from batchcancel.addresses import is_postgres
+from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
+from batchcancel.clock import Now, utc_now
 from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
-from batchcancel.exchange import Exchange, Now
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
-from batchcancel.job import Equip, FetchObserver, Tools
 from batchcancel.ledger import Ledger, LedgerReader, SentRequest
-from batchcancel.ledger_address import is_postgres
 from batchcancel.opening import is_there, open_ledger, passing_ledger, read_ledger
-from batchcancel.pool import DRAIN
-from batchcancel.settings import Settings
-from batchcancel.stop import Stop
-from batchcancel.writer import Offload, Writer, in_thread
+from batchcancel.pool.exchange import Exchange
+from batchcancel.pool.workers import DRAIN
+from batchcancel.settings.load import Settings
+from batchcancel.stop import Stop, background
+from batchcancel.writer import Commit, Writer
 
-OpenLedgers = Callable[[], tuple[Ledger, LedgerReader | None]]
-
-
-def utc_now() -> datetime:
-    """The wall clock, for the policy and the account; durations use the event loop's clock."""
-    return datetime.now(UTC)
+Ledgers = tuple[Ledger, LedgerReader | None]
+"""The ledger that is written, and the account of earlier runs; None where there were none."""
 
 
-def new_run_id(now: datetime) -> str:
-    """Sorts by time, and is never the same twice."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a job finds around it: clock, chance, network, threads and disk.
+
+    Tests hand in their own; `on_open` is called with the ledger before anything else is done.
+    """
+
+    now: Now = utc_now
+    random: Random = field(default_factory=Random)
+    new_transport: NewTransport | None = None
+    new_writer: Callable[[Commit], Writer] = Writer
+    on_open: Callable[[Ledger], None] = lambda _ledger: None
 
 
-def for_run(settings: Settings) -> OpenLedgers:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The live objects a job works with.
+
+    `ledger` is written to; `account` is read for what earlier runs did, None when there were
+    none. In a run they are one thing; a plan may have to leave the account alone.
+    """
+
+    ledger: Ledger
+    account: LedgerReader | None
+    writer: Writer
+    exchange: Exchange
+    limiter: Limiter
+    retry: Retry
+    lookup: Lookup
+    now: Now
+    stop: Stop
+
+
+def for_run(settings: Settings) -> Ledgers:
     """The ledger of a run: written and read, and its batch nobody else's meanwhile."""
-
-    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
-        ledger = open_ledger(
-            settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint
-        )
-        return ledger, ledger
-
-    return open_ledgers
+    ledger = open_ledger(settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint)
+    return ledger, ledger
 
 
-def for_plan(settings: Settings) -> OpenLedgers:
+def for_plan(settings: Settings) -> Ledgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
     Where a file cannot be written it is only read. While a run holds it there is no plan: its
     requests would come on top of the run's, and the limit would be broken.
     """
-
-    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
-        try:
-            return for_run(settings)()
-        except InputError:
-            if is_postgres(settings.ledger):  # only through it is the rate limit shared
-                raise
-            ledger = passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint)
-            return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
-
-    return open_ledgers
+    try:
+        return for_run(settings)
+    except InputError:
+        if is_postgres(settings.ledger):  # only through it is the rate limit shared
+            raise
+        ledger, _ = for_question(settings)
+        return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
 
-def for_question(settings: Settings) -> OpenLedgers:
+def for_question(settings: Settings) -> Ledgers:
     """A ledger for one question to the API, beside every batch: gone when it is closed."""
-
-    def open_ledgers() -> tuple[Ledger, LedgerReader | None]:
-        return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
-
-    return open_ledgers
+    return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
-def equipment(
+@asynccontextmanager
+async def tools(
     settings: Settings,
+    ledgers: Callable[[Settings], Ledgers],
     *,
-    open_ledgers: OpenLedgers,
     stop: Stop,
-    now: Now = utc_now,
-    random: Random | None = None,
-    new_transport: NewTransport | None = None,
-    offload: Offload = in_thread,
-) -> Equip:
-    """The manifest and the live objects, brought when the job needs them and let go at its end."""
-
-    @asynccontextmanager
-    async def tools() -> AsyncIterator[Tools]:
-        ledger, account = open_ledgers()
-        with closing(ledger), closing(account or ledger):
-            writer = Writer(ledger.commit, offload=offload)
-            limit_time = functools.partial(_limit_time, settings.max_duration, stop)
-            hurry = functools.partial(_hurry, ledger, stop)
-            async with (
-                _api(settings, now=now, new_transport=new_transport) as api,
-                _limiter(settings, ledger=ledger, account=account, now=now) as limiter,
-                background(writer.serve, limit_time, hurry),
-            ):
-                try:
-                    yield _tools(
-                        settings,
-                        ledger=ledger,
-                        account=account,
-                        writer=writer,
-                        limiter=limiter,
-                        api=api,
-                        stop=stop,
-                        now=now,
-                        random=random or Random(),
-                    )
-                finally:
-                    with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
-                        await writer.durable()
-
-    def bring(observer: FetchObserver) -> AbstractAsyncContextManager[str]:
-        return brought(settings.manifest, stop=stop, observer=observer)
-
-    return Equip(bring=bring, tools=tools)
+    around: Surroundings | None = None,
+) -> AsyncIterator[Tools]:
+    """The live objects, for as long as the job needs them; `ledgers` opens what it works on."""
+    around = around or Surroundings()
+    ledger, account = ledgers(settings)
+    around.on_open(ledger)
+    with closing(ledger), closing(account or ledger):
+        writer = around.new_writer(ledger.commit)
+        limit_time = functools.partial(_limit_time, settings.max_duration, stop)
+        hurry = functools.partial(_hurry, ledger, stop)
+        async with (
+            _api(settings, now=around.now, new_transport=around.new_transport) as api,
+            _limiter(settings, ledger=ledger, account=account, now=around.now) as limiter,
+            background(writer.serve, limit_time, hurry),
+        ):
+            exchange = Exchange(
+                api=api,
+                limiter=limiter,
+                writer=writer,
+                stop=stop,
+                now=around.now,
+                max_retry_after=settings.max_retry_after,
+                require_held=ledger.require_held,
+            )
+            retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
+            try:
+                yield Tools(
+                    ledger=ledger,
+                    account=account,
+                    writer=writer,
+                    exchange=exchange,
+                    limiter=limiter,
+                    retry=retry,
+                    lookup=_lookup(exchange, retry),
+                    now=around.now,
+                    stop=stop,
+                )
+            finally:
+                with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
+                    await writer.durable()
 
 
 def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) -> HuskyVoice:
@@ -138,43 +148,11 @@ def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) ->
     )
 
 
-def _tools(
-    settings: Settings,
-    *,
-    ledger: Ledger,
-    account: LedgerReader | None,
-    writer: Writer,
-    limiter: Limiter,
-    api: Api,
-    stop: Stop,
-    now: Now,
-    random: Random,
-) -> Tools:
-    exchange = Exchange(
-        api=api,
-        limiter=limiter,
-        writer=writer,
-        stop=stop,
-        now=now,
-        max_retry_after=settings.max_retry_after,
-        require_held=ledger.require_held,
-    )
-    retry = Backoff(attempts=settings.max_attempts, random=random, sleep=stop.sleep)
-
+def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
     async def send(request: Request) -> Answer:
         return await retry(functools.partial(exchange.send, request))
 
-    return Tools(
-        ledger=ledger,
-        account=account,
-        writer=writer,
-        exchange=exchange,
-        limiter=limiter,
-        retry=retry,
-        lookup=HuskyLookup(send),
-        now=now,
-        stop=stop,
-    )
+    return HuskyLookup(send)
 
 
 @asynccontextmanager

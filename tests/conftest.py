@@ -1,5 +1,6 @@
 """Fixtures everything shares: virtual time, and a whole program around an in-process sandbox."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +8,27 @@ import pytest
 from trio.testing import MockClock
 
 from tests.postgres import database, mortal_postgres, postgres
+from tests.reader.buckets import bucket_server
 from tests.schedule import deterministic
 from tests.world import World
 
-__all__ = ["database", "mortal_postgres", "postgres"]
+__all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def _states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("states")
+
+
+@pytest.fixture(autouse=True)
+def state_home(_states: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a test's programs keep what outlives them; it is made by the first that needs it."""
+    path = _states / str(next(_numbers))
+    monkeypatch.setenv("XDG_STATE_HOME", str(path))
+    return path
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
-"""The README against the program: every command, option, exit code and outcome."""
+"""Every page against the program: commands, options, variables, files, links and tables."""
 
+import ast
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -7,19 +9,48 @@ from pathlib import Path
 import click
 import pytest
 
-from batchcancel.appointments import OutcomeName, SkipReason
+from batchcancel import __version__
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
-from batchcancel.options import OPTIONS
-from batchcancel.settings import load_settings
-from batchcancel.summary import Counts, Summary
+from batchcancel.report.summary import Summary
+from batchcancel.settings.load import load_settings
+from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
+from tests.tallies import counts_of
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FOLDERS = ("batchcancel", "jobs", "tests", "sample_inputs", ".github", ".ci")
+PAGES = sorted(
+    {*ROOT.glob("*.md"), *(one for top in FOLDERS for one in ROOT.glob(f"{top}/**/*.md"))}
+    - {*ROOT.glob("**/.pytest_cache/*.md")}
+)
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
+README = TEXTS["README.md"]
+JOBS_README = TEXTS["jobs/README.md"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = sorted(cli.commands)
-CALLS = re.findall(r"^    (?:\$ )?batchcancel (.+?)(?:  +#.*)?$", README, re.MULTILINE)
 JOBS = sorted((ROOT / "jobs").glob("*.toml"))
 DAGS = sorted((ROOT / "jobs").glob("*.py"))
+EVERY_PAGE = pytest.mark.parametrize("page", TEXTS)
+
+
+def blocks(text):
+    """The lines that are typed or shown as they are, with continued lines joined."""
+    return re.findall(r"^    +(.+)$", text.replace("\\\n", " "), re.MULTILINE)
+
+
+def spans(text):
+    """What stands between backticks in the prose."""
+    prose = re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
+    return [" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose)]
+
+
+def calls(text):
+    """Every call of the program, as the words after its name."""
+    for line in [*blocks(text), *spans(text)]:
+        for call in re.findall(r"\bbatchcancel ([a-z]+\b[^&|>]*)", line):
+            filled_in = re.sub(r"\$+\([^)]*\)|\{\{[^}]*\}\}", "D", call)
+            yield re.sub(r"[\"']", "", filled_in).rstrip(", ").split()
 
 
 def flags_of(command):
@@ -31,27 +62,121 @@ def flags_of(command):
     }
 
 
+def slug(heading):
+    """The anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
+
+
+def anchors(text):
+    return {slug(one) for one in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def table(text, head):
+    """The cells of the table with this head, row by row."""
+    rows = re.search(rf"^\| {head} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)[1]
+    return [row.removeprefix("| ").removesuffix(" |").split(" | ") for row in rows.splitlines()]
+
+
+def first_cells(text, head):
+    return [first for first, *_ in table(text, head)]
+
+
+CALLS = {
+    f"{page}: {' '.join(words)}": words for page, text in TEXTS.items() for words in calls(text)
+}
+
+
 def test_the_two_first_lines_are_as_agreed():
     venv = "    python3 -m venv .venv && .venv/bin/pip install -e "
     assert f"{venv}'.[sandbox]' && .venv/bin/batchcancel demo\n" in README
-    assert f"{venv}'.[test]' && .venv/bin/python -m pytest\n" in README
+    [line] = [one for one in README.splitlines() if "-m pytest" in one]
+    assert f"{venv}'.[test]' && .venv/bin/python -m pytest" == line
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_command_line_of_the_readme_is_understood(call):
-    name, *words = call.split()
-    known = flags_of(name)
-    assert set() == {word for word in words if word.startswith("-")} - known
+def test_every_call_in_a_page_is_understood(call, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv(KEY_VARIABLE, "k")
+    name, *words = CALLS[call]
+    assert name in COMMANDS
+    if not words:
+        return
+    given = cli.commands[name].make_context(name, words).params
+    assert {*OutcomeName, "waiting", "open"} >= set(given.get("outcomes", ()))
+    if name in ("plan", "run"):
+        typed = {
+            option.field: str(given[option.field]).lower() if not option.metavar else value
+            for option in OPTIONS
+            if (value := given[option.field]) is not None
+        }
+        load_settings(
+            given["manifest"],
+            flags=typed | {"api_key_file": None},
+            environ=dict(os.environ),
+            job_file=given["job_file"],
+        )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme(command):
+def test_every_command_and_its_options_are_in_the_readme(command):
     assert f"batchcancel {command}" in README
+    assert {"--output"} >= {flag for flag in flags_of(command) if flag not in README} - {
+        f"--no-{option.name}" for option in OPTIONS if option.name != "progress"
+    }
 
 
-def test_the_options_of_the_readme_are_those_of_the_program():
-    table = set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
-    assert {f"--{option.name}" for option in OPTIONS} | {"--job-file"} == table
+@EVERY_PAGE
+def test_every_option_in_the_prose_is_one_of_the_program(page):
+    known = {flag for command in COMMANDS for flag in flags_of(command)} | {"--help"}
+    named = {re.split(r"[ =]", one)[0] for one in spans(TEXTS[page]) if one.startswith("--")}
+    assert set() == named - known
+
+
+@EVERY_PAGE
+def test_every_variable_of_ours_is_one_of_the_program(page):
+    known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE", KEY_VARIABLE}
+    named = set(re.findall(r"\b(?:BATCHCANCEL|HUSKYVOICE)_[A-Z_]*[A-Z]\b", TEXTS[page]))
+    assert set() == named - known
+
+
+@EVERY_PAGE
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page]):
+        place, _, anchor = target.partition("#")
+        path = ((ROOT / page).parent / place).resolve() if place else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+@EVERY_PAGE
+def test_every_file_of_ours_that_is_named_exists(page):
+    words = [*spans(TEXTS[page]), *" ".join(blocks(TEXTS[page])).split()]
+    ours = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*\w")
+    named = {one for one in words if ours.fullmatch(one)}
+    assert set() == {one for one in named if not (ROOT / one).exists()}
+
+
+@EVERY_PAGE
+def test_every_module_that_is_started_exists_and_knows_its_options(page):
+    for line in blocks(TEXTS[page]):
+        for module, words in re.findall(r"python3? -m (tests[\w.]*)(.*)", line):
+            text = (ROOT / module.replace(".", "/") / "__main__.py").read_text(encoding="utf-8")
+            assert all(f'"{one}"' in text for one in re.findall(r"--[a-z-]+", words)), line
+
+
+@EVERY_PAGE
+def test_every_extra_is_one_of_the_project_and_installed_from_what_is_there(page):
+    extras = PROJECT["project"]["optional-dependencies"]
+    for line in [*blocks(TEXTS[page]), *spans(TEXTS[page])]:
+        for place, names in re.findall(r"pip install (?:-e )?'([^'\[]*)\[([\w,-]+)\]'", line):
+            assert place in (".", f"dist/batchcancel-{__version__}-py3-none-any.whl")
+            assert set(names.split(",")) <= set(extras)
+
+
+def test_the_table_of_options_is_that_of_the_program():
+    explained = {re.match(r"`(--[a-z-]+)", one)[1] for one in first_cells(README, "option")}
+    assert {f"--{option.name}" for option in OPTIONS} | {"--job-file"} == explained
 
 
 @pytest.mark.parametrize("option", [one for one in OPTIONS if one.default not in (None, "false")])
@@ -60,49 +185,66 @@ def test_a_default_in_the_readme_is_the_default(option):
     assert option.default == row[1] or option.name == "base-url"
 
 
-@pytest.mark.parametrize("code", ExitCode)
-def test_every_exit_code_is_explained(code):
-    assert re.search(rf"^\| {code.value} \|", README, re.MULTILINE)
+def test_the_table_of_exit_codes_is_that_of_the_program():
+    codes = [str(int(code)) for code in ExitCode]
+    assert [*codes, "130, 143"] == first_cells(README, "exit")
 
 
-@pytest.mark.parametrize("word", [*OutcomeName, *SkipReason])
-def test_every_outcome_and_reason_is_explained(word):
+def test_the_table_of_outcomes_is_that_of_the_program():
+    assert [f"`{name}`" for name in OutcomeName] == first_cells(README, "outcome")
+
+
+def test_the_table_of_outcomes_calls_final_what_the_program_settles():
+    not_final = [name for name, _, is_final in table(README, "outcome") if is_final == "no"]
+    assert not_final == [f"`{name}`" for name in OutcomeName if Fact.FINAL not in name.facts]
+
+
+@pytest.mark.parametrize("word", SkipReason)
+def test_every_reason_is_explained(word):
     assert f"`{word}`" in README
 
 
 def test_the_json_of_the_readme_has_the_keys_of_the_program():
     shown = set(re.findall(r'"([a-z_]+)":', README)) - {"notice_window"}
-    counts = dict.fromkeys(Counts.__dataclass_fields__, 0) | {"skipped": {}}
     summary = Summary(
-        batch="b", run_id="r", counts=Counts(**counts), duplicates=0, requests=0, rate_limited=0,
+        batch="b", run_id="r", counts=counts_of(), duplicates=0, requests=0, rate_limited=0,
         elapsed_s=0.0, exit_code=0, ledger="l",
     )  # fmt: skip
     assert set(summary.as_json()) == shown
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.name)
-def test_a_job_file_is_understood_and_in_the_readme(job):
-    load_settings("m.csv", flags={}, environ={"HUSKYVOICE_API_KEY": "k"}, job_file=job)
-    assert f"jobs/{job.name}" in README
+def test_a_job_file_is_understood_and_in_the_readme_of_jobs(job):
+    load_settings("m.csv", flags={}, environ={KEY_VARIABLE: "k"}, job_file=job)
+    assert f"jobs/{job.name}" in JOBS_README
 
 
 @pytest.mark.parametrize("job", DAGS, ids=lambda path: path.name)
-def test_a_dag_is_in_the_readme(job):
-    assert f"jobs/{job.name}" in README
+def test_a_dag_is_in_the_readme_of_jobs(job):
+    assert f"`jobs/{job.name}`" in first_cells(JOBS_README, "Dag")
+
+
+def test_the_table_of_operators_is_that_of_the_door():
+    door = ast.parse((ROOT / "batchcancel/airflow/__init__.py").read_text(encoding="utf-8"))
+    [names] = [
+        ast.literal_eval(one.value)
+        for one in door.body
+        if isinstance(one, ast.Assign) and one.targets[0].id == "__all__"
+    ]
+    operators = {f"`{name}`" for name in names if name.endswith("Operator")}
+    assert operators == set(first_cells(JOBS_README, "operator"))
 
 
 def test_airflow_finds_the_provider():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    [place] = project["project"]["entry-points"]["apache_airflow_provider"].values()
+    [place] = PROJECT["project"]["entry-points"]["apache_airflow_provider"].values()
     assert "batchcancel.airflow.provider:get_provider_info" == place
 
 
 def test_the_console_script_is_the_program():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "batchcancel.cli.main:main" == project["project"]["scripts"]["batchcancel"]
+    assert "batchcancel.cli.main:main" == PROJECT["project"]["scripts"]["batchcancel"]
 
 
 def test_no_package_index_is_named():
     host = "pypi" + ".org"
-    texts = [path.read_text() for path in (ROOT / "README.md", ROOT / "pyproject.toml")]
+    texts = [*TEXTS.values(), (ROOT / "pyproject.toml").read_text(encoding="utf-8")]
     assert not any(host in text for text in texts)

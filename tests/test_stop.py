@@ -1,12 +1,10 @@
-"""Asking a run to stop."""
-
 import gc
 
 import anyio
 import pytest
 
 from batchcancel.errors import Interrupted, StoppedEarly
-from batchcancel.stop import Stop, Stopped
+from batchcancel.stop import Stop, Stopped, background
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +90,26 @@ async def test_a_wait_stopped_from_outside_is_not_taken_for_the_stop():
     with anyio.move_on_after(1) as scope:
         await stop.sleep(1000)
     assert scope.cancelled_caught
+
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_the_body_raises_comes_out_as_it_is():
+    with pytest.raises(KeyError):
+        async with background(anyio.sleep_forever):
+            raise KeyError
+
+
+async def test_tasks_run_beside_the_body_and_end_with_it():
+    ticks = []
+
+    async def tick():
+        while True:
+            await anyio.sleep(1)
+            ticks.append(1)
+
+    async with background(tick):
+        await anyio.sleep(3.5)
+    await anyio.sleep(10)
+    assert 3 == len(ticks)

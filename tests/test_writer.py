@@ -6,9 +6,9 @@ from itertools import chain
 import anyio
 import pytest
 
-from batchcancel.background import background
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger import Answered
+from batchcancel.stop import background
 from batchcancel.writer import Writer, inline
 
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batchcancel.window import PERMIT_S, Turn
+from batchcancel.api import PERMIT_S, Turn
 
 
 @dataclass

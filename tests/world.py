@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,16 +11,16 @@ import anyio
 import httpx
 from trio.testing import MockClock
 
-from batchcancel import wiring
-from batchcancel.api import Limiter
 from batchcancel.appointments import Outcome
-from batchcancel.job import Finished, plan_job, run_job
-from batchcancel.plan import Plan
-from batchcancel.planning import Planned
+from batchcancel.commands import plan, run
+from batchcancel.commands.run import Finished
+from batchcancel.events import ClockDiffers, Event, RowEnded
+from batchcancel.policy.plan import Planned
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
-from batchcancel.settings import Settings, load_settings
+from batchcancel.settings.load import Settings, load_settings
 from batchcancel.stop import Stop
-from batchcancel.writer import inline
+from batchcancel.wiring import Surroundings
+from batchcancel.writer import Writer, inline
 
 BEGIN = datetime(2026, 6, 1, 6, tzinfo=UTC)
 
@@ -30,28 +31,13 @@ class Watching:
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.clock_differences: list[timedelta] = []
-        self.plans: list[Planned] = []
 
-    def fetches(self, manifest: str) -> None:
-        pass
-
-    def fetched(self, manifest: str, size: int) -> None:
-        pass
-
-    def clock_differs(self, difference: timedelta) -> None:
-        self.clock_differences.append(difference)
-
-    def waits(self, seconds: float) -> None:
-        pass
-
-    def planned(self, planned: Planned) -> None:
-        self.plans.append(planned)
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        pass
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
-        self.outcomes[appointment_id] = outcome
+    def __call__(self, event: Event) -> None:
+        match event:
+            case ClockDiffers():
+                self.clock_differences.append(event.ahead)
+            case RowEnded():
+                self.outcomes[event.appointment_id] = event.outcome
 
 
 class World:
@@ -62,6 +48,7 @@ class World:
         self.virtual = virtual
         self.sandbox = self.new_sandbox()
         self.watching = Watching()
+        self.plans: list[Planned] = []
         self.runs = 0
 
     def new_sandbox(self, clinic: Clinic | None = None, **options: Any) -> Sandbox:
@@ -108,29 +95,34 @@ class World:
     ) -> Finished:  # fmt: skip
         settings = self.settings(manifest, **options)
         self.runs += 1
-        equip = self._equip(settings, wiring.for_run(settings), stop or Stop())
-        return await run_job(
+
+        def remember(planned: Planned) -> None:
+            self.plans.append(planned)
+            confirm(planned)
+
+        return await run.run(
             settings,
             run_id=f"run-{self.runs}",
-            equip=equip,
-            observer=self.watching,
-            confirm=confirm,
+            stop=stop or Stop(),
+            observe=self.watching,
+            confirm=remember,
+            around=self.surroundings(),
         )
 
     async def plan(self, manifest: Path, **options: object) -> Planned:
         settings = self.settings(manifest, **options)
-        equip = self._equip(settings, wiring.for_plan(settings), Stop())
-        return await plan_job(settings, equip=equip, observer=self.watching)
+        planned = await plan.plan(
+            settings, stop=Stop(), observe=self.watching, around=self.surroundings()
+        )
+        self.plans.append(planned)
+        return planned
 
-    def _equip(self, settings: Settings, open_ledgers: wiring.OpenLedgers, stop: Stop) -> Any:
-        return wiring.equipment(
-            settings,
-            open_ledgers=open_ledgers,
-            stop=stop,
+    def surroundings(self) -> Surroundings:
+        return Surroundings(
             now=self.now,
             random=Random(1),
             new_transport=self.transport,
-            offload=inline,
+            new_writer=partial(Writer, offload=inline),
         )
 
     def transport(self) -> httpx.AsyncBaseTransport:

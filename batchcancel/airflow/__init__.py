@@ -8,12 +8,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchcancel.airflow.approving import approval, approval_params
+    from batchcancel.airflow.approval_step import approval, approval_params
     from batchcancel.airflow.batch_name import named
-    from batchcancel.airflow.cancel import BatchCancelOperator
-    from batchcancel.airflow.export import BatchExportOperator
     from batchcancel.airflow.hook import HuskyVoiceHook
-    from batchcancel.airflow.plan import BatchPlanOperator
+    from batchcancel.airflow.operators import (
+        BatchCancelOperator,
+        BatchExportOperator,
+        BatchPlanOperator,
+    )
 
 __all__ = [
     "BatchCancelOperator",
@@ -25,13 +27,14 @@ __all__ = [
     "named",
 ]
 
+# No module may be called like one of the names: once imported, it would hide it.
 _HOMES = {
-    "BatchCancelOperator": "cancel",
-    "BatchExportOperator": "export",
-    "BatchPlanOperator": "plan",
+    "BatchCancelOperator": "operators",
+    "BatchExportOperator": "operators",
+    "BatchPlanOperator": "operators",
     "HuskyVoiceHook": "hook",
-    "approval": "approving",
-    "approval_params": "approving",
+    "approval": "approval_step",
+    "approval_params": "approval_step",
     "named": "batch_name",
 }
 

@@ -6,8 +6,10 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 
+from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.errors import BatchcancelError, ExitCode
-from batchcancel.summary import Counts, Summary
+from batchcancel.report.counts import Counts
+from batchcancel.report.summary import Summary
 
 _AGAIN_THE_SAME = {ExitCode.BAD_INPUT, ExitCode.REFUSED, ExitCode.FATAL}
 """Another try would end like this one."""
@@ -33,11 +35,14 @@ def raise_unless_done(summary: Summary, *, allow_failures: bool, skip_nothing: b
 
 def _incomplete(summary: Summary) -> AirflowException:
     counts = summary.counts
-    left = counts.gave_up + counts.open + counts.waiting
-    final = counts.not_found + counts.refused + counts.needs_review
-    text = f"{left + final} rows of batch {summary.batch} are not cancelled"
-    return AirflowException(text) if left else AirflowFailException(text)
+    uncancelled = counts.rows - counts.with_fact(Fact.GONE) - _left_alone(counts)
+    text = f"{uncancelled} rows of batch {summary.batch} are not cancelled"
+    return AirflowException(text) if counts.left else AirflowFailException(text)
 
 
 def _is_nothing(counts: Counts) -> bool:
-    return counts.rows == sum(counts.skipped.values()) + counts.rejected_rows
+    return counts.rows == _left_alone(counts)
+
+
+def _left_alone(counts: Counts) -> int:
+    return counts[OutcomeName.SKIPPED] + counts[OutcomeName.REJECTED_ROW]

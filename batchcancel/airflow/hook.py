@@ -1,17 +1,27 @@
-"""The Connection of an organisation: its key, its address, and options that go with them."""
+"""The Connections of a task: the organisation with its key and options, and the ledger."""
 
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
-from batchcancel.airflow.task_options import require_known, texts
 from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.options import KEY_VARIABLE
-from batchcancel.settings import Settings, load_settings
+from batchcancel.settings.load import Settings, did_you_mean, load_settings
+from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
 
 _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
+
+
+_SAID_OTHERWISE = {"ledger", "batch", "base_url", "api_key_file"}
+_FOR_A_TERMINAL = {"yes", "json", "log_format", "progress"}
+
+FIELDS = tuple(
+    option.field for option in OPTIONS if option.field not in _SAID_OTHERWISE | _FOR_A_TERMINAL
+)
+"""What an operator takes as arguments of its own, and a Connection as extras."""
 
 
 class HuskyVoiceHook(BaseHook):
@@ -56,16 +66,11 @@ class HuskyVoiceHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API for the organisation's settings: one request."""
         from batchcancel.airflow.thread import JobThread
-        from batchcancel.job import ask_config
-        from batchcancel.wiring import equipment, for_question
+        from batchcancel.commands.plan import ask_config
 
         try:
             settings = self.settings("connection", options={"max_attempts": 1})
-            config = JobThread().run(
-                lambda stop: ask_config(
-                    equipment(settings, open_ledgers=for_question(settings), stop=stop)
-                )
-            )
+            config = JobThread().run(lambda stop: ask_config(settings, stop=stop))
         except BatchcancelError as error:
             return False, f"{error.message}. {error.hint}"
         may = "does not allow" if config.allow_cancellation is False else "allows"
@@ -81,3 +86,66 @@ def _base_url(connection: Connection) -> str:
         return host
     port = f":{connection.port}" if connection.port else ""
     return f"https://{host}{port}/v1"
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """The values as they would be typed; None and an empty text mean that nothing was said.
+
+    So a field of a form that is left empty is no option.
+    """
+    return {name: _text(value) for name, value in values.items() if value not in (None, "")}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def require_known(extras: Collection[str], *, conn_id: str) -> None:
+    """Refuse extras of a Connection that mean nothing here."""
+    unknown = sorted(set(extras) - set(FIELDS))
+    if unknown:
+        raise InputError(
+            "\n".join(
+                f"Connection {conn_id}: the extra {one} is no option{did_you_mean(one)}"
+                for one in unknown
+            ),
+            hint=f"Its extras can be {', '.join(FIELDS)}. Nothing was sent.",
+        )
+
+
+def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None:
+    """The address for `--ledger`; None leaves it to the manifest's name."""
+    if not ledger_conn_id:
+        return ledger
+    if ledger:
+        raise InputError(
+            "both ledger and ledger_conn_id are given",
+            hint="Name the ledger in one of the two. Nothing was sent.",
+        )
+    connection = BaseHook.get_connection(ledger_conn_id)
+    if connection.conn_type == "postgres":
+        return _url(connection)
+    if connection.conn_type == "sqlite" and connection.host:
+        return connection.host
+    raise InputError(
+        f"the Connection {ledger_conn_id} is no ledger",
+        hint="Its type is postgres, or sqlite with the file's path as its host. Nothing was sent.",
+    )
+
+
+def _url(connection: Connection) -> str:
+    """A URL libpq understands; a host may be a folder of sockets, several hosts, or IPv6."""
+    user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
+    who = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    place = {"host": connection.host, "port": connection.port, "dbname": connection.schema}
+    told = _plain(place | connection.extra_dejson)
+    return f"postgresql://{who}/?{urlencode(told, quote_via=quote)}"
+
+
+def _plain(values: dict[str, Any]) -> dict[str, str]:
+    """What libpq could know; Airflow's extras for its own hooks are lists, tables and booleans."""
+    return {
+        name: str(value)
+        for name, value in values.items()
+        if value and isinstance(value, str | int) and not isinstance(value, bool)
+    }

@@ -1,21 +1,24 @@
 """Who watches a job for Airflow: the task's log."""
 
-from datetime import timedelta
 from typing import Any
 
 import anyio
 
-from batchcancel.api import Limiter
-from batchcancel.appointments import Outcome, OutcomeName
-from batchcancel.counting import number
-from batchcancel.plan import Plan
-from batchcancel.planning import Planned
-from batchcancel.settings import Settings
-from batchcancel.wording import duration, plan_text
+from batchcancel.appointments import Fact
+from batchcancel.events import (
+    ClockDiffers,
+    Event,
+    FetchBegan,
+    FetchEnded,
+    PlanMade,
+    RowEnded,
+    RunStarted,
+    WindowFull,
+)
+from batchcancel.report.tables import duration, number
 
 _EVERY = 30.0
 _NAMED_ROWS = 100
-_FINE = {OutcomeName.CANCELLED, OutcomeName.ALREADY_CANCELLED, OutcomeName.SKIPPED}
 
 
 class TaskLog:
@@ -24,42 +27,39 @@ class TaskLog:
     Of those a hundred are named; the ledger has them all.
     """
 
-    def __init__(self, log: Any, settings: Settings, *, every: float = _EVERY) -> None:
+    def __init__(self, log: Any, *, every: float = _EVERY) -> None:
         self._log = log
-        self._settings = settings
         self._every = every
-        self._limiter: Limiter | None = None
-        self._eligible = 0
+        self._run: RunStarted | None = None
         self._settled = 0
         self._in_trouble = 0
 
-    def fetches(self, manifest: str) -> None:
-        self._log.info("fetching %s", manifest)
+    def __call__(self, event: Event) -> None:
+        match event:
+            case FetchBegan():
+                self._log.info("fetching %s", event.manifest)
+            case FetchEnded():
+                self._log.info("fetched %s bytes of %s", number(event.size), event.manifest)
+            case ClockDiffers():
+                seconds = event.ahead.total_seconds()
+                self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
+            case WindowFull():
+                self._log.info("waiting %s for the rate limit's window", duration(event.seconds))
+            case PlanMade():
+                self.say(event.text)
+            case RunStarted():
+                self._run = event
+            case RowEnded():
+                self._count(event)
 
-    def fetched(self, manifest: str, size: int) -> None:
-        self._log.info("fetched %s bytes of %s", number(size), manifest)
-
-    def clock_differs(self, difference: timedelta) -> None:
-        seconds = difference.total_seconds()
-        self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
-
-    def waits(self, seconds: float) -> None:
-        self._log.info("waiting %s for the rate limit's window", duration(seconds))
-
-    def planned(self, planned: Planned) -> None:
-        self.say(plan_text(planned, self._settings))
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        self._eligible, self._limiter = plan.eligible, limiter
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
+    def _count(self, row: RowEnded) -> None:
         self._settled += 1
-        if outcome.name in _FINE:
+        if Fact.PERSON not in row.outcome.name.facts:
             return
         self._in_trouble += 1
         if self._in_trouble <= _NAMED_ROWS:
-            reason = "" if outcome.reason is None else f" ({outcome.reason})"
-            self._log.warning("%s: %s%s", appointment_id, outcome.name, reason)
+            reason = "" if row.outcome.reason is None else f" ({row.outcome.reason})"
+            self._log.warning("%s: %s%s", row.appointment_id, row.outcome.name, reason)
         elif self._in_trouble == _NAMED_ROWS + 1:
             self._log.warning("more rows are in trouble; the ledger has them all")
 
@@ -67,14 +67,14 @@ class TaskLog:
         """A line every half minute, for as long as it is not stopped."""
         while True:
             await anyio.sleep(self._every)
-            if self._limiter is not None:
-                self._log.info("%s", self._progress(self._limiter.wait()))
+            if self._run is not None:
+                self._log.info("%s", self._progress(self._run))
 
-    def _progress(self, wait: float) -> str:
-        words = f"{self._settled} of {self._eligible} appointments, {self._in_trouble} in trouble"
-        if str(self._settings.rate) == "none":
+    def _progress(self, run: RunStarted) -> str:
+        words = f"{self._settled} of {run.eligible} appointments, {self._in_trouble} in trouble"
+        if str(run.rate) == "none":
             return words
-        left = self._settings.rate.seconds_for(self._eligible - self._settled) + wait
+        left = run.rate.seconds_for(run.eligible - self._settled) + run.limiter.wait()
         return f"{words}, {duration(left)} left"
 
     def say(self, text: str) -> None:

@@ -1,13 +1,19 @@
 """A job in a thread of its own, where Airflow's signals cannot strike its event loop."""
 
+import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
-from batchcancel.errors import BatchcancelError, StoppedEarly
-from batchcancel.stop import Stop
+from batchcancel.errors import BatchcancelError, StoppedEarly, defect_in
+from batchcancel.stop import Stop, background
+
+if TYPE_CHECKING:
+    from batchcancel.airflow.task_log import TaskLog
+    from batchcancel.commands.run import Finished
+    from batchcancel.settings.load import Settings
 
 Result = TypeVar("Result")
 
@@ -52,3 +58,29 @@ class JobThread:
                 raise
             finally:
                 self._tell, self._reason, self._is_over = None, None, True
+
+
+def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
+    """Run the batch to its end; the log has its plan, its progress and its summary."""
+    from batchcancel.airflow.task_log import TaskLog
+
+    task_log = TaskLog(log)
+    finished = thread.run(functools.partial(_run, settings, task_log))
+    if finished.reason is not None and (cause := defect_in(finished.reason)) is not None:
+        log.error("where it happened", exc_info=cause)
+    return finished
+
+
+async def _run(settings: "Settings", task_log: "TaskLog", stop: Stop) -> "Finished":
+    from batchcancel.commands.run import run
+    from batchcancel.report.summary import summary_text
+
+    async with background(task_log.tell_progress):
+        finished = await run(
+            settings,
+            stop=stop,
+            observe=task_log,
+            confirm=lambda _planned: None,
+        )
+    task_log.say(summary_text(finished.summary))
+    return finished

@@ -1,6 +1,32 @@
 """batchcancel demo: the whole story in a minute, on the sample manifest and a real port."""
 
+import csv
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from batchcancel.sandbox import Sandbox
+
+
+LIMIT, WINDOW = 60, 4.0
+SAMPLE = "clinic_closure.csv"
+SAMPLE_BEGINS = datetime(2099, 6, 15, tzinfo=UTC)
+"""Midnight of the sample's first day; the demo moves it to the present."""
+
+LATE = 6
+"""Rows of the sample that begin within the notice window of 24 hours."""
 
 
 @click.command(short_help="The whole story in a minute, against the sandbox.")
@@ -20,6 +46,115 @@ def demo() -> None:
     \b
     Exit codes: 0 everything was as promised, 1 something was not.
     """
-    from batchcancel.cli.story import tell
-
     raise click.exceptions.Exit(0 if tell() else 1)
+
+
+def tell() -> bool:
+    """Tell the story on the terminal; False when something was not as promised."""
+    from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox, serving
+
+    rows = _rows_moved_to_now()
+    sandbox = Sandbox(Clinic(appointments=20), rate=Rate(limit=LIMIT, seconds=WINDOW))
+    for row in rows:
+        day = datetime.fromisoformat(row["starts_at"]).date()
+        sandbox.add(row["appointment_id"], date=day, session=row["session"])
+    with tempfile.TemporaryDirectory() as folder, serving(sandbox) as url:
+        _write(Path(folder, "closure.csv"), rows)
+        return _tell_the_story(_Stage(folder, url, key=FULL_KEY), sandbox, rows=len(rows))
+
+
+def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
+    _say(f"A closed day: {rows} appointments, {LIMIT} requests in {WINDOW:g} s. First, look.")
+    codes = [stage.call("plan", "closure.csv")]
+    _say("Now cancel. After half of them, somebody presses Ctrl-C.")
+    with stage.process("run", "closure.csv", "--yes", "--progress") as process:
+        _wait_for(lambda: len(sandbox.history.patches()) >= rows // 2, process)
+        process.send_signal(signal.SIGINT)
+        codes.append(process.wait())
+    click.echo(f"(exit code {codes[-1]})")
+    _say("The same command again goes on where it stopped.")
+    codes.append(stage.call("run", "closure.csv", "--yes", "--progress"))
+    _say("And where does it stand?")
+    codes.append(stage.call("status", "closure.ledger.db"))
+    return _prove(sandbox, rows=rows, codes=codes)
+
+
+def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
+    """What the sandbox saw, not what the program says of itself."""
+    arrivals = sandbox.history.arrivals
+    sent = Counter(one.path for one in arrivals if one.method == "PATCH" and one.applied)
+    cancelled = sum(1 for one in sandbox.changes() if one.after == "cancelled")
+    refused = len(sandbox.history.answered(429))
+    _say("What was proved, counted by the sandbox:")
+    claims = [
+        (refused == 0, f"{len(arrivals)} requests arrived, {refused} of them answered 429"),
+        (
+            sandbox.most_arrivals <= LIMIT,
+            f"never more than {sandbox.most_arrivals} in any {WINDOW:g} s; {LIMIT} are allowed",
+        ),
+        (max(sent.values()) == 1, f"{cancelled} appointments cancelled, none of them twice"),
+        (codes == [0, 130, 0, 0], f"exit codes {codes}: planned, interrupted, done, shown"),
+        (cancelled + LATE == rows, f"{cancelled} cancelled + {LATE} kept by notice = {rows} rows"),
+    ]
+    for is_true, claim in claims:
+        click.echo(f"  {'yes' if is_true else 'NO '}  {claim}")
+    return all(is_true for is_true, _ in claims)
+
+
+class _Stage:
+    """Runs the real command in a folder of its own, and shows what a person would type."""
+
+    def __init__(self, folder: str, url: str, *, key: str) -> None:
+        self._folder = folder
+        kept = {name: text for name, text in os.environ.items() if "BATCHCANCEL" not in name}
+        self._environ = kept | {
+            "HUSKYVOICE_API_KEY": key,
+            "BATCHCANCEL_BASE_URL": url,
+            "BATCHCANCEL_RATE": f"{LIMIT}/{WINDOW:g}s",
+        }
+
+    @contextmanager
+    def process(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        click.echo(f"$ batchcancel {' '.join(words)}")
+        with subprocess.Popen(  # noqa: S603 - our own command, our own words
+            [sys.executable, "-m", "batchcancel", *words], cwd=self._folder, env=self._environ
+        ) as process:
+            yield process
+
+    def call(self, *words: str) -> int:
+        with self.process(*words) as process:
+            return process.wait()
+
+
+def _wait_for(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    while process.poll() is None and not is_so():
+        time.sleep(0.01)
+
+
+def _say(text: str) -> None:
+    click.secho(f"\n== {text}\n", bold=True)
+
+
+def _rows_moved_to_now() -> list[dict[str, str]]:
+    """The sample with its first midnight moved to the last full hour."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with (_samples() / SAMPLE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        moved = datetime.fromisoformat(row["starts_at"]) - SAMPLE_BEGINS + now
+        row["starts_at"] = moved.isoformat()
+    return rows
+
+
+def _samples() -> Path:
+    """The sample inputs: inside an installed package, or beside a checkout's."""
+    package = Path(__file__).parents[1]
+    inside = package / "sample_inputs"
+    return inside if inside.is_dir() else package.parent / "sample_inputs"
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -9,22 +9,23 @@ from typing import TypeVar
 
 import anyio
 
-from batchcancel.background import background
 from batchcancel.cli.terminal import say
-from batchcancel.cli.watching import Watcher
 from batchcancel.errors import Interrupted, Refusal
-from batchcancel.stop import Stop
+from batchcancel.stop import Stop, Task, background
 
 Result = TypeVar("Result")
 
 
-def enter(job: Callable[[Stop], Awaitable[Result]], *, watcher: Watcher) -> Result:
-    """Run a job to its end; SIGINT and SIGTERM ask it to stop, however often they come."""
+def enter(job: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
+    """Run a job to its end; SIGINT and SIGTERM ask it to stop, however often they come.
+
+    What runs `beside` it is stopped with it.
+    """
 
     async def main() -> Result:
         stop = Stop()
         # The receiver stays to the very end: a second signal must not cut the drain short.
-        async with background(functools.partial(_watch_signals, stop), watcher.tick):
+        async with background(functools.partial(_watch_signals, stop), *beside):
             return await job(stop)
 
     return anyio.run(main)

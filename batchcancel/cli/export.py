@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from batchcancel.addresses import ledger_shown
 from batchcancel.errors import InputError
-from batchcancel.ledger_address import shown
 
 
 @click.command(short_help="What became of each row, as CSV, Parquet or JSON.")
@@ -45,7 +45,7 @@ def export(
     """
     from batchcancel.cli.terminal import result
     from batchcancel.opening import read_ledger
-    from batchcancel.reports.results import write_results
+    from batchcancel.report.results import write_results
 
     if output.exists() and not force:
         raise InputError(f"{output} exists", hint="Name another file, or pass --force.")
@@ -61,7 +61,8 @@ def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
     listed = ", ".join(names) or "none"
     if wanted is None:
         raise InputError(
-            f"{shown(ledger)} has {len(names)} batches", hint=f"Name one with --batch: {listed}."
+            f"{ledger_shown(ledger)} has {len(names)} batches",
+            hint=f"Name one with --batch: {listed}.",
         )
     if wanted not in names:
         raise InputError(f"the ledger has no batch {wanted}", hint=f"It has: {listed}.")

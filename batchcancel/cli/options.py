@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchcancel.options import OPTIONS, Option
+from batchcancel.settings.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from batchcancel.settings import Settings
+    from batchcancel.settings.load import Settings
 
 Command = Callable[..., Any]
 
@@ -47,7 +47,7 @@ def settings_from(
     manifest: str, job_file: Path | None, options: dict[str, Any], environ: dict[str, str]
 ) -> "Settings":
     """The settings of this call; raises `InputError` that names all mistakes."""
-    from batchcancel.settings import load_settings
+    from batchcancel.settings.load import load_settings
 
     flags = {
         field: str(value).lower() if isinstance(value, bool) else value

@@ -34,27 +34,18 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     or the manifest's store does not answer, 7 key or scope rejected, 130 or 143 stopped
     by a signal.
     """
-    from batchcancel import wiring
     from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import result, same_command
-    from batchcancel.cli.watching import quiet_watcher
-    from batchcancel.job import plan_job
-    from batchcancel.planning import Planned, refuse_above_cap
-    from batchcancel.stop import Stop
-    from batchcancel.wording import plan_json, plan_text
+    from batchcancel.cli.watching import announce
+    from batchcancel.commands import plan as command
+    from batchcancel.report.plan import plan_json, plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
-    watcher = quiet_watcher()
-
-    async def job(stop: Stop) -> Planned:
-        equip = wiring.equipment(settings, open_ledgers=wiring.for_plan(settings), stop=stop)
-        return await plan_job(settings, equip=equip, observer=watcher)
-
-    planned = enter(job, watcher=watcher)
+    planned = enter(lambda stop: command.plan(settings, stop=stop, observe=announce))
     if settings.json:
-        result(json.dumps(plan_json(planned, settings)))
+        result(json.dumps(plan_json(planned, ledger=settings.ledger_shown)))
     else:
-        result(plan_text(planned, settings))
-    refuse_above_cap(planned.plan, settings)
+        result(plan_text(planned))
+    command.refuse(planned, settings)
     if not settings.json:
         result("\nNext:  " + same_command().replace(" plan ", " run ", 1))

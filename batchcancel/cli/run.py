@@ -1,12 +1,20 @@
 """batchcancel run: plan, confirm, cancel; run again to resume."""
 
+import json
 import os
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchcancel.cli.options import job_options, settings_from
+from batchcancel.cli.terminal import complain, result, same_command, say
+from batchcancel.errors import defect_in
+
+if TYPE_CHECKING:
+    from batchcancel.commands.run import Finished
+    from batchcancel.settings.load import Settings
 
 
 @click.command(short_help="Plan, confirm, cancel; run again to resume.")
@@ -35,35 +43,43 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     need of review, 5 stopped early and resumable, 6 another run holds the batch,
     7 key or scope rejected, redirect or wrong record, 130 or 143 stopped by a signal.
     """
-    from batchcancel import wiring
     from batchcancel.cli.door import confirm, enter
-    from batchcancel.cli.ending import show_end
-    from batchcancel.cli.watching import watcher_for
-    from batchcancel.job import Finished, run_job
+    from batchcancel.cli.watching import ProgressBar, log_lines, wants_bar
+    from batchcancel.commands import run as command
+    from batchcancel.report.plan import plan_text
     from batchcancel.stop import Stop
-    from batchcancel.wording import plan_text
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
-    watcher = watcher_for(settings)
+    bar = ProgressBar() if wants_bar(settings) else None
 
-    async def job(stop: Stop) -> Finished:
-        equip = wiring.equipment(settings, open_ledgers=wiring.for_run(settings), stop=stop)
-        try:
-            finished = await run_job(
+    async def job(stop: Stop) -> command.Finished:
+        with closing(bar) if bar else nullcontext():
+            finished = await command.run(
                 settings,
-                run_id=wiring.new_run_id(wiring.utc_now()),
-                equip=equip,
-                observer=watcher,
+                stop=stop,
+                observe=bar or log_lines(settings),
                 confirm=lambda planned: confirm(
                     planned.plan.eligible,
                     is_agreed=settings.yes,
-                    plan="" if watcher.shows_plan else plan_text(planned, settings),
+                    plan="" if bar else plan_text(planned),
                 ),
             )
-        finally:
-            watcher.close()
         show_end(finished, settings)
         return finished
 
-    finished = enter(job, watcher=watcher)
+    finished = enter(job, *([bar.tick] if bar else []))
     raise click.exceptions.Exit(int(finished.summary.exit_code))
+
+
+def show_end(finished: "Finished", settings: "Settings") -> None:
+    """The result on stdout, the rest on stderr; JSON is one line, the last."""
+    from batchcancel.report.summary import summary_text, what_next
+
+    summary, reason = finished.summary, finished.reason
+    if not settings.json:
+        result("\n" + summary_text(summary))
+    if reason is not None:
+        complain(reason.message, hint=reason.hint, cause=defect_in(reason))
+    say("\n" + what_next(summary, command=same_command(), was_stopped=reason is not None))
+    if settings.json:
+        result(json.dumps(summary.as_json()))

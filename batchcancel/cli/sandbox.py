@@ -42,8 +42,8 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
     \b
     Exit codes: 0 stopped by Ctrl-C, 2 usage.
     """
-    from batchcancel import quantities
     from batchcancel.sandbox import Clinic, Rate, Sandbox, parse_faults, serve
+    from batchcancel.settings import quantities
 
     try:
         limit = quantities.rate(rate)
@@ -63,11 +63,11 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
     """Make the manifest's appointments known, on its days or else the day after tomorrow."""
-    from batchcancel.reader import read_manifest
+    from batchcancel.commands.plan import rows_of
 
     known = {one.appointment_id for one in imitation.records()}
     later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
-    for row in read_manifest(manifest).ledger_rows():
+    for row in rows_of(manifest):
         if row.appointment_id not in known:
             day = row.date or (row.starts_at.date() if row.starts_at else later)
             imitation.add(row.appointment_id, date=day, session=row.session or "Morning")

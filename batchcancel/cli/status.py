@@ -20,18 +20,18 @@ def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
          batchcancel status nightly.ledger.db --batch 2026-11-23 --json
 
     \b
-    Exit codes: 0 shown, 2 no such ledger or batch.
+    Exit codes: 0 ledger_shown, 2 no such ledger or batch.
     """
     from contextlib import closing
 
-    from batchcancel.cli.standing import Standing, read_standings
+    from batchcancel.addresses import ledger_shown
     from batchcancel.cli.terminal import result
-    from batchcancel.ledger_address import shown
     from batchcancel.opening import read_ledger
+    from batchcancel.report.status import BatchStatus, read_status
 
     with closing(read_ledger(ledger)) as account:
-        standings: list[Standing] = read_standings(account, only=batch)
+        standings: list[BatchStatus] = read_status(account, only=batch)
     for standing in standings:
-        result(json.dumps(standing.as_json(shown(ledger))) if as_json else standing.text())
+        result(json.dumps(standing.as_json(ledger_shown(ledger))) if as_json else standing.text())
     if not standings and not as_json:
-        result(f"{shown(ledger)} holds no batch yet.")
+        result(f"{ledger_shown(ledger)} holds no batch yet.")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from batchcancel.ledger_address import without_passwords, word_shown
-from batchcancel.source import shown
+from batchcancel.addresses import manifest_shown, without_passwords, word_shown
 
 STDERR = 2
 
@@ -89,4 +88,4 @@ def same_command() -> str:
     The signature of an address has to be put in anew; a password is left to PGPASSWORD or
     ~/.pgpass.
     """
-    return shlex.join(["batchcancel", *(word_shown(shown(word)) for word in sys.argv[1:])])
+    return shlex.join(["batchcancel", *(word_shown(manifest_shown(word)) for word in sys.argv[1:])])

@@ -1,178 +1,116 @@
-"""Who watches a job: a progress bar on a terminal, else one log line per settled appointment."""
+"""Who watches a job: a progress bar on a terminal, else a log by structlog."""
 
+import json
+import logging
 import sys
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
+import structlog
 
-from batchcancel.api import Limiter
-from batchcancel.appointments import Outcome
 from batchcancel.cli.terminal import say
-from batchcancel.job import Observer
-from batchcancel.plan import Plan
-from batchcancel.planning import Planned
-from batchcancel.settings import Settings
-from batchcancel.wording import SHOWN_ROWS, duration, plan_text
+from batchcancel.events import (
+    ClockDiffers,
+    Event,
+    FetchBegan,
+    FetchEnded,
+    Observer,
+    PlanMade,
+    RowEnded,
+    RunStarted,
+    WindowFull,
+)
+from batchcancel.report.tables import SHOWN_ROWS, duration
+from batchcancel.settings.load import Secret, Settings
 
 
-class Watcher(Observer, Protocol):
-    """An observer that the door keeps fresh and closes."""
-
-    shows_plan: bool
-
-    async def tick(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def quiet_watcher() -> Watcher:
-    """For a plan, which is its own result."""
-    return Quiet()
-
-
-def watcher_for(settings: Settings) -> Watcher:
+def wants_bar(settings: Settings) -> bool:
     """A bar where a person looks on, a log where nobody does, unless told otherwise."""
-    wants_bar = settings.progress
-    if wants_bar is None:
-        wants_bar = sys.stderr.isatty() and settings.log_format == "console"
-    return ProgressBar(settings) if wants_bar else LogLines(settings)
+    if settings.progress is not None:
+        return settings.progress
+    return sys.stderr.isatty() and settings.log_format == "console"
 
 
-def _fetch_note(manifest: str) -> str:
-    return f"Fetching {manifest} ..."
+def announce(event: Event) -> None:
+    """Says what a person should know before the result is there; for a plan, that is enough."""
+    match event:
+        case FetchBegan():
+            say(f"Fetching {event.manifest} ...")
+        case WindowFull():
+            wait = duration(event.seconds)
+            say(f"Waiting {wait}: the rate limit's window is full of earlier requests.")
+        case ClockDiffers():
+            ahead = "ahead of" if event.ahead > timedelta(0) else "behind"
+            gap = duration(abs(event.ahead).total_seconds())
+            say(f"Note: the API's clock is {gap} {ahead} this machine's.")
 
 
-def _wait_note(seconds: float) -> str:
-    return f"Waiting {duration(seconds)}: the rate limit's window is full of earlier requests."
+def log_lines(settings: Settings) -> Observer:
+    """One line per event, by structlog."""
+    log = logger(settings)
+
+    def observe(event: Event) -> None:
+        match event:
+            case FetchEnded():
+                log.info("fetched", manifest=event.manifest, bytes=event.size)
+            case ClockDiffers():
+                log.warning("clock_differs", seconds=event.ahead.total_seconds())
+            case WindowFull():
+                log.info("waits_for_the_rate_limit", seconds=round(event.seconds, 1))
+            case PlanMade():
+                _log_plan(log, event)
+            case RunStarted():
+                log.info("started", eligible=event.eligible)
+            case RowEnded():
+                reason = {} if event.outcome.reason is None else {"reason": event.outcome.reason}
+                name = str(event.outcome.name)
+                log.info("settled", appointment_id=event.appointment_id, outcome=name, **reason)
+
+    return observe
 
 
-def _clock_warning(difference: timedelta) -> str:
-    ahead = "ahead of" if difference > timedelta(0) else "behind"
-    gap = duration(abs(difference).total_seconds())
-    return f"the API's clock is {gap} {ahead} this machine's"
-
-
-class LogLines:
-    """One line per settled appointment, by structlog."""
-
-    shows_plan = False
-
-    def __init__(self, settings: Settings) -> None:
-        from batchcancel.cli.logs import logger
-
-        self._log = logger(settings)
-
-    def fetches(self, manifest: str) -> None:
-        return
-
-    def fetched(self, manifest: str, size: int) -> None:
-        self._log.info("fetched", manifest=manifest, bytes=size)
-
-    def clock_differs(self, difference: timedelta) -> None:
-        self._log.warning("clock_differs", seconds=difference.total_seconds())
-
-    def waits(self, seconds: float) -> None:
-        self._log.info("waits_for_the_rate_limit", seconds=round(seconds, 1))
-
-    def planned(self, planned: Planned) -> None:
-        for row in planned.manifest.rejected[:SHOWN_ROWS]:
-            self._log.warning("rejected_row", line=row.line, reason=row.reason)
-        plan = planned.plan
-        self._log.info(
-            "planned",
-            rows=plan.rows,
-            eligible=plan.eligible,
-            settled=plan.settled,
-            rejected_rows=plan.rejected_rows,
-            will_miss=plan.will_miss,
-            seconds=plan.seconds,
-            **{f"skipped_{reason}": rows for reason, rows in plan.skipped.items()},
-        )
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        self._log.info("started", eligible=plan.eligible)
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
-        reason = {} if outcome.reason is None else {"reason": outcome.reason}
-        self._log.info(
-            "settled", appointment_id=appointment_id, outcome=str(outcome.name), **reason
-        )
-
-    async def tick(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
-
-
-class Quiet:
-    """Says only what is not part of the result."""
-
-    shows_plan = False
-
-    def waits(self, seconds: float) -> None:
-        say(_wait_note(seconds))
-
-    def fetches(self, manifest: str) -> None:
-        say(_fetch_note(manifest))
-
-    def fetched(self, manifest: str, size: int) -> None:
-        return
-
-    def clock_differs(self, difference: timedelta) -> None:
-        say(f"Note: {_clock_warning(difference)}.")
-
-    def planned(self, planned: Planned) -> None:
-        return
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        return
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
-        return
-
-    async def tick(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
+def _log_plan(log: Any, plan: PlanMade) -> None:
+    for row in plan.rejected[:SHOWN_ROWS]:
+        log.warning("rejected_row", line=row.line, reason=row.reason)
+    log.info(
+        "planned",
+        rows=plan.rows,
+        eligible=plan.eligible,
+        settled=plan.settled,
+        rejected_rows=len(plan.rejected),
+        will_miss=plan.will_miss,
+        seconds=plan.seconds,
+        **{f"skipped_{reason}": rows for reason, rows in plan.skipped.items()},
+    )
 
 
 class ProgressBar:
     """Count, rate, time left and the current wait, redrawn a few times a second."""
 
-    shows_plan = True
-
-    def waits(self, seconds: float) -> None:
-        say(_wait_note(seconds))
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self._progress: Any = None
-        self._limiter: Limiter | None = None
-        self._left = 0
+        self._run: RunStarted | None = None
         self._done = 0
         self._began = 0.0
 
-    def fetches(self, manifest: str) -> None:
-        say(_fetch_note(manifest))
+    def __call__(self, event: Event) -> None:
+        match event:
+            case PlanMade():
+                say(event.text)
+            case RunStarted():
+                self._start(event)
+            case RowEnded():
+                self._done += 1
+            case _:
+                announce(event)
 
-    def fetched(self, manifest: str, size: int) -> None:
-        return
-
-    def clock_differs(self, difference: timedelta) -> None:
-        say(f"Note: {_clock_warning(difference)}.")
-
-    def planned(self, planned: Planned) -> None:
-        say(plan_text(planned, self._settings))
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
+    def _start(self, run: RunStarted) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._limiter, self._left, self._began = limiter, plan.eligible, anyio.current_time()
+        self._run, self._began = run, anyio.current_time()
         self._progress = Progress(
             TextColumn("Cancelling"),
             BarColumn(),
@@ -181,34 +119,30 @@ class ProgressBar:
             console=Console(stderr=True),
             auto_refresh=False,
         )
-        self._task = self._progress.add_task("", total=plan.eligible)
+        self._task = self._progress.add_task("", total=run.eligible)
         with suppress(OSError, ValueError):
             self._progress.start()
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
-        self._left -= 1
-        self._done += 1
 
     async def tick(self) -> None:
         while True:
             await anyio.sleep(0.2)
-            self._draw()
+            if self._run is not None:
+                self._draw(self._run)
 
-    def _draw(self) -> None:
-        if self._progress is None or self._limiter is None:
-            return
-        words = self._words(self._limiter.wait())
+    def _draw(self, run: RunStarted) -> None:
+        words = self._words(run, run.limiter.wait())
         with suppress(OSError, ValueError):  # nobody looks any more, and the work goes on
             self._progress.update(self._task, completed=self._done, description=words)
             self._progress.refresh()
 
-    def _words(self, wait: float) -> str:
+    def _words(self, run: RunStarted, wait: float) -> str:
         # A burst at the start would promise too much: a whole window at least is looked at.
-        seconds = max(anyio.current_time() - self._began, self._settings.rate.window, 1.0)
+        seconds = max(anyio.current_time() - self._began, run.rate.window, 1.0)
+        left = run.eligible - self._done
         words = [f"{60 * self._done / seconds:.0f}/min"]
-        if str(self._settings.rate) != "none":
-            words.append(f"{duration(self._settings.rate.seconds_for(self._left) + wait)} left")
-        if wait > 1 and self._left:
+        if str(run.rate) != "none":
+            words.append(f"{duration(run.rate.seconds_for(left) + wait)} left")
+        if wait > 1 and left:
             words.append(f"next in {duration(wait)}")
         return ", ".join(words)
 
@@ -218,3 +152,63 @@ class ProgressBar:
         with suppress(OSError, ValueError):
             self._progress.update(self._task, completed=self._done, description="")
             self._progress.stop()
+
+
+def logger(settings: Settings) -> Any:
+    """A logger in the format asked for, that cannot write the key."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not structlog.is_configured():
+        _configure(settings)
+    return structlog.get_logger("batchcancel")
+
+
+def _configure(settings: Settings) -> None:
+    renderer: Any = structlog.processors.JSONRenderer()
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if settings.log_format == "json" else _as_it_is,
+            renderer,
+            Redactor(settings.api_key),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: _Stderr(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _as_it_is(_logger: Any, _method: str, event: Any) -> Any:
+    return event
+
+
+class Redactor:
+    """Takes the key out of the finished line, wherever in it somebody put it; so it comes last."""
+
+    def __init__(self, key: Secret) -> None:
+        text = key.reveal()
+        self._spellings = {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
+
+    def __call__(self, _logger: Any, _method: str, line: Any) -> str:
+        text = str(line)
+        for spelling in self._spellings:
+            text = text.replace(spelling, "***")
+        return text
+
+
+class _Stderr:
+    """Writes lines; a log that nobody reads any more stops nothing."""
+
+    def msg(self, message: str) -> None:
+        try:
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+    info = warning = error = debug = critical = msg

@@ -1,6 +1,6 @@
 """What the API's answers mean. Pure: status, headers and body in, `Answer` out.
 
-Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, status `cancelled`.
+Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, the status it sets.
 Whatever may have been applied and is not proved is unknown.
 """
 
@@ -8,25 +8,14 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from batchcancel.api import Answer, Ask, Meaning, Record, Request
+from batchcancel.api import Answer, Meaning, Record, Request
 from batchcancel.errors import FatalAnswer, ScopeMissing
-from batchcancel.huskyvoice.retry_after import http_date, retry_after
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
-_SCOPES = {Ask.CANCEL: "appointments:write", Ask.WINDOWS: "slots:read"}
-_INSTEAD = {
-    Ask.CANCEL: "Use a key that may write appointments.",
-    Ask.READ: "Use a key that may read appointments: rows whose result is unknown are read back, "
-    "and unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
-    "no start time is looked up.",
-    Ask.SEARCH: "Use a key that may read appointments.",
-    Ask.CONFIG: "Use a key that may read appointments, or pass --notice-hours and --timezone.",
-    Ask.WINDOWS: "Use a key that may read slots, or give the start of each session under "
-    "[sessions] in the job file.",
-}
 
 
 def read_answer(
@@ -53,7 +42,7 @@ def read_answer(
 def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
     if not isinstance(content, dict) or content.get("success") is False:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
-    if request.ask not in (Ask.CANCEL, Ask.READ):
+    if not request.ask.is_of_one:
         return Answer(meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now)
     record = record_from(content.get("data", content))
     if record is None:
@@ -63,10 +52,10 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
             f"the API answered {request.appointment_id} with the record of another appointment",
             hint="Do not go on before HuskyVoice has explained this; the row stays open.",
         )
-    is_proved = request.ask is Ask.READ or record.status == "cancelled"
+    is_proved = not request.ask.writes or record.status == request.ask.status
     return Answer(
         meaning=Meaning.PROVED if is_proved else Meaning.UNKNOWN,
-        code=str(status) if is_proved else "not_cancelled",
+        code=str(status) if is_proved else f"not_{request.ask.status}",
         record=record,
         server_now=server_now,
     )
@@ -84,8 +73,7 @@ def _raise_if_fatal(request: Request, *, status: int, code: str) -> None:
             hint="Check HUSKYVOICE_API_KEY or --api-key-file, then run the same command again.",
         )
     if status == HTTPStatus.FORBIDDEN and code == "INSUFFICIENT_SCOPE":
-        scope = _SCOPES.get(request.ask, "appointments:read")
-        raise ScopeMissing(scope, hint=_INSTEAD[request.ask])
+        raise ScopeMissing(request.ask.scope, hint=request.ask.without_scope)
 
 
 def _meaning(status: int, content: Any) -> Meaning:
@@ -150,3 +138,41 @@ def _day(value: Any) -> date | None:
         return None
     # At the edges of the calendar a local midnight has no UTC.
     return day if date.min.year < day.year < date.max.year else None
+
+
+LONGEST_RETRY_AFTER = 86_400.0
+"""A day, in seconds: what is longer, or a number too long to read, counts as this."""
+
+_SECONDS = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+def http_date(text: str | None) -> datetime | None:
+    """An HTTP date as an aware UTC datetime; None when it is not one."""
+    if not text or len(text) > 64:  # noqa: PLR2004 - no HTTP date is longer
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def retry_after(text: str | None, *, server_now: datetime) -> float | None:
+    """Seconds to wait, from 0 to `LONGEST_RETRY_AFTER`; None when the header says nothing readable.
+
+    Dates are measured against the answer's own `Date`, so that a wrong clock here does no harm.
+    """
+    if text is None:
+        return None
+    text = text.strip(" \t")
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_RETRY_AFTER)
+    moment = http_date(text)
+    if moment is None:
+        return None
+    return min(max((moment - server_now).total_seconds(), 0.0), LONGEST_RETRY_AFTER)

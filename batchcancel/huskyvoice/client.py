@@ -19,7 +19,7 @@ import anyio
 import httpx
 
 from batchcancel import __version__
-from batchcancel.api import Answer, Ask, Meaning, Request
+from batchcancel.api import Answer, Meaning, Request
 from batchcancel.errors import FatalAnswer
 from batchcancel.huskyvoice.answers import read_answer
 
@@ -27,11 +27,6 @@ LARGEST_BODY = 1 << 20
 """An answer is cut at 1 MiB; what is longer is unreadable."""
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
-_PATHS = {
-    Ask.SEARCH: "/appointments",
-    Ask.CONFIG: "/appointment-config",
-    Ask.WINDOWS: "/appointment-slots/availability",
-}
 
 NewTransport = Callable[[], httpx.AsyncBaseTransport]
 
@@ -128,10 +123,12 @@ class HuskyVoice:
         url = self._base.copy_with(path=path, params=request.query or None)
         if url.raw_path.partition(b"?")[0] != path.encode("ascii"):
             raise ValueError(f"the path {path!r} would not be sent as it is")
-        if request.ask is not Ask.CANCEL:
-            return httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
+        if not request.ask.writes:
+            return httpx.Request(
+                request.ask.method, url, headers=self._headers, extensions=self._extensions
+            )
         return httpx.Request(
-            "PATCH",
+            request.ask.method,
             url,
             headers=self._headers | {"Content-Type": "application/json"},
             content=_body(request),
@@ -140,16 +137,16 @@ class HuskyVoice:
 
 
 def _path(request: Request) -> str:
-    if request.ask not in (Ask.CANCEL, Ask.READ):
-        return _PATHS[request.ask]
+    if not request.ask.is_of_one:
+        return request.ask.path
     if request.appointment_id is None or not _ID.fullmatch(request.appointment_id):
         raise ValueError(f"{request.appointment_id!r} is no appointment id")
-    return f"/appointments/{request.appointment_id}"
+    return request.ask.path.format(id=request.appointment_id)
 
 
 def _body(request: Request) -> bytes:
     notes = {} if request.notes is None else {"notes": request.notes}
-    return json.dumps({"status": "cancelled", **notes}, separators=(",", ":")).encode()
+    return json.dumps({"status": request.ask.status, **notes}, separators=(",", ":")).encode()
 
 
 async def _capped(stream: AsyncIterator[bytes]) -> bytes:

@@ -7,8 +7,7 @@ from typing import Any
 
 import anyio
 
-from batchcancel import quantities
-from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
+from batchcancel.api import MOST_HOURS, PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from
 
@@ -107,7 +106,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _hours(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= quantities.MOST_HOURS else None
+    return float(value) if 0 <= value <= MOST_HOURS else None
 
 
 def _clock_time(value: Any) -> time | None:

@@ -7,10 +7,9 @@ from typing import Protocol, TypeVar
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from batchcancel.api import Permit
+from batchcancel.api import PERMIT_S, Permit, SharedWindow, Turn
+from batchcancel.clock import Clocks, Stopwatch, real_clocks
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.stopwatch import Clocks, Stopwatch, real_clocks
-from batchcancel.window import PERMIT_S, SharedWindow, Turn
 
 Result = TypeVar("Result")
 Note = Callable[[], None]

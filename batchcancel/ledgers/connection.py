@@ -6,15 +6,56 @@ is one plain file: it may be copied, and reading it leaves nothing behind.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, overload
 
+from batchcancel.appointments import require_aware
 from batchcancel.errors import InputError
+from batchcancel.ledgers.migrations import VERSION
 from batchcancel.ledgers.schema import create, is_empty, require_ledger
+from batchcancel.ledgers.sqlite_migration import migrate_file
+from batchcancel.ledgers.statements import Statements, Values
 from batchcancel.ledgers.trouble import diagnose, primary_code
 
 _PATIENCE_S = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def stored(moment: datetime | None) -> int | None:
+    """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
+    if moment is None:
+        return None
+    require_aware(moment)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@overload
+def restored(micros: int) -> datetime: ...
+@overload
+def restored(micros: None) -> None: ...
+def restored(micros: int | None) -> datetime | None:
+    """Give back what was stored, as an aware datetime in UTC."""
+    return None if micros is None else _EPOCH + micros * _MICROSECOND
+
+
+class SqliteStatements(Statements):
+    """The transaction that is open on a connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def execute(self, sql: str, values: Values) -> int:
+        return self._db.execute(sql, values).rowcount
+
+    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
+        return self._db.execute(sql, values).fetchall()
+
+    def stored(self, moment: datetime | None) -> int | None:
+        return stored(moment)
 
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
@@ -33,8 +74,11 @@ def connect_in_memory() -> sqlite3.Connection:
     return db
 
 
-def connect_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a ledger to ask only; on a copy that cannot be locked, read it as it stands."""
+def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Open a ledger to ask only, and tell its version.
+
+    A copy that cannot be locked is read as it stands.
+    """
     place = path.resolve()
     if not place.is_file():
         raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
@@ -61,12 +105,12 @@ def _connect(address: str) -> sqlite3.Connection:
     )
 
 
-def _asked(place: Path, how: str) -> sqlite3.Connection:
+def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
     with ExitStack() as undo:
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
-        require_ledger(db, str(place))
+        version = require_ledger(db, str(place))
         undo.pop_all()
-        return db
+        return db, version
 
 
 def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
@@ -86,9 +130,8 @@ def _create_private(place: Path) -> None:
 
 
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
-    new = is_empty(db)
-    if not new:
-        require_ledger(db, str(place))
+    version = None if is_empty(db) else require_ledger(db, str(place))
+    if version is not None:
         _require_sound(db, place)
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
@@ -97,8 +140,14 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
             hint="Name a file on a local disk with --ledger.",
         )
     db.execute("PRAGMA synchronous = FULL")
-    if new:
-        create(db)
+    try:
+        if version is None:
+            create(db)
+        elif version < VERSION:
+            migrate_file(db, place, version=version)
+    except BaseException:
+        settle_into_one_file(db)
+        raise
 
 
 def _require_sound(db: sqlite3.Connection, place: Path) -> None:
@@ -115,5 +164,5 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        trouble = diagnose(error)
-        raise InputError(f"{path} {trouble.meaning}", hint=trouble.hint) from error
+        found = diagnose(error)
+        raise InputError(f"{path} {found.meaning}", hint=found.hint) from error

@@ -8,33 +8,35 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Cursor
 
-from batchcancel.appointments import RejectedRow, SkipReason, require_aware
+from batchcancel.api import Rate, SharedWindow
+from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
-from batchcancel.ledgers import postgres_enrolment, postgres_lease
-from batchcancel.ledgers.postgres_connection import PatientConnection
-from batchcancel.ledgers.postgres_enrolment import batch_id_of
-from batchcancel.ledgers.postgres_entries import Writing, record
-from batchcancel.ledgers.postgres_keeper import Keeper
-from batchcancel.ledgers.postgres_lease import Lease
+from batchcancel.ledgers import enrolment, postgres_lease
+from batchcancel.ledgers.entries import Holder, Requests, begin_run, end_run, record
+from batchcancel.ledgers.postgres_connection import PatientConnection, PostgresStatements
+from batchcancel.ledgers.postgres_enrolment import PostgresLoad
+from batchcancel.ledgers.postgres_lease import Heartbeat, Lease
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_trouble import write_failures
 from batchcancel.ledgers.postgres_window import PostgresWindow
-from batchcancel.quantities import Rate
-from batchcancel.stopwatch import Stopwatch
-from batchcancel.window import SharedWindow
+from batchcancel.ledgers.statements import Values
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
 
-_ORIGIN = "SELECT origin FROM batchcancel.batches WHERE name = %s"
-_BEGIN = """
-    INSERT INTO batchcancel.runs (run_id, batch, started_at)
-    VALUES (%(run_id)s, %(batch)s, %(started_at)s)
+_ORIGIN = "SELECT origin FROM batches WHERE name = :batch"
+# A plan holds no lease, so its lost COMMIT is written once more: that must change nothing.
+_ASK = """
+    INSERT INTO requests
+        (session, request, run_id, key, kind, appointment_id, attempt, sent_at)
+    VALUES (:session, :request, :run_id, :key, :kind, :appointment_id, :attempt, :at)
+    ON CONFLICT (session, request) DO UPDATE SET sent_at = excluded.sent_at
 """
-_END = """
-    UPDATE batchcancel.runs SET ended_at = %(ended_at)s, exit_code = %(exit_code)s
-    WHERE run_id = %(run_id)s
+_ANSWER = """
+    UPDATE requests SET answered_at = :at, result = :result
+    WHERE session = :session AND request = :request
 """
 
 
@@ -61,7 +63,7 @@ class PostgresLedger(PostgresReader, Ledger):
         self._session = uuid.uuid4()
         self._run: Run | None = None
         self._lease: Lease | None = None
-        self._keeper: Keeper | None = None
+        self._heartbeat: Heartbeat | None = None
 
     def hold(self, run: Run) -> None:
         if self._run is not None:
@@ -75,7 +77,7 @@ class PostgresLedger(PostgresReader, Ledger):
             raise postgres_lease.refusal(error, run) from error
         lease = Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
         self._run, self._lease = run, lease
-        self._keeper = Keeper(lambda: lease.renew(self._side), every=self._ttl / 3)
+        self._heartbeat = Heartbeat(lambda: lease.renew(self._side), every=self._ttl / 3)
 
     def require_held(self) -> None:
         if self._lease is not None:
@@ -87,7 +89,7 @@ class PostgresLedger(PostgresReader, Ledger):
         )
 
     def finish(self, run: Run) -> None:
-        self._stop_keeping()
+        self._stop_heartbeat()
         with write_failures(self._name):
             self._db.repeat(lambda cursor: self._end(cursor, run))
         self._run = self._lease = None
@@ -100,25 +102,34 @@ class PostgresLedger(PostgresReader, Ledger):
             return
 
         def enrol(cursor: Cursor[Any]) -> None:
-            self._require_origin_of(cursor, batch.name)
-            postgres_enrolment.enrol(cursor, batch, rows, rejected)
+            statements = PostgresStatements(cursor)
+            self._require_origin_of(statements, batch.name)
+            load = PostgresLoad(cursor)
+            enrolment.enrol(statements, load, batch=batch, rows=rows, rejected=rejected)
 
         self._write_long(enrol)
 
     def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        self._write_long(lambda cursor: postgres_enrolment.decide(cursor, batch, skips))
+        def decide(cursor: Cursor[Any]) -> None:
+            load = PostgresLoad(cursor)
+            enrolment.decide(PostgresStatements(cursor), load, batch=batch, skips=skips)
+
+        self._write_long(decide)
 
     def reopen_refused(self, batch: str) -> int:
-        return self._write_long(lambda cursor: postgres_enrolment.reopen_refused(cursor, batch))
+        return self._write_long(
+            lambda cursor: enrolment.reopen_refused(PostgresStatements(cursor), batch)
+        )
 
     def commit(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
 
         def commit(cursor: Cursor[Any]) -> None:
-            writing = self._writing(cursor)
+            statements = PostgresStatements(cursor)
+            holder = self._holder(statements)
             for entry in entries:
-                record(cursor, entry, writing)
+                record(statements, entry, holder)
 
         with write_failures(self._name):
             if self._lease is None:
@@ -132,7 +143,7 @@ class PostgresLedger(PostgresReader, Ledger):
 
     def close(self) -> None:
         """Let go of the batch and the connections; closing twice is harmless."""
-        self._stop_keeping()
+        self._stop_heartbeat()
         if (lease := self._lease) is not None:
             with suppress(psycopg.Error, LedgerWriteFailed):
                 self._db.once(lease.release)
@@ -143,39 +154,38 @@ class PostgresLedger(PostgresReader, Ledger):
     def _write_long(self, work: Work[Result]) -> Result:
         with write_failures(self._name):
             if self._lease is None:
-                return self._db.once(work)
+                return self._db.once(work, is_long=True)
             return self._lease.write(self._db, work, is_long=True)
 
     def _take(self, cursor: Cursor[Any], run: Run) -> int:
-        self._require_origin_of(cursor, run.batch)
-        require_aware(run.started_at)
-        token, is_new = postgres_lease.take(cursor, run, session=self._session, ttl=self._ttl)
+        statements = PostgresStatements(cursor)
+        self._require_origin_of(statements, run.batch)
+        token, is_new = postgres_lease.take(statements, run, session=self._session, ttl=self._ttl)
         if is_new:
-            values = {"run_id": run.run_id, "batch": run.batch, "started_at": run.started_at}
-            cursor.execute(_BEGIN, values)
+            begin_run(statements, run)
         return token
 
     def _end(self, cursor: Cursor[Any], run: Run) -> None:
         if self._lease is not None:
             self._lease.release(cursor)
-        require_aware(run.ended_at)
-        ending = {"ended_at": run.ended_at, "exit_code": run.exit_code, "run_id": run.run_id}
-        if cursor.execute(_END, ending).rowcount != 1:
-            raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
+        end_run(PostgresStatements(cursor), run)
 
-    def _writing(self, cursor: Cursor[Any]) -> Writing:
+    def _holder(self, statements: PostgresStatements) -> Holder:
         run = self._run
-        return Writing(
-            session=self._session,
-            batch_id=None if run is None else batch_id_of(cursor, run.batch),
+        return Holder(
+            batch_id=None if run is None else enrolment.batch_id_of(statements, run.batch),
             run_id=None if run is None else run.run_id,
             key=self._key,
+            requests=Requests(ask=_ASK, answer=_ANSWER, identity=self._request_key),
         )
 
-    def _require_origin_of(self, cursor: Cursor[Any], batch: str) -> None:
-        found = cursor.execute(_ORIGIN, (batch,)).fetchone()
-        if found is not None:
-            self._require_origin(found[0])
+    def _request_key(self, number: int) -> Values:
+        """Requests are numbered from 1 in every session."""
+        return {"session": self._session, "request": number}
+
+    def _require_origin_of(self, statements: PostgresStatements, batch: str) -> None:
+        for (origin,) in statements.fetch(_ORIGIN, {"batch": batch}):
+            self._require_origin(origin)
 
     def _require_origin(self, origin: str) -> None:
         if origin != self._origin:
@@ -184,7 +194,7 @@ class PostgresLedger(PostgresReader, Ledger):
                 hint="Name another batch with --batch, or another ledger with --ledger.",
             )
 
-    def _stop_keeping(self) -> None:
-        if self._keeper is not None:
-            self._keeper.stop()
-        self._keeper = None
+    def _stop_heartbeat(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._heartbeat = None

@@ -9,17 +9,19 @@ committed before it. A commit is on the server's disk, whatever the database is 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from batchcancel.ledgers.postgres_line import SILENCE_S, Line
+from batchcancel.appointments import require_aware
+from batchcancel.clock import Stopwatch
 from batchcancel.ledgers.postgres_trouble import Closed, is_passing
-from batchcancel.stopwatch import Stopwatch
+from batchcancel.ledgers.statements import Statements, Values, for_psycopg
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
@@ -27,17 +29,23 @@ Work = Callable[[Cursor[Any]], Result]
 PATIENCE_S = 20.0
 """How long a lost connection, a restarting server or a lock in the way is waited for in all."""
 
+SILENCE_S = 20.0
+"""How long a server may say nothing before its connection is given up."""
+
+_LONG_SILENCE_S = 900.0
+_HURRIED_S = 1.0
 _PAUSE_S = 0.2
 _TERMS = """
-    SELECT set_config('statement_timeout', %(statement)s, true),
+    SELECT set_config('search_path', 'batchcancel, pg_temp', true),
+           set_config('statement_timeout', %(statement)s, true),
            set_config('lock_timeout', %(lock)s, true),
            set_config('synchronous_commit',
                       replace(current_setting('synchronous_commit'), 'off', 'on'), true),
            set_config('idle_in_transaction_session_timeout', %(idle)s, true)
 """
 _FOR_WORK = {"statement": "15s", "lock": "5s", "idle": "8s"}
-_FOR_STREAMS = _FOR_WORK | {"idle": "600s"}
-_HURRIED_S = 1.0
+_FOR_LONG_WORK = {"statement": "0"}
+_FOR_STREAMS = {"idle": "600s"}
 _PAGE = 10_000
 _DEFAULTS = {
     "application_name": "batchcancel",
@@ -55,11 +63,53 @@ def connection_info(url: str) -> str:
     return make_conninfo("", **_DEFAULTS | conninfo_to_dict(url))
 
 
-def without_time_limit(cursor: Cursor[Any]) -> None:
-    """For the rest of the transaction: a million rows take as long as they take."""
-    cursor.execute("SELECT set_config('statement_timeout', '0', true)")
-    if isinstance(cursor.connection, Line):
-        cursor.connection.is_at_long_work = True
+class PostgresStatements(Statements):
+    """The transaction of a cursor."""
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, values: Values) -> int:
+        return self._cursor.execute(for_psycopg(sql), values).rowcount
+
+    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
+        return self._cursor.execute(for_psycopg(sql), values).fetchall()
+
+    def stored(self, moment: datetime | None) -> datetime | None:
+        require_aware(moment)
+        return moment
+
+
+class SilentServer(psycopg.OperationalError):
+    """It said nothing for longer than it may take."""
+
+
+class BoundedConnection(Connection[Any]):
+    """A connection whose every wait ends, also before a server that was stopped.
+
+    Its kernel, or a proxy on the way, goes on acknowledging what we send, so that neither TCP's
+    time limits can tell nor the server's own. `silence` tells the seconds that are left to the
+    server, also while one waits for it.
+    """
+
+    silence: Callable[[], float] = staticmethod(lambda: SILENCE_S)
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """What psycopg waits with; it comes back every tenth of a second, ready or not."""
+        return super().wait(self._bounded(gen), *args, **kwargs)
+
+    def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        waited = Stopwatch()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and waited.seconds() > self.silence():
+                    self.pgconn.finish()
+                    raise SilentServer("it does not answer")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
 
 
 class PatientConnection:
@@ -72,18 +122,22 @@ class PatientConnection:
         self._info = info
         self._patience = patience
         self._is_hurried = False
+        self._is_at_long_work = False
         self._turn = threading.Lock()
-        self._connection: Line | None = None
+        self._connection: BoundedConnection | None = None
         self._is_closed = False
 
-    def once(self, work: Work[Result]) -> Result:
-        """Do `work` in one transaction, committed when this returns; a second try is not made."""
+    def once(self, work: Work[Result], *, is_long: bool = False) -> Result:
+        """Do `work` in one transaction, committed when this returns; a second try is not made.
+
+        Long work has no time limit: a million rows take as long as they take.
+        """
         with self._turn:
             db = self._connected()
             try:
-                db.is_at_long_work = False
+                self._is_at_long_work = is_long
                 cursor = db.cursor()
-                cursor.execute(_TERMS, _FOR_WORK)
+                cursor.execute(_TERMS, _FOR_WORK | (_FOR_LONG_WORK if is_long else {}))
                 result = work(cursor)
                 db.commit()
             except BaseException:
@@ -91,12 +145,12 @@ class PatientConnection:
                 raise
             return result
 
-    def repeat(self, work: Work[Result]) -> Result:
+    def repeat(self, work: Work[Result], *, is_long: bool = False) -> Result:
         """The same, tried again while the trouble may pass: `work` must stand a second time."""
         waited = Stopwatch()
         while True:
             try:
-                return self.once(work)
+                return self.once(work, is_long=is_long)
             except psycopg.Error as error:
                 if not is_passing(error):
                     raise
@@ -113,8 +167,8 @@ class PatientConnection:
     @contextmanager
     def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:
         """The rows of one moment, however many, over a connection of their own."""
-        with closing(self._connect()) as db, db.cursor(name="rows") as cursor:
-            db.execute(_TERMS, _FOR_STREAMS)
+        with closing(self._connect(self._silence)) as db, db.cursor(name="rows") as cursor:
+            db.execute(_TERMS, _FOR_WORK | _FOR_STREAMS)
             cursor.itersize = _PAGE
             cursor.execute(sql, values)
             yield iter(cursor)
@@ -125,22 +179,29 @@ class PatientConnection:
             self._is_closed = True
             self._drop()
 
-    def _connected(self) -> Line:
+    def _connected(self) -> BoundedConnection:
         if self._is_closed:
             raise Closed("it was closed")
         if self._connection is None:
             if self._is_hurried:
                 raise psycopg.OperationalError("no time is left to connect")
-            self._connection = self._connect()
+            self._connection = self._connect(self._silence_at_work)
         return self._connection
 
-    def _connect(self) -> Line:
-        line = Line.connect(self._info, prepare_threshold=None)
-        line.silence = lambda: _HURRIED_S if self._is_hurried else SILENCE_S
-        return line
+    def _connect(self, silence: Callable[[], float]) -> BoundedConnection:
+        db = BoundedConnection.connect(self._info, prepare_threshold=None)
+        db.silence = silence
+        return db
+
+    def _silence(self) -> float:
+        return _HURRIED_S if self._is_hurried else SILENCE_S
+
+    def _silence_at_work(self) -> float:
+        return _LONG_SILENCE_S if self._is_at_long_work else self._silence()
 
     def _undo(self, db: Connection[Any]) -> None:
         """Leave no transaction behind; where that cannot be known, leave no connection."""
+        self._is_at_long_work = False
         with suppress(psycopg.Error):
             db.rollback()
         if db.closed or db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:

@@ -7,67 +7,75 @@ lease meets no row and is undone whole; and a COMMIT whose answer was lost is kn
 
 import os
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import psycopg
 from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
+from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger import Run
-from batchcancel.ledgers.postgres_connection import PatientConnection
-from batchcancel.stopwatch import Stopwatch
+from batchcancel.ledgers.postgres_connection import PatientConnection, PostgresStatements
 
 TTL_S = 30.0
 """How long a batch stays with a run that is not heard of any more."""
+
+_LAST_RENEWAL_S = 10.0
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
 
 _KNOW = """
-    INSERT INTO batchcancel.leases (batch, token, session, holder, expires_at, commits)
-    VALUES (%s, 0, %s, '', clock_timestamp(), 0) ON CONFLICT (batch) DO NOTHING
+    INSERT INTO leases (batch, token, session, holder, expires_at, commits)
+    VALUES (:batch, 0, :session, '', clock_timestamp(), 0) ON CONFLICT (batch) DO NOTHING
 """
 _LOOK = """
     SELECT token, session, holder,
            extract(epoch FROM expires_at - clock_timestamp())::float8
-    FROM batchcancel.leases WHERE batch = %s FOR UPDATE
+    FROM leases WHERE batch = :batch FOR UPDATE
 """
 _TAKE = """
-    UPDATE batchcancel.leases
-    SET token = nextval('batchcancel.tokens'), session = %(session)s, holder = %(holder)s,
-        expires_at = clock_timestamp() + make_interval(secs => %(ttl)s), commits = 0
-    WHERE batch = %(batch)s RETURNING token
+    UPDATE leases
+    SET token = nextval('tokens'), session = :session, holder = :holder,
+        expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = 0
+    WHERE batch = :batch RETURNING token
 """
 _RENEW = """
-    UPDATE batchcancel.leases
-    SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
-    WHERE batch = %(batch)s AND token = %(token)s
+    UPDATE leases
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
+    WHERE batch = :batch AND token = :token
 """
 _FENCE = """
-    UPDATE batchcancel.leases
-    SET expires_at = clock_timestamp() + make_interval(secs => %(ttl)s), commits = %(number)s
-    WHERE batch = %(batch)s AND token = %(token)s AND commits = %(number)s - 1
+    UPDATE leases
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number
+    WHERE batch = :batch AND token = :token AND commits = :number - 1
 """
 _HAPPENED = """
-    SELECT FROM batchcancel.leases
-    WHERE batch = %(batch)s AND token = %(token)s AND commits = %(number)s
+    SELECT FROM leases
+    WHERE batch = :batch AND token = :token AND commits = :number
 """
 _RELEASE = """
-    UPDATE batchcancel.leases SET expires_at = clock_timestamp()
-    WHERE batch = %(batch)s AND token = %(token)s
+    UPDATE leases SET expires_at = clock_timestamp()
+    WHERE batch = :batch AND token = :token
 """
 
 
-def take(cursor: Cursor[Any], run: Run, *, session: UUID, ttl: float) -> tuple[int, bool]:
+def take(
+    statements: PostgresStatements, run: Run, *, session: UUID, ttl: float
+) -> tuple[int, bool]:
     """Take the batch for a run in this transaction; `BatchHeld` while another one has it.
 
     Gives the token, and whether this is the first time: the same session may ask once more when
     it does not know what became of its COMMIT.
     """
-    cursor.execute(_KNOW, (run.batch, session))
-    ((token, of_session, holder, left),) = cursor.execute(_LOOK, (run.batch,)).fetchall()
+    known = {"batch": run.batch, "session": session}
+    statements.execute(_KNOW, known)
+    ((token, of_session, holder, left),) = statements.fetch(_LOOK, known)
     if token and of_session == session:
         return int(token), False
     if left > 0:
@@ -76,8 +84,7 @@ def take(cursor: Cursor[Any], run: Run, *, session: UUID, ttl: float) -> tuple[i
             hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
             f"free {left:.0f} s from now.",
         )
-    values = {"batch": run.batch, "session": session, "holder": _signature(run), "ttl": ttl}
-    ((token,),) = cursor.execute(_TAKE, values).fetchall()
+    ((token,),) = statements.fetch(_TAKE, {**known, "holder": _signature(run), "ttl": ttl})
     return int(token), True
 
 
@@ -111,7 +118,7 @@ class Lease:
         connection lost on the way is the end of it.
         """
         attempts = _Attempts(self, work, number=self._commits + 1, is_long=is_long)
-        result = db.repeat(attempts)
+        result = db.repeat(attempts, is_long=is_long)
         self._commits += 1
         self._renewed = attempts.renewed
         return result
@@ -157,7 +164,7 @@ class Lease:
         )
 
     def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
-        return cursor.execute(sql, self._values | values).rowcount == 1
+        return PostgresStatements(cursor).execute(sql, self._values | values) == 1
 
 
 class _Attempts(Generic[Result]):
@@ -195,6 +202,34 @@ class _Attempts(Generic[Result]):
             self._lease.extend(cursor)
         self._results.append(result)
         return result
+
+
+class Heartbeat:
+    """Renews a lease every so many seconds in a thread of its own; after a failure a little sooner.
+
+    However busy the rest of the program is: a person at the prompt, or a manifest of a million
+    rows, holds up the event loop, and the lease must not run out meanwhile.
+    """
+
+    def __init__(self, renew: Callable[[], None], *, every: float) -> None:
+        self._renew = renew
+        self._every = every
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when no renewal is under way any more, or when it takes too long to wait for."""
+        self._is_over.set()
+        self._thread.join(_LAST_RENEWAL_S)
+
+    def _beat(self) -> None:
+        pause = self._every
+        while not self._is_over.wait(pause):
+            pause = self._every / 10
+            with suppress(psycopg.Error):
+                self._renew()
+                pause = self._every
 
 
 def _signature(run: Run) -> str:

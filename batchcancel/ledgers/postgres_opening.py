@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Cursor
 
+from batchcancel.addresses import ledger_shown
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.ledger_address import shown
 from batchcancel.ledgers.postgres import PostgresLedger
 from batchcancel.ledgers.postgres_connection import PATIENCE_S, PatientConnection, connection_info
 from batchcancel.ledgers.postgres_lease import TTL_S
 from batchcancel.ledgers.postgres_reader import PostgresReader
-from batchcancel.ledgers.postgres_schema import create_if_missing, require_ledger
+from batchcancel.ledgers.postgres_schema import prepare, require_ledger
 from batchcancel.ledgers.postgres_trouble import diagnose, is_away, refused_connection
 
-Prepare = Callable[[Cursor[Any]], None]
+Result = TypeVar("Result")
 
 _CLOCKS_DIFFER_S = 30.0
 """What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
@@ -43,7 +43,7 @@ def open_postgres(
     Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
     not answer just now.
     """
-    name, info = shown(url), _info(url)
+    name, info = ledger_shown(url), _info(url)
     db, side = (PatientConnection(info, patience=patience) for _ in range(2))
     _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
     return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
@@ -51,9 +51,9 @@ def open_postgres(
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name, db = shown(url), PatientConnection(_info(url))
-    _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
-    return PostgresReader(db, name=name)
+    name, db = ledger_shown(url), PatientConnection(_info(url))
+    version = _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
+    return PostgresReader(db, name=name, version=version)
 
 
 def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> None:
@@ -64,7 +64,7 @@ def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> Non
             hint="Name the primary server with --ledger. Nothing was sent.",
         )
     _require_clock(cursor, now, name=name)
-    create_if_missing(cursor, name=name)
+    prepare(cursor, name=name)
     require_ledger(cursor, name=name)
 
 
@@ -84,19 +84,22 @@ def _info(url: str) -> str:
         return connection_info(url)
     except psycopg.ProgrammingError:
         raise InputError(
-            f"{shown(url)} is no URL of a PostgreSQL database",
+            f"{ledger_shown(url)} is no URL of a PostgreSQL database",
             hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
         ) from None
 
 
-def _prepared(db: PatientConnection, prepare: Prepare, *, name: str) -> None:
+def _prepared(
+    db: PatientConnection, prepare: Callable[[Cursor[Any]], Result], *, name: str
+) -> Result:
     with ExitStack() as undo:
         undo.callback(db.close)
         try:
-            db.once(prepare)
+            result = db.once(prepare)
         except psycopg.Error as error:
             is_unconnected = type(error) is psycopg.OperationalError
-            trouble = refused_connection(error) if is_unconnected else diagnose(error)
-            kind = StoppedEarly if is_away(trouble) else InputError
-            raise kind(f"{name} {trouble.meaning}", hint=trouble.hint) from error
+            found = refused_connection(error) if is_unconnected else diagnose(error)
+            kind = StoppedEarly if is_away(found) else InputError
+            raise kind(f"{name} {found.meaning}", hint=found.hint) from error
         undo.pop_all()
+        return result

@@ -10,16 +10,16 @@ from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege
 
 from batchcancel.errors import InputError
+from batchcancel.ledgers.migrations import VERSION, postgres_steps, require_known
 
-VERSION = 1
 _FIRST_USE = 0x62636C67
 """The number under which two first users wait for each other; "bclg"."""
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS batchcancel;
-CREATE TABLE batchcancel.version (version integer NOT NULL);
+CREATE TABLE version (version integer NOT NULL);
 
-CREATE TABLE batchcancel.batches (
+CREATE TABLE batches (
     batch_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name          text COLLATE "C" NOT NULL UNIQUE,
     origin        text NOT NULL,
@@ -27,12 +27,24 @@ CREATE TABLE batchcancel.batches (
     rows          integer NOT NULL,
     rejected_rows integer NOT NULL,
     duplicates    integer NOT NULL,
-    enrolments    integer NOT NULL DEFAULT 1
+    enrolments    integer NOT NULL DEFAULT 1,
+    kind          text NOT NULL DEFAULT 'cancel',
+    of_batch      text,
+    notice_hours  double precision,
+    timezone      text,
+    sessions      text,
+    notes         text,
+    selection     text,
+    approval      text,
+    approved_by   text,
+    approved_at   timestamptz
 );
-COMMENT ON COLUMN batchcancel.batches.enrolments IS 'how often its manifest was enrolled';
+COMMENT ON COLUMN batches.enrolments IS 'how often its manifest was enrolled';
+COMMENT ON COLUMN batches.kind IS 'cancel, restore';
+COMMENT ON COLUMN batches.selection IS 'what find was asked for';
 
-CREATE SEQUENCE batchcancel.tokens;
-CREATE TABLE batchcancel.leases (
+CREATE SEQUENCE tokens;
+CREATE TABLE leases (
     batch      text COLLATE "C" PRIMARY KEY,
     token      bigint NOT NULL,
     session    uuid NOT NULL,
@@ -40,20 +52,30 @@ CREATE TABLE batchcancel.leases (
     expires_at timestamptz NOT NULL,
     commits    bigint NOT NULL
 );
-COMMENT ON TABLE batchcancel.leases IS 'who may write on a batch, until when';
-COMMENT ON COLUMN batchcancel.leases.token IS 'grows with every new holder; writes carry it';
-COMMENT ON COLUMN batchcancel.leases.commits IS 'transactions written under this token';
+COMMENT ON TABLE leases IS 'who may write on a batch, until when';
+COMMENT ON COLUMN leases.token IS 'grows with every new holder; writes carry it';
+COMMENT ON COLUMN leases.commits IS 'transactions written under this token';
 
-CREATE TABLE batchcancel.runs (
+CREATE TABLE runs (
     number     bigint GENERATED ALWAYS AS IDENTITY,
     run_id     text COLLATE "C" PRIMARY KEY,
     batch      text COLLATE "C" NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at   timestamptz,
-    exit_code  integer
+    exit_code  integer,
+    version    text,
+    "user"     text,
+    host       text,
+    pid        bigint,
+    options    text,
+    counts     text,
+    why        text
 );
+COMMENT ON COLUMN runs.options IS 'as JSON, without anything secret';
+COMMENT ON COLUMN runs.counts IS 'of its rows at its end, as JSON';
+COMMENT ON COLUMN runs.why IS 'it ended, where it ended early';
 
-CREATE TABLE batchcancel.rows (
+CREATE TABLE rows (
     batch_id       bigint NOT NULL,
     appointment_id text COLLATE "C" NOT NULL,
     state          text NOT NULL DEFAULT 'waiting',
@@ -68,25 +90,44 @@ CREATE TABLE batchcancel.rows (
     date           date,
     session        text,
     branch_id      text,
+    line           bigint,
+    manifest_start text,
+    start_known_by text,
+    previous_status  text,
+    seen_updated_at  timestamptz,
+    observed_at      timestamptz,
+    observed_status  text,
+    observed_date    date,
+    observed_session text,
+    observed_branch  text,
+    observed_label   text,
+    resolved_as      text,
+    resolved_by      text,
+    resolved_at      timestamptz,
+    resolved_reason  text,
     PRIMARY KEY (batch_id, appointment_id)
 );
-COMMENT ON COLUMN batchcancel.rows.state IS 'waiting, open, settled';
-COMMENT ON COLUMN batchcancel.rows.enrolment IS 'the last enrolment that named this row';
-COMMENT ON COLUMN batchcancel.rows.starts_at IS 'as the manifest says';
-COMMENT ON COLUMN batchcancel.rows.learned_start IS 'as a look-up found';
+COMMENT ON COLUMN rows.state IS 'waiting, open, settled';
+COMMENT ON COLUMN rows.enrolment IS 'the last enrolment that named this row';
+COMMENT ON COLUMN rows.starts_at IS 'as the manifest says';
+COMMENT ON COLUMN rows.learned_start IS 'as a look-up found';
+COMMENT ON COLUMN rows.line IS 'of the manifest';
+COMMENT ON COLUMN rows.manifest_start IS 'the start as the manifest wrote it';
+COMMENT ON COLUMN rows.seen_updated_at IS 'updated_at of the record that proved the outcome';
 
-CREATE VIEW batchcancel.account AS
+CREATE VIEW account AS
     SELECT name AS batch, coalesce(starts_at, learned_start) AS start, rows.*
-    FROM batchcancel.batches JOIN batchcancel.rows USING (batch_id);
+    FROM batches JOIN rows USING (batch_id);
 
-CREATE TABLE batchcancel.rejected_rows (
+CREATE TABLE rejected_rows (
     batch_id bigint NOT NULL,
     line     bigint NOT NULL,
-    reason   text NOT NULL
+    reason   text NOT NULL,
+    appointment_id text
 );
-CREATE INDEX rejected_rows_of_batch ON batchcancel.rejected_rows (batch_id);
+CREATE INDEX rejected_rows_of_batch ON rejected_rows (batch_id);
 
-CREATE TABLE batchcancel.requests (
+CREATE TABLE requests (
     session        uuid NOT NULL,
     request        bigint NOT NULL,
     number         bigint GENERATED ALWAYS AS IDENTITY,
@@ -100,25 +141,43 @@ CREATE TABLE batchcancel.requests (
     result         text,
     PRIMARY KEY (session, request)
 );
-COMMENT ON COLUMN batchcancel.requests.run_id IS 'empty when a plan asked';
-COMMENT ON COLUMN batchcancel.requests.key IS 'fingerprint of the API key';
-CREATE INDEX requests_of_key ON batchcancel.requests (key, sent_at);
+COMMENT ON COLUMN requests.run_id IS 'empty when a plan asked';
+COMMENT ON COLUMN requests.key IS 'fingerprint of the API key';
+CREATE INDEX requests_of_key ON requests (key, sent_at);
 
-CREATE TABLE batchcancel.windows (
+CREATE TABLE windows (
     key          text PRIMARY KEY,
     closed_until timestamptz NOT NULL DEFAULT '-infinity'
 );
-COMMENT ON TABLE batchcancel.windows IS 'the rate limit of each API key, for all hosts';
+COMMENT ON TABLE windows IS 'the rate limit of each API key, for all hosts';
 
-CREATE TABLE batchcancel.slots (
+CREATE TABLE slots (
     slot        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key         text NOT NULL,
     taken_at    timestamptz NOT NULL,
     counted_by  timestamptz NOT NULL,
     is_answered boolean NOT NULL DEFAULT false
 );
-COMMENT ON COLUMN batchcancel.slots.counted_by IS 'the API has counted the request by then';
-CREATE INDEX slots_of_key ON batchcancel.slots (key, counted_by);
+COMMENT ON COLUMN slots.counted_by IS 'the API has counted the request by then';
+CREATE INDEX slots_of_key ON slots (key, counted_by);
+
+CREATE TABLE pauses (
+    run_id     text NOT NULL,
+    began_at   timestamptz NOT NULL,
+    ended_at   timestamptz,
+    reason     text NOT NULL
+);
+COMMENT ON TABLE pauses IS 'waits that are worth telling';
+CREATE INDEX pauses_of_run ON pauses (run_id);
+
+CREATE TABLE looks (
+    kind       text NOT NULL,
+    batch      text NOT NULL,
+    looked_at  timestamptz NOT NULL,
+    found      text NOT NULL
+);
+COMMENT ON TABLE looks IS 'what was found by looking, as JSON';
+CREATE INDEX looks_of_batch ON looks (batch, kind);
 """
 # Asked of the catalogue itself: to_regclass() may answer from before the wait for a first user.
 _IS_THERE = """
@@ -126,16 +185,42 @@ _IS_THERE = """
 """
 
 
-def create_if_missing(cursor: Cursor[Any], *, name: str) -> None:
-    """Make the tables in this transaction, unless they are there; two at once wait in line."""
-    if found_version(cursor) is not None:
+def prepare(cursor: Cursor[Any], *, name: str) -> None:
+    """Leave tables of this version behind: made, or migrated; two at once wait in line."""
+    if found_version(cursor) == VERSION:
         return
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_FIRST_USE,))
-    if found_version(cursor) is not None:
-        return
+    version = found_version(cursor)
+    if version is None:
+        _create(cursor, name=name)
+    elif version < VERSION:
+        _migrate(cursor, version, name=name)
+
+
+def require_ledger(cursor: Cursor[Any], *, name: str) -> int:
+    """Refuse a database without a ledger, or of a later program; give the ledger's version."""
+    version = found_version(cursor)
+    if version is None:
+        raise InputError(
+            f"{name} holds no ledger of batchcancel",
+            hint="Check the database's name; the first plan or run makes the tables.",
+        )
+    require_known(version, name=name)
+    return version
+
+
+def found_version(cursor: Cursor[Any]) -> int | None:
+    if not cursor.execute(_IS_THERE).fetchall():
+        return None
+    # With its schema's name: a search_path passes over a schema that this user may not use.
+    found = cursor.execute("SELECT max(version) FROM batchcancel.version").fetchone()
+    return None if found is None else found[0]
+
+
+def _create(cursor: Cursor[Any], *, name: str) -> None:
     try:
         cursor.execute(_TABLES)
-        cursor.execute("INSERT INTO batchcancel.version VALUES (%s)", (VERSION,))
+        cursor.execute("INSERT INTO version VALUES (%s)", (VERSION,))
     except InsufficientPrivilege as error:
         raise InputError(
             f"{name} holds no ledger yet, and this user may not make one",
@@ -143,24 +228,14 @@ def create_if_missing(cursor: Cursor[Any], *, name: str) -> None:
         ) from error
 
 
-def require_ledger(cursor: Cursor[Any], *, name: str) -> None:
-    """Refuse a database without a ledger, or of a batchcancel that knows more than this one."""
-    version = found_version(cursor)
-    if version is None:
+def _migrate(cursor: Cursor[Any], version: int, *, name: str) -> None:
+    try:
+        cursor.execute(postgres_steps(version))
+        cursor.execute("UPDATE version SET version = %s", (VERSION,))
+    except InsufficientPrivilege as error:
         raise InputError(
-            f"{name} holds no ledger of batchcancel",
-            hint="Check the database's name; the first plan or run makes the tables.",
-        )
-    if version > VERSION:
-        raise InputError(
-            f"{name} was written by a newer batchcancel (ledger version {version}, "
-            f"this program knows {VERSION})",
-            hint="Upgrade batchcancel.",
-        )
-
-
-def found_version(cursor: Cursor[Any]) -> int | None:
-    if not cursor.execute(_IS_THERE).fetchall():
-        return None
-    found = cursor.execute("SELECT max(version) FROM batchcancel.version").fetchone()
-    return None if found is None else found[0]
+            f"{name} holds a ledger of version {version}, and this user may not change its tables "
+            f"to version {VERSION}",
+            hint="Let the user who owns its tables run a plan or a run once. status and export "
+            "read it as it is.",
+        ) from error

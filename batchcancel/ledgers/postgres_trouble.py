@@ -14,7 +14,7 @@ class Closed(psycopg.InterfaceError):
     """The ledger was closed by us."""
 
 
-class Trouble(NamedTuple):
+class Diagnosis(NamedTuple):
     """`meaning` ends a sentence that began with the database's name."""
 
     meaning: str
@@ -22,28 +22,28 @@ class Trouble(NamedTuple):
 
 
 _RESUME = "then run the same command again."
-_TROUBLES: dict[type[psycopg.Error], Trouble] = {
-    errors.ReadOnlySqlTransaction: Trouble(
+_DIAGNOSES: dict[type[psycopg.Error], Diagnosis] = {
+    errors.ReadOnlySqlTransaction: Diagnosis(
         "is read-only, as a standby is", "Name the primary server with --ledger."
     ),
-    errors.InsufficientPrivilege: Trouble(
+    errors.InsufficientPrivilege: Diagnosis(
         "does not let this user do that", f"Grant it what the README names, {_RESUME}"
     ),
-    errors.LockNotAvailable: Trouble(
+    errors.LockNotAvailable: Diagnosis(
         "is locked by another transaction", f"Wait until that has finished, {_RESUME}"
     ),
-    errors.QueryCanceled: Trouble(
+    errors.QueryCanceled: Diagnosis(
         "did not answer in time", f"Find out what keeps the server busy, {_RESUME}"
     ),
-    errors.DiskFull: Trouble(
+    errors.DiskFull: Diagnosis(
         "has no room left on its disk", f"Free some space on the server, {_RESUME}"
     ),
-    errors.UndefinedTable: Trouble(
+    errors.UndefinedTable: Diagnosis(
         "lacks a table of the ledger", "Restore the schema batchcancel from a backup."
     ),
-    Closed: Trouble("was closed", "This is a defect of batchcancel."),
+    Closed: Diagnosis("was closed", "This is a defect of batchcancel."),
 }
-_LOST = Trouble(
+_LOST = Diagnosis(
     "cannot be reached", f"See that the server runs and the network lets you through, {_RESUME}"
 )
 
@@ -56,14 +56,14 @@ _PASSING = (
 )
 
 
-def diagnose(error: psycopg.Error) -> Trouble:
+def diagnose(error: psycopg.Error) -> Diagnosis:
     """Never repeats what the server said of a connection: it may quote what must not show."""
-    for kind, trouble in _TROUBLES.items():
+    for kind, diagnosis in _DIAGNOSES.items():
         if isinstance(error, kind):
-            return trouble
+            return diagnosis
     if is_lost(error):
         return _LOST
-    return Trouble(f"cannot be used ({type(error).__name__})", "Look into the server's log.")
+    return Diagnosis(f"cannot be used ({type(error).__name__})", "Look into the server's log.")
 
 
 def is_lost(error: psycopg.Error) -> bool:
@@ -78,35 +78,35 @@ def is_passing(error: psycopg.Error) -> bool:
     return isinstance(error, _PASSING) or is_lost(error)
 
 
-def is_away(trouble: Trouble) -> bool:
+def is_away(diagnosis: Diagnosis) -> bool:
     """Nobody's mistake: in a moment the same may succeed."""
-    away = (_LOST, _TROUBLES[errors.LockNotAvailable], _TROUBLES[errors.QueryCanceled])
-    return trouble.meaning in {one.meaning for one in away}
+    away = (_LOST, _DIAGNOSES[errors.LockNotAvailable], _DIAGNOSES[errors.QueryCanceled])
+    return diagnosis.meaning in {one.meaning for one in away}
 
 
-def refused_connection(error: psycopg.Error) -> Trouble:
+def refused_connection(error: psycopg.Error) -> Diagnosis:
     """Why there was no connection to begin with."""
     said = str(error)
     if "password" in said or "authentication" in said:
-        return Trouble(
+        return Diagnosis(
             "does not accept this user and password",
             "Check the user, and PGPASSWORD or ~/.pgpass. Nothing was sent.",
         )
     if "does not exist" in said:
-        return Trouble(
+        return Diagnosis(
             "is not there, or not for this user",
             "Check the names of the database and the user. Nothing was sent.",
         )
     if "pg_hba.conf" in said or "certificate" in said:
-        return Trouble(
+        return Diagnosis(
             "does not let this machine in",
             "Check the server's pg_hba.conf, and the certificates. Nothing was sent.",
         )
     if "translate host name" in said or "resolve" in said:
-        return Trouble("is on a host nobody knows", "Check the host's name. Nothing was sent.")
+        return Diagnosis("is on a host nobody knows", "Check the host's name. Nothing was sent.")
     if "invalid" in said:
-        return Trouble("has an address that cannot be used", "Check the URL. Nothing was sent.")
-    return Trouble(
+        return Diagnosis("has an address that cannot be used", "Check the URL. Nothing was sent.")
+    return Diagnosis(
         _LOST.meaning, "See that the server runs and lets you through. Nothing was sent."
     )
 
@@ -117,6 +117,6 @@ def write_failures(name: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        trouble = diagnose(error)
-        message = f"the ledger could not be written: {name} {trouble.meaning}"
-        raise LedgerWriteFailed(message, hint=trouble.hint) from error
+        found = diagnose(error)
+        message = f"the ledger could not be written: {name} {found.meaning}"
+        raise LedgerWriteFailed(message, hint=found.hint) from error

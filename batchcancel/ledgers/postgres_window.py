@@ -7,56 +7,55 @@ from typing import Any
 
 from psycopg import Cursor
 
-from batchcancel.ledgers.postgres_connection import PatientConnection
+from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
+from batchcancel.ledgers.postgres_connection import PatientConnection, PostgresStatements
 from batchcancel.ledgers.postgres_trouble import write_failures
-from batchcancel.quantities import Rate
-from batchcancel.window import PERMIT_S, SharedWindow, Turn
 
-_KNOW = "INSERT INTO batchcancel.windows (key) VALUES (%(key)s) ON CONFLICT (key) DO NOTHING"
-_LOCK = "SELECT FROM batchcancel.windows WHERE key = %(key)s FOR UPDATE"
+_KNOW = "INSERT INTO windows (key) VALUES (:key) ON CONFLICT (key) DO NOTHING"
+_LOCK = "SELECT FROM windows WHERE key = :key FOR UPDATE"
 # A slot without an answer is free one window from now at the soonest, but for one that is given
 # back unused: so it is looked at again a little sooner.
 _STANDING = """
     WITH moment AS MATERIALIZED (
-        SELECT clock_timestamp() AS now, make_interval(secs => %(window)s) AS length
+        SELECT clock_timestamp() AS now, make_interval(secs => :window) AS length
     ), busy AS MATERIALIZED (
         SELECT CASE WHEN is_answered THEN counted_by + length
                ELSE least(counted_by + length, greatest(taken_at + length, now + length / 10))
                END AS free_at
-        FROM batchcancel.slots, moment
-        WHERE key = %(key)s AND counted_by > now - length
+        FROM slots, moment
+        WHERE key = :key AND counted_by > now - length
     ), counted AS (
         SELECT count(*) AS taken FROM busy
     )
     SELECT taken, (
         SELECT extract(epoch FROM greatest(max(closed_until), now) - now)::float8
-        FROM batchcancel.windows WHERE key = %(key)s
+        FROM windows WHERE key = :key
     ), (
         SELECT extract(epoch FROM free_at - now)::float8
-        FROM busy ORDER BY free_at OFFSET greatest(taken - %(limit)s, 0) LIMIT 1
+        FROM busy ORDER BY free_at OFFSET greatest(taken - :limit, 0) LIMIT 1
     )
     FROM counted, moment
 """
 _TAKE = """
-    INSERT INTO batchcancel.slots (key, taken_at, counted_by)
-    SELECT %(key)s, now, now + make_interval(secs => %(unknown)s)
+    INSERT INTO slots (key, taken_at, counted_by)
+    SELECT :key, now, now + make_interval(secs => :unknown)
     FROM (SELECT clock_timestamp() AS now) AS moment
     RETURNING slot
 """
 _FORGET = """
-    DELETE FROM batchcancel.slots
-    WHERE key = %(key)s
-      AND counted_by < clock_timestamp() - make_interval(days => 1, secs => %(window)s)
+    DELETE FROM slots
+    WHERE key = :key
+      AND counted_by < clock_timestamp() - make_interval(days => 1, secs => :window)
 """
 _USED = """
-    UPDATE batchcancel.slots
+    UPDATE slots
     SET is_answered = true, counted_by = least(counted_by, clock_timestamp())
-    WHERE slot = %(slot)s
+    WHERE slot = :slot
 """
-_UNUSED = "DELETE FROM batchcancel.slots WHERE slot = %(slot)s"
+_UNUSED = "DELETE FROM slots WHERE slot = :slot"
 _CLOSE = """
-    INSERT INTO batchcancel.windows (key, closed_until)
-    VALUES (%(key)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+    INSERT INTO windows (key, closed_until)
+    VALUES (:key, clock_timestamp() + make_interval(secs => :seconds))
     ON CONFLICT (key) DO UPDATE
     SET closed_until = greatest(windows.closed_until, excluded.closed_until)
 """
@@ -95,20 +94,22 @@ class PostgresWindow(SharedWindow):
         self._tell(_CLOSE, seconds=seconds)
 
     def _take(self, cursor: Cursor[Any]) -> Turn:
-        cursor.execute(_KNOW, self._values)
-        cursor.execute(_LOCK, self._values)
+        statements = PostgresStatements(cursor)
+        statements.execute(_KNOW, self._values)
+        statements.execute(_LOCK, self._values)
         turn = self._standing(cursor)
         if turn.wait > 0:
             return turn
-        cursor.execute(_FORGET, self._values)
-        ((slot,),) = cursor.execute(_TAKE, self._values).fetchall()
+        statements.execute(_FORGET, self._values)
+        ((slot,),) = statements.fetch(_TAKE, self._values)
         return Turn(slot=slot, wait=0.0, taken=turn.taken + 1)
 
     def _standing(self, cursor: Cursor[Any]) -> Turn:
-        ((taken, closed, full),) = cursor.execute(_STANDING, self._values).fetchall()
+        ((taken, closed, full),) = PostgresStatements(cursor).fetch(_STANDING, self._values)
         is_full = taken >= self._values["limit"]
         return Turn(slot=None, wait=max(closed or 0.0, full if is_full else 0.0), taken=taken)
 
     def _tell(self, sql: str, **values: object) -> None:
         with write_failures(self._name):
-            self._db.once(lambda cursor: cursor.execute(sql, self._values | values))
+            told = self._values | values
+            self._db.once(lambda cursor: PostgresStatements(cursor).execute(sql, told))

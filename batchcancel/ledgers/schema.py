@@ -1,4 +1,4 @@
-"""The tables of a SQLite ledger, and how a file is recognised as one.
+"""The schema of a SQLite ledger, and how a file is recognised as one.
 
 Instants are microseconds since 1970 in UTC. There are no CHECK constraints: they double the time
 it takes to enrol a million rows, and one class writes here.
@@ -7,9 +7,9 @@ it takes to enrol a million rows, and one class writes here.
 import sqlite3
 
 from batchcancel.errors import InputError
+from batchcancel.ledgers.migrations import VERSION, require_known, sqlite_steps
 
 APPLICATION_ID = 0x62636C67  # "bclg", shown by file(1)
-VERSION = 1
 
 _TABLES = """
 CREATE TABLE batches (
@@ -20,7 +20,17 @@ CREATE TABLE batches (
     rows          INTEGER NOT NULL,
     rejected_rows INTEGER NOT NULL,
     duplicates    INTEGER NOT NULL,
-    enrolments    INTEGER NOT NULL DEFAULT 1  -- how often its manifest was enrolled
+    enrolments    INTEGER NOT NULL DEFAULT 1,  -- how often its manifest was enrolled
+    kind          TEXT NOT NULL DEFAULT 'cancel',  -- cancel, restore
+    of_batch      TEXT,              -- the batch that a restore undoes
+    notice_hours  DOUBLE PRECISION,  -- the rules that were in force
+    timezone      TEXT,
+    sessions      TEXT,              -- as JSON
+    notes         TEXT,
+    selection     TEXT,              -- what find was asked for, as JSON
+    approval      TEXT,              -- the token
+    approved_by   TEXT,
+    approved_at   INTEGER
 );
 
 CREATE TABLE runs (
@@ -28,7 +38,14 @@ CREATE TABLE runs (
     batch      TEXT NOT NULL,
     started_at INTEGER NOT NULL,
     ended_at   INTEGER,
-    exit_code  INTEGER
+    exit_code  INTEGER,
+    version    TEXT,     -- of the program
+    "user"     TEXT,
+    host       TEXT,
+    pid        INTEGER,
+    options    TEXT,     -- as JSON, without anything secret
+    counts     TEXT,     -- of its rows at its end, as JSON
+    why        TEXT      -- it ended, where it ended early
 );
 
 CREATE TABLE rows (
@@ -46,6 +63,21 @@ CREATE TABLE rows (
     date           TEXT,
     session        TEXT,
     branch_id      TEXT,
+    line           INTEGER,           -- of the manifest
+    manifest_start TEXT,              -- the start as the manifest wrote it
+    start_known_by TEXT,
+    previous_status  TEXT,
+    seen_updated_at  INTEGER,         -- of the record that proved the outcome
+    observed_at      INTEGER,
+    observed_status  TEXT,
+    observed_date    TEXT,
+    observed_session TEXT,
+    observed_branch  TEXT,
+    observed_label   TEXT,
+    resolved_as      TEXT,
+    resolved_by      TEXT,
+    resolved_at      INTEGER,
+    resolved_reason  TEXT,
     PRIMARY KEY (batch_id, appointment_id)
 ) WITHOUT ROWID;
 
@@ -56,7 +88,8 @@ CREATE VIEW account AS
 CREATE TABLE rejected_rows (
     batch_id INTEGER NOT NULL,
     line     INTEGER NOT NULL,
-    reason   TEXT NOT NULL
+    reason   TEXT NOT NULL,
+    appointment_id TEXT  -- where it could be read
 );
 CREATE INDEX rejected_rows_of_batch ON rejected_rows (batch_id);
 
@@ -72,6 +105,30 @@ CREATE TABLE requests (
     result         TEXT            -- a status, or a code such as time_out
 );
 CREATE INDEX requests_of_key ON requests (key, sent_at);
+
+CREATE TABLE pauses (
+    run_id     TEXT NOT NULL,
+    began_at   INTEGER NOT NULL,
+    ended_at   INTEGER,
+    reason     TEXT NOT NULL
+);
+CREATE INDEX pauses_of_run ON pauses (run_id);
+
+CREATE TABLE looks (
+    kind       TEXT NOT NULL,
+    batch      TEXT NOT NULL,
+    looked_at  INTEGER NOT NULL,
+    found      TEXT NOT NULL     -- as JSON
+);
+CREATE INDEX looks_of_batch ON looks (batch, kind);
+
+CREATE TABLE leases (
+    batch      TEXT PRIMARY KEY,
+    token      INTEGER NOT NULL,  -- grows with every new holder; writes carry it
+    holder     TEXT NOT NULL,
+    boot       TEXT NOT NULL,     -- of the machine: its clock counts from there
+    expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -86,18 +143,23 @@ def is_empty(db: sqlite3.Connection) -> bool:
     return bool(objects == 0)
 
 
-def require_ledger(db: sqlite3.Connection, name: str) -> None:
-    """Refuse a database of something else, or of a batchcancel that knows more than this one."""
+def require_ledger(db: sqlite3.Connection, name: str) -> int:
+    """Refuse a database of something else, or of a later program; give the ledger's version."""
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
     if application_id != APPLICATION_ID:
         raise InputError(
             f"{name} is not a ledger of batchcancel",
             hint="Name another file with --ledger; this one was left as it is.",
         )
-    if version > VERSION:
-        raise InputError(
-            f"{name} was written by a newer batchcancel (ledger version {version}, "
-            f"this program knows {VERSION})",
-            hint="Upgrade batchcancel.",
-        )
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    require_known(version, name=name)
+    return int(version)
+
+
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring a ledger to this version; whole or not at all."""
+    steps = f"{sqlite_steps(version)} PRAGMA user_version = {VERSION};"
+    try:
+        db.executescript(f"BEGIN IMMEDIATE; {steps} COMMIT;")
+    finally:
+        db.rollback()

@@ -5,28 +5,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from batchcancel.api import Rate
 from batchcancel.appointments import RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
-from batchcancel.ledgers import sqlite_enrolment
+from batchcancel.ledgers import enrolment
 from batchcancel.ledgers.connection import (
+    SqliteStatements,
     connect_for_writing,
     connect_in_memory,
     settle_into_one_file,
 )
-from batchcancel.ledgers.instants import stored
-from batchcancel.ledgers.lock import FileLock
-from batchcancel.ledgers.place import Place, require_place
-from batchcancel.ledgers.sqlite_enrolment import batch_id_of
-from batchcancel.ledgers.sqlite_entries import Holder, record
+from batchcancel.ledgers.entries import Holder, Requests, begin_run, end_run, record
+from batchcancel.ledgers.place import FileLock, Place, require_place
+from batchcancel.ledgers.sqlite_enrolment import SqliteLoad
 from batchcancel.ledgers.sqlite_reader import SqliteReader, read_sqlite
+from batchcancel.ledgers.statements import Values
 from batchcancel.ledgers.trouble import diagnose
-from batchcancel.quantities import Rate
 
 __all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
 
-_HOLD = "INSERT INTO runs (run_id, batch, started_at) VALUES (:run_id, :batch, :started_at)"
-_FINISH = "UPDATE runs SET ended_at = :ended_at, exit_code = :exit_code WHERE run_id = :run_id"
+_ASK = """
+    INSERT INTO requests (request_id, run_id, key, kind, appointment_id, attempt, sent_at)
+    VALUES (:request_id, :run_id, :key, :kind, :appointment_id, :attempt, :at)
+"""
+_ANSWER = """
+    UPDATE requests SET answered_at = :at, result = :result WHERE request_id = :request_id
+"""
 
 
 class SqliteLedger(SqliteReader, Ledger):
@@ -56,13 +61,8 @@ class SqliteLedger(SqliteReader, Ledger):
         if self._run is not None:
             raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
         self._require_origin()
-        with self._transaction():
-            values = {
-                "run_id": run.run_id,
-                "batch": run.batch,
-                "started_at": stored(run.started_at),
-            }
-            self._db.execute(_HOLD, values)
+        with self._transaction() as statements:
+            begin_run(statements, run)
         self._run = run
         self._earlier_requests = self._last_request()
         if self._lock is not None:
@@ -76,11 +76,8 @@ class SqliteLedger(SqliteReader, Ledger):
         """Nobody else writes here meanwhile, so the window is the run's own."""
 
     def finish(self, run: Run) -> None:
-        with self._transaction():
-            ending = {"ended_at": stored(run.ended_at), "exit_code": run.exit_code}
-            found = self._db.execute(_FINISH, {"run_id": run.run_id, **ending})
-            if found.rowcount != 1:
-                raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
+        with self._transaction() as statements:
+            end_run(statements, run)
         self._run = None
 
     def enrol(
@@ -89,24 +86,24 @@ class SqliteLedger(SqliteReader, Ledger):
         self._require_origin(batch.origin)
         if batch in self.batches():
             return
-        with self._transaction():
-            sqlite_enrolment.enrol(self._db, batch, rows, rejected)
+        with self._transaction() as statements:
+            enrolment.enrol(statements, self._load(), batch=batch, rows=rows, rejected=rejected)
 
     def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        with self._transaction():
-            sqlite_enrolment.decide(self._db, batch, skips)
+        with self._transaction() as statements:
+            enrolment.decide(statements, self._load(), batch=batch, skips=skips)
 
     def reopen_refused(self, batch: str) -> int:
-        with self._transaction():
-            return sqlite_enrolment.reopen_refused(self._db, batch)
+        with self._transaction() as statements:
+            return enrolment.reopen_refused(statements, batch)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        with self._transaction():
-            holder = self._holder()
+        with self._transaction() as statements:
+            holder = self._holder(statements)
             for entry in entries:
-                record(self._db, entry, holder)
+                record(statements, entry, holder)
 
     def hurry(self) -> None:
         """A disk keeps nobody waiting on purpose."""
@@ -119,16 +116,16 @@ class SqliteLedger(SqliteReader, Ledger):
             self._lock.release()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[SqliteStatements]:
         self._require_place()
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            yield
+            yield SqliteStatements(self._db)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            trouble = diagnose(error)
-            message = f"the ledger could not be written: {self._name} {trouble.meaning}"
-            raise LedgerWriteFailed(message, hint=trouble.hint) from error
+            found = diagnose(error)
+            message = f"the ledger could not be written: {self._name} {found.meaning}"
+            raise LedgerWriteFailed(message, hint=found.hint) from error
         finally:
             with suppress(sqlite3.Error):  # after SQLITE_FULL nothing may be left to undo
                 self._db.rollback()
@@ -149,14 +146,21 @@ class SqliteLedger(SqliteReader, Ledger):
                 hint="Name a ledger of its own for this origin with --ledger.",
             )
 
-    def _holder(self) -> Holder:
+    def _load(self) -> SqliteLoad:
+        return SqliteLoad(self._db)
+
+    def _holder(self, statements: SqliteStatements) -> Holder:
         run = self._run
         return Holder(
-            batch_id=None if run is None else batch_id_of(self._db, run.batch),
+            batch_id=None if run is None else enrolment.batch_id_of(statements, run.batch),
             run_id=None if run is None else run.run_id,
             key=self._key,
-            earlier_requests=self._earlier_requests,
+            requests=Requests(ask=_ASK, answer=_ANSWER, identity=self._request_id),
         )
+
+    def _request_id(self, number: int) -> Values:
+        """Unique in the ledger, above the highest number that it knew before this run."""
+        return {"request_id": self._earlier_requests + number}
 
     def _last_request(self) -> int:
         ((last,),) = self._ask("SELECT coalesce(max(request_id), 0) FROM requests")

@@ -4,7 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 
-class Trouble(NamedTuple):
+class Diagnosis(NamedTuple):
     """`meaning` ends a sentence that began with the file's name."""
 
     meaning: str
@@ -12,24 +12,24 @@ class Trouble(NamedTuple):
 
 
 _RESUME = "then run the same command again."
-_TROUBLES = {
-    sqlite3.SQLITE_FULL: Trouble("has no room left on its disk", f"Free some space, {_RESUME}"),
-    sqlite3.SQLITE_READONLY: Trouble(
+_DIAGNOSES = {
+    sqlite3.SQLITE_FULL: Diagnosis("has no room left on its disk", f"Free some space, {_RESUME}"),
+    sqlite3.SQLITE_READONLY: Diagnosis(
         "is read-only", f"Make the file and its folder writable, {_RESUME}"
     ),
-    sqlite3.SQLITE_BUSY: Trouble(
+    sqlite3.SQLITE_BUSY: Diagnosis(
         "is in use by another program", f"Wait until that program has finished, {_RESUME}"
     ),
-    sqlite3.SQLITE_IOERR: Trouble(
+    sqlite3.SQLITE_IOERR: Diagnosis(
         "cannot be read or written by the disk", f"Check the disk, {_RESUME}"
     ),
-    sqlite3.SQLITE_CORRUPT: Trouble(
+    sqlite3.SQLITE_CORRUPT: Diagnosis(
         "is damaged", "Keep the file, restore it from a backup or name another with --ledger."
     ),
-    sqlite3.SQLITE_NOTADB: Trouble(
+    sqlite3.SQLITE_NOTADB: Diagnosis(
         "is not a SQLite database", "Name another file with --ledger; this one was left as it is."
     ),
-    sqlite3.SQLITE_CANTOPEN: Trouble(
+    sqlite3.SQLITE_CANTOPEN: Diagnosis(
         "cannot be opened",
         "Check its permissions; a copy needs the files ending in -wal and -journal beside it, "
         "in a folder that can be written.",
@@ -37,9 +37,9 @@ _TROUBLES = {
 }
 
 
-def diagnose(error: sqlite3.Error) -> Trouble:
-    unknown = Trouble(f"cannot be used ({error})", "Check the file and its disk.")
-    return _TROUBLES.get(primary_code(error), unknown)
+def diagnose(error: sqlite3.Error) -> Diagnosis:
+    unknown = Diagnosis(f"cannot be used ({error})", "Check the file and its disk.")
+    return _DIAGNOSES.get(primary_code(error), unknown)
 
 
 def primary_code(error: sqlite3.Error) -> int:

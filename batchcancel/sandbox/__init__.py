@@ -4,12 +4,10 @@ It knows nothing of the rest of the program: the examiner must not share the exa
 """
 
 from batchcancel.sandbox.clinic import Clinic
-from batchcancel.sandbox.fault_spec import parse_faults
-from batchcancel.sandbox.faults import Fault, SeededFaults
-from batchcancel.sandbox.keys import FULL_KEY
-from batchcancel.sandbox.sandbox import Sandbox
+from batchcancel.sandbox.faults import Fault, SeededFaults, parse_faults
+from batchcancel.sandbox.imitation import Sandbox
+from batchcancel.sandbox.keys import FULL_KEY, Rate
 from batchcancel.sandbox.server import serve, serving
-from batchcancel.sandbox.window import Rate
 
 __all__ = [
     "FULL_KEY",

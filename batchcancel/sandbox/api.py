@@ -1,22 +1,33 @@
-"""The v1 endpoints: a call in, an answer out, and nothing that waits in between."""
+"""The v1 endpoints: a request in, a response out, and nothing that waits in between."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any
 
-from batchcancel.sandbox.answers import Answer, RefusedError, data, invalid, json_answer, not_found
 from batchcancel.sandbox.book import Book
-from batchcancel.sandbox.call import Call
-from batchcancel.sandbox.changes import fields_to_change
 from batchcancel.sandbox.clinic import CalendarWindow
 from batchcancel.sandbox.keys import Keys
-from batchcancel.sandbox.listing import PARAMETERS, day_of, filter_of, page_of
-from batchcancel.sandbox.records import SESSIONS
+from batchcancel.sandbox.validation import (
+    LISTING_PARAMETERS,
+    SLOT_PARAMETERS,
+    day_of,
+    fields_to_change,
+    filter_of,
+    page_of,
+)
+from batchcancel.sandbox.wire import (
+    HttpRequest,
+    HttpResponse,
+    RefusedError,
+    data,
+    invalid,
+    json_response,
+    not_found,
+)
 
-Endpoint = Callable[[Call, datetime], Answer]
-_SLOT_PARAMETERS = frozenset({"date", "branch_id", "session"})
+Endpoint = Callable[[HttpRequest, datetime], HttpResponse]
 
 
 class Api:
@@ -36,42 +47,44 @@ class Api:
             "/v1/appointment-slots/availability": {"GET": ("slots:read", self._slots)},
         }
 
-    def answer(self, call: Call, *, at: datetime) -> Answer:
+    def answer(self, request: HttpRequest, *, at: datetime) -> HttpResponse:
         try:
-            return self._endpoint(call)(call, at)
+            return self._endpoint(request)(request, at)
         except RefusedError as refusal:
-            return refusal.answer
+            return refusal.response
 
-    def _endpoint(self, call: Call) -> Endpoint:
-        methods = self._routes.get("/v1/appointments/{id}" if call.appointment_id else call.path)
+    def _endpoint(self, request: HttpRequest) -> Endpoint:
+        methods = self._routes.get(
+            "/v1/appointments/{id}" if request.appointment_id else request.path
+        )
         if methods is None:
             raise not_found("No such endpoint.")
-        if call.method not in methods:
+        if request.method not in methods:
             raise RefusedError(
                 HTTPStatus.METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
                 f"Use {' or '.join(sorted(methods))} here.",
             )
-        scope, endpoint = methods[call.method]
-        if not self._keys.allows(call.key or "", scope):
+        scope, endpoint = methods[request.method]
+        if not self._keys.allows(request.key or "", scope):
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "INSUFFICIENT_SCOPE", f"The key lacks the scope {scope}."
             )
         return endpoint
 
-    def _show(self, call: Call, at: datetime) -> Answer:
-        return data(self._book.get(call.appointment_id or "").as_json())
+    def _show(self, request: HttpRequest, at: datetime) -> HttpResponse:
+        return data(self._book.get(request.appointment_id or "").as_json())
 
-    def _list(self, call: Call, at: datetime) -> Answer:
-        query = call.parameters(PARAMETERS)
+    def _list(self, request: HttpRequest, at: datetime) -> HttpResponse:
+        query = request.parameters(LISTING_PARAMETERS)
         page, matches = page_of(query), filter_of(query)
         found = self._book.find(matches)
         paging = {"page": page.number, "limit": page.limit, "total": len(found)}
         return data([record.as_json() for record in page.cut(found)], pagination=paging)
 
-    def _change(self, call: Call, at: datetime) -> Answer:
-        fields = fields_to_change(call.json_object())
-        old = self._book.get(call.appointment_id or "")
+    def _change(self, request: HttpRequest, at: datetime) -> HttpResponse:
+        fields = fields_to_change(request.json_object())
+        old = self._book.get(request.appointment_id or "")
         if fields.get("status") == "cancelled":
             self._check_cancellation_allowed()
             if old.status == "cancelled":
@@ -87,7 +100,7 @@ class Api:
                 "This organisation does not allow cancellation.",
             )
 
-    def _config(self, call: Call, at: datetime) -> Answer:
+    def _config(self, request: HttpRequest, at: datetime) -> HttpResponse:
         clinic = self._book.clinic
         return data(
             {
@@ -97,25 +110,21 @@ class Api:
             }
         )
 
-    def _slots(self, call: Call, at: datetime) -> Answer:
-        query = call.parameters(_SLOT_PARAMETERS)
+    def _slots(self, request: HttpRequest, at: datetime) -> HttpResponse:
+        query = request.parameters(SLOT_PARAMETERS)
         if "date" not in query:
             raise invalid("date is required.")
-        if query.get("session", SESSIONS[0]) not in SESSIONS:
-            raise invalid(f"session must be one of {', '.join(SESSIONS)}.")
-        day = query.pop("date")
-        windows = self._book.windows_on(day_of(day))
-        slots = [self._slot(window, day) for window in windows if _matches(window, query)]
-        return json_answer({"success": True, "date": day, "slots": slots})
+        day = day_of("date", query.pop("date"))
+        matches = filter_of(query)
+        slots = [
+            self._slot(window, day) for window in self._book.windows_on(day) if matches(window)
+        ]
+        return json_response({"success": True, "date": day.isoformat(), "slots": slots})
 
-    def _slot(self, window: CalendarWindow, day: str) -> dict[str, Any]:
+    def _slot(self, window: CalendarWindow, day: date) -> dict[str, Any]:
         return {
             "slot_id": f"{window.calendar_id}:{day}",
             **asdict(window),
             "capacity": self._book.clinic.places,
-            "filled": self._book.filled((window.branch_id, day_of(day), window.session)),
+            "filled": self._book.filled((window.branch_id, day, window.session)),
         }
-
-
-def _matches(window: CalendarWindow, query: dict[str, str]) -> bool:
-    return all(getattr(window, name) == value for name, value in query.items())

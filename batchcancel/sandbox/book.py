@@ -1,4 +1,4 @@
-"""The appointment book: every record, how full the slots are, and who changed what."""
+"""The appointment store: every record, how full the slots are, who changed what, and the staff."""
 
 import threading
 from collections import Counter
@@ -8,9 +8,15 @@ from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 
-from batchcancel.sandbox.answers import RefusedError, not_found
-from batchcancel.sandbox.clinic import CalendarWindow, Clinic, calendar_windows, weekday
-from batchcancel.sandbox.records import Record, Slot
+from batchcancel.sandbox.clinic import (
+    AppointmentRecord,
+    CalendarWindow,
+    Clinic,
+    Slot,
+    calendar_windows,
+    weekday,
+)
+from batchcancel.sandbox.wire import RefusedError, not_found
 
 Who = Literal["api", "staff"]
 _SMALLEST_STEP = timedelta(milliseconds=1)
@@ -28,11 +34,11 @@ class StatusChange:
 class Book:
     """The records, changed one at a time; safe to read and change from several threads."""
 
-    def __init__(self, clinic: Clinic, records: Iterable[Record]) -> None:
+    def __init__(self, clinic: Clinic, records: Iterable[AppointmentRecord]) -> None:
         self.clinic = clinic
         self.windows = calendar_windows(clinic)
         self.changes: list[StatusChange] = []
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, AppointmentRecord] = {}
         self._filled: Counter[Slot] = Counter()
         self._lock = threading.RLock()
         for record in records:
@@ -41,7 +47,7 @@ class Book:
     def __len__(self) -> int:
         return len(self._records)
 
-    def put(self, record: Record) -> None:
+    def put(self, record: AppointmentRecord) -> None:
         """Add or replace a record, asking nobody about room."""
         with self._lock:
             if old := self._records.get(record.appointment_id):
@@ -49,13 +55,13 @@ class Book:
             self._records[record.appointment_id] = record
             self._filled[record.slot] += _takes_place(record)
 
-    def get(self, appointment_id: str) -> Record:
+    def get(self, appointment_id: str) -> AppointmentRecord:
         try:
             return self._records[appointment_id]
         except KeyError:
             raise not_found("No appointment has this id.") from None
 
-    def find(self, wanted: Callable[[Record], bool]) -> list[Record]:
+    def find(self, wanted: Callable[[AppointmentRecord], bool]) -> list[AppointmentRecord]:
         """Return the wanted records, sorted by date, then id."""
         with self._lock:
             found = [record for record in self._records.values() if wanted(record)]
@@ -73,7 +79,7 @@ class Book:
 
     def change(
         self, appointment_id: str, fields: dict[str, Any], *, who: Who, at: datetime
-    ) -> Record:
+    ) -> AppointmentRecord:
         """Change a record and its `updated_at`; staff may overbook, the API may not."""
         with self._lock:
             old = self.get(appointment_id)
@@ -86,7 +92,7 @@ class Book:
             self._log(old, new, who=who, at=at)
             return new
 
-    def _check_room(self, old: Record, new: Record) -> None:
+    def _check_room(self, old: AppointmentRecord, new: AppointmentRecord) -> None:
         if not _takes_place(new) or (_takes_place(old) and old.slot == new.slot):
             return
         if not self._is_open(new):
@@ -100,11 +106,11 @@ class Book:
         if self._filled[new.slot] >= self.clinic.places:
             raise RefusedError(HTTPStatus.CONFLICT, "SLOT_FULL", "The slot has no capacity left.")
 
-    def _is_open(self, record: Record) -> bool:
+    def _is_open(self, record: AppointmentRecord) -> bool:
         place = (record.branch_id, record.session)
         return any(place == (w.branch_id, w.session) for w in self.windows_on(record.date))
 
-    def _is_booked_twice(self, record: Record) -> bool:
+    def _is_booked_twice(self, record: AppointmentRecord) -> bool:
         return any(
             other.parent_phone == record.parent_phone
             and other.slot == record.slot
@@ -113,7 +119,9 @@ class Book:
             for other in self._records.values()
         )
 
-    def _log(self, old: Record, new: Record, *, who: Who, at: datetime) -> None:
+    def _log(
+        self, old: AppointmentRecord, new: AppointmentRecord, *, who: Who, at: datetime
+    ) -> None:
         if old.status != new.status:
             change = StatusChange(
                 appointment_id=old.appointment_id,
@@ -125,7 +133,30 @@ class Book:
             self.changes.append(change)
 
 
-def _takes_place(record: Record) -> bool:
+class Staff:
+    """What the clinic's own people do in the dashboard; each change changes `updated_at`."""
+
+    def __init__(self, book: Book, *, now: Callable[[], datetime]) -> None:
+        self._book = book
+        self._now = now
+
+    def confirm(self, appointment_id: str) -> AppointmentRecord:
+        return self._change(appointment_id, status="confirmed")
+
+    def complete(self, appointment_id: str) -> AppointmentRecord:
+        return self._change(appointment_id, status="completed")
+
+    def cancel(self, appointment_id: str) -> AppointmentRecord:
+        return self._change(appointment_id, status="cancelled")
+
+    def reschedule(self, appointment_id: str, day: date) -> AppointmentRecord:
+        return self._change(appointment_id, status="rescheduled", date=day)
+
+    def _change(self, appointment_id: str, **fields: Any) -> AppointmentRecord:
+        return self._book.change(appointment_id, fields, who="staff", at=self._now())
+
+
+def _takes_place(record: AppointmentRecord) -> bool:
     return record.status != "cancelled"
 
 

@@ -1,18 +1,22 @@
-"""The organisation: its settings, branches, weekly calendar windows and first appointments."""
+"""The organisation's data model and its made-up data: settings, calendar, appointment records."""
 
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from batchcancel.sandbox.records import SESSIONS, Record, Slot
-
+STATUSES = ("confirmed", "rescheduled", "cancelled", "completed")
+SESSIONS = ("Morning", "Afternoon", "Evening")
 _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _OPENING_HOURS = {"Morning": 9, "Afternoon": 13, "Evening": 17}
 _HOURS_OPEN = 3
 _FEWEST_PLACES = 20
+
+Slot = tuple[str, date, str]
+"""What fills up: a branch, a day and a session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,42 @@ class CalendarWindow:
     end_time: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentRecord:
+    """The fields of the API page's table; `notes` can be written but is not shown."""
+
+    appointment_id: str
+    appointment_type: str
+    branch_id: str
+    date: date
+    session: str
+    batch: str
+    token: str | None = None
+    patient_name: str
+    parent_phone: str
+    assigned_doctor: str | None = None
+    status: str = "confirmed"
+    external_reference_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    notes: str | None = None
+
+    @property
+    def slot(self) -> Slot:
+        return (self.branch_id, self.date, self.session)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name) for name in _SHOWN},
+            "date": self.date.isoformat(),
+            "created_at": _utc_text(self.created_at),
+            "updated_at": _utc_text(self.updated_at),
+        }
+
+
+_SHOWN = [field.name for field in fields(AppointmentRecord) if field.name != "notes"]
+
+
 def calendar_windows(clinic: Clinic) -> list[CalendarWindow]:
     """Return the week of every branch; a later branch opens half an hour later."""
     return [
@@ -70,7 +110,7 @@ def calendar_windows(clinic: Clinic) -> list[CalendarWindow]:
             branch_id=branch_id,
             day=day,
             session=session,
-            batch=batch_of(session),
+            batch=batch_label(session),
             start_time=_time_of_day(hour, late=number),
             end_time=_time_of_day(hour + _HOURS_OPEN, late=number),
         )
@@ -80,7 +120,7 @@ def calendar_windows(clinic: Clinic) -> list[CalendarWindow]:
     ]
 
 
-def first_records(clinic: Clinic, *, now: datetime) -> Iterator[Record]:
+def first_records(clinic: Clinic, *, now: datetime) -> Iterator[AppointmentRecord]:
     """Yield `appt_000001` and so on, dealt evenly over the slots in an order set by the seed."""
     rng = random.Random(clinic.seed)
     slots = _slots(clinic, today=now.astimezone(ZoneInfo(clinic.timezone)).date())
@@ -91,15 +131,17 @@ def first_records(clinic: Clinic, *, now: datetime) -> Iterator[Record]:
         yield new_record(clinic, number=number, slot=slot, created_at=booked)
 
 
-def new_record(clinic: Clinic, *, number: int, slot: Slot, created_at: datetime) -> Record:
+def new_record(
+    clinic: Clinic, *, number: int, slot: Slot, created_at: datetime
+) -> AppointmentRecord:
     branch_id, day, session = slot
-    return Record(
+    return AppointmentRecord(
         appointment_id=f"appt_{number:06}",
         appointment_type=_uuid(f"{clinic.seed} type {number % 3}"),
         branch_id=branch_id,
         date=day,
         session=session,
-        batch=batch_of(session),
+        batch=batch_label(session),
         patient_name=f"Fictitious Patient {number}",
         parent_phone=f"+91000{number:07}",  # no Indian number begins with a zero
         created_at=created_at,
@@ -107,7 +149,7 @@ def new_record(clinic: Clinic, *, number: int, slot: Slot, created_at: datetime)
     )
 
 
-def batch_of(session: str) -> str:
+def batch_label(session: str) -> str:
     return f"{session[0]}A"
 
 
@@ -130,3 +172,8 @@ def _time_of_day(hour: int, *, late: int) -> str:
 
 def _uuid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox {name}"))
+
+
+def _utc_text(moment: datetime) -> str:
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"

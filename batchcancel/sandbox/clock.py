@@ -1,15 +1,18 @@
-"""Two clocks that agree: seconds for durations, aware UTC for records and the `Date` header."""
+"""Monotonic seconds, the wall clock of records and the `Date` header, and a timer queue."""
 
+import heapq
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import anyio
 from anyio.lowlevel import RunVar
 
 
 class LoopClock:
-    """Seconds of the running event loop, from 0 at the first reading inside one.
+    """Monotonic seconds of the running event loop, from 0 at the first reading inside one.
 
     A virtual clock is followed. Outside a loop, real seconds pass from the last reading; in the
     next loop, time goes on where the last one left it.
@@ -68,3 +71,28 @@ class WallClock:
         if isinstance(self._now, datetime):
             return self._now + timedelta(seconds=self._seconds())
         return self._now()
+
+
+class DelayedCalls:
+    """A timer queue: whoever is about to look at the data first runs what has fallen due.
+
+    Nothing waits in the background, so it works in any loop, in none, and on a virtual clock.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._due: list[tuple[float, int, Callable[[float], object]]] = []
+        self._order = count()  # calls due in the same moment run in the order of asking
+        self._lock = threading.RLock()
+
+    def call_later(self, delay: float, action: Callable[[float], object]) -> None:
+        """Have `action` called once `delay` seconds passed, with how late that was, in seconds."""
+        with self._lock:
+            heapq.heappush(self._due, (self._seconds() + delay, next(self._order), action))
+
+    def run_due(self) -> None:
+        now = self._seconds()
+        with self._lock:
+            while self._due and self._due[0][0] <= now:
+                due, _, action = heapq.heappop(self._due)
+                action(now - due)

@@ -1,7 +1,7 @@
 """The control surface for rehearsals, outside `/v1` and for this machine only."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -12,60 +12,50 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from batchcancel.sandbox.answers import RefusedError
-from batchcancel.sandbox.faults import Fault
-from batchcancel.sandbox.history import Arrival
-from batchcancel.sandbox.parts import Parts
+from batchcancel.sandbox.book import Book, Staff
+from batchcancel.sandbox.faults import Fault, Faults
+from batchcancel.sandbox.history import Arrival, History
+from batchcancel.sandbox.keys import RateLimiter
+from batchcancel.sandbox.wire import RefusedError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
 
 
-def control_app(parts: Parts) -> Starlette:
-    control = _Control(parts)
-    return Starlette(
-        routes=[
-            Route("/_sandbox/", _local(control.counts)),
-            Route("/_sandbox/history", _local(control.history)),
-            Route("/_sandbox/faults", _local(control.order_fault), methods=["POST"]),
-            Route(
-                "/_sandbox/appointments/{appointment_id}",
-                _local(control.change_as_staff),
-                methods=["POST"],
-            ),
-        ]
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What a rehearsal may look at and change."""
 
+    book: Book
+    staff: Staff
+    faults: Faults
+    history: History
+    limiter: RateLimiter
 
-class _Control:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def counts(self, request: Request) -> Response:
-        parts = self._parts
+    async def show_counts(self, request: Request) -> Response:
         return JSONResponse(
             {
-                "appointments": parts.book.by_status(),
-                "requests": len(parts.history),
-                "rate_limited": parts.history.rate_limited,
-                "most_accepted_in_window": parts.most_accepted,
-                "most_arrivals_in_window": parts.most_arrivals,
+                "appointments": self.book.by_status(),
+                "requests": len(self.history),
+                "rate_limited": self.history.rate_limited,
+                "most_accepted_in_window": self.limiter.most_accepted,
+                "most_arrivals_in_window": self.limiter.most_arrivals,
             }
         )
 
-    async def history(self, request: Request) -> Response:
-        return JSONResponse([_shown(arrival) for arrival in self._parts.history.arrivals])
+    async def show_history(self, request: Request) -> Response:
+        return JSONResponse([_as_json(arrival) for arrival in self.history.arrivals])
 
     async def order_fault(self, request: Request) -> Response:
         asked = await request.json()
         described = {name: asked.pop(name) for name in _FAULT_FIELDS & asked.keys()}
-        self._parts.faults.add(Fault(**described), **asked)
+        self.faults.add(Fault(**described), **asked)
         return JSONResponse({"ordered": described})
 
     async def change_as_staff(self, request: Request) -> Response:
         asked = await request.json()
         appointment_id = request.path_params["appointment_id"]
-        staff = self._parts.staff
+        staff = self.staff
         if asked["status"] == "rescheduled":
             record = staff.reschedule(appointment_id, date.fromisoformat(asked["date"]))
         else:
@@ -78,6 +68,21 @@ class _Control:
         return JSONResponse(record.as_json())
 
 
+def control_app(control: Control) -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/_sandbox/", _local(control.show_counts)),
+            Route("/_sandbox/history", _local(control.show_history)),
+            Route("/_sandbox/faults", _local(control.order_fault), methods=["POST"]),
+            Route(
+                "/_sandbox/appointments/{appointment_id}",
+                _local(control.change_as_staff),
+                methods=["POST"],
+            ),
+        ]
+    )
+
+
 def _local(endpoint: Endpoint) -> Endpoint:
     """Refuse callers from elsewhere, and answer a request that makes no sense with 400."""
 
@@ -88,7 +93,7 @@ def _local(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except RefusedError as refusal:
             return Response(
-                refusal.answer.body, refusal.answer.status, media_type="application/json"
+                refusal.response.body, refusal.response.status, media_type="application/json"
             )
         except (ValueError, TypeError, KeyError, AttributeError) as wrong:
             return JSONResponse(
@@ -98,5 +103,5 @@ def _local(endpoint: Endpoint) -> Endpoint:
     return guarded
 
 
-def _shown(arrival: Arrival) -> dict[str, Any]:
+def _as_json(arrival: Arrival) -> dict[str, Any]:
     return {**asdict(arrival), "at": arrival.at.isoformat(), "headers": dict(arrival.headers)}

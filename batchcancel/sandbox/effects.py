@@ -1,109 +1,104 @@
-"""What each fault does to a request under way."""
+"""Fault injection: what each fault does to a request under way."""
 
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from functools import partial
 from http import HTTPStatus
 
 import anyio
 
-from batchcancel.sandbox.answers import Answer, error
-from batchcancel.sandbox.exchange import Exchange
 from batchcancel.sandbox.faults import Fault
+from batchcancel.sandbox.wire import Connection, HttpResponse, error
 
-Sender = Callable[[Answer], Awaitable[None]]
-_HUGE = 2 * 1024 * 1024
+_HUGE = 2 * 1024 * 1024  # twice what a client is to read of one answer
 _NAMED = frozenset(HTTPStatus)
 _BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
+Mangling = Callable[[HttpResponse], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Struck:
-    """A request that met a fault, and what can still be done about it."""
+class Injection:
+    """A fault, the request that met it, and what can still be done about the request."""
 
     fault: Fault
-    exchange: Exchange
-    work: Callable[[], Answer]
-    """Applies the change, once; returns the same answer when called again."""
-    look: Callable[[], Answer]
-    """Answers like `work`, changing nothing."""
-    work_later: Callable[[float], None]
-    """Has the work done in so many seconds, whoever is still waiting for it."""
-    send: Callable[[Answer, Sender], Awaitable[None]]
+    connection: Connection
+    process: Callable[[], HttpResponse]
+    """Applies the change, once; returns the same response when called again."""
+    dry_run: Callable[[], HttpResponse]
+    """Responds like `process`, changing nothing."""
+    process_later: Callable[[float], None]
+    """Has the request processed in so many seconds, whoever is still waiting for it."""
+    stamp: Callable[[HttpResponse], HttpResponse]
+    """Dates a response that goes out now; what is never stamped was never sent."""
     now: Callable[[], datetime]
 
-    def answer(self) -> Answer:
-        return self.work() if self.fault.applies else self.look()
+    def response(self) -> HttpResponse:
+        return self.stamp(self.process() if self.fault.applies else self.dry_run())
 
-    async def reply(self, answer: Answer) -> None:
-        await self.send(answer, self.exchange.reply)
-
-
-async def strike(struck: Struck) -> None:
-    name = struck.fault.name
-    if name in _MANGLED:
-        await struck.reply(_MANGLED[name](struck.answer()))
-    else:
-        await _EFFECTS[name](struck)
+    def apply_first(self) -> None:
+        if self.fault.applies:
+            self.process()
 
 
-async def _status(struck: Struck) -> None:
-    if struck.fault.applies:
-        struck.work()
-    await struck.reply(status_answer(struck.fault, now=struck.now()))
+Effect = Callable[[Injection], Awaitable[None]]
 
 
-async def _slow(struck: Struck) -> None:
-    if struck.fault.applies:
-        struck.work()
-    else:
-        struck.work_later(struck.fault.seconds)
-    await anyio.sleep(struck.fault.seconds)
-    await struck.reply(struck.work())
+async def inject(injection: Injection) -> None:
+    await _EFFECTS[injection.fault.name](injection)
 
 
-async def _hang(struck: Struck) -> None:
-    if struck.fault.applies:
-        struck.work()
-    await struck.exchange.hang()
+async def _status(injection: Injection) -> None:
+    injection.apply_first()
+    response = _status_response(injection.fault, now=injection.now())
+    await injection.connection.reply(injection.stamp(response))
 
 
-async def _reset(struck: Struck) -> None:
-    if struck.fault.applies:
-        struck.work()
-    await struck.exchange.hang_up()
+async def _slow(injection: Injection) -> None:
+    injection.apply_first()
+    # Also when the client gives up before the wait is over, the change is applied at its end.
+    injection.process_later(injection.fault.seconds)
+    await anyio.sleep(injection.fault.seconds)
+    await injection.connection.reply(injection.stamp(injection.process()))
 
 
-async def _late(struck: Struck) -> None:
-    struck.work_later(struck.fault.seconds)
-    await struck.exchange.hang()
+async def _hang(injection: Injection) -> None:
+    injection.apply_first()
+    await injection.connection.hang()
 
 
-async def _late_reset(struck: Struck) -> None:
-    struck.work_later(struck.fault.seconds)
-    await struck.exchange.hang_up()
+async def _reset(injection: Injection) -> None:
+    injection.apply_first()
+    await injection.connection.hang_up()
 
 
-async def _truncated(struck: Struck) -> None:
-    await struck.send(struck.answer(), struck.exchange.truncate)
+async def _late(injection: Injection) -> None:
+    injection.process_later(injection.fault.seconds)
+    await injection.connection.hang()
 
 
-async def _drip(struck: Struck) -> None:
-    drip = partial(struck.exchange.drip, gap=struck.fault.seconds)
-    await struck.send(struck.answer(), drip)
+async def _late_reset(injection: Injection) -> None:
+    injection.process_later(injection.fault.seconds)
+    await injection.connection.hang_up()
 
 
-def status_answer(fault: Fault, *, now: datetime) -> Answer:
+async def _truncated(injection: Injection) -> None:
+    await injection.connection.truncate(injection.response())
+
+
+async def _drip(injection: Injection) -> None:
+    await injection.connection.drip(injection.response(), gap=injection.fault.seconds)
+
+
+def _status_response(fault: Fault, *, now: datetime) -> HttpResponse:
     code = HTTPStatus(fault.status).name if fault.status in _NAMED else "UNKNOWN"
     if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         code = "RATE_LIMIT_EXCEEDED"
     headers = {"retry-after": _retry_after(fault, now), "location": fault.location}
     given = tuple((name, text) for name, text in headers.items() if text is not None)
-    answer = replace(error(fault.status, code, "The sandbox was told to fail."), headers=given)
-    return _empty(answer) if fault.status in _BODILESS else answer
+    response = replace(error(fault.status, code, "The sandbox was told to fail."), headers=given)
+    return _empty(response) if fault.status in _BODILESS else response
 
 
 def _retry_after(fault: Fault, now: datetime) -> str | None:
@@ -112,46 +107,45 @@ def _retry_after(fault: Fault, now: datetime) -> str | None:
     return format_datetime(now + timedelta(seconds=fault.retry_at), usegmt=True)
 
 
-def _broken_json(answer: Answer) -> Answer:
-    return replace(answer, body=answer.body[: len(answer.body) // 2])
+def _mangled(mangle: Mangling) -> Effect:
+    async def effect(injection: Injection) -> None:
+        await injection.connection.reply(mangle(injection.response()))
+
+    return effect
 
 
-def _empty(answer: Answer) -> Answer:
-    return replace(answer, body=b"")
+def _broken_json(response: HttpResponse) -> HttpResponse:
+    return replace(response, body=response.body[: len(response.body) // 2])
 
 
-def _huge(answer: Answer) -> Answer:
-    padding = b" " * (_HUGE - len(answer.body))
-    return replace(answer, body=answer.body + padding)
+def _empty(response: HttpResponse) -> HttpResponse:
+    return replace(response, body=b"")
 
 
-def _html(answer: Answer) -> Answer:
+def _huge(response: HttpResponse) -> HttpResponse:
+    padding = b" " * (_HUGE - len(response.body))
+    return replace(response, body=response.body + padding)
+
+
+def _html(response: HttpResponse) -> HttpResponse:
     page = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
-    return replace(answer, body=page, media_type="text/html; charset=utf-8")
+    return replace(response, body=page, media_type="text/html; charset=utf-8")
 
 
-def _in_record(field: str, value: str) -> Callable[[Answer], Answer]:
+def _in_record(field: str, value: str) -> Mangling:
     """Return a mangling that changes one field of the answered record, when there is one."""
 
-    def mangle(answer: Answer) -> Answer:
-        content = json.loads(answer.body)
+    def mangle(response: HttpResponse) -> HttpResponse:
+        content = json.loads(response.body)
         if not isinstance(content.get("data"), dict):
-            return answer
+            return response
         content["data"][field] = value
-        return replace(answer, body=json.dumps(content).encode())
+        return replace(response, body=json.dumps(content).encode())
 
     return mangle
 
 
-_MANGLED: dict[str, Callable[[Answer], Answer]] = {
-    "broken_json": _broken_json,
-    "empty": _empty,
-    "huge": _huge,
-    "html": _html,
-    "wrong_record": _in_record("appointment_id", "appt_of_somebody_else"),
-    "wrong_status": _in_record("status", "confirmed"),
-}
-_EFFECTS: dict[str, Callable[[Struck], Awaitable[None]]] = {
+_EFFECTS: dict[str, Effect] = {
     "status": _status,
     "slow": _slow,
     "hang": _hang,
@@ -160,4 +154,10 @@ _EFFECTS: dict[str, Callable[[Struck], Awaitable[None]]] = {
     "late_reset": _late_reset,
     "truncated": _truncated,
     "drip": _drip,
+    "broken_json": _mangled(_broken_json),
+    "empty": _mangled(_empty),
+    "huge": _mangled(_huge),
+    "html": _mangled(_html),
+    "wrong_record": _mangled(_in_record("appointment_id", "appt_of_somebody_else")),
+    "wrong_status": _mangled(_in_record("status", "confirmed")),
 }

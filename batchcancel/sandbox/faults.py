@@ -1,20 +1,21 @@
-"""What can go wrong, and which request it happens to."""
+"""Fault injection: what can go wrong, which request it happens to, and how to write that down."""
 
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from batchcancel.sandbox.call import Call
+from batchcancel.sandbox.wire import HttpRequest
 
 When = Literal["before", "after"]
 
-STRIKE_BEFORE = frozenset({"status", "slow", "hang", "reset"})
+_STRIKE_BEFORE = frozenset({"status", "slow", "hang", "reset"})
 """Faults that by default strike before the change is applied."""
 
-STRIKE_AFTER = frozenset(
+_STRIKE_AFTER = frozenset(
     {
         "broken_json",
         "truncated",
@@ -30,7 +31,12 @@ STRIKE_AFTER = frozenset(
 )
 """Faults of the answer: by default the change is applied and only the answer suffers."""
 
-NAMES = STRIKE_BEFORE | STRIKE_AFTER
+_NAMES = _STRIKE_BEFORE | _STRIKE_AFTER
+
+_SPEC_NAMES = _NAMES - {"status"}  # a spec writes the number of a status instead
+_SPEC_ITEM = re.compile(
+    r"(?P<name>[a-z_0-9]+)(?P<after>-after)?=(?P<chance>[0-9.]+)(:(?P<s>[0-9.]+)s)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,8 @@ class Fault:
     location: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise ValueError(f"Unknown fault {self.name!r}; known: {', '.join(sorted(NAMES))}.")
+        if self.name not in _NAMES:
+            raise ValueError(f"Unknown fault {self.name!r}; known: {', '.join(sorted(_NAMES))}.")
         if self.when not in {None, "before", "after"}:
             raise ValueError(f"A fault strikes before or after, not {self.when!r}.")
         if not 200 <= self.status <= 599:  # noqa: PLR2004 - the range HTTP gives final answers
@@ -63,7 +69,7 @@ class Fault:
     @property
     def applies(self) -> bool:
         """Return whether the change is applied before the fault strikes."""
-        return (self.when or ("before" if self.name in STRIKE_BEFORE else "after")) == "after"
+        return (self.when or ("before" if self.name in _STRIKE_BEFORE else "after")) == "after"
 
     @property
     def label(self) -> str:
@@ -87,17 +93,17 @@ class SeededFaults:
         ):
             raise ValueError("Fault probabilities must not be negative, nor exceed 1 in total.")
 
-    def fate(self, call: Call, nth: int) -> Fault | None:
-        draw = random.Random(f"{self.seed} {nth} {call.method} {call.path}").random()
+    def draw(self, request: HttpRequest, nth: int) -> Fault | None:
+        left = random.Random(f"{self.seed} {nth} {request.method} {request.path}").random()
         for fault, chance in self.chances.items():
-            draw -= chance
-            if draw < 0:
+            left -= chance
+            if left < 0:
                 return fault
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
+class _Ordered:
     """A fault ordered for the next matching requests; `times` None means all of them."""
 
     fault: Fault
@@ -106,10 +112,10 @@ class Ordered:
     times: int | None
     skip: int
 
-    def matches(self, call: Call) -> bool:
-        return self.method in {None, call.method} and self.appointment_id in {
+    def matches(self, request: HttpRequest) -> bool:
+        return self.method in {None, request.method} and self.appointment_id in {
             None,
-            call.appointment_id,
+            request.appointment_id,
         }
 
 
@@ -118,7 +124,7 @@ class Faults:
 
     def __init__(self, seeded: SeededFaults | None = None) -> None:
         self.seeded = seeded
-        self._ordered: list[Ordered] = []
+        self._ordered: list[_Ordered] = []
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def add(
@@ -131,7 +137,7 @@ class Faults:
         skip: int = 0,
     ) -> None:
         """Order `fault` for the next `times` matching requests, after the first `skip` of them."""
-        ordered = Ordered(
+        ordered = _Ordered(
             fault=fault, method=method, appointment_id=appointment_id, times=times, skip=skip
         )
         self._ordered.append(ordered)
@@ -141,20 +147,72 @@ class Faults:
         self._ordered.clear()
         self.seeded = None
 
-    def strike(self, call: Call) -> Fault | None:
-        """Return the fault this request meets, and use it up."""
-        self._seen[call.method, call.path] += 1
+    def take(self, request: HttpRequest) -> Fault | None:
+        """Return the fault that this request meets, and count it as met."""
+        self._seen[request.method, request.path] += 1
         for place, ordered in enumerate(self._ordered):
-            if ordered.matches(call):
+            if ordered.matches(request):
                 self._ordered[place] = _used(ordered)
                 if ordered.skip == 0 and ordered.times != 0:
                     return ordered.fault
         if self.seeded is None:
             return None
-        return self.seeded.fate(call, self._seen[call.method, call.path])
+        return self.seeded.draw(request, self._seen[request.method, request.path])
 
 
-def _used(ordered: Ordered) -> Ordered:
+def parse_faults(text: str) -> SeededFaults:
+    """Read faults such as `429=0.05:3s,500=0.02,slow=0.1:2.5s,reset-after=0.01,seed=7`.
+
+    Each item is `NAME=PROBABILITY[:SECONDSs]`, where NAME is a fault or a status code, and
+    `-after` lets it strike once the change is applied. The seconds of a status are its
+    Retry-After. A bad item raises a ValueError that names the known faults.
+    """
+    seed = 0
+    chances: dict[Fault, float] = {}
+    for item in text.replace(" ", "").split(","):
+        if item.startswith("seed=") and item[5:].isdecimal():
+            seed = int(item[5:])
+        elif item:
+            fault, chance = _parse(item)
+            chances[fault] = chance
+    return SeededFaults(chances=chances, seed=seed)
+
+
+def _used(ordered: _Ordered) -> _Ordered:
     if ordered.skip:
         return replace(ordered, skip=ordered.skip - 1)
     return replace(ordered, times=ordered.times and ordered.times - 1)
+
+
+def _parse(item: str) -> tuple[Fault, float]:
+    found = _SPEC_ITEM.fullmatch(item)
+    if not found:
+        raise ValueError(_complaint(item))
+    try:
+        return _spec_fault(found), float(found["chance"])
+    except ValueError:
+        raise ValueError(_complaint(item)) from None
+
+
+def _spec_fault(found: re.Match[str]) -> Fault:
+    name, seconds = found["name"], found["s"]
+    when: When | None = "after" if found["after"] else None
+    if name.isdecimal():
+        return Fault("status", when=when, status=int(name), retry_after=_retry_after(name, seconds))
+    if name not in _SPEC_NAMES or (found["after"] and name not in _STRIKE_BEFORE):
+        raise ValueError(name)
+    return Fault(name, when=when, seconds=float(seconds or 1))
+
+
+def _retry_after(status: str, seconds: str | None) -> str | None:
+    if seconds is None and status != "429":
+        return None
+    return str(math.ceil(float(seconds or 1)))
+
+
+def _complaint(item: str) -> str:
+    known = ", ".join(sorted(_SPEC_NAMES))
+    return (
+        f"Cannot read the fault {item!r}: write NAME=PROBABILITY or NAME=PROBABILITY:SECONDSs, "
+        f"where NAME is a status code or one of {known}."
+    )

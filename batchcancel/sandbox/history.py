@@ -1,4 +1,4 @@
-"""Every request that arrived, what was answered and whether it changed a record."""
+"""The access log: every request that arrived, what was answered and whether it changed a record."""
 
 import threading
 from collections.abc import Mapping

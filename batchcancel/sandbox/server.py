@@ -1,5 +1,6 @@
 """The sandbox on a real port of this machine."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from batchcancel.sandbox.sandbox import Sandbox
+from batchcancel.sandbox.imitation import Sandbox
 
 LOOPBACK = "127.0.0.1"
 
@@ -45,6 +46,11 @@ def serve(
 
 
 class _Server(uvicorn.Server):
+    async def main_loop(self) -> None:
+        # uvicorn's own looks ten times a second, and prepares headers that are not sent here.
+        while not self.should_exit:  # noqa: ASYNC110 - other threads and signals set it
+            await asyncio.sleep(0.01)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A request that hangs by order would otherwise keep the server from stopping.
         self.force_exit = True

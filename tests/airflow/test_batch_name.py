@@ -1,7 +1,7 @@
 import pytest
 
 from batchcancel.airflow.batch_name import batch_name
-from batchcancel.options import OPTIONS
+from batchcancel.settings.options import OPTIONS
 
 [VALID] = [option.parse for option in OPTIONS if option.name == "batch"]
 RUN = "manual__2026-11-23T20:12:54.023778+00:00_x1"

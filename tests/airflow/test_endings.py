@@ -12,14 +12,13 @@ from batchcancel.errors import (
     StoppedEarly,
     UnexpectedFailure,
 )
-from batchcancel.summary import Counts, Summary
-
-NONE = dict.fromkeys(Counts.__dataclass_fields__, 0) | {"skipped": {}}
+from batchcancel.report.summary import Summary
+from tests.tallies import counts_of
 
 
 def summary(exit_code=ExitCode.DONE, **counts):
     return Summary(
-        batch="b", run_id="r", counts=Counts(**(NONE | counts)), duplicates=0, requests=0,
+        batch="b", run_id="r", counts=counts_of(**counts), duplicates=0, requests=0,
         rate_limited=0, elapsed_s=0.0, exit_code=exit_code, ledger="l",
     )  # fmt: skip
 
@@ -48,25 +47,25 @@ def test_a_failure_tells_what_happened_and_what_to_do():
 
 def test_4_fails_for_good_when_another_try_would_change_nothing():
     with pytest.raises(AirflowFailException, match="2 rows of batch b are not cancelled"):
-        end(summary(ExitCode.INCOMPLETE, rows=3, cancelled=1, refused=1, not_found=1))
+        end(summary(ExitCode.INCOMPLETE, cancelled=1, refused=1, not_found=1))
 
 
 def test_4_is_tried_again_while_rows_were_given_up_on():
     with pytest.raises(AirflowException) as caught:
-        end(summary(ExitCode.INCOMPLETE, rows=2, gave_up=1, refused=1))
+        end(summary(ExitCode.INCOMPLETE, gave_up=1, refused=1))
     assert AirflowException is caught.type
 
 
 def test_4_succeeds_where_failures_are_allowed():
-    end(summary(ExitCode.INCOMPLETE, rows=1, refused=1), allow_failures=True)
+    end(summary(ExitCode.INCOMPLETE, refused=1), allow_failures=True)
 
 
 def test_0_succeeds():
-    end(summary(rows=2, cancelled=1, skipped={"notice_window": 1}), skip_nothing=True)
+    end(summary(cancelled=1, skipped={"notice_window": 1}), skip_nothing=True)
 
 
 def test_a_batch_without_a_row_to_cancel_is_skipped_where_that_is_wanted():
-    nothing = summary(rows=2, rejected_rows=1, skipped={"notice_window": 1})
+    nothing = summary(rejected_rows=1, skipped={"notice_window": 1})
     end(nothing)
     with pytest.raises(AirflowSkipException):
         end(nothing, skip_nothing=True)

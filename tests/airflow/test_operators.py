@@ -4,10 +4,10 @@ from contextlib import closing
 import pytest
 
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
-from batchcancel.airflow.batch_operator import BatchOperator
-from batchcancel.airflow.task_options import FIELDS
+from batchcancel.airflow.hook import FIELDS
+from batchcancel.airflow.operators import BatchOperator
 from batchcancel.ledgers.sqlite import read_sqlite
-from batchcancel.options import OPTIONS
+from batchcancel.settings.options import OPTIONS
 from tests.airflow.dag_runs import run
 
 OTHERWISE = {"base_url", "api_key_file", "yes", "json", "log_format", "progress"}
@@ -42,7 +42,7 @@ def test_no_argument_takes_the_key(operator):
 
 @pytest.mark.usefixtures("database")
 def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisation, ledger):
-    import batchcancel.airflow.running  # noqa: F401 - its time is not to be the task's
+    import batchcancel.commands.run  # noqa: F401 - its time is not to be the task's
 
     organisation(extra={"notice_hours": 0, "timezone": "Asia/Kolkata"})
     stage.closure(3)

@@ -11,27 +11,26 @@ from tempfile import TemporaryDirectory
 import anyio
 import httpx
 
-from batchcancel import wiring
-from batchcancel.api import Limiter
-from batchcancel.job import run_job
-from batchcancel.plan import Plan
+from batchcancel.commands.run import run
+from batchcancel.events import Event, RunStarted
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import load_settings
+from batchcancel.settings.load import load_settings
 from batchcancel.stop import Stop
-from tests.world import Watching
 
 WORKERS = 32
 _HEADERS = {"Authorization": f"Bearer {FULL_KEY}"}
 _BODY = {"status": "cancelled"}
 
 
-class _Timed(Watching):
+class _Timed:
     """Looks at the clock when planning and enrolling are over and the workers begin."""
 
-    began = 0.0
+    def __init__(self) -> None:
+        self.began = 0.0
 
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        self.began = time.perf_counter()
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.began = time.perf_counter()
 
 
 def program(base_url: str, ids: list[str]) -> float:
@@ -50,12 +49,11 @@ def program(base_url: str, ids: list[str]) -> float:
             flags=flags | {"notice_hours": "0", "timezone": "UTC"},
             environ={"HUSKYVOICE_API_KEY": FULL_KEY},
         )
-        equip = wiring.equipment(settings, open_ledgers=wiring.for_run(settings), stop=Stop())
-        finished = await run_job(
-            settings, run_id="run", equip=equip, observer=watching, confirm=lambda _: None
+        finished = await run(
+            settings, run_id="run", stop=Stop(), observe=watching, confirm=lambda _: None
         )
         seconds = time.perf_counter() - watching.began
-        if finished.summary.counts.cancelled != len(ids):
+        if finished.summary.counts["cancelled"] != len(ids):
             raise RuntimeError(f"not everything was cancelled: {finished}")
         return seconds
 

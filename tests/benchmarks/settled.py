@@ -8,10 +8,10 @@ from pathlib import Path
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.ledger import Run, Settled
 from batchcancel.ledgers.sqlite import open_sqlite
-from batchcancel.reader import read_manifest
-from batchcancel.resume import batch_of
+from batchcancel.policy.earlier_runs import batch_of
+from batchcancel.reader.read import read_manifest
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import load_settings
+from batchcancel.settings.load import load_settings
 
 _COMMIT = 50_000
 
@@ -37,7 +37,11 @@ def settled_ledger(manifest: Path, *, base_url: str) -> Built:
     ledger = open_sqlite(path, origin=settings.origin, key=settings.api_key.fingerprint)
     ledger.hold(run)
     began = time.perf_counter()
-    ledger.enrol(batch_of(rows, settings), rows.ledger_rows(), rows.rejected)
+    ledger.enrol(
+        batch_of(rows, name=settings.batch, origin=settings.origin),
+        rows.ledger_rows(),
+        rows.rejected,
+    )
     seconds = time.perf_counter() - began
     cancelled = Outcome(OutcomeName.CANCELLED)
     ids = rows.ids()

@@ -14,7 +14,7 @@ from batchcancel import __version__
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
 from batchcancel.ledgers.sqlite import open_sqlite
-from batchcancel.options import OPTIONS
+from batchcancel.settings.options import OPTIONS
 
 HEAVY = {
     "polars", "httpx", "rich", "structlog", "fsspec", "s3fs", "botocore", "aiohttp", "psycopg",

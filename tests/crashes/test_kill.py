@@ -6,10 +6,11 @@ from contextlib import closing
 import pytest
 
 from batchcancel.opening import read_ledger
+from tests.command import command
 from tests.crashes.boundaries import BOUNDARIES, LASTING
 from tests.crashes.scene import ALONE, END, PLAIN, run_until
 from tests.e2e.stage import LEDGER
-from tests.security.command import command
+from tests.sample import sampled
 
 
 def settled(stage):
@@ -35,7 +36,7 @@ def both(when):
 
 @pytest.mark.promise(2)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("boundary", range(1, BOUNDARIES + 1))
+@pytest.mark.parametrize("boundary", sampled(range(1, BOUNDARIES + 1), every=5))
 def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_started_again(
     scene, boundary
 ):

@@ -13,11 +13,11 @@ from tests.e2e.stage import LEDGER, RUN
 
 def test_a_ledger_deleted_between_two_runs_is_missed_and_every_row_is_sent_again(stage):
     ids = stage.closure(3)
-    stage.run(*RUN)
+    stage.here(*RUN)
     (stage.folder / LEDGER).unlink()
     # A `Date` has whole seconds: what was cancelled within the same one may count as ours.
     stage.sandbox.skew(timedelta(seconds=2))
-    status = stage.run("status", LEDGER)
+    status = stage.here("status", LEDGER)
     again = stage.run(*RUN)
 
     assert status.returncode == 2
@@ -48,13 +48,13 @@ def test_a_ledger_taken_away_in_the_middle_ends_the_sending(stage, is_replaced):
 @pytest.mark.promise(13)
 def test_a_ledger_of_a_newer_program_is_left_as_it_is_and_nothing_is_sent(stage):
     stage.closure(2)
-    stage.run(*RUN)
+    stage.here(*RUN)
     arrivals = stage.arrivals
     with closing(sqlite3.connect(stage.folder / LEDGER)) as db:
         db.execute("PRAGMA user_version = 99")
     before = (stage.folder / LEDGER).read_bytes()
     commands = [RUN, ("status", LEDGER), ("export", LEDGER, "-o", "x.csv")]
-    ends = [stage.run(*words) for words in commands]
+    ends = [stage.here(*words) for words in commands]
 
     assert [2, 2, 2] == [one.returncode for one in ends]
     assert all("written by a newer batchcancel" in one.stderr for one in ends)

@@ -1,5 +1,7 @@
 """A disk that takes its time lets nothing meet that should not."""
 
+import pytest
+
 from tests.e2e.stage import RUN
 
 SLOW_ANSWERS = """
@@ -18,6 +20,7 @@ sqlite.record = slow
 """
 
 
+@pytest.mark.long
 def test_a_commit_that_lasts_longer_than_the_planning_disturbs_no_enrolment(stage):
     stage.closure(3)
     ended = stage.run(*RUN, environ=stage.tampered(SLOW_ANSWERS))

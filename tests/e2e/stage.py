@@ -1,54 +1,24 @@
 """The installed command as a process, in a folder of its own, before a sandbox on a real socket."""
 
-import json
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from batchcancel.sandbox import Sandbox
 from batchcancel.sandbox.keys import SCOPES
+from tests.command import Ended, command
 
 RUN = ("run", "closure.csv", "--yes", "--json")
 LEDGER = "closure.ledger.db"
 FAR = datetime.now(UTC).date() + timedelta(days=30)
 """A day that no notice window reaches."""
 
-_STATES = (
-    "cancelled", "already_cancelled", "rejected_rows", "not_found", "refused", "gave_up",
-    "needs_review", "open", "waiting",
-)  # fmt: skip
 _PATIENCE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that is over."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The one line of `run --json`, held against the sum of its states and the exit code."""
-        [line] = self.stdout.splitlines()
-        result = json.loads(line)
-        states = sum(result[name] for name in _STATES) + sum(result["skipped"].values())
-        assert (states, self.returncode) == (result["rows"], result["exit_code"])
-        return result
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The states that have rows; skipped rows by their reasons."""
-        result = self.result
-        return {name: result[name] for name in _STATES if result[name]} | result["skipped"]
 
 
 class Running:
@@ -93,6 +63,7 @@ class Stage:
             "BATCHCANCEL_RATE": "none",
         }
         self._started: list[Running] = []
+        self._ended: list[Ended] = []
 
     def new_key(self, *scopes: str) -> str:
         """A key that may do so much, and must never show anywhere."""
@@ -134,11 +105,10 @@ class Stage:
         before: Sequence[str] = (),
     ) -> Running:
         """Start the command, after the words `before`; a variable given as None is taken away."""
-        changed = self.environ | dict(environ or {})
         process = subprocess.Popen(
             [*before, sys.executable, "-m", "batchcancel", *words],
             cwd=self.folder,
-            env={name: text for name, text in changed.items() if text is not None},
+            env=self._changed(environ),
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
@@ -155,6 +125,16 @@ class Stage:
     ) -> Ended:
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         return self.start(*words, environ=environ, stdin=source).end(stdin=stdin)
+
+    def here(self, *words: str, environ: Mapping[str, str | None] | None = None) -> Ended:
+        """Run it in this process: much quicker, for what comes before or after what is tested."""
+        ended = command(*words, folder=self.folder, environ=self._changed(environ))
+        self._ended.append(ended)
+        return ended
+
+    def _changed(self, environ: Mapping[str, str | None] | None) -> dict[str, str]:
+        changed = self.environ | dict(environ or {})
+        return {name: text for name, text in changed.items() if text is not None}
 
     def tampered(self, code: str) -> dict[str, str]:
         """Variables under which the program runs with `code` executed first."""
@@ -202,7 +182,7 @@ class Stage:
         for running in self._started:
             if running.ended is None:
                 running.kill()
-        for ended in (running.ended for running in self._started):
+        for ended in [*self._ended, *(running.ended for running in self._started)]:
             self.require_secrecy(ended.stdout.encode() + ended.stderr.encode())
             assert "\x1b" not in ended.stdout + ended.stderr
         for path in self.folder.rglob("*"):

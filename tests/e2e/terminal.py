@@ -4,7 +4,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.e2e.stage import Stage
@@ -44,11 +44,13 @@ class Terminal:
 
 
 @contextmanager
-def terminal(stage: Stage, *words: str) -> Iterator[Terminal]:
-    """Run the command with a terminal as its stdin, stdout and stderr."""
+def terminal(
+    stage: Stage, *words: str, program: Sequence[str] = (sys.executable, "-m", "batchcancel")
+) -> Iterator[Terminal]:
+    """Run the command, or another program, with a terminal as its stdin, stdout and stderr."""
     screen, inside = os.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "batchcancel", *words],
+        [*program, *words],
         cwd=stage.folder,
         env=stage.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
         stdin=inside,

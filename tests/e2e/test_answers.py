@@ -27,8 +27,8 @@ def test_unknown_and_refused_rows_are_told_with_their_codes_and_what_to_do(stage
     stage.write("closure.csv", [*ids, "unknown"])
     stage.sandbox.faults.add(Fault("status", status=409), appointment_id=ids[1])
     ended = stage.run(*RUN)
-    again = stage.run(*RUN)
-    retried = stage.run(*RUN, "--retry-refused")
+    again = stage.here(*RUN)
+    retried = stage.here(*RUN, "--retry-refused")
 
     assert (4, {"cancelled": 2, "refused": 1, "not_found": 1}) == (ended.returncode, ended.counts)
     assert "CONFLICT" in ended.stderr
@@ -43,7 +43,7 @@ def test_rows_given_up_on_are_read_back_by_the_next_run(stage):
     fault = Fault("status", status=503, when="after", retry_after=0)
     stage.sandbox.faults.add(fault, appointment_id=ids[1], times=2)
     gave_up = stage.run(*RUN, "--max-attempts", "2")
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (4, {"cancelled": 2, "gave_up": 1}) == (gave_up.returncode, gave_up.counts)
     assert (0, {"cancelled": 3}) == (resumed.returncode, resumed.counts)
@@ -58,7 +58,7 @@ def test_an_outage_halts_the_run_and_the_same_command_finishes_afterwards(stage)
     words = ("--halt-after", "3", "--max-attempts", "2", "--concurrency", "1")
     halted = stage.run(*RUN, *words)
     stage.sandbox.faults.clear()
-    resumed = stage.run(*RUN, *words)
+    resumed = stage.here(*RUN, *words)
 
     assert (5, {"gave_up": 3, "waiting": 3}) == (halted.returncode, halted.counts)
     assert "3 appointments in a row failed" in halted.stderr
@@ -78,7 +78,7 @@ def test_more_patience_than_allowed_stops_the_run_resumably(stage):
     stage.closure(2)
     stage.sandbox.faults.add(Fault("status", status=429, retry_after=9000), method="PATCH")
     stopped = stage.run(*RUN, "--concurrency", "1")
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (5, {"open": 1, "waiting": 1}) == (stopped.returncode, stopped.counts)
     assert "9000 s of patience (Retry-After)" in stopped.stderr

@@ -28,7 +28,7 @@ def sabotage(stage):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("batchcancel.cli.run", "settings_from"), ("batchcancel.planning", "batch_of")],
+    [("batchcancel.cli.run", "settings_from"), ("batchcancel.commands.plan", "batch_of")],
 )
 def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, module, name):
     ended = sabotage(module, name)
@@ -40,8 +40,8 @@ def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, mod
 
 
 def test_after_a_defect_in_the_middle_the_same_command_resumes(stage, sabotage):
-    broken = sabotage("batchcancel.pool", "outcome_of_cancel")
-    resumed = stage.run(*RUN)
+    broken = sabotage("batchcancel.pool.workers", "outcome_of_cancel")
+    resumed = stage.here(*RUN)
 
     assert (1, {"open": 3}) == (broken.returncode, broken.counts)
     assert "the same command resumes" in broken.stderr

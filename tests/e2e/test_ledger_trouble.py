@@ -15,10 +15,10 @@ def test_a_disk_that_fills_up_in_the_middle_ends_the_sending(stage):
     stage.wait_until(lambda: len(stage.patched()) >= 10)
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (0, 0))
     stopped = run.end()
-    written = stage.run("export", LEDGER, "-o", "rows.json")
+    written = stage.here("export", LEDGER, "-o", "rows.json")
     patched = stage.patched()
     stage.sandbox.faults.clear()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     rows = json.loads((stage.folder / "rows.json").read_text())
     assert (5, 0) == (stopped.returncode, written.returncode)
@@ -65,7 +65,7 @@ def test_a_ledger_that_cannot_be_trusted_is_left_as_it_is_and_nothing_is_sent(
     stage, spoil, sentence
 ):
     stage.closure(3)
-    stage.run(*RUN)
+    stage.here(*RUN)
     arrivals = stage.arrivals
     ledger = stage.folder / LEDGER
     spoilt = spoil(ledger.read_bytes())
@@ -90,7 +90,7 @@ def test_a_place_that_cannot_hold_a_ledger_is_refused_before_anything_is_sent(st
 
 def test_a_ledger_belongs_to_one_origin(stage):
     stage.closure(2)
-    stage.run(*RUN)
+    stage.here(*RUN)
     arrivals = stage.arrivals
     elsewhere = stage.url.replace("127.0.0.1", "localhost")
     ended = stage.run(*RUN, "--batch", "other", "--base-url", elsewhere)

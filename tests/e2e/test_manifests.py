@@ -39,12 +39,12 @@ def test_rejected_rows_are_left_out_when_they_are_allowed_and_still_counted(stag
 
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
     ids = stage.closure(3)
-    stage.run(*RUN)
+    stage.here(*RUN)
     stage.book("new")
     stage.write("closure.csv", [*ids[1:], "new"])
     refused = stage.run(*RUN)
     sent = stage.patched()
-    accepted = stage.run(*RUN, "--accept-changed-manifest")
+    accepted = stage.here(*RUN, "--accept-changed-manifest")
 
     assert 3 == refused.returncode
     assert "1 new, 1 gone, 2 in both" in refused.stderr
@@ -56,7 +56,7 @@ def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
 
 def test_a_manifest_sorted_anew_is_the_same(stage):
     ids = stage.closure(4)
-    stage.run(*RUN, "--limit", "2")
+    stage.here(*RUN, "--limit", "2")
     stage.write("closure.csv", reversed(ids))
 
     assert (0, {"cancelled": 4}) == ((ended := stage.run(*RUN)).returncode, ended.counts)

@@ -2,10 +2,12 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
 
-HOUR, SOON = timedelta(hours=1), timedelta(seconds=3)
+HOUR, SOON = timedelta(hours=1), timedelta(seconds=8)
 
 
 def write_rows(stage, **starts):
@@ -19,9 +21,9 @@ def write_rows(stage, **starts):
 
 def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_lifted(stage):
     write_rows(stage, near=2 * HOUR, far=48 * HOUR, past=-HOUR)
-    plan = stage.run("plan", "closure.csv")
+    plan = stage.here("plan", "closure.csv")
     ended = stage.run(*RUN)
-    lifted = stage.run(*RUN, "--notice-hours", "0")
+    lifted = stage.here(*RUN, "--notice-hours", "0")
 
     assert "!! 1 appointments are inside the notice window of 24 h" in plan.stdout
     assert "--notice-hours 0" in plan.stdout
@@ -31,8 +33,9 @@ def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_li
     assert ["far", "near"] == stage.patched()
 
 
+@pytest.mark.long
 def test_a_row_whose_deadline_passes_in_the_queue_is_skipped_when_its_turn_comes(stage):
-    stage.sandbox.faults.add(Fault("slow", seconds=4), appointment_id="first")
+    stage.sandbox.faults.add(Fault("slow", seconds=9), appointment_id="first")
     os.mkfifo(stage.folder / "closure.csv")
     words = ("--notice-hours", "1", "--concurrency", "1", "--log-format", "json")
     run = stage.start(*RUN, *words)
@@ -59,7 +62,7 @@ def test_a_plan_writes_nothing_to_the_api_and_its_json_is_one_line(stage):
 def test_a_status_in_json_adds_up_and_tells_the_last_run(stage):
     write_rows(stage, near=2 * HOUR, far=48 * HOUR)
     ended = stage.run(*RUN)
-    status = json.loads(stage.run("status", LEDGER, "--json").stdout)
+    status = json.loads(stage.here("status", LEDGER, "--json").stdout)
 
     same = ("rows", "cancelled", "skipped", "waiting", "open", "run_id", "exit_code")
     assert {name: ended.result[name] for name in same} == {name: status[name] for name in same}

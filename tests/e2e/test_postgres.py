@@ -37,11 +37,11 @@ def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifes
 ):
     stage = pg_stage
     stage.closure(5)
-    planned = stage.run("plan", "closure.csv")
+    planned = stage.here("plan", "closure.csv")
     ended = stage.run(*RUN)
-    again = stage.run(*RUN)
+    again = stage.here(*RUN)
     status = stage.run("status", database, "--json")
-    export = stage.run("export", database, "-o", "rows.json")
+    export = stage.here("export", database, "-o", "rows.json")
 
     assert [0, 0, 0, 0] == [one.returncode for one in (planned, again, status, export)]
     assert (0, {"cancelled": 5}) == (ended.returncode, ended.counts)
@@ -50,6 +50,7 @@ def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifes
     assert ["closure.csv", "rows.json"] == sorted(one.name for one in stage.folder.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.promise(10)
 @pytest.mark.promise(12)
 def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage, ask):
@@ -61,7 +62,7 @@ def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage
     at_once = pg_stage.run(*RUN)
     pg_stage.sandbox.faults.clear()
     expire(ask)
-    resumed = pg_stage.run(*RUN)
+    resumed = pg_stage.here(*RUN)
 
     assert 6 == at_once.returncode
     assert "another run has batch closure: run " in at_once.stderr
@@ -69,6 +70,7 @@ def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage
     assert Counter(ids) == pg_stage.cancellations()
 
 
+@pytest.mark.long
 @pytest.mark.promise(10)
 def test_a_run_that_stood_still_until_another_had_its_batch_sends_nothing_more(pg_stage, ask):
     ids = pg_stage.closure(30)
@@ -78,7 +80,7 @@ def test_a_run_that_stood_still_until_another_had_its_batch_sends_nothing_more(p
     paused.send_signal(signal.SIGSTOP)  # while both of its workers wait for an answer
     pg_stage.sandbox.faults.clear()
     expire(ask)
-    other = pg_stage.run(*RUN)
+    other = pg_stage.here(*RUN)
     sent = len(pg_stage.patched())
     paused.send_signal(signal.SIGCONT)
     loser = paused.end()
@@ -124,6 +126,7 @@ postgres_opening.open_postgres.__kwdefaults__["patience"] = 0.5
 """
 
 
+@pytest.mark.long
 @pytest.mark.promise(13)
 def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
     mortal_stage, mortal_postgres
@@ -141,7 +144,7 @@ def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
     url = stage.environ["BATCHCANCEL_LEDGER"]
     expire(lambda sql: mortal_postgres.execute(sql, url=url))
     stage.sandbox.faults.clear()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert 5 == stopped.returncode
     assert "cannot be reached" in stopped.stderr
@@ -157,6 +160,7 @@ postgres_opening.open_postgres.__kwdefaults__["patience"] = 3600
 """
 
 
+@pytest.mark.long
 @pytest.mark.promise(11)
 def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mortal_postgres):
     stage = mortal_stage
@@ -177,16 +181,17 @@ def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mor
     assert set(stage.patched()) <= intents(stage, mortal_postgres).keys()
 
 
+@pytest.mark.long
 def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage, database, ask):
     pg_stage.closure(2)
-    pg_stage.run(*RUN)
+    pg_stage.here(*RUN)
     arrivals = pg_stage.arrivals
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     ask(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     refused = pg_stage.run(*RUN)
-    asked = pg_stage.run("status", database), pg_stage.run("export", database, "-o", "rows.csv")
+    asked = pg_stage.here("status", database), pg_stage.here("export", database, "-o", "rows.csv")
     sent = pg_stage.arrivals
-    planned = pg_stage.run("plan", "closure.csv")
+    planned = pg_stage.here("plan", "closure.csv")
 
     assert 2 == refused.returncode
     assert "is read-only" in refused.stderr
@@ -194,10 +199,11 @@ def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage,
     assert 2 == planned.returncode
 
 
+@pytest.mark.long
 @pytest.mark.promise(9)
 @pytest.mark.promise(11)
-def test_a_run_is_stopped_promptly_although_its_server_stands_still(stage, mortal_postgres):
-    stage.environ["BATCHCANCEL_LEDGER"] = mortal_postgres.database()
+def test_a_run_is_stopped_promptly_although_its_server_stands_still(mortal_stage, mortal_postgres):
+    stage = mortal_stage
     ids = stage.closure(60)
     slow(stage)
     run = stage.start(*RUN, "--concurrency", "2")
@@ -205,7 +211,7 @@ def test_a_run_is_stopped_promptly_although_its_server_stands_still(stage, morta
     with mortal_postgres.frozen():
         run.send_signal(signal.SIGTERM)
         stopped = run.end(within=30)
-    resumed = resume(stage)
+    resumed = resume(stage, mortal_postgres)
 
     assert 143 == stopped.returncode
     assert (0, {"cancelled": 60}) == (resumed.returncode, resumed.counts)
@@ -221,10 +227,16 @@ def test_a_server_that_is_away_at_the_start_is_worth_another_try(stage):
     assert "postgresql://clinic@127.0.0.1:9/batches cannot be reached" in ended.stderr
 
 
-def resume(stage):
-    """The same command, again and again while the lease of the run before is not over."""
-    while (ended := stage.run(*RUN)).returncode == 6:
-        pass
+def resume(stage, server):
+    """The same command, when the lease of the run before is over.
+
+    What that run still wanted, the server may do as soon as it goes on: also renew the lease.
+    """
+    url = stage.environ["BATCHCANCEL_LEDGER"]
+    ended = stage.run(*RUN)
+    while ended.returncode == 6:
+        expire(lambda sql: server.execute(sql, url=url))
+        ended = stage.here(*RUN)
     return ended
 
 
@@ -238,18 +250,20 @@ class TestPassword:
         return postgres.url(name, user="clinic", password=PASSWORD)
 
     @pytest.mark.promise(15)
-    @pytest.mark.parametrize("log_format", ["console", "json"])
+    @pytest.mark.parametrize(
+        "log_format", ["console", pytest.param("json", marks=pytest.mark.long)]
+    )
     def test_it_shows_nowhere(self, stage, url, log_format):
         stage.closure(3)
         conflict = Fault("status", status=409)
         stage.sandbox.faults.add(conflict, method="PATCH", times=1)
         words = ("--ledger", url, "--log-format", log_format)
         stage.run("plan", "closure.csv", *words, "--json")
-        stage.run("plan", "closure.csv", *words)
+        stage.here("plan", "closure.csv", *words)
         ended = stage.run(*RUN, *words)
-        stage.run("run", "closure.csv", "--yes", *words)
+        stage.here("run", "closure.csv", "--yes", *words)
         stage.run("status", url)
-        status = stage.run("status", url, "--json")
+        status = stage.here("status", url, "--json")
         stage.run("export", url, "-o", "rows.csv")
 
         assert 4 == ended.returncode
@@ -262,10 +276,10 @@ class TestPassword:
         wrong = url.replace(PASSWORD, f"{PASSWORD}-not")
         ends = [
             stage.run(*RUN, "--ledger", wrong),
-            stage.run(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
-            stage.run("status", wrong),
-            stage.run("status", url),
-            stage.run("plan", "closure.csv", url),
+            stage.here(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
+            stage.here("status", wrong),
+            stage.here("status", url),
+            stage.here("plan", "closure.csv", url),
             stage.run("run", url, "--yes"),
         ]
 
@@ -289,6 +303,7 @@ class TestPassword:
         assert f"'{told}'" in stopped.stderr or told in stopped.stderr
 
 
+@pytest.mark.long
 @pytest.mark.promise(7)
 def test_two_runs_and_a_plan_with_one_key_stay_within_its_limit_together(new_stage, database):
     limit = 20

@@ -29,6 +29,7 @@ def test_no_window_sees_more_requests_than_allowed(paced_stage):
     assert {"cancelled": 80} == stage.run(*RUN).counts
 
 
+@pytest.mark.long
 def test_the_window_survives_a_kill_9(paced_stage):
     stage = paced_stage(limit=20, seconds=3)
     ids = stage.closure(50)
@@ -41,6 +42,7 @@ def test_the_window_survives_a_kill_9(paced_stage):
     assert Counter(ids) == stage.cancellations()
 
 
+@pytest.mark.long
 def test_the_requests_of_a_plan_count_in_the_run_that_follows(paced_stage):
     stage = paced_stage(limit=6, seconds=4)
     ids = stage.closure(4)

@@ -18,7 +18,7 @@ def test_exactly_max_cancel_is_allowed_and_a_plan_refuses_the_same_excess(stage)
     stage.closure(5)
 
     assert 3 == stage.run("plan", "closure.csv", "--max-cancel", "4").returncode
-    assert 0 == stage.run(*RUN, "--max-cancel", "100%").returncode
+    assert 0 == stage.here(*RUN, "--max-cancel", "100%").returncode
 
 
 def test_an_organisation_that_does_not_allow_cancelling_is_not_asked_to(stage):

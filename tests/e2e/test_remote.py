@@ -10,8 +10,8 @@ import pytest
 from tests.certificates import self_signed
 from tests.e2e.stage import FAR
 from tests.e2e.terminal import terminal
-from tests.storage.buckets import SECRET, serving_buckets
-from tests.storage.shelf import Canned, serving_shelf
+from tests.reader.buckets import SECRET, new_buckets
+from tests.reader.shelf import Canned, serving_shelf
 
 MANIFEST = "s3://closures/2026/monday.csv"
 NAMED = ("--ledger", "monday.ledger.db", "--yes", "--json")
@@ -20,12 +20,12 @@ SIGNATURE = "X-Amz-Signature=signature_never_to_be_shown"
 
 
 @pytest.fixture
-def buckets(stage, tmp_path):
+def buckets(bucket_server, stage, tmp_path):
     """A store that the command finds; what it keeps for a moment, it keeps in `copies`."""
     copies = tmp_path / "copies"
     copies.mkdir()
     stage.keys.append(SECRET)
-    with serving_buckets() as buckets:
+    with new_buckets(bucket_server) as buckets:
         stage.environ |= buckets.environ | {"TMPDIR": str(copies)}
         yield buckets
     assert [] == list(copies.iterdir())
@@ -59,11 +59,11 @@ def booked(stage, count):
     return ids
 
 
-@pytest.mark.parametrize("written", [as_csv, as_parquet])
+@pytest.mark.parametrize("written", [as_csv, pytest.param(as_parquet, marks=pytest.mark.long)])
 def test_a_manifest_in_a_bucket_is_planned_and_run_under_its_own_name(stage, buckets, written):
     ids = booked(stage, 3)
     buckets.put("2026/monday.csv", written(ids))
-    plan = stage.run("plan", MANIFEST, "--ledger", "monday.ledger.db", "--json")
+    plan = stage.here("plan", MANIFEST, "--ledger", "monday.ledger.db", "--json")
     ended = stage.run(*RUN)
 
     assert (0, 3) == (plan.returncode, json.loads(plan.stdout)["eligible"])
@@ -73,6 +73,7 @@ def test_a_manifest_in_a_bucket_is_planned_and_run_under_its_own_name(stage, buc
     assert MANIFEST in ended.stderr
 
 
+@pytest.mark.long
 def test_only_a_manifest_that_is_far_away_loads_what_fetches_it(stage, buckets):
     libraries = {"fsspec", "s3fs", "botocore", "aiohttp"}
     buckets.put("2026/monday.csv", as_csv(stage.closure(1)))
@@ -85,30 +86,33 @@ def test_only_a_manifest_that_is_far_away_loads_what_fetches_it(stage, buckets):
     assert loaded(*RUN)
 
 
+@pytest.mark.long
 def test_the_same_command_again_resumes(stage, buckets):
     ids = booked(stage, 4)
     buckets.put("2026/monday.csv", as_csv(ids))
     canary = stage.run(*RUN, "--limit", "1")
     buckets.put("2026/monday.csv", as_parquet(ids[::-1]))
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (0, {"cancelled": 1, "waiting": 3}) == (canary.returncode, canary.counts)
     assert (0, {"cancelled": 4}) == (resumed.returncode, resumed.counts)
     assert ids == sorted(stage.patched())
 
 
+@pytest.mark.long
 def test_an_object_that_changed_is_refused_until_it_is_accepted(stage, buckets):
     ids = booked(stage, 4)
     buckets.put("2026/monday.csv", as_csv(ids[:2]))
-    stage.run(*RUN)
+    stage.here(*RUN)
     buckets.put("2026/monday.csv", as_csv(ids))
     refused = stage.run(*RUN)
-    accepted = stage.run(*RUN, "--accept-changed-manifest")
+    accepted = stage.here(*RUN, "--accept-changed-manifest")
 
     assert (3, True) == (refused.returncode, "2 new, 0 gone, 2 in both" in refused.stderr)
     assert (0, {"cancelled": 4}) == (accepted.returncode, accepted.counts)
 
 
+@pytest.mark.long
 def test_without_a_name_for_the_ledger_nothing_is_fetched(stage, buckets):
     for command in ("plan", "run"):
         ended = stage.run(command, MANIFEST)
@@ -173,7 +177,7 @@ def test_a_signed_address_is_fetched_and_its_signature_shows_nowhere(stage, shel
     shelf.answers["/monday.csv"] = Canned(as_csv(ids))
     address = f"{shelf.url}/monday.csv?{SIGNATURE}"
     named = ("--ledger", "monday.ledger.db")
-    plan = stage.run("plan", address, *named)
+    plan = stage.here("plan", address, *named)
     canary = stage.run("run", address, *named, "--yes", "--limit", "1", "--log-format", "json")
     ended = stage.run("run", address, *NAMED)
 

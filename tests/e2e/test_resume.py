@@ -15,7 +15,7 @@ def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code
     stage.wait_until(lambda: len(stage.patched()) == 5)
     run.send_signal(signum)
     stopped = run.end()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (code, {"cancelled": 5, "waiting": 7}) == (stopped.returncode, stopped.counts)
     assert "batchcancel run closure.csv --yes --json --rate 6/60s" in stopped.stderr
@@ -31,7 +31,7 @@ def test_after_kill_9_only_the_open_rows_are_read_back_and_nothing_is_cancelled_
     run = stage.start(*RUN, "--concurrency", "2")
     stage.wait_until(lambda: stage.struck("hang") == 2)
     run.kill()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (0, {"cancelled": 20}) == (resumed.returncode, resumed.counts)
     assert {ids[5], ids[8]} == stage.read_back()
@@ -48,13 +48,14 @@ def test_what_staff_confirmed_again_stays_alive_and_is_for_review_when_its_inten
     run.kill()
     stage.sandbox.staff.confirm(settled)
     stage.sandbox.staff.confirm(opened)
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert (4, {"cancelled": 5, "needs_review": 1}) == (resumed.returncode, resumed.counts)
     assert ["confirmed"] * 2 == [stage.sandbox.record(one).status for one in (settled, opened)]
     assert Counter(ids) == stage.cancellations()
 
 
+@pytest.mark.long
 def test_the_drain_ends_although_the_server_hangs_and_signals_keep_coming(stage):
     ids = stage.closure(4)
     stage.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)
@@ -67,9 +68,9 @@ def test_the_drain_ends_although_the_server_hangs_and_signals_keep_coming(stage)
     stopped = run.end()
     took = time.monotonic() - began
     stage.sandbox.faults.clear()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
-    assert took < 10
+    assert took < 30  # and not the 60 that the request may take
     assert (143, {"open": 2, "waiting": 2}) == (stopped.returncode, stopped.counts)
     assert (0, {"cancelled": 4}) == (resumed.returncode, resumed.counts)
     assert Counter(ids) == stage.cancellations()
@@ -81,7 +82,7 @@ def test_a_signal_while_planning_does_not_wait_for_a_server_that_hangs(stage):
     run = stage.start(*RUN, "--timeout", "60")
     stage.wait_until(lambda: stage.struck("hang") == 1)
     run.send_signal(signal.SIGTERM)
-    stopped = run.end(within=10)
+    stopped = run.end(within=30)
 
     assert 143 == stopped.returncode
     assert "batchcancel run closure.csv --yes --json --timeout 60" in stopped.stderr
@@ -94,7 +95,7 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
     stage.start(*RUN, "--concurrency", "2")
     stage.wait_until(lambda: stage.struck("hang") == 2)
     arrivals = stage.arrivals
-    second = stage.run(*RUN)
+    second = stage.here(*RUN)
     status = stage.run("status", LEDGER)
 
     assert 6 == second.returncode
@@ -103,10 +104,11 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
     assert (0, True) == (status.returncode, "going on" in status.stdout)
 
 
+@pytest.mark.long
 def test_max_duration_stops_a_run_that_can_be_resumed(stage):
     stage.closure(5)
-    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "2s")
-    resumed = stage.run(*RUN)
+    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "6s")
+    resumed = stage.here(*RUN)
 
     assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)
     assert (0, {"cancelled": 5}) == (resumed.returncode, resumed.counts)

@@ -11,7 +11,7 @@ def test_a_run_cancels_everything_eligible_and_a_second_one_sends_nothing(stage)
     ids = stage.closure(20)
     first = stage.run(*RUN)
     arrivals = stage.arrivals
-    second = stage.run(*RUN)
+    second = stage.here(*RUN)
 
     assert (0, {"cancelled": 20}) == (first.returncode, first.counts)
     assert (0, {"cancelled": 20}) == (second.returncode, second.counts)
@@ -73,7 +73,7 @@ def test_the_notes_of_a_row_win_over_those_for_all_and_nothing_else_is_sent(stag
 
 def test_a_canary_sung_twice_sends_nothing_the_second_time_and_then_the_rest_follows(stage):
     ids = stage.closure(8)
-    canary, again = stage.run(*RUN, "--limit", "3"), stage.run(*RUN, "--limit", "3")
+    canary, again = stage.run(*RUN, "--limit", "3"), stage.here(*RUN, "--limit", "3")
     sent = stage.patched()
     rest = stage.run(*RUN)
 

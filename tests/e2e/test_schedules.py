@@ -1,4 +1,4 @@
-"""The README's crontab line and systemd units, run as they are written there.
+"""The jobs README's crontab line and systemd units, run as they are written there.
 
 Only the two places are others: the folder that they work in, and the file of the key.
 """
@@ -17,7 +17,7 @@ import pytest
 from batchcancel.sandbox.keys import SCOPES
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "jobs" / "README.md").read_text(encoding="utf-8")
 FOLDER, KEY = "/srv/batchcancel", "/etc/batchcancel/key"
 PATIENCE = 60
 

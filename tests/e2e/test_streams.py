@@ -30,7 +30,7 @@ def test_without_json_the_result_is_a_table_and_what_is_left_to_do(stage):
 
 def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
     ids = stage.closure(3)
-    stage.run(*RUN, "--limit", "2")
+    stage.here(*RUN, "--limit", "2")
     for kind in ("csv", "parquet", "json"):
         assert 0 == stage.run("export", LEDGER, "-o", f"all.{kind}").returncode
 
@@ -42,14 +42,14 @@ def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
     for table in tables:
         assert ids == table["appointment_id"].to_list()
         assert ["settled", "settled", "waiting"] == table["state"].to_list()
-    planned = json.loads(stage.run("plan", "all.parquet", "--json").stdout)
+    planned = json.loads(stage.here("plan", "all.parquet", "--json").stdout)
     assert (3, 3) == (planned["rows"], planned["eligible"])
 
 
 def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
     stage.closure(3)
-    stage.run(*RUN, "--limit", "2")
-    stage.run("export", LEDGER, "-o", "left.csv", "--outcome", "waiting")
+    stage.here(*RUN, "--limit", "2")
+    stage.here("export", LEDGER, "-o", "left.csv", "--outcome", "waiting")
     ended = stage.run("run", "left.csv", "--yes", "--json")
 
     assert (0, {"cancelled": 1}) == (ended.returncode, ended.counts)

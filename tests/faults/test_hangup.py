@@ -23,7 +23,7 @@ def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(sta
     stage.wait_until(lambda: stage.struck("hang") == 1)
     run.send_signal(signal.SIGHUP)
     ended = run.end()
-    resumed = stage.run(*RUN)
+    resumed = stage.here(*RUN)
 
     assert ended.returncode == -signal.SIGHUP
     assert (0, {"cancelled": 6}) == (resumed.returncode, resumed.counts)

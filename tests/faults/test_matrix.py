@@ -9,8 +9,12 @@ import pytest
 from batchcancel.opening import read_ledger
 from tests.faults.matrix import MATRIX, PATIENCE, UNKNOWN
 from tests.faults.strikes import Struck
+from tests.sample import sampled
 
 pytestmark = pytest.mark.anyio
+
+HIDING = [row for row in MATRIX if row.ends is UNKNOWN and row not in PATIENCE]
+"""Faults that do not tell whether the change was made."""
 
 
 def rows(matrix):
@@ -69,7 +73,7 @@ class Scene:
         return Counter(one.appointment_id for one in self.world.sandbox.changes())
 
 
-@pytest.mark.parametrize("row", rows(MATRIX))
+@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=7))
 async def test_a_fault_that_happens_once_ends_as_the_table_says(scene, row):
     end, tries = await scene.struck(row, times=1)
 
@@ -79,7 +83,7 @@ async def test_a_fault_that_happens_once_ends_as_the_table_says(scene, row):
         assert row.waits == pytest.approx(tries[1] - tries[0])
 
 
-@pytest.mark.parametrize("row", rows(MATRIX))
+@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=7, first=3))
 async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(scene, row):
     end, tries = await scene.struck(row, times=math.inf)
     afterwards = await scene.undisturbed()
@@ -91,9 +95,7 @@ async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(sc
 
 @pytest.mark.promise(3)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize(
-    "row", rows([row for row in MATRIX if row.ends is UNKNOWN and row not in PATIENCE])
-)
+@pytest.mark.parametrize("row", sampled(rows(HIDING), every=7))
 async def test_a_change_hidden_by_such_a_fault_is_read_back_and_not_sent_again(scene, row):
     end, _ = await scene.struck(row, times=math.inf, is_applied=True)
     patches = len(scene.world.sandbox.history.patches())

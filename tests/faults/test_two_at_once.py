@@ -41,7 +41,7 @@ async def test_two_batches_that_share_a_key_wait_for_each_other_and_both_finish(
     first, second = two_manifests
     results = await at_once(lambda: world.run(first), lambda: world.run(second))
 
-    assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts.cancelled) for one in results]
+    assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts["cancelled"]) for one in results]
     assert sum(one.rate_limited for one in results) == world.sandbox.history.rate_limited > 0
     assert world.sandbox.most_accepted <= 60
 
@@ -71,7 +71,7 @@ async def test_a_storm_of_429_is_weathered_by_everybody(world, asked):
     world.sandbox.faults.add(storm, method="PATCH", times=30)
     finished = (await world.run(world.manifest(ids), max_attempts=31)).summary
 
-    assert (0, 40, 30) == (finished.exit_code, finished.counts.cancelled, finished.rate_limited)
+    assert (0, 40, 30) == (finished.exit_code, finished.counts["cancelled"], finished.rate_limited)
     assert world.sandbox.most_arrivals <= 60
 
 
@@ -84,7 +84,7 @@ async def test_a_storm_that_does_not_end_ends_the_run_resumably(world):
     world.sandbox.faults.clear()
     resumed = (await world.run(manifest)).summary
 
-    assert (5, 0, 0) == (stopped.exit_code, stopped.counts.cancelled, resumed.exit_code)
+    assert (5, 0, 0) == (stopped.exit_code, stopped.counts["cancelled"], resumed.exit_code)
     assert stopped.elapsed_s < 3600
 
 
@@ -98,6 +98,6 @@ async def test_an_outage_of_every_kind_in_turn_is_outlived(world):
         world.sandbox.faults.add(Fault("status", status=status), method="PATCH", times=2)
     finished = (await world.run(world.manifest(ids), max_attempts=33)).summary
 
-    assert (0, 60) == (finished.exit_code, finished.counts.cancelled)
+    assert (0, 60) == (finished.exit_code, finished.counts["cancelled"])
     cancelled = [one.appointment_id for one in world.sandbox.changes()]
     assert sorted(cancelled) == ids

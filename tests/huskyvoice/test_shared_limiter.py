@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from batchcancel.api import PERMIT_S
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
-from batchcancel.window import PERMIT_S
 from tests.huskyvoice.test_limiter import most_in_any, send_all
 from tests.windows import Book, MemoryWindow
 

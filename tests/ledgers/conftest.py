@@ -85,7 +85,7 @@ class Example:
         return Batch(**{**named, **counts, **changes})
 
     def row(self, appointment_id: str, **changes: object) -> LedgerRow:
-        return LedgerRow(appointment_id, NOON, date(2026, 11, 3), "MORNING", "br_1")._replace(
+        return LedgerRow(appointment_id, NOON, date(2026, 11, 3), "MORNING", "br_1", 2)._replace(
             **changes
         )
 

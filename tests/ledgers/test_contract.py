@@ -1,5 +1,6 @@
 """What every ledger promises; `conftest.MAKERS` lists the ledgers that are put through it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -89,6 +90,18 @@ class TestRuns:
         ledger.finish(ended)
         assert ledger.runs("closure") == [ended]
 
+    def test_who_ran_what_and_how_it_went_are_kept(self, store, example):
+        ledger = store.open()
+        who = {"version": "1.2", "user": "desk", "host": "clinic-7", "pid": 4_194_304}
+        begun = example.run(**who, options={"rate": "60/60s", "limit": None})
+        ledger.hold(begun)
+        assert ledger.runs("closure") == [begun]
+        ended = replace(
+            begun, ended_at=LATER, exit_code=5, counts={"cancelled": 2}, why="an outage"
+        )
+        ledger.finish(ended)
+        assert store.reader().runs("closure") == [ended]
+
     def test_runs_come_oldest_first_even_when_the_clock_went_back(self, store, example):
         ledger = store.open()
         for run_id, began in (("z", LATER), ("a", NOON)):
@@ -130,7 +143,7 @@ class TestEnrol:
         ledger.enrol(example.batch(), reversed(example.rows()), [])
         rows = list(ledger.rows("closure"))
         nothing = (State.WAITING, None, None, 0, None, None)
-        assert rows == [RowRecord(*row, *nothing) for row in example.rows()]
+        assert rows == [RowRecord(*row[:5], *nothing) for row in example.rows()]
 
     def test_ids_are_kept_byte_for_byte(self, store, example):
         ledger = store.open()

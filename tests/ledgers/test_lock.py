@@ -5,8 +5,8 @@ import os
 import pytest
 
 from batchcancel.errors import BatchHeld
-from batchcancel.ledgers import lock
-from batchcancel.ledgers.lock import FileLock
+from batchcancel.ledgers import place
+from batchcancel.ledgers.place import FileLock
 
 
 @pytest.fixture
@@ -39,15 +39,15 @@ def test_the_holder_is_told_to_the_next_one(path):
 
 
 def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(path, monkeypatch):
-    opened = lock._opened
+    opened = place._opened
 
     def overtaken(path):
-        monkeypatch.setattr(lock, "_opened", opened)
+        monkeypatch.setattr(place, "_opened", opened)
         descriptor = opened(path)
         path.unlink()
         return descriptor
 
-    monkeypatch.setattr(lock, "_opened", overtaken)
+    monkeypatch.setattr(place, "_opened", overtaken)
     held = FileLock(path)
     with pytest.raises(BatchHeld):
         FileLock(path)

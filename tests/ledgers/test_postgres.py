@@ -10,17 +10,16 @@ import psycopg
 import pytest
 
 from batchcancel import ledgers, opening
+from batchcancel.api import Rate
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import State
 from batchcancel.ledgers import postgres_connection
 from batchcancel.ledgers.postgres_connection import (
     PatientConnection,
+    SilentServer,
     connection_info,
-    without_time_limit,
 )
-from batchcancel.ledgers.postgres_line import SilentServer
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
-from batchcancel.quantities import Rate
 from tests.postgres import PASSWORD
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -59,7 +58,7 @@ class TestFirstUse:
         for thread in threads:
             thread.join(PATIENCE_S)
         assert [[]] * 4 == versions
-        assert [(1,)] == postgres.execute("SELECT version FROM batchcancel.version", url=database)
+        assert [(2,)] == postgres.execute("SELECT version FROM batchcancel.version", url=database)
 
     def test_what_else_is_in_the_database_is_left_alone(self, postgres):
         database = postgres.database()
@@ -176,7 +175,14 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(InputError, match="psycopg") as refusal:
             opening.open_ledger("postgresql://host/db", **WHO)
-        assert "pip install 'batchcancel[postgres]'" in refusal.value.hint
+        assert "pip install -e '.[postgres]'" in refusal.value.hint
+
+
+def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example, ask):
+    rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
+    begun.enrol(example.batch(digest="digest-2"), rows, [])
+    found = ask("SELECT appointment_id, line FROM batchcancel.rows ORDER BY line")
+    assert [("c", 2), ("b", 3), ("a", 4)] == found
 
 
 class TestTrouble:
@@ -189,12 +195,8 @@ class TestTrouble:
     def test_long_work_may_be_silent(self, database, monkeypatch):
         monkeypatch.setattr(postgres_connection, "SILENCE_S", 0.3)
 
-        def long(cursor):
-            without_time_limit(cursor)
-            cursor.execute("SELECT pg_sleep(1)")
-
         with closing(PatientConnection(connection_info(database))) as db:
-            db.once(long)
+            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(1)"), is_long=True)
             with pytest.raises(SilentServer):
                 db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
 

@@ -43,7 +43,7 @@ def ask(postgres, database):
 
 @CUTS
 def test_an_intent_is_there_once(begun, proxy, example, ask, cut):
-    proxy.arm(cut, marker=b"batchcancel.requests")
+    proxy.arm(cut, marker=b"INTO requests")
     before = ask("SELECT commits FROM batchcancel.leases")[0][0]
     begun.commit([example.intent("a")])
 
@@ -66,7 +66,7 @@ def test_an_outcome_that_may_be_written_only_once_is_written_once(begun, proxy, 
 
 @CUTS
 def test_a_batch_is_held_once(ledger, proxy, example, cut):
-    proxy.arm(cut, marker=b"batchcancel.runs")
+    proxy.arm(cut, marker=b"INTO runs")
     example.begin(ledger)
     ledger.commit([example.intent("a")])
 
@@ -85,7 +85,7 @@ def test_a_run_ends_once_and_lets_go_of_its_batch(begun, proxy, example, cut):
 
 def test_an_enrolment_whose_commit_was_lost_but_done_is_done(ledger, proxy, example):
     ledger.hold(example.run())
-    proxy.arm(Cut.AFTER, marker=b"INTO batchcancel.rows")
+    proxy.arm(Cut.AFTER, marker=b"INTO rows")
     ledger.enrol(example.batch(), example.rows(), [])
 
     assert [example.batch()] == ledger.batches()
@@ -94,7 +94,7 @@ def test_an_enrolment_whose_commit_was_lost_but_done_is_done(ledger, proxy, exam
 
 def test_an_enrolment_that_was_cut_off_leaves_nothing_and_says_so(ledger, proxy, example):
     ledger.hold(example.run())
-    proxy.arm(Cut.BEFORE, marker=b"INTO batchcancel.rows")
+    proxy.arm(Cut.BEFORE, marker=b"INTO rows")
     with pytest.raises(LedgerWriteFailed, match="nothing of it was kept"):
         ledger.enrol(example.batch(), iter(example.rows()), [])
 
@@ -113,7 +113,7 @@ def test_a_policy_whose_decisions_were_cut_off_decided_nothing(begun, proxy, exa
 
 @CUTS
 def test_a_plan_which_holds_nothing_notes_its_requests_once(ledger, proxy, ask, cut):
-    proxy.arm(cut, marker=b"batchcancel.requests")
+    proxy.arm(cut, marker=b"INTO requests")
     ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
     ledger.commit([Answered(request=1, at=NOON, result="200")])
 
@@ -122,7 +122,7 @@ def test_a_plan_which_holds_nothing_notes_its_requests_once(ledger, proxy, ask, 
 
 def test_a_group_that_was_refused_is_refused_after_a_cut_too(begun, proxy, example):
     begun.commit([example.intent("a")])
-    proxy.arm(Cut.BEFORE, marker=b"batchcancel.requests")
+    proxy.arm(Cut.BEFORE, marker=b"INTO requests")
     with pytest.raises(LedgerWriteFailed, match="not a row of the batch"):
         begun.commit([example.intent("b", 2), example.intent("nobody", 3)])
     begun.commit([example.intent("c", 4)])
@@ -134,7 +134,7 @@ def test_a_batch_taken_over_before_the_line_was_mended_is_lost(begun, proxy, exa
     proxy.then = lambda: ask(
         "UPDATE batchcancel.leases SET token = token + 1, commits = commits + 1"
     )
-    proxy.arm(Cut.BEFORE, marker=b"batchcancel.requests")
+    proxy.arm(Cut.BEFORE, marker=b"INTO requests")
     with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
         begun.commit([example.intent("a")])
 

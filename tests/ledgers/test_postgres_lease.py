@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from batchcancel.appointments import SkipReason
+from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger import Asked
 from batchcancel.ledgers import postgres_lease
 from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_opening import open_postgres
-from batchcancel.stopwatch import Stopwatch
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}

@@ -307,6 +307,13 @@ class TestFullDisk:
         assert ledger.batches() == []
 
 
+def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example):
+    rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
+    begun.enrol(example.batch(digest="digest-2"), rows, [])
+    found = begun._db.execute("SELECT appointment_id, line FROM rows ORDER BY line").fetchall()
+    assert [("c", 2), ("b", 3), ("a", 4)] == found
+
+
 def test_a_write_into_a_read_only_database_fails_as_a_ledger_write(begun, example):
     begun._db.execute("PRAGMA query_only = ON")
     with pytest.raises(LedgerWriteFailed, match="is read-only"):

@@ -20,42 +20,31 @@ DEFECTS = (
         new="pass",
         killer="test_who_waits_when_the_writer_is_stopped_waits_no_longer",
     ),
-    Defect(
-        name="refused rows are opened again that the manifest no longer names, in SQLite",
-        module="batchcancel.ledgers.sqlite_enrolment",
-        old="AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = ?1)",
-        new="",
-        killer=_STILL_NAMED,
-        only="sqlite",
+    *(
+        Defect(
+            name=f"refused rows are opened again that the manifest no longer names, in {ledger}",
+            module="batchcancel.ledgers.enrolment",
+            old="AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)",
+            new="",
+            killer=_STILL_NAMED,
+            only=ledger,
+        )
+        for ledger in ("sqlite", "postgres")
     ),
-    Defect(
-        name="refused rows are opened again that the manifest no longer names, in PostgreSQL",
-        module="batchcancel.ledgers.postgres_enrolment",
-        old="AND enrolment = "
-        "(SELECT enrolments FROM batchcancel.batches WHERE batch_id = %(batch_id)s)",
-        new="",
-        killer=_STILL_NAMED,
-        only="postgres",
-    ),
-    Defect(
-        name="a slot is forgotten whose request left long before its answer, in SQLite",
-        module="batchcancel.ledgers.sqlite_reader",
-        old=" OR answered_at >= :since",
-        new="",
-        killer=_ANSWERED_LATE,
-        only="sqlite",
-    ),
-    Defect(
-        name="a slot is forgotten whose request left long before its answer, in PostgreSQL",
-        module="batchcancel.ledgers.postgres_reader",
-        old=" OR answered_at >= %(since)s",
-        new="",
-        killer=_ANSWERED_LATE,
-        only="postgres",
+    *(
+        Defect(
+            name=f"a slot is forgotten whose request left long before its answer, in {ledger}",
+            module="batchcancel.ledgers.questions",
+            old=" OR answered_at >= :since",
+            new="",
+            killer=_ANSWERED_LATE,
+            only=ledger,
+        )
+        for ledger in ("sqlite", "postgres")
     ),
     Defect(
         name="line ends after the last row are read as a row",
-        module="batchcancel.reader",
+        module="batchcancel.reader.read",
         old='.rstrip(b"\\r\\n")',
         new="",
         killer="test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows",

@@ -8,7 +8,7 @@ import pytest
 
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from batchcancel.sandbox.keys import SCOPES
-from tests.security.command import command
+from tests.command import command
 from tests.security.impostor import Impostor
 
 KEY = "sk_live_canary_9c41d7"
@@ -20,7 +20,7 @@ DAY = date(2099, 6, 20)
 class Place:
     """A folder, a sandbox with canaries in its records, and the command."""
 
-    def __init__(self, folder, sandbox, url):
+    def __init__(self, folder, sandbox, url, state_home):
         self.folder = folder
         self.sandbox = sandbox
         self.impostor = sandbox.app
@@ -28,6 +28,7 @@ class Place:
         sandbox.keys.add(KEY, SCOPES)
         self._environ = {
             "PATH": os.environ["PATH"],
+            "XDG_STATE_HOME": str(state_home),
             "HUSKYVOICE_API_KEY": KEY,
             "BATCHCANCEL_BASE_URL": url,
             "BATCHCANCEL_RATE": "none",
@@ -62,8 +63,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, state_home):
     sandbox = Sandbox(Clinic(appointments=0), rate=Rate(limit=None))
     sandbox.app = Impostor(sandbox.app)
     with serving(sandbox) as url:
-        yield Place(tmp_path, sandbox, url)
+        yield Place(tmp_path, sandbox, url, state_home)

@@ -48,8 +48,8 @@ def summary_is_the_ledgers(world: World, end: End) -> Iterator[str]:
         return
     account, counts = world.account, end.summary.counts
     for outcome in ("cancelled", "already_cancelled", *NOT_DONE):
-        if getattr(counts, outcome) != len(account.having(outcome)):
-            yield f"{getattr(counts, outcome)} {outcome}, not {len(account.having(outcome))}"
+        if counts[outcome] != len(account.having(outcome)):
+            yield f"{counts[outcome]} {outcome}, not {len(account.having(outcome))}"
     if counts.rows != world.scenario.manifest.accounted:
         yield f"{counts.rows} rows, not {world.scenario.manifest.accounted}"
 

@@ -1,16 +1,16 @@
 """Defects in what is written down, and in what is told."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
-from batchcancel import job, planning, pool, proof
 from batchcancel.api import Meaning
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
-from batchcancel.ledgers import lock, sqlite_entries
-from batchcancel.plan import Standing
-from batchcancel.summary import Counts
+from batchcancel.ledgers import entries, place
+from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.pool import proof, workers
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -26,7 +26,7 @@ def time_out_taken_as_refusal() -> Iterator[Any]:
 def skipped_in_doubt() -> Iterator[Any]:
     """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
 
-    cancel = pool.Pool._cancel
+    cancel = workers.Pool._cancel
 
     async def sure(self, appointment):
         outcome = await cancel(self, appointment)
@@ -34,26 +34,26 @@ def skipped_in_doubt() -> Iterator[Any]:
             return Outcome(OutcomeName.SKIPPED, outcome.reason)
         return outcome
 
-    yield swap(pool.Pool, "_cancel", sure)
+    yield swap(workers.Pool, "_cancel", sure)
 
 
 @mutant()
 def settled_rows_sent_again() -> Iterator[Any]:
     """Neither the plan nor the ledger remembers what is settled."""
-    standing_of = planning.standing_of
+    earlier_runs = plan.earlier_runs
 
-    def forgetful(reader, settings):
-        return Standing(open_rows=standing_of(reader, settings).open_rows)
+    def forgetful(reader, batch, *, but_refused):
+        return EarlierRuns(open_rows=earlier_runs(reader, batch, but_refused=but_refused).open_rows)
 
-    opening = sqlite_entries._OPEN.replace("AND state <> 'settled'", "")
-    yield swap(planning, "standing_of", forgetful)
-    yield swap(sqlite_entries, "_OPEN", opening)
+    opening = entries._OPEN.replace("AND state <> 'settled'", "")
+    yield swap(plan, "earlier_runs", forgetful)
+    yield swap(entries, "_OPEN", opening)
 
 
 @mutant()
 def given_up_rows_are_closed() -> Iterator[Any]:
     """A row that was given up is settled, so that no later run looks at it."""
-    yield swap(sqlite_entries, "_GIVE_UP", sqlite_entries._SETTLE)
+    yield swap(entries, "_GIVE_UP", entries._SETTLE)
 
 
 @mutant(begin=12)
@@ -75,7 +75,7 @@ def ledger_failure_ignored() -> Iterator[Any]:
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
-    init, record, count = pool.Pool.__init__, pool.Pool._record, job.count
+    init, record, count = workers.Pool.__init__, workers.Pool._record, run.count
 
     def begin(self, **parts):
         seen.clear()
@@ -86,22 +86,22 @@ def counts_from_memory() -> Iterator[Any]:
         record(self, appointment, outcome)
 
     def from_memory(lines):
-        counts = asdict(count(lines))
-        cancelled = seen.count("cancelled")
-        return Counts(**counts | {"cancelled": cancelled})
+        counts = count(lines)
+        outcomes = {**counts.outcomes, "cancelled": seen.count("cancelled")}
+        return replace(counts, outcomes=outcomes)
 
-    yield swap(pool.Pool, "__init__", begin)
-    yield swap(pool.Pool, "_record", remember)
-    yield swap(job, "count", from_memory)
+    yield swap(workers.Pool, "__init__", begin)
+    yield swap(workers.Pool, "_record", remember)
+    yield swap(run, "count", from_memory)
 
 
 @mutant()
 def exit_code_always_zero() -> Iterator[Any]:
     """Whatever is left, the run ends with 0."""
-    yield swap(job, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
+    yield swap(run, "exit_code", lambda counts, *, held_back=0: ExitCode.DONE)
 
 
 @mutant(begin=51)
 def lock_ignored() -> Iterator[Any]:
     """Two runs may hold the same batch."""
-    yield swap(lock, "_lock", lambda descriptor: True)
+    yield swap(place, "_lock", lambda descriptor: True)

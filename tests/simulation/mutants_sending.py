@@ -7,11 +7,14 @@ from typing import Any
 
 import anyio
 
-from batchcancel import exchange, manifest, plan, pool, proof, wiring
+from batchcancel import wiring
 from batchcancel.appointments import Cancel, Skip
-from batchcancel.exchange import Exchange, Withheld
 from batchcancel.huskyvoice import answers
 from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.policy import plan
+from batchcancel.pool import exchange, proof, workers
+from batchcancel.pool.exchange import Exchange, Withheld
+from batchcancel.reader import manifest
 from batchcancel.stop import Stop, Stopped
 from tests.simulation.mutation import mutant, swap
 
@@ -68,7 +71,7 @@ def open_rows_sent_blindly() -> Iterator[Any]:
     async def settle(self, appointment):
         return await self._cancel(appointment)
 
-    yield swap(pool.Pool, "_settle", settle)
+    yield swap(workers.Pool, "_settle", settle)
 
 
 @mutant(begin=35)
@@ -105,13 +108,13 @@ def patience_without_end() -> Iterator[Any]:
 @mutant()
 def policy_only_at_plan_time() -> Iterator[Any]:
     """Nobody asks the policy again when the turn of a row has come."""
-    decide = pool.Attempts._decide
+    decide = workers.Attempts._decide
 
     def allow(self, now):
         decide(self, now)
         return Cancel()
 
-    yield swap(pool.Attempts, "_decide", allow)
+    yield swap(workers.Attempts, "_decide", allow)
 
 
 @mutant()

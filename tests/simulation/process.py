@@ -1,26 +1,21 @@
 """One process of the program: what the command line would do, until it ends or is killed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
-from batchcancel import wiring
-from batchcancel.api import Limiter
-from batchcancel.appointments import Outcome
+from batchcancel.commands import plan, run
+from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
-from batchcancel.job import Finished, Tools, plan_job, run_job
-from batchcancel.plan import Plan
-from batchcancel.planning import Planned
+from batchcancel.events import ClockDiffers, Event, RunStarted, WindowFull
+from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings import Settings, load_settings
+from batchcancel.settings.load import Settings, load_settings
 from batchcancel.stop import Stop
-from batchcancel.summary import Summary
-from batchcancel.writer import Writer
+from batchcancel.wiring import Surroundings
+from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen
 from tests.simulation.network import Wire
 from tests.simulation.scenario import Command
@@ -104,14 +99,17 @@ class Process:
     async def _job(self) -> Finished | None:
         settings = self._settings()
         if self.command.is_plan:
-            await plan_job(settings, equip=self._equip(settings), observer=self)
+            await plan.plan(
+                settings, stop=self.stop, observe=self._observe, around=self._surroundings()
+            )
             return None
-        return await run_job(
+        return await run.run(
             settings,
             run_id=f"run-{self.number}",
-            equip=self._equip(settings),
-            observer=self,
+            stop=self.stop,
+            observe=self._observe,
             confirm=lambda _planned: None,
+            around=self._surroundings(),
         )
 
     def _settings(self) -> Settings:
@@ -124,32 +122,18 @@ class Process:
         environ = {"HUSKYVOICE_API_KEY": FULL_KEY}
         return load_settings(str(self.world.manifest), flags=flags, environ=environ)
 
-    def _equip(self, settings: Settings) -> Any:
-        opening = wiring.for_plan if self.command.is_plan else wiring.for_run
-        open_really = opening(settings)
-
-        def open_ledgers() -> Any:
-            ledger, account = open_really()
-            self.world.disk.watch(ledger, self)
-            return ledger, account
-
-        equip = wiring.equipment(
-            settings,
-            open_ledgers=open_ledgers,
-            stop=self.stop,
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
             now=self.world.program_now,
             random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
             new_transport=lambda: Wire(self.world.network, self),
-            offload=self.world.disk.offload,
+            new_writer=self._new_writer,
+            on_open=lambda ledger: self.world.disk.watch(ledger, self),
         )
 
-        @asynccontextmanager
-        async def watched() -> AsyncIterator[Tools]:
-            async with equip.tools() as tools:
-                self._writer = tools.writer
-                yield tools
-
-        return replace(equip, tools=watched)
+    def _new_writer(self, commit: Commit) -> Writer:
+        self._writer = Writer(commit, offload=self.world.disk.offload)
+        return self._writer
 
     def boundary(self, kind: str) -> None:
         """The process passes a place where it may die."""
@@ -199,23 +183,13 @@ class Process:
         self.world.trace.add(f"run {self.number}", f"signal {signum}")
         self.stop.ask(Interrupted(signum))
 
-    def fetches(self, manifest: str) -> None:
-        pass
-
-    def fetched(self, manifest: str, size: int) -> None:
-        pass
-
-    def clock_differs(self, difference: timedelta) -> None:
-        self.world.trace.add(f"run {self.number}", f"says the clock differs by {difference}")
-
-    def waits(self, seconds: float) -> None:
-        self.world.trace.add(f"run {self.number}", f"says it waits {seconds:.3f} s")
-
-    def planned(self, planned: Planned) -> None:
-        pass
-
-    def started(self, plan: Plan, limiter: Limiter) -> None:
-        self.is_sending = True
-
-    def settled(self, appointment_id: str, outcome: Outcome) -> None:
-        pass
+    def _observe(self, event: Event) -> None:
+        match event:
+            case ClockDiffers():
+                self.world.trace.add(
+                    f"run {self.number}", f"says the clock differs by {event.ahead}"
+                )
+            case WindowFull():
+                self.world.trace.add(f"run {self.number}", f"says it waits {event.seconds:.3f} s")
+            case RunStarted():
+                self.is_sending = True

@@ -12,8 +12,8 @@ from unittest import mock
 import trio
 from trio.testing import MockClock
 
-from batchcancel import job
-from batchcancel.reader import read_manifest
+from batchcancel.commands import plan
+from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
 from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
 from tests.simulation.account import Standing
@@ -80,7 +80,7 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
 @contextmanager
 def _read_once() -> Iterator[None]:
     """Every process finds the same file: reading it once is enough, and reading is a third."""
-    with mock.patch.object(job, "read_manifest", functools.cache(read_manifest)):
+    with mock.patch.object(plan, "read_manifest", functools.cache(read_manifest)):
         yield
 
 

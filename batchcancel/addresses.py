@@ -1,0 +1,141 @@
+"""Where manifests and ledgers lie, and what of their addresses may be shown.
+
+An address may hold a signature or a password, and what is shown may be read by anybody.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath, PurePosixPath
+from typing import Final
+from urllib.parse import unquote
+
+STDIN: Final = "-"
+
+SCHEMES: Final = ("s3", "gs", "az", "https")
+"""The stores a manifest is fetched from; nothing else that looks like an address is taken."""
+
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
+_VERSION = re.compile(r"versionId=[!-~]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a manifest lies; as text it is fit to be shown.
+
+    `scheme` is empty for a path and for stdin, `query` is what an address has after `?`. A query
+    may be a signature, so it does not show, but for the version of an object.
+    """
+
+    scheme: str
+    place: str
+    query: str = ""
+
+    @property
+    def is_remote(self) -> bool:
+        return bool(self.scheme)
+
+    @property
+    def is_stdin(self) -> bool:
+        return self.place == STDIN and not self.is_remote
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending; empty where no file is named."""
+        if not self.is_remote:
+            return PurePath(self.place).stem
+        path = self.place.partition("/")[2]
+        return "" if path.endswith("/") else PurePosixPath(unquote(path)).stem
+
+    def reveal(self) -> str:
+        """The whole of it, for whoever opens it."""
+        return self._written(self.query)
+
+    def __str__(self) -> str:
+        return self._written("***" if self.query and self.scheme == "https" else self.query)
+
+    def __repr__(self) -> str:
+        return f"Source({str(self)!r})"
+
+    def _written(self, query: str) -> str:
+        scheme = f"{self.scheme}://" if self.is_remote else ""
+        return f"{scheme}{self.place}{query and '?'}{query}"
+
+
+def source_of(text: str) -> Source:
+    """Read what was typed; raises ValueError with a sentence that repeats no secret."""
+    scheme, is_address, rest = text.partition("://")
+    if not is_address:
+        return Source(scheme="", place=text)
+    if scheme not in SCHEMES:
+        raise ValueError(_why_no_source(scheme))
+    place, _, query = rest.partition("?")
+    if not _PRINTABLE.fullmatch(rest) or "#" in rest:
+        raise ValueError("an address has neither spaces nor #; write them percent-encoded")
+    if "@" in place.partition("/")[0]:
+        raise ValueError("an address holds no user or password here")
+    if query and scheme != "https" and not (scheme == "s3" and _VERSION.fullmatch(query)):
+        raise ValueError(
+            "an address takes no query but ?versionId= with s3:// and any with https://"
+        )
+    if not place.partition("/")[0]:
+        raise ValueError("the address names no host or bucket")
+    return Source(scheme=scheme, place=place, query=query)
+
+
+def manifest_shown(text: str) -> str:
+    """The text, or the part of it that may be shown where it is an address with a signature."""
+    if not text.startswith("https://"):
+        return text
+    try:
+        return str(source_of(text))
+    except ValueError:
+        return "https://***"
+
+
+def _why_no_source(scheme: str) -> str:
+    if scheme == "http":
+        return "http:// would let the manifest be changed on its way; use https://"
+    known = ", ".join(f"{one}://" for one in SCHEMES)
+    return f"an address begins with one of {known}"
+
+
+_URL = re.compile(
+    r"(?P<scheme>postgres(?:ql)?://)"
+    r"(?:(?P<user>[^:@/?#]*)(?P<password>:[^@/?#]*)?(?P<at>@))?"
+    r"(?P<place>[^@?#\s]*)"
+    r"(?:\?(?P<query>[^#@\s]*))?"
+)
+_IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
+_IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
+
+
+def is_postgres(address: str) -> bool:
+    return address.startswith(("postgresql://", "postgres://"))
+
+
+def ledger_shown(address: str) -> str:
+    """The address without any password; what is no well-formed URL shows nothing of itself."""
+    if not is_postgres(address):
+        return address
+    url = _URL.fullmatch(address)
+    if url is None:
+        return f"{address.partition('://')[0]}://..."
+    told = [one for one in (url["query"] or "").split("&") if _is_harmless(one)]
+    query = f"?{'&'.join(told)}" if told else ""
+    return f"{url['scheme']}{url['user'] or ''}{url['at'] or ''}{url['place']}{query}"
+
+
+def word_shown(word: str) -> str:
+    """One word of a command line, such as `--ledger=postgresql://...`."""
+    return _IN_WORD.sub(lambda url: ledger_shown(url[0]), word)
+
+
+def without_passwords(text: str) -> str:
+    """A text in which every PostgreSQL URL is shown without its password."""
+    return _IN_TEXT.sub(lambda url: ledger_shown(url[0]), text)
+
+
+def _is_harmless(parameter: str) -> bool:
+    name, equals, _ = parameter.partition("=")
+    is_secret = re.search("pass(?!file)|secret|scram", unquote(name).lower())
+    return bool(equals) and is_secret is None

@@ -1,0 +1,204 @@
+"""Airflow's operators: plan, cancel and export a batch."""
+
+import inspect
+from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from batchcancel.airflow.batch_name import batch_name
+from batchcancel.airflow.endings import failure, raise_unless_done
+from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.thread import JobThread, run_batch
+from batchcancel.errors import BatchcancelError, InputError, Interrupted
+from batchcancel.settings.load import Settings, did_you_mean
+
+_SIGTERM = 15
+
+
+class BatchOperator(BaseOperator):
+    """A task over one batch. The options are those of the command line, by the same names.
+
+    `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
+    option to the Connection's extras, the environment and `job_file`. The batch is named by the
+    Dag, its run and the map index, so that every try of the task works on the same one; a second
+    manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
+    mapped over what can grow: an index would come to mean another manifest.
+    """
+
+    template_fields = ("manifest", "ledger", "batch", *FIELDS)
+
+    def __init__(
+        self,
+        *,
+        manifest: str,
+        ledger: str | None = None,
+        ledger_conn_id: str | None = None,
+        batch: str | None = None,
+        huskyvoice_conn_id: str = HuskyVoiceHook.default_conn_name,
+        job_file: str | Path | None = None,
+        rate: str | None = None,
+        concurrency: int | str | None = None,
+        notice_hours: float | str | None = None,
+        timezone: str | None = None,
+        notes: str | None = None,
+        limit: int | str | None = None,
+        max_cancel: int | str | None = None,
+        halt_after: int | str | None = None,
+        max_attempts: int | str | None = None,
+        timeout: float | str | None = None,
+        max_retry_after: float | str | None = None,
+        max_duration: float | str | None = None,
+        allow_rejected_rows: bool | str | None = None,
+        accept_changed_manifest: bool | str | None = None,
+        retry_refused: bool | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_misspelt(kwargs)
+        super().__init__(**kwargs)
+        self.manifest = manifest
+        self.ledger = ledger
+        self.ledger_conn_id = ledger_conn_id
+        self.batch = batch
+        self.huskyvoice_conn_id = huskyvoice_conn_id
+        self.job_file = job_file
+        self.rate = rate
+        self.concurrency = concurrency
+        self.notice_hours = notice_hours
+        self.timezone = timezone
+        self.notes = notes
+        self.limit = limit
+        self.max_cancel = max_cancel
+        self.halt_after = halt_after
+        self.max_attempts = max_attempts
+        self.timeout = timeout
+        self.max_retry_after = max_retry_after
+        self.max_duration = max_duration
+        self.allow_rejected_rows = allow_rejected_rows
+        self.accept_changed_manifest = accept_changed_manifest
+        self.retry_refused = retry_refused
+        self._thread = JobThread()
+
+    def on_kill(self) -> None:
+        """Ask the job to stop; `execute` ends within four seconds."""
+        self._thread.stop(Interrupted(_SIGTERM))
+
+    def settings(self, context: Context) -> Settings:
+        """What the task was asked to do; raises `InputError` that names all mistakes."""
+        options = {field: getattr(self, field) for field in FIELDS}
+        options["ledger"] = ledger_address(self.ledger, self.ledger_conn_id)
+        options["batch"] = self.batch or name_of(context)
+        hook = HuskyVoiceHook(self.huskyvoice_conn_id)
+        return hook.settings(self.manifest, options=options, job_file=self.job_file)
+
+
+def name_of(context: Context) -> str:
+    """The batch a task works on unless it is told another."""
+    task = context["ti"]
+    index = -1 if task.map_index is None else task.map_index
+    return batch_name(dag_id=task.dag_id, run_id=task.run_id, map_index=index)
+
+
+def _refuse_misspelt(arguments: dict[str, Any]) -> None:
+    """Airflow refuses unknown arguments too, but does not say what was meant."""
+    known = inspect.signature(BaseOperator.__init__).parameters
+    for name in arguments.keys() - known.keys():
+        if meant := did_you_mean(name):
+            raise TypeError(f"{name} is no argument{meant}")
+
+
+class BatchPlanOperator(BatchOperator):
+    """Plan a batch and send no write. XCom gets the counts, and `text`: the plan for people.
+
+    It ends like a run would that is refused: above `max_cancel` it fails without another try.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from batchcancel.airflow.task_log import TaskLog
+        from batchcancel.commands import plan
+        from batchcancel.report.plan import plan_json, plan_text
+
+        try:
+            settings = self.settings(context)
+            observe = TaskLog(self.log)
+            planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
+            plan.refuse(planned, settings)
+        except BatchcancelError as error:
+            raise failure(error) from None
+        return plan_json(planned, ledger=settings.ledger_shown) | {"text": plan_text(planned)}
+
+
+class BatchCancelOperator(BatchOperator):
+    """Cancel the appointments of a manifest. XCom gets the summary, counts and no personal data.
+
+    What every try leaves undone the next takes up, as long as both see the same ledger: on
+    workers whose disks do not survive, name one with `ledger_conn_id`. With `allow_failures` a
+    finished batch succeeds although some of its rows are not cancelled; with `skip_nothing` a
+    batch without a row to cancel is skipped.
+    """
+
+    def __init__(
+        self, *, allow_failures: bool = False, skip_nothing: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.allow_failures = allow_failures
+        self.skip_nothing = skip_nothing
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        try:
+            settings = self.settings(context)
+            finished = run_batch(settings, thread=self._thread, log=self.log)
+        except BatchcancelError as error:
+            raise failure(error) from None
+        summary = finished.summary.as_json()
+        context["ti"].xcom_push(key="summary", value=summary)
+        if finished.reason is not None:
+            raise failure(finished.reason) from None
+        raise_unless_done(
+            finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
+        )
+        return summary
+
+
+class BatchExportOperator(BaseOperator):
+    """Write the account of a batch to a file: ids, times and codes. XCom gets its path and rows.
+
+    `path` ends with .csv, .parquet or .json, and takes the place of a file of that name:
+    another try writes the same. `outcomes` picks rows; none picks all.
+    """
+
+    template_fields = ("ledger", "batch", "path")
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        ledger: str | None = None,
+        ledger_conn_id: str | None = None,
+        batch: str | None = None,
+        outcomes: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.ledger = ledger
+        self.ledger_conn_id = ledger_conn_id
+        self.batch = batch
+        self.outcomes = outcomes
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from batchcancel.opening import read_ledger
+        from batchcancel.report.results import write_results
+
+        try:
+            address = ledger_address(self.ledger, self.ledger_conn_id)
+            if not address:
+                raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
+            with closing(read_ledger(address)) as account:
+                rows = account.rows(self.batch or name_of(context))
+                count = write_results(rows, Path(self.path), outcomes=self.outcomes)
+        except BatchcancelError as error:
+            raise failure(error) from None
+        return {"path": self.path, "rows": count}

@@ -1,0 +1,174 @@
+"""Plan: from a manifest to a decision on every row; sends no write."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from batchcancel import wiring
+from batchcancel.api import Lookup, OrgConfig
+from batchcancel.errors import Refusal
+from batchcancel.events import ClockDiffers, Observer, PlanMade, WindowFull
+from batchcancel.ledger import LedgerRow
+from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.observed import look_ahead
+from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
+from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
+from batchcancel.policy.starts import Starts
+from batchcancel.reader.fetch import brought
+from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.read import read_manifest
+from batchcancel.report.plan import plan_text
+from batchcancel.settings.load import Settings
+from batchcancel.stop import Stop
+from batchcancel.wiring import Surroundings, Tools
+
+
+async def ask_config(
+    settings: Settings, *, stop: Stop, around: Surroundings | None = None
+) -> OrgConfig:
+    """Ask the API for the organisation's settings, and nothing else."""
+    async with wiring.tools(settings, wiring.for_question, stop=stop, around=around) as tools:
+        return await tools.lookup.config()
+
+
+async def plan(
+    settings: Settings, *, stop: Stop, observe: Observer, around: Surroundings | None = None
+) -> Planned:
+    """Decide, count and estimate."""
+    manifest = await read(settings, stop=stop, observe=observe)
+    async with wiring.tools(settings, wiring.for_plan, stop=stop, around=around) as tools:
+        return await plan_batch(manifest, settings, tools=tools, observe=observe)
+
+
+def refuse(planned: Planned, settings: Settings) -> None:
+    """Raise what a run with this plan would be refused with."""
+    refuse_above_cap(planned.plan, settings.max_cancel)
+
+
+def rows_of(manifest: str) -> Iterator[LedgerRow]:
+    """What a manifest at a path says of its appointments, for whoever rehearses with it."""
+    return read_manifest(manifest).ledger_rows()
+
+
+async def read(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
+    """The manifest, wherever it lies; rejected rows refuse it unless they are allowed."""
+    async with brought(settings.manifest, stop=stop, observe=observe) as readable:
+        manifest = replace(read_manifest(readable), source=str(settings.manifest))
+    if not settings.allow_rejected_rows:
+        manifest.require_clean()
+    return manifest
+
+
+async def plan_batch(
+    manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
+) -> Planned:
+    """Settle what is known of the batch, ask what has to be asked, and decide on every row."""
+    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
+    refuse_other_work(
+        tools.account,
+        batch=batch,
+        manifest=manifest,
+        ledger=settings.ledger_shown,
+        is_accepted=settings.accept_changed_manifest,
+    )
+    earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
+    if (seconds := tools.limiter.wait()) > 1:
+        observe(WindowFull(seconds=seconds))
+    with tools.stop.told():
+        rules, manifest, learned = await _asked(manifest, settings, earlier, tools=tools)
+    at = tools.now()
+    _check_clock(manifest, rules, earlier, now=at, observe=observe)
+    plan = make_plan(
+        manifest.with_known_starts(learned),
+        policy=rules.policy,
+        now=at,
+        rate=settings.rate,
+        earlier=earlier,
+        limit=settings.limit,
+        taken=tools.limiter.taken(),
+    )
+    planned = Planned(
+        plan=plan,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        rules=rules,
+        rate=settings.rate,
+        limit=settings.limit,
+        learned=learned,
+        at=at,
+    )
+    observe(_plan_made(planned))
+    return planned
+
+
+async def _asked(
+    manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
+) -> tuple[Rules, Manifest, list[tuple[str, datetime]]]:
+    """The rules, the manifest with the starts it tells, and those that few requests can tell.
+
+    What was learned in an earlier run is asked anew: staff may have moved the appointment.
+    """
+    settled = set(earlier.settled_ids)
+    if settled.issuperset(manifest.ids()):
+        return NOTHING_TO_DECIDE, manifest, []
+    rules = await rules_in_force(
+        tools.lookup,
+        manifest=manifest,
+        now=tools.now,
+        notice_hours=settings.notice_hours,
+        timezone=settings.timezone,
+    )
+    if rules.timezone is None:
+        return rules, manifest, []
+    lookup: Lookup = tools.lookup
+    starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
+    manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    if not rules.policy.needs_start:
+        return rules, manifest, []
+    unknown = [one for one in manifest.unknown_starts() if one not in settled]
+    learned = await look_ahead(unknown, lookup=lookup, starts=starts)
+    return rules, manifest, learned
+
+
+async def _with_starts(
+    manifest: Manifest, settings: Settings, *, starts: Starts, timezone: ZoneInfo
+) -> Manifest:
+    """Every start time the manifest and the calendar can give, in UTC."""
+    manifest = manifest.in_timezone(timezone)
+    if not settings.allow_rejected_rows:
+        manifest.require_clean()
+    found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
+    return manifest.with_session_starts(found, timezone)
+
+
+def _check_clock(
+    manifest: Manifest, rules: Rules, earlier: EarlierRuns, *, now: datetime, observe: Observer
+) -> None:
+    ahead = clock_difference(rules)
+    if ahead is None:
+        return
+    observe(ClockDiffers(ahead=ahead))
+    rows = depends_on_clock(
+        manifest, policy=rules.policy, earlier=earlier, ours=now, theirs=now + ahead
+    )
+    if rows:
+        raise Refusal(
+            f"this machine's clock and the API's differ by {abs(ahead)}, and {rows} "
+            "appointments would be decided differently",
+            hint="Set this machine's clock. Nothing was sent.",
+        )
+
+
+def _plan_made(planned: Planned) -> PlanMade:
+    plan = planned.plan
+    return PlanMade(
+        text=plan_text(planned),
+        rows=plan.rows,
+        eligible=plan.eligible,
+        settled=plan.settled,
+        skipped={str(reason): rows for reason, rows in plan.skipped.items()},
+        rejected=planned.manifest.rejected,
+        will_miss=plan.will_miss,
+        seconds=plan.seconds,
+    )

@@ -1,0 +1,161 @@
+"""Run: plan, confirm, cancel; the same again resumes."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import anyio
+
+from batchcancel import wiring
+from batchcancel.commands.plan import plan_batch, read, refuse
+from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
+from batchcancel.events import Observer, RunStarted
+from batchcancel.ledger import Learned, Run
+from batchcancel.policy.plan import Planned
+from batchcancel.policy.starts import Starts
+from batchcancel.pool.workers import Pool
+from batchcancel.report.counts import Counts, count, exit_code
+from batchcancel.report.summary import Summary
+from batchcancel.settings.load import Settings
+from batchcancel.stop import Stop
+from batchcancel.wiring import Surroundings, Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What a run did, and what ended it early, if anything did."""
+
+    summary: Summary
+    reason: BatchcancelError | None
+
+
+async def run(
+    settings: Settings,
+    *,
+    stop: Stop,
+    observe: Observer,
+    confirm: Callable[[Planned], None],
+    run_id: str | None = None,
+    around: Surroundings | None = None,
+) -> Finished:
+    """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
+
+    Raises what stops a run before its first write. Afterwards the reason for an early end is
+    part of the result, beside the counts.
+    """
+    began = anyio.current_time()
+    manifest = await read(settings, stop=stop, observe=observe)
+    async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
+        run = Run(
+            run_id=run_id or _new_run_id(tools.now()),
+            batch=settings.batch,
+            started_at=tools.now(),
+        )
+        tools.ledger.hold(run)
+        try:
+            planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
+            refuse(planned, settings)
+            await stop.heed()
+            confirm(planned)
+            await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
+        except BatchcancelError as error:
+            await _flush(tools)
+            _close_run(run, error.exit_code, tools=tools)
+            raise
+        observe(
+            RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
+        )
+        await _settle(planned, settings, tools=tools, observe=observe)
+        return await _finished(planned, run, settings.ledger_shown, tools=tools, began=began)
+
+
+def _new_run_id(now: datetime) -> str:
+    """Sorts by time, and is never the same twice."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
+    ledger, batch = tools.ledger, planned.batch
+    await tools.writer.durable()  # the ledger is asked by one at a time
+    ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
+    if retry_refused:
+        ledger.reopen_refused(batch.name)
+    ledger.decide(batch.name, planned.plan.decided_skips())
+    tools.writer.note(*(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned))
+
+
+async def _settle(planned: Planned, settings: Settings, *, tools: Tools, observe: Observer) -> None:
+    pool = Pool(
+        exchange=tools.exchange,
+        retry=tools.retry,
+        policy=planned.rules.policy,
+        starts=Starts(
+            sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
+        ),
+        writer=tools.writer,
+        stop=tools.stop,
+        now=tools.now,
+        observe=observe,
+        halt_after=settings.halt_after,
+    )
+    appointments = planned.plan.appointments()
+    if settings.notes is not None:
+        appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
+    workers = min(settings.concurrency, planned.plan.eligible)
+    await pool.settle_all(appointments, workers=workers)
+
+
+async def _flush(tools: Tools) -> None:
+    """Wait until the writer has done with the ledger, or has failed."""
+    try:
+        await tools.writer.durable()
+    except LedgerWriteFailed as error:
+        tools.stop.ask(error)
+
+
+async def _finished(
+    planned: Planned, run: Run, ledger_shown: str, *, tools: Tools, began: float
+) -> Finished:
+    await _flush(tools)
+    counts = _counts(run.batch, tools=tools)
+    reason = tools.stop.reason
+    code = exit_code(counts, held_back=planned.plan.held_back)
+    failure = _close_run(run, code if reason is None else reason.exit_code, tools=tools)
+    reason = reason or failure
+    summary = Summary(
+        batch=run.batch,
+        run_id=run.run_id,
+        counts=counts,
+        duplicates=planned.batch.duplicates,
+        requests=tools.exchange.requests,
+        rate_limited=tools.exchange.rate_limited,
+        elapsed_s=anyio.current_time() - began,
+        exit_code=code if reason is None else reason.exit_code,
+        ledger=ledger_shown,
+    )
+    return Finished(summary=summary, reason=reason)
+
+
+def _counts(batch: str, *, tools: Tools) -> Counts:
+    try:
+        return count(tools.ledger.tally(batch))
+    except BatchcancelError as error:
+        raise _uncounted(tools.stop.reason, error) from error
+
+
+def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:
+    """Why the run ended is told even where the ledger cannot be asked what it did."""
+    if not isinstance(reason, Interrupted):
+        return reason or error
+    told = BatchcancelError(f"{reason.message}, and {error.message}", hint=error.hint)
+    told.exit_code = reason.exit_code
+    return told
+
+
+def _close_run(run: Run, exit_code: int, *, tools: Tools) -> LedgerWriteFailed | None:
+    try:
+        tools.ledger.finish(replace(run, ended_at=tools.now(), exit_code=int(exit_code)))
+    except LedgerWriteFailed as error:
+        return error
+    return None

@@ -1,0 +1,83 @@
+"""How the rows of a batch come into a ledger, and what the policy decided on them."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.ledger import Batch, LedgerRow
+from batchcancel.ledgers.statements import Statements
+
+_BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
+_ENROL_BATCH = """
+    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates)
+    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates)
+    ON CONFLICT (name) DO UPDATE
+    SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
+        duplicates = excluded.duplicates, enrolments = batches.enrolments + 1
+"""
+_DROP_UNNAMED = """
+    DELETE FROM rows
+    WHERE batch_id = :batch_id AND enrolment <> :enrolment
+      AND (state = 'waiting' OR outcome = 'skipped')
+"""
+_CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
+_CLEAR_SKIPS = """
+    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    WHERE batch_id = :batch_id AND outcome = 'skipped' AND reason <> 'completed'
+"""
+_REOPEN_REFUSED = """
+    UPDATE rows
+    SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
+    WHERE batch_id = :batch_id AND outcome IN ('refused', 'not_found')
+      AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
+"""
+
+
+class BulkLoad(Protocol):
+    """A million rows at a time: each database has a way of its own that is quick."""
+
+    def rows(self, batch_id: int, enrolment: int, rows: Iterable[LedgerRow]) -> None:
+        """Let rows join, or take over what the manifest says of them now."""
+
+    def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
+        """Add rejected rows."""
+
+    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
+        """Settle those of the rows that are waiting as skipped."""
+
+
+def enrol(
+    into: Statements,
+    load: BulkLoad,
+    *,
+    batch: Batch,
+    rows: Iterable[LedgerRow],
+    rejected: Iterable[RejectedRow],
+) -> None:
+    """Make the batch hold exactly these rows, as far as nothing was sent for the others."""
+    into.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
+    ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
+    load.rows(batch_id, enrolment, rows)
+    into.execute(_DROP_UNNAMED, {"batch_id": batch_id, "enrolment": enrolment})
+    into.execute(_CLEAR_REJECTED, {"batch_id": batch_id})
+    load.rejected(batch_id, rejected)
+
+
+def decide(
+    into: Statements, load: BulkLoad, *, batch: str, skips: Iterable[tuple[str, SkipReason]]
+) -> None:
+    """Replace all skips of the batch by these."""
+    batch_id = batch_id_of(into, batch)
+    into.execute(_CLEAR_SKIPS, {"batch_id": batch_id})
+    load.skips(batch_id, skips)
+
+
+def reopen_refused(into: Statements, batch: str) -> int:
+    """Let refused and not-found rows that are still named wait again; tell how many."""
+    return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def batch_id_of(into: Statements, batch: str) -> int | None:
+    """Find a batch by its name; None when it was never enrolled, and no row matches that."""
+    found = into.fetch(_BATCH, {"name": batch})
+    return int(found[0][0]) if found else None

@@ -1,0 +1,154 @@
+"""How the entries of a commit, and the beginning and the end of a run, are written.
+
+Every statement meets exactly one row or is refused: so the ledger itself keeps a settled row from
+being sent again, whatever the program believes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batchcancel.appointments import Fact
+from batchcancel.errors import LedgerWriteFailed
+from batchcancel.ledger import Answered, Asked, Entry, Intent, Learned, Run, Settled
+from batchcancel.ledgers.statements import Statements, Values
+
+_OPEN = """
+    UPDATE rows
+    SET state = 'open', outcome = NULL, reason = NULL, settled_at = NULL,
+        attempts = CASE WHEN attempts < :attempt THEN :attempt ELSE attempts END,
+        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :at END
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND state <> 'settled'
+"""
+_LEARN = """
+    UPDATE rows SET learned_start = :starts_at
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+"""
+_GIVE_UP = """
+    UPDATE rows SET outcome = :outcome, reason = :reason
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND state <> 'settled'
+"""
+_SETTLE = """
+    UPDATE rows SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND (state <> 'settled' OR outcome = 'skipped')
+"""
+_BEGIN = """
+    INSERT INTO runs (run_id, batch, started_at, version, "user", host, pid, options)
+    VALUES (:run_id, :batch, :started_at, :version, :user, :host, :pid, :options)
+"""
+_END = """
+    UPDATE runs SET ended_at = :ended_at, exit_code = :exit_code, counts = :counts, why = :why
+    WHERE run_id = :run_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """How a ledger numbers requests: the one thing in which the two differ here.
+
+    `identity` gives the values by which the request with that number in its run is found again.
+    """
+
+    ask: str
+    answer: str
+    identity: Callable[[int], Values]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """On whose behalf entries are written; without a batch and a run when a plan asks."""
+
+    batch_id: int | None
+    run_id: str | None
+    key: str
+    requests: Requests
+
+
+def record(into: Statements, entry: Entry, holder: Holder) -> None:
+    """Write one entry; every one of its statements must meet exactly one row."""
+    for sql, values in _statements(into, entry, holder):
+        if into.execute(sql, values) != 1:
+            raise _unmet(entry)
+
+
+def begin_run(into: Statements, run: Run) -> None:
+    """Write down that a run has begun, and who runs it."""
+    values = {
+        "run_id": run.run_id,
+        "batch": run.batch,
+        "started_at": into.stored(run.started_at),
+        "version": run.version,
+        "user": run.user,
+        "host": run.host,
+        "pid": run.pid,
+        "options": _json(run.options),
+    }
+    into.execute(_BEGIN, values)
+
+
+def end_run(into: Statements, run: Run) -> None:
+    """Write down how a run ended; `LedgerWriteFailed` where it never began."""
+    values = {
+        "run_id": run.run_id,
+        "ended_at": into.stored(run.ended_at),
+        "exit_code": run.exit_code,
+        "counts": _json(run.counts),
+        "why": run.why,
+    }
+    if into.execute(_END, values) != 1:
+        raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
+
+
+def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tuple[str, Values]]:
+    match entry:
+        case Asked():
+            yield holder.requests.ask, _request(into, entry, holder)
+        case Intent():
+            yield _OPEN, _row(entry, holder, attempt=entry.attempt, at=into.stored(entry.at))
+            yield holder.requests.ask, _request(into, entry, holder)
+        case Answered():
+            answer = {"at": into.stored(entry.at), "result": entry.result}
+            yield holder.requests.answer, {**holder.requests.identity(entry.request), **answer}
+        case Learned():
+            yield _LEARN, _row(entry, holder, starts_at=into.stored(entry.starts_at))
+        case Settled():
+            outcome = entry.outcome
+            sql = _SETTLE if Fact.FINAL in outcome.name.facts else _GIVE_UP
+            ending = {"outcome": outcome.name.value, "reason": outcome.reason}
+            yield sql, _row(entry, holder, at=into.stored(entry.at), **ending)
+
+
+def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
+    attempt = entry.attempt if isinstance(entry, Intent) else None
+    return {
+        **holder.requests.identity(entry.request),
+        "run_id": holder.run_id,
+        "key": holder.key,
+        "kind": "read" if attempt is None else "cancel",
+        "appointment_id": entry.appointment_id,
+        "attempt": attempt,
+        "at": into.stored(entry.at),
+    }
+
+
+def _row(entry: Intent | Learned | Settled, holder: Holder, **values: object) -> Values:
+    return {"batch_id": holder.batch_id, "appointment_id": entry.appointment_id, **values}
+
+
+def _unmet(entry: Entry) -> LedgerWriteFailed:
+    """What it means that a statement met no row."""
+    if isinstance(entry, Answered):
+        return LedgerWriteFailed(f"request {entry.request} was answered, but never sent")
+    kind = type(entry).__name__.lower()
+    return LedgerWriteFailed(
+        f"the ledger refused {kind} for {entry.appointment_id}: "
+        "it is settled, or not a row of the batch"
+    )
+
+
+def _json(told: Mapping[str, Any] | None) -> str | None:
+    return None if told is None else json.dumps(told, sort_keys=True)

@@ -1,0 +1,157 @@
+"""The questions to a ledger, in SQL that both databases share."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from batchcancel.ledger import (
+    Batch,
+    LedgerReader,
+    OpenRow,
+    RowRecord,
+    Run,
+    SentRequest,
+    State,
+    TallyLine,
+)
+from batchcancel.ledgers.migrations import VERSION
+
+_BATCHES = "SELECT name, origin, digest, rows, rejected_rows, duplicates FROM batches"
+_RUNS = "SELECT run_id, batch, started_at, ended_at, exit_code, {since_2} FROM runs"
+_SINCE_2 = ("version", '"user"', "host", "pid", "options", "counts", "why")
+_TALLY = """
+    SELECT state, outcome, reason, count(*) FROM account
+    WHERE batch = :batch GROUP BY state, outcome, reason
+    UNION ALL
+    SELECT 'settled', 'rejected_row', reason, count(*)
+    FROM batches JOIN rejected_rows USING (batch_id)
+    WHERE name = :batch GROUP BY reason
+"""
+_ROWS = """
+    SELECT appointment_id, start, date, session, branch_id,
+           state, outcome, reason, attempts, opened_at, settled_at
+    FROM account WHERE batch = :batch ORDER BY appointment_id
+"""
+_SETTLED = """
+    SELECT appointment_id FROM account
+    WHERE batch = :batch
+      AND state = 'settled' AND (outcome <> 'skipped' OR reason = 'completed')
+      AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+"""
+_OPEN = """
+    SELECT appointment_id, attempts, opened_at
+    FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
+"""
+_REQUESTS = """
+    SELECT sent_at, answered_at FROM requests
+    WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
+    ORDER BY sent_at
+"""
+
+
+class SqlReader(LedgerReader):
+    """Answers become records here; how a database is asked, and keeps time, is its own affair.
+
+    `_version` is the ledger's: one of an earlier version that may not be migrated is asked for
+    what it has, and what it lacks is None. `_order` is the column in which runs and requests
+    stand in the order of their writing.
+    """
+
+    _order: ClassVar[str]
+    _version: int = VERSION
+
+    @abstractmethod
+    def _ask(self, sql: str, **values: object) -> Iterable[Any]:
+        """The rows of an answer."""
+
+    @abstractmethod
+    def _stored(self, moment: datetime) -> object:
+        """An instant as the database keeps it."""
+
+    @abstractmethod
+    def _restored(self, kept: Any) -> Any:
+        """The instant as an aware datetime in UTC; None stays None."""
+
+    @abstractmethod
+    def _day(self, kept: Any) -> date | None:
+        """A day as the database keeps it."""
+
+    def _stream(self, sql: str, **values: object) -> Iterable[Any]:
+        """The same, for so many rows that they should not be held all at once."""
+        return self._ask(sql, **values)
+
+    def batches(self) -> Sequence[Batch]:
+        columns = Batch.__slots__
+        found = self._ask(f"{_BATCHES} ORDER BY batch_id")
+        return [Batch(**dict(zip(columns, row, strict=True))) for row in found]
+
+    def runs(self, batch: str) -> Sequence[Run]:
+        sql = f"{self._runs()} WHERE batch = :batch ORDER BY {self._order}"
+        return [self._run_record(row) for row in self._ask(sql, batch=batch)]
+
+    def tally(self, batch: str) -> Sequence[TallyLine]:
+        return [
+            TallyLine(State(state), outcome, reason, rows)
+            for state, outcome, reason, rows in self._ask(_TALLY, batch=batch)
+        ]
+
+    def rows(self, batch: str) -> Iterator[RowRecord]:
+        return map(self._row_record, self._stream(_ROWS, batch=batch))
+
+    def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
+        found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
+        return [appointment_id for (appointment_id,) in found]
+
+    def open_rows(self, batch: str) -> list[OpenRow]:
+        return [
+            OpenRow(appointment_id, attempts, self._restored(opened_at))
+            for appointment_id, attempts, opened_at in self._ask(_OPEN, batch=batch)
+        ]
+
+    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
+        found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
+        return [
+            SentRequest(self._restored(sent_at), self._restored(answered_at))
+            for sent_at, answered_at in found
+        ]
+
+    def _runs(self) -> str:
+        columns = _SINCE_2 if self._version > 1 else ["NULL"] * len(_SINCE_2)
+        return _RUNS.format(since_2=", ".join(columns))
+
+    def _run_record(self, row: tuple[Any, ...]) -> Run:
+        run_id, batch, started_at, ended_at, exit_code, *who, options, counts, why = row
+        version, user, host, pid = who
+        return Run(
+            run_id=run_id,
+            batch=batch,
+            started_at=self._restored(started_at),
+            ended_at=self._restored(ended_at),
+            exit_code=exit_code,
+            version=version,
+            user=user,
+            host=host,
+            pid=pid,
+            options=options and json.loads(options),
+            counts=counts and json.loads(counts),
+            why=why,
+        )
+
+    def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
+        appointment_id, start, day, session, branch_id, *standing, opened_at, settled_at = row
+        state, outcome, reason, attempts = standing
+        return RowRecord(
+            appointment_id=appointment_id,
+            starts_at=self._restored(start),
+            date=self._day(day),
+            session=session,
+            branch_id=branch_id,
+            state=State(state),
+            outcome=outcome,
+            reason=reason,
+            attempts=attempts,
+            opened_at=self._restored(opened_at),
+            settled_at=self._restored(settled_at),
+        )

@@ -1,0 +1,1 @@
+"""Stage 2: the rules in force and what is known of each appointment become a decision."""

@@ -1,0 +1,99 @@
+"""What earlier runs left of a batch, and whether its manifest is still the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchcancel.errors import InputError, Refusal
+from batchcancel.ledger import Batch, LedgerReader, OpenRow, State
+from batchcancel.reader.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRuns:
+    """What the ledger says before a run: rows not to be sent again, and those to be read back."""
+
+    settled_ids: Sequence[str] = ()
+    open_rows: Sequence[OpenRow] = ()
+
+
+def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
+    """The batch this manifest makes."""
+    return Batch(
+        name=name,
+        origin=origin,
+        digest=manifest.digest,
+        rows=manifest.rows - len(manifest.rejected),
+        rejected_rows=len(manifest.rejected),
+        duplicates=manifest.duplicates,
+    )
+
+
+def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) -> EarlierRuns:
+    """What they left of a batch; `but_refused` lets refused and not-found rows be sent again."""
+    if reader is None:
+        return EarlierRuns()
+    return EarlierRuns(
+        settled_ids=reader.settled_ids(batch, but_refused=but_refused),
+        open_rows=reader.open_rows(batch),
+    )
+
+
+def refuse_other_work(
+    reader: LedgerReader | None,
+    *,
+    batch: Batch,
+    manifest: Manifest,
+    ledger: str,
+    is_accepted: bool,
+) -> None:
+    """Refuse to go on with a batch that is another API's, or whose manifest changed unasked.
+
+    `ledger` is its address as it may be shown.
+    """
+    if reader is None:
+        return
+    known = next((one for one in reader.batches() if one.name == batch.name), None)
+    if known is None:
+        return
+    _refuse_other_origin(known, batch, ledger)
+    _refuse_changed_manifest(
+        reader, known=known, batch=batch, manifest=manifest, is_accepted=is_accepted
+    )
+
+
+def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:
+    """Raise `InputError` when the ledger's batch belongs to another API: a rehearsal's, maybe."""
+    if known.origin != batch.origin:
+        raise InputError(
+            f"{ledger} holds batches of {known.origin}, and this is for {batch.origin}",
+            hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
+        )
+
+
+def _refuse_changed_manifest(
+    reader: LedgerReader, *, known: Batch, batch: Batch, manifest: Manifest, is_accepted: bool
+) -> None:
+    """Raise `Refusal` with the difference in numbers, unless nothing changed or it is accepted.
+
+    Rows in doubt must stay in the manifest: only they can be read back.
+    """
+    if known.digest == batch.digest:
+        return
+    ids = set(manifest.ids())
+    rows = {row.appointment_id: row.state for row in reader.rows(batch.name)}
+    new, gone = len(ids - rows.keys()), rows.keys() - ids
+    what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
+    if not new and not gone:
+        what = f"the same {len(ids)} appointments, with other times, notes or rejected rows"
+    in_doubt = sum(1 for appointment_id in gone if rows[appointment_id] is State.OPEN)
+    if in_doubt:
+        raise Refusal(
+            f"the manifest lacks {in_doubt} of the batch's rows whose result is not known ({what})",
+            hint="Put them back, so that they can be read back. Nothing was sent.",
+        )
+    if not is_accepted:
+        raise Refusal(
+            f"the manifest of batch {batch.name} changed: {what}",
+            hint="Pass --accept-changed-manifest to let it join the batch, or --batch with a new "
+            "name for a new batch. Nothing was sent.",
+        )

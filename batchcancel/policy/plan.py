@@ -1,0 +1,193 @@
+"""What a run would do, decided for the whole manifest at once: counts, order, time."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from batchcancel.api import Rate
+from batchcancel.appointments import Appointment, SkipReason
+from batchcancel.errors import Refusal
+from batchcancel.ledger import Batch
+from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.rules import Rules
+from batchcancel.reader.manifest import Manifest
+from batchcancel.settings.quantities import Cap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Every row of the manifest has one place: eligible, held back, skipped, rejected, settled.
+
+    `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
+    long the requests take at this rate, and `will_miss` how many rows are past their deadline by
+    then. Rows whose start is looked up count as eligible.
+    """
+
+    rows: int
+    duplicates: int
+    rejected_rows: int
+    eligible: int
+    held_back: int
+    skipped: Mapping[SkipReason, int]
+    settled: int
+    open: int
+    look_ups: int
+    first_start: datetime | None
+    last_start: datetime | None
+    requests: int
+    seconds: float
+    will_miss: int
+    work: pl.DataFrame = field(repr=False)
+    skips: pl.DataFrame = field(repr=False)
+
+    def appointments(self) -> Iterator[Appointment]:
+        """The eligible rows, soonest deadline first, made one by one as they are taken up."""
+        columns = ("appointment_id", "starts_at", "notes", "opened_at", "attempts")
+        for row in self.work.select(columns).iter_rows():
+            yield Appointment(**dict(zip(columns, row, strict=True)))
+
+    def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:
+        """The rows the policy leaves alone, with its reasons."""
+        for appointment_id, reason in self.skips.iter_rows():
+            yield appointment_id, SkipReason(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan, and what it was made from."""
+
+    plan: Plan
+    batch: Batch
+    manifest: Manifest
+    rules: Rules
+    rate: Rate
+    limit: int | None
+    learned: Sequence[tuple[str, datetime]]
+    at: datetime
+
+
+def make_plan(
+    manifest: Manifest,
+    *,
+    policy: NoticePolicy,
+    now: datetime,
+    rate: Rate,
+    earlier: EarlierRuns,
+    limit: int | None = None,
+    taken: int = 0,
+) -> Plan:
+    """Decide on every row at `now`. `limit` counts from the batch's first row, not this run's.
+
+    So the same canary twice sends nothing the second time. `taken` slots of the limiter are not
+    free yet: requests were sent a moment ago.
+    """
+    rows = manifest.frame.select("appointment_id", "starts_at", "notes")
+    rest = _undone(rows, earlier).with_columns(
+        policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
+    )
+    is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()
+    eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
+    settled = rows.height - rest.height
+    work = _canary(eligible, None if limit is None else limit - settled)
+    work = _with_turns(work, policy=policy, now=now, rate=rate, taken=taken)
+    skips = rest.filter(~is_eligible).select("appointment_id", "reason")
+    counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
+    requests = int(work["cost"].sum())
+    return Plan(
+        rows=manifest.rows,
+        duplicates=manifest.duplicates,
+        rejected_rows=len(manifest.rejected),
+        eligible=work.height,
+        held_back=eligible.height - work.height,
+        skipped={SkipReason(reason): rows for reason, rows in counts.items()},
+        settled=settled,
+        open=work["opened_at"].count(),
+        look_ups=requests - work.height,
+        first_start=work["starts_at"].min(),  # type: ignore[arg-type]  # a column of datetimes
+        last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
+        requests=requests,
+        seconds=rate.seconds_for(requests + taken) if requests else 0.0,
+        will_miss=work.filter(pl.col("deadline") < pl.col("turn")).height,
+        work=work,
+        skips=skips,
+    )
+
+
+def depends_on_clock(
+    manifest: Manifest,
+    *,
+    policy: NoticePolicy,
+    earlier: EarlierRuns,
+    ours: datetime,
+    theirs: datetime,
+) -> int:
+    """How many rows that are not settled would be decided differently by the server's clock."""
+    rest = _undone(manifest.frame.select("appointment_id", "starts_at"), earlier)
+    reasons = rest.select(
+        policy.skip_reasons(now=ours).is_null().alias("ours"),
+        policy.skip_reasons(now=theirs).is_null().alias("theirs"),
+    )
+    return reasons.filter(pl.col("ours") != pl.col("theirs")).height
+
+
+def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
+    settled = pl.DataFrame(
+        {"appointment_id": earlier.settled_ids}, schema={"appointment_id": pl.String}
+    )
+    opened = pl.DataFrame(
+        list(earlier.open_rows),
+        schema={
+            "appointment_id": pl.String,
+            "attempts": pl.Int64,
+            "opened_at": pl.Datetime("us", "UTC"),
+        },
+        orient="row",
+    )
+    return (
+        rows.join(settled, on="appointment_id", how="anti")
+        .join(opened, on="appointment_id", how="left")
+        .with_columns(pl.col("attempts").fill_null(0))
+    )
+
+
+def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:
+    """Open rows, whose result must be learned, and the first of the others up to the limit."""
+    if left is None:
+        return eligible
+    is_open = pl.col("opened_at").is_not_null()
+    room = max(left - eligible["opened_at"].count(), 0)
+    return eligible.filter(is_open | ((~is_open).cum_sum() <= room))
+
+
+def _with_turns(
+    work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
+) -> pl.DataFrame:
+    """Add each row's `cost` in requests, and its `turn`: when it will be sent."""
+    needs_read = pl.col("opened_at").is_not_null()
+    if policy.needs_start:
+        needs_read |= pl.col("starts_at").is_null()
+    work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
+    if math.isinf(rate.limit):
+        return work.with_columns(pl.lit(now).alias("turn"))
+    windows = (pl.col("cost").cum_sum() - 1 + taken) // int(rate.limit)
+    waits = (windows * int(timedelta(seconds=rate.window) / timedelta(microseconds=1))).cast(
+        pl.Duration("us")
+    )
+    return work.with_columns((pl.lit(now) + waits).alias("turn"))
+
+
+def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
+    """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
+    if max_cancel is None:
+        return
+    most, wanted = max_cancel.rows_of(plan.rows), plan.eligible + plan.settled
+    if wanted > most:
+        raise Refusal(
+            f"the batch would cancel {wanted} appointments, more than the {most} "
+            f"that --max-cancel {max_cancel} allows",
+            hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
+        )

@@ -1,0 +1,1 @@
+"""Stage 3: a bounded number of workers settles each appointment."""

@@ -1,0 +1,65 @@
+"""The attempts on one appointment: one PATCH each, numbered from 1."""
+
+from datetime import datetime, timedelta
+
+import anyio
+
+from batchcancel.api import Answer, Ask, Meaning, Request
+from batchcancel.appointments import Appointment, Decision
+from batchcancel.clock import Now
+from batchcancel.policy.notice import NoticePolicy
+from batchcancel.pool.exchange import Exchange
+
+LONGEST_DOUBT = timedelta(minutes=2)
+"""How long an attempt whose result is unknown may be followed by another one, unread.
+
+Later, after a long Retry-After or a sleep of the machine, somebody may have re-confirmed what the
+lost attempt had cancelled. The next run reads it back first.
+"""
+
+
+class DoubtTooOld(Exception):  # noqa: N818 - it is a decision, not an error
+    """Nothing more is sent for this row before it was read back."""
+
+
+class Attempts:
+    """Called once for each attempt; remembers what the attempts so far leave in doubt."""
+
+    def __init__(
+        self, appointment: Appointment, *, exchange: Exchange, policy: NoticePolicy, now: Now
+    ) -> None:
+        self._appointment = appointment
+        self._exchange = exchange
+        self._policy = policy
+        self._now = now
+        self._number = appointment.attempts
+        self._began: tuple[float, datetime] | None = None
+        self._request = Request(
+            ask=Ask.CANCEL, appointment_id=appointment.appointment_id, notes=appointment.notes
+        )
+        self.is_in_doubt = False
+
+    async def __call__(self) -> Answer:
+        self._number += 1
+        answer = await self._exchange.send(self._request, attempt=self._number, decide=self._decide)
+        self.is_in_doubt |= answer.meaning is Meaning.UNKNOWN
+        return answer
+
+    def age(self) -> timedelta:
+        """The time since the oldest attempt that may have been applied was about to leave."""
+        opened_at = self._appointment.opened_at
+        return self._doubt() if opened_at is None else max(self._doubt(), self._now() - opened_at)
+
+    def _doubt(self) -> timedelta:
+        """The same for this run's attempts; the wall clock goes on while the machine sleeps."""
+        if self._began is None:
+            return timedelta(0)
+        monotonic, wall = self._began
+        return max(timedelta(seconds=anyio.current_time() - monotonic), self._now() - wall)
+
+    def _decide(self, now: datetime) -> Decision:
+        if not self.is_in_doubt:  # what a 429 turned away was not applied
+            self._began = anyio.current_time(), now
+        elif self._doubt() > LONGEST_DOUBT:
+            raise DoubtTooOld
+        return self._policy.decide(self._appointment.starts_at, now=now)

@@ -1,0 +1,288 @@
+"""What a manifest says: its distinct appointments, its rejected rows, and their digest."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from itertools import chain
+from operator import attrgetter
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from batchcancel.appointments import RejectedRow, require_aware
+from batchcancel.errors import InputError
+from batchcancel.ledger import LedgerRow
+from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
+
+USED_COLUMNS: Final[tuple[str, ...]] = (
+    "appointment_id",
+    "starts_at",
+    "appointment_date",
+    "date",
+    "session",
+    "branch_id",
+    "notes",
+)
+
+REASONS: Final[Mapping[str, str]] = {
+    "empty_id": "the appointment_id is empty",
+    "bad_id": "the appointment_id is not 1 to 64 of the characters A-Z a-z 0-9 _ -",
+    "conflicting_duplicate": "another row names the same appointment with different content",
+    "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
+    "non_existent_time": "the clocks of the timezone skip this local time",
+    "unreadable_date": "the date is not a day such as 2026-06-15",
+    "ragged": "the row has more or fewer cells than the header",
+    "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",
+    "unclosed_quote": "the quote that opens here is never closed",
+    "stray_return": "a carriage return stands inside an unquoted cell",
+    "cell_too_long": "a cell is too long to be read",
+    "nul": "the row holds a NUL character",
+}
+"""Every reason a row is rejected for, in plain words."""
+
+SessionKey = tuple[date, str | None, str | None]
+"""A date, a session and a branch; the latter two may be unknown."""
+
+_CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
+_SESSION_KEY = ("date", "session", "branch_id")
+_UTC = pl.Datetime("us", "UTC")
+_KNOWN_SESSIONS = pl.Schema(
+    {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
+)
+_SHOWN_ROWS = 20
+_SLICE = 50_000  # a part of how the digest is made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Manifest:
+    """The content of one manifest.
+
+    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
+    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id` and
+    `notes`; all but the first two may be null. `rejected` is ordered by line, `duplicates` counts
+    the exact repetitions that were collapsed. `digest` belongs to what the file said, whatever the
+    order of its rows; what is found out later does not change it.
+    """
+
+    source: str
+    frame: pl.DataFrame
+    rejected: tuple[RejectedRow, ...]
+    duplicates: int
+    digest: str
+
+    @property
+    def rows(self) -> int:
+        """Distinct appointments and rejected rows; the rows read are these and `duplicates`."""
+        return self.frame.height + len(self.rejected)
+
+    @property
+    def needs_timezone(self) -> bool:
+        """Some start cannot be told without the timezone of the clinic."""
+        has_local = pl.col("local_start").is_not_null()
+        return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
+
+    def unknown_starts(self) -> list[str]:
+        """Give the ids of rows that say nothing of their start, not even a day."""
+        unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
+        return self.frame.filter(unknown).get_column("appointment_id").to_list()
+
+    def ids(self) -> list[str]:
+        return self.frame.get_column("appointment_id").to_list()
+
+    def in_timezone(self, tz: ZoneInfo) -> "Manifest":
+        """Read the local starts in `tz`; a row whose local time is skipped there is rejected."""
+        local = self.frame.get_column("local_start").drop_nulls().unique()
+        instants = [instant_of(moment, tz) for moment in local]
+        known = pl.DataFrame([local, pl.Series("instant", instants, _UTC)])
+        frame = _left_join(self.frame, known, ["local_start"])
+        skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
+        lost = frame.filter(skipped).with_columns(reason=pl.lit("non_existent_time"))
+        kept = _fill_starts(frame.filter(~skipped))
+        return replace(
+            self,
+            frame=kept.with_columns(local_start=pl.lit(None, pl.Datetime("us"))),
+            rejected=_merged(self.rejected, _rejected_rows(lost)),
+        )
+
+    def sessions_wanted(self) -> list[SessionKey]:
+        """Tell which session starts would complete the rows that have a date and no start."""
+        wanted = self.frame.filter(_lacks_start_on_a_date()).select(_SESSION_KEY)
+        return wanted.unique().sort(_SESSION_KEY).rows()
+
+    def with_session_starts(
+        self, starts: Mapping[SessionKey, time | None], tz: ZoneInfo
+    ) -> "Manifest":
+        """Start the rows that have a date and no start when their session starts in `tz`.
+
+        An unknown session (None), or a start that the clocks skip, becomes the start of the day:
+        the most cautious reading. Sessions that are not among `starts` stay as they are.
+        """
+        rows = [(*key, session_start(key[0], clock, tz)) for key, clock in starts.items()]
+        known = pl.DataFrame(rows, schema=_KNOWN_SESSIONS, orient="row")
+        return replace(self, frame=_fill_starts(_left_join(self.frame, known, [*_SESSION_KEY])))
+
+    def with_known_starts(self, starts: Sequence[tuple[str, datetime]]) -> "Manifest":
+        """Fill in starts that were looked up earlier, by id, where the manifest tells none."""
+        by_id = dict(starts)
+        require_aware(*by_id.values())
+        instants = [moment.astimezone(UTC) for moment in by_id.values()]
+        known = pl.DataFrame(
+            {"appointment_id": list(by_id), "instant": instants},
+            schema={"appointment_id": pl.String, "instant": _UTC},
+        )
+        return replace(self, frame=_fill_starts(_left_join(self.frame, known, ["appointment_id"])))
+
+    def require_clean(self) -> None:
+        """Refuse a manifest with rejected rows, telling the first of them."""
+        if not self.rejected:
+            return
+        shown = [f"  line {row.line}: {REASONS[row.reason]}" for row in self.rejected[:_SHOWN_ROWS]]
+        if len(self.rejected) > _SHOWN_ROWS:
+            shown.append(f"  and {len(self.rejected) - _SHOWN_ROWS} more")
+        rows = "1 row" if len(self.rejected) == 1 else f"{len(self.rejected)} rows"
+        raise InputError(
+            f"{rows} of the manifest cannot be used; nothing was sent:\n" + "\n".join(shown),
+            hint="Correct the manifest, or leave such rows out with --allow-rejected-rows.",
+        )
+
+    def ledger_rows(self) -> Iterator[LedgerRow]:
+        """Give the appointments as the ledger keeps them, sorted by id."""
+        for part in self.frame.select(LedgerRow._fields).iter_slices(_SLICE):
+            yield from map(LedgerRow._make, zip(*(c.to_list() for c in part), strict=True))
+
+
+def manifest_of(
+    texts: pl.DataFrame, *, source: str, rejected: Sequence[RejectedRow] = ()
+) -> Manifest:
+    """Judge the rows of a table as appointments.
+
+    `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
+    `rejected` are rows that could not even be read as rows.
+    """
+    rows = _typed(texts)
+    reason = pl.col("reason")
+    bad = rows.filter(reason.is_not_null())
+    good = rows.filter(reason.is_null()).drop("reason")
+    distinct = _distinct(good)
+    conflicting = distinct.select(_conflicting(bad.get_column("appointment_id"))).to_series()
+    at_odds = distinct.filter(conflicting).with_columns(reason=pl.lit("conflicting_duplicate"))
+    everything = _merged(rejected, _rejected_rows(bad), _rejected_rows(at_odds))
+    frame = distinct.filter(~conflicting)
+    return Manifest(
+        source=source,
+        frame=frame,
+        rejected=everything,
+        duplicates=good.height - distinct.height,
+        digest=_digest(frame, everything),
+    )
+
+
+def _typed(texts: pl.DataFrame) -> pl.DataFrame:
+    """Read times and dates; `reason` says what is wrong with a row, null when nothing is."""
+    given = texts.select(
+        "line", *(_text_or_null(name, texts.columns) for name in USED_COLUMNS)
+    ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
+    starts = read_starts(given.get_column("start"))
+    day = read_dates(given.get_column("date")).alias("day")
+    return given.with_columns(*starts, day).select(
+        "line",
+        "appointment_id",
+        "starts_at",
+        "local_start",
+        pl.col("day").alias("date"),
+        "session",
+        "branch_id",
+        "notes",
+        reason=_reason(),
+    )
+
+
+def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
+    if name not in given:
+        return pl.lit(None, pl.String).alias(name)
+    return pl.when(pl.col(name) != "").then(name).alias(name)
+
+
+def _reason() -> pl.Expr:
+    appointment_id = pl.col("appointment_id")
+    has_nul = pl.any_horizontal(
+        pl.col("session", "branch_id", "notes").str.contains("\0", literal=True)
+    )
+    no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
+    return (
+        pl.when(appointment_id.is_null())
+        .then(pl.lit("empty_id"))
+        .when(~appointment_id.str.contains("^[A-Za-z0-9_-]{1,64}$"))
+        .then(pl.lit("bad_id"))
+        .when(has_nul)
+        .then(pl.lit("nul"))
+        .when(pl.col("start").is_not_null() & no_time)
+        .then(pl.lit("unreadable_time"))
+        .when(pl.col("date").is_not_null() & pl.col("day").is_null())
+        .then(pl.lit("unreadable_date"))
+    )
+
+
+def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sort by id, and collapse rows that say the same, the first of the file staying."""
+    by_id = rows.sort("appointment_id", "line")
+    ids = by_id.get_column("appointment_id")
+    if not (ids == ids.shift()).any():
+        return by_id
+    return by_id.unique(subset=_CONTENT, keep="first", maintain_order=True)
+
+
+def _conflicting(bad_ids: pl.Series) -> pl.Expr:
+    """Tell of rows sorted by id whether another one, be it a rejected one, names the same."""
+    own = pl.col("appointment_id")
+    beside = own.eq_missing(own.shift()) | own.eq_missing(own.shift(-1))
+    return beside | own.is_in(bad_ids.drop_nulls().to_list())
+
+
+def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
+    """Hash the content of rows sorted by id, column by column, and how often each reason came."""
+    digest = hashlib.sha256()
+    for part in frame.select(_CONTENT).iter_slices(_SLICE):
+        for column in part:
+            digest.update(_encoded(column))
+    for reason, count in sorted(Counter(row.reason for row in rejected).items()):
+        digest.update(f"{reason} {count}\n".encode())
+    return digest.hexdigest()
+
+
+def _encoded(column: pl.Series) -> bytes:
+    """Write the lengths of all texts, then the texts: no two columns are written alike."""
+    if column.null_count() == len(column):
+        return b"-\n"
+    texts = column.to_physical().cast(pl.String)
+    lengths = texts.str.len_bytes().cast(pl.String).fill_null("-")
+    return f"{lengths.str.join(' ').item()}\n{texts.str.join().item()}\n".encode()
+
+
+def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
+    return tuple(sorted(chain(*groups), key=attrgetter("line")))
+
+
+def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
+    pairs = rows.select("line", "reason").iter_rows()
+    return (RejectedRow(line=line, reason=reason) for line, reason in pairs)
+
+
+def _lacks_start_on_a_date() -> pl.Expr:
+    return (
+        pl.col("date").is_not_null()
+        & pl.col("starts_at").is_null()
+        & pl.col("local_start").is_null()
+    )
+
+
+def _left_join(frame: pl.DataFrame, known: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+    return frame.join(known, on=on, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take over the joined `instant` where no start is known."""
+    return frame.with_columns(starts_at=pl.coalesce("starts_at", "instant")).drop("instant")

@@ -1,0 +1,74 @@
+"""Ledger -> counts that add up, and the exit code they mean."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.errors import ExitCode
+from batchcancel.ledger import State, TallyLine
+
+_KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
+
+
+def key_of(name: OutcomeName) -> str:
+    """What the number of rows with an outcome is called, in tables and for machines."""
+    return _KEYS.get(name, name.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Every row once: by its outcome, else as open or waiting. `skipped` tells the reasons."""
+
+    outcomes: Mapping[str, int]
+    skipped: Mapping[str, int]
+    open: int
+    waiting: int
+
+    def __getitem__(self, name: str) -> int:
+        return self.outcomes.get(name, 0)
+
+    def with_fact(self, fact: Fact) -> int:
+        """Rows whose outcome has it."""
+        return sum(self[name] for name in OutcomeName if fact in name.facts)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.outcomes.values()) + self.open + self.waiting
+
+    @property
+    def left(self) -> int:
+        """Rows that another run takes up."""
+        return self.rows - self.with_fact(Fact.FINAL)
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers under the names that machines know; but for `rows` they add up to it."""
+        numbers: dict[str, Any] = {key_of(name): self[name] for name in OutcomeName}
+        numbers |= {OutcomeName.SKIPPED.value: dict(self.skipped)}
+        return {"rows": self.rows, **numbers, "open": self.open, "waiting": self.waiting}
+
+
+def count(lines: Iterable[TallyLine]) -> Counts:
+    """Fold a ledger's tally; a row that was given up counts there, not as open or waiting."""
+    numbers: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    for line in lines:
+        place = line.outcome or line.state.value
+        numbers[place] += line.rows
+        if place == OutcomeName.SKIPPED:
+            skipped[str(line.reason)] += line.rows
+    return Counts(
+        outcomes={name: numbers[name] for name in OutcomeName if name in numbers},
+        skipped=dict(sorted(skipped.items())),
+        open=numbers[State.OPEN],
+        waiting=numbers[State.WAITING],
+    )
+
+
+def exit_code(counts: Counts, *, held_back: int = 0) -> int:
+    """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for."""
+    is_for_a_person = counts.with_fact(Fact.PERSON) + counts.open > 0
+    if is_for_a_person or counts.waiting > held_back:
+        return ExitCode.INCOMPLETE
+    return ExitCode.DONE

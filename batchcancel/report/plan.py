@@ -1,0 +1,122 @@
+"""The plan, in words and in JSON. Pure: values in, text out."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from batchcancel.appointments import SkipReason
+from batchcancel.policy.plan import Planned
+from batchcancel.reader.manifest import REASONS
+from batchcancel.report.tables import SHOWN_ROWS, Line, duration, number, table
+
+
+def moment(when: datetime, zone: tzinfo | None) -> str:
+    """A time as the clinic reads it; in UTC when its timezone is not known."""
+    local = when.astimezone(zone) if zone else when
+    return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
+
+
+def plan_text(planned: Planned) -> str:
+    """The plan: what will be done, what will not, how long it takes."""
+    parts = [
+        f"Plan for batch {planned.batch.name}: {planned.manifest.source} at {planned.batch.origin}",
+        "",
+        *table(_plan_lines(planned)),
+    ]
+    warnings = [*_rejected(planned), *_plan_warnings(planned)]
+    if warnings:
+        parts += ["", *warnings]
+    return "\n".join(parts)
+
+
+def _plan_lines(planned: Planned) -> Iterable[Line]:
+    plan, zone = planned.plan, planned.rules.timezone
+    yield "rows", number(plan.rows), _repeated(plan.duplicates)
+    yield "rejected rows", number(plan.rejected_rows), ""
+    yield "settled already", number(plan.settled), "in the ledger; never sent again"
+    for reason, rows in plan.skipped.items():
+        yield f"skipped: {reason}", number(rows), _why(reason, planned)
+    if plan.held_back:
+        yield "held back", number(plan.held_back), f"by --limit {planned.limit}"
+    yield "eligible", number(plan.eligible), "to be cancelled"
+    if plan.open:
+        yield "  of them open", number(plan.open), "read back first: they may be cancelled already"
+    if plan.look_ups - plan.open > 0:
+        yield "  start unknown", number(plan.look_ups - plan.open), "looked up in their turn"
+    if plan.first_start and plan.last_start:
+        yield "first start", "", moment(plan.first_start, zone)
+        yield "last start", "", moment(plan.last_start, zone)
+    yield "requests", number(plan.requests), f"at {planned.rate}"
+    yield "time", "", _time_needed(planned)
+    yield "miss their deadline", number(plan.will_miss), "before their turn comes"
+
+
+def _repeated(duplicates: int) -> str:
+    return f"and {number(duplicates)} exact duplicates, counted once" if duplicates else ""
+
+
+def _why(reason: SkipReason, planned: Planned) -> str:
+    if reason is SkipReason.NOTICE_WINDOW:
+        return f"less than {_notice(planned)} of notice left"
+    return {SkipReason.ALREADY_STARTED: "their time has come"}.get(reason, "")
+
+
+def _notice(planned: Planned) -> str:
+    hours = planned.rules.policy.notice / timedelta(hours=1)
+    return f"{hours:g} h"
+
+
+def _time_needed(planned: Planned) -> str:
+    if str(planned.rate) == "none":
+        return "as fast as the API answers"
+    end = planned.at + timedelta(seconds=planned.plan.seconds)
+    return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
+
+
+def _rejected(planned: Planned) -> Iterable[str]:
+    rejected = planned.manifest.rejected
+    yield from (f"   line {row.line}: {REASONS[row.reason]}" for row in rejected[:SHOWN_ROWS])
+    if len(rejected) > SHOWN_ROWS:
+        yield f"   and {number(len(rejected) - SHOWN_ROWS)} more rejected rows"
+
+
+def _plan_warnings(planned: Planned) -> Iterable[str]:
+    plan = planned.plan
+    inside = plan.skipped.get(SkipReason.NOTICE_WINDOW, 0)
+    if inside:
+        yield (
+            f"!! {number(inside)} appointments are inside the notice window of {_notice(planned)} "
+            "and will NOT be cancelled."
+        )
+        yield "   For a closure, cancel them too with --notice-hours 0"
+    if plan.will_miss:
+        yield (
+            f"!! {number(plan.will_miss)} appointments will be past their deadline before their "
+            "turn comes, and will be skipped."
+        )
+
+
+def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
+    """The plan for machines; times in ISO 8601, `seconds` the time needed.
+
+    `ledger` is its address as it may be shown.
+    """
+    plan = planned.plan
+    return {
+        "batch": planned.batch.name,
+        "rows": plan.rows,
+        "duplicates": plan.duplicates,
+        "rejected_rows": plan.rejected_rows,
+        "settled": plan.settled,
+        "skipped": {str(reason): rows for reason, rows in plan.skipped.items()},
+        "held_back": plan.held_back,
+        "eligible": plan.eligible,
+        "open": plan.open,
+        "first_start": plan.first_start and plan.first_start.isoformat(),
+        "last_start": plan.last_start and plan.last_start.isoformat(),
+        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+        "requests": plan.requests,
+        "seconds": plan.seconds,
+        "will_miss": plan.will_miss,
+        "ledger": ledger,
+    }

@@ -1,0 +1,106 @@
+"""The account of a batch as CSV, Parquet or JSON; itself a manifest again.
+
+Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
+`= + - @`, a tab or a carriage return for a formula, so such a `session`, `branch_id` or `reason`
+gets a `'` in front. Ids and codes have letters, digits, `_` and `-` only: they can do no harm, and
+no byte of them changes.
+"""
+
+import difflib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from io import BufferedWriter, BytesIO
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+from batchcancel.appointments import OutcomeName
+from batchcancel.errors import InputError
+from batchcancel.ledger import RowRecord, State
+from batchcancel.report.atomic import replacing
+
+_INSTANT = pl.Datetime("us", "UTC")
+_SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
+    "starts_at": _INSTANT,
+    "date": pl.Date(),
+    "attempts": pl.Int64(),
+    "opened_at": _INSTANT,
+    "settled_at": _INSTANT,
+}
+_FOREIGN_TEXT = ("session", "branch_id", "reason")
+_FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
+_ROWS_AT_ONCE = 50_000
+
+Write = Callable[[pl.DataFrame, BufferedWriter], None]
+
+
+def write_results(
+    rows: Iterable[RowRecord], path: Path, *, outcomes: Collection[str] | None = None
+) -> int:
+    """Write rows to a file of the kind its ending says, whole or not at all; tell how many.
+
+    `outcomes` picks rows by outcome or by state (a row that was given up is also open); None or
+    nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
+    An unknown ending or outcome, and a place that cannot be written, raise InputError.
+    """
+    write = _writer_for(path)
+    wanted = _known(outcomes or ())
+    picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
+    frame = _frame(picked)
+    with replacing(path) as file:
+        write(frame, file)
+    return len(frame)
+
+
+def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
+    cell = pl.col(_FOREIGN_TEXT)
+    is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
+    harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
+    frame.with_columns(harmless).write_csv(file)
+
+
+def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
+    """Leave the disk to Python: polars has an error of its own for a full one."""
+    content = BytesIO()
+    frame.write_parquet(content)
+    file.write(content.getbuffer())
+
+
+_WRITERS: dict[str, Write] = {
+    ".csv": _write_csv,
+    ".json": pl.DataFrame.write_json,
+    ".parquet": _write_parquet,
+}
+
+
+def _writer_for(path: Path) -> Write:
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise InputError(
+            f"the ending of {path} names no kind of results",
+            hint=f"Let it end with one of {', '.join(_WRITERS)}.",
+        )
+    return write
+
+
+def _known(outcomes: Collection[str]) -> set[str]:
+    names = [*OutcomeName, State.WAITING, State.OPEN]
+    for outcome in outcomes:
+        if outcome not in names:
+            close = difflib.get_close_matches(outcome, names, n=1)
+            meant = f"Did you mean {close[0]}? " if close else ""
+            raise InputError(
+                f"there is no outcome {outcome}", hint=f"{meant}There are {', '.join(names)}."
+            )
+    return set(outcomes)
+
+
+def _frame(rows: Iterator[RowRecord]) -> pl.DataFrame:
+    """Keep a million rows small: as columns of Arrow, never all of them as objects."""
+    parts = [pl.DataFrame(schema=_SCHEMA)]
+    while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+        parts.append(pl.DataFrame(some, schema=_SCHEMA, orient="row"))
+    return pl.concat(parts).with_columns(
+        cs.datetime().dt.strftime("%FT%T%.fZ"), cs.date().dt.strftime("%F")
+    )

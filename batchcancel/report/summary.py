@@ -1,0 +1,73 @@
+"""What a run did and where its batch stands, in words and in JSON."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.report.counts import Counts
+from batchcancel.report.tables import count_table, duration, number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run did, and where its batch stands; `elapsed_s` is in seconds."""
+
+    batch: str
+    run_id: str
+    counts: Counts
+    duplicates: int
+    requests: int
+    rate_limited: int
+    elapsed_s: float
+    exit_code: int
+    ledger: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The line for machines: counts first, no personal data."""
+        return {
+            "batch": self.batch,
+            "run_id": self.run_id,
+            **self.counts.as_json(),
+            "duplicates": self.duplicates,
+            "requests": self.requests,
+            "rate_limited": self.rate_limited,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "exit_code": int(self.exit_code),
+            "ledger": self.ledger,
+        }
+
+
+def summary_text(summary: Summary) -> str:
+    """What a run did and where its batch stands."""
+    counts = summary.counts
+    head = f"Batch {summary.batch}: {_headline(counts)}"
+    foot = (
+        f"  {number(summary.requests)} requests, {number(summary.rate_limited)} refused by the "
+        f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
+    )
+    return "\n".join([head, "", *count_table(counts), "", foot])
+
+
+def _headline(counts: Counts) -> str:
+    return f"{number(counts.with_fact(Fact.GONE))} of {number(counts.rows)} rows are cancelled"
+
+
+def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
+    """What to type next, or that nothing is left."""
+    counts = summary.counts
+    export = f"batchcancel export {shlex.quote(summary.ledger)} -o left.csv"
+    lines = []
+    if was_stopped:
+        lines.append(f"To go on:       {command}")
+    elif counts[OutcomeName.GAVE_UP] or counts.open:
+        lines.append(f"To try again:   {command}")
+    elif counts.waiting:
+        lines.append(f"Held back:      {number(counts.waiting)}; the same command without --limit")
+    final = Fact.FINAL | Fact.PERSON
+    uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
+    uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []
+    if uncancelled:
+        flags = " ".join(f"--outcome {name}" for name in uncancelled)
+        lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
+    return "\n".join(lines) or "Nothing is left to do."

@@ -1,0 +1,55 @@
+"""Counts as people read them. Light, so that `status` is quick."""
+
+from collections.abc import Iterable
+
+from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.report.counts import Counts, key_of
+
+Line = tuple[str, str, str]
+"""A name, a number, a remark."""
+
+
+SHOWN_ROWS = 20
+"""So many rejected rows are named, by line and reason; all of them are counted."""
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+def table(lines: Iterable[Line]) -> list[str]:
+    """Names, numbers to the right, remarks."""
+    rows = list(lines)
+    label = max(len(name) for name, _, _ in rows)
+    width = max(len(value) for _, value, _ in rows)
+    return [
+        f"  {name:<{label}}  {value:>{width}}  {remark}".rstrip() for name, value, remark in rows
+    ]
+
+
+def count_table(counts: Counts) -> list[str]:
+    """Every state that has rows, and their sum."""
+    return table(_count_lines(counts))
+
+
+def _count_lines(counts: Counts) -> Iterable[Line]:
+    for name in OutcomeName:
+        if name is OutcomeName.SKIPPED:
+            for reason, rows in counts.skipped.items():
+                yield f"{name}: {reason}", number(rows), name.remark
+        elif counts[name] or Fact.GONE in name.facts:
+            yield key_of(name), number(counts[name]), name.remark
+    if counts.open:
+        yield "open", number(counts.open), "result unknown; the next run reads them back"
+    if counts.waiting:
+        yield "waiting", number(counts.waiting), "not sent yet"
+    yield "rows", number(counts.rows), "in all"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `9 min 3 s`, `2 h 46 min`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -1,0 +1,240 @@
+"""Flags > environment > job file > defaults, into frozen values; all mistakes at once."""
+
+import difflib
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from batchcancel.addresses import STDIN, Source, ledger_shown, source_of
+from batchcancel.api import Rate
+from batchcancel.errors import InputError
+from batchcancel.settings import quantities
+from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
+from batchcancel.settings.quantities import Cap
+
+_BY_FIELD = {option.field: option for option in OPTIONS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a plan or a run was asked to do; the names are those of the options.
+
+    Times are in seconds. `api_key` is not ledger_shown, and `ledger` only as `ledger_shown`.
+    """
+
+    manifest: Source
+    ledger: str = field(repr=False)
+    batch: str
+    rate: Rate
+    concurrency: int
+    notice_hours: float | None
+    timezone: ZoneInfo | None
+    sessions: Mapping[str, time]
+    notes: str | None
+    limit: int | None
+    max_cancel: Cap | None
+    halt_after: int
+    max_attempts: int
+    timeout: float
+    max_retry_after: float
+    max_duration: float | None
+    allow_rejected_rows: bool
+    accept_changed_manifest: bool
+    retry_refused: bool
+    base_url: str
+    api_key: "Secret"
+    yes: bool
+    json: bool
+    log_format: str
+    progress: bool | None
+
+    @property
+    def origin(self) -> str:
+        return quantities.origin(self.base_url)
+
+    @property
+    def ledger_shown(self) -> str:
+        """The ledger's address without a password."""
+        return ledger_shown(self.ledger)
+
+
+class Secret:
+    """A text that never shows by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells keys apart in the ledger, and tells nothing else."""
+        return hashlib.sha256(b"batchcancel:" + self._text.encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+def load_settings(
+    manifest: str,
+    *,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    job_file: Path | None = None,
+) -> Settings:
+    """Settle every option by who said it; raises `InputError` that names all mistakes.
+
+    `flags` has field names (`notice_hours`) and the text that was typed.
+    """
+    mistakes: list[str] = []
+    texts, sessions = _job_file(job_file, mistakes)
+    _refuse_unknown_variables(environ, mistakes)
+    values: dict[str, Any] = {}
+    for option in OPTIONS:
+        text, said_by = _who_says(option, flags, environ, texts)
+        values[option.field] = _parsed(option, text, said_by, mistakes)
+    key = _api_key(values.pop("api_key_file"), environ, mistakes)
+    source = _source(manifest, values, mistakes)
+    if mistakes:
+        raise InputError(
+            "\n".join(mistakes), hint="batchcancel run --help lists the options. Nothing was sent."
+        )
+    return Settings(manifest=source, sessions=sessions, api_key=Secret(key), **values)
+
+
+def _who_says(
+    option: Option,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    texts: Mapping[str, str],
+) -> tuple[str | None, str]:
+    if option.field in flags:
+        return flags[option.field], f"--{option.name}"
+    if option.variable in environ:
+        return environ[option.variable], option.variable
+    if option.field in texts:
+        return texts[option.field], f"{option.name} in the job file"
+    return option.default, "default"
+
+
+def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str]) -> Any:
+    if text is None:
+        return None
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        mistakes.append(f"{said_by}: {error}")
+        return None
+
+
+def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], dict[str, time]]:
+    if path is None:
+        return {}, {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the job file {path} is not TOML: {error}") from None
+    sessions = _sessions(content.pop("sessions", {}), mistakes)
+    texts = {}
+    for key, value in content.items():
+        field = key.replace("-", "_")
+        if field not in _BY_FIELD:
+            mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
+        elif isinstance(value, bool | int | float | str):
+            texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
+        else:
+            mistakes.append(f"job file: {key} takes a text, a number, true or false")
+    return texts, sessions
+
+
+def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
+    if not isinstance(table, dict):
+        mistakes.append('job file: write [sessions], then lines like Morning = "09:00"')
+        return {}
+    sessions = {}
+    for name, start in table.items():
+        try:
+            text = start.isoformat("minutes") if isinstance(start, time) else str(start)
+            sessions[name] = quantities.clock_time(text)
+        except ValueError as error:
+            mistakes.append(f"job file: sessions.{name}: {error}")
+    return sessions
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
+    known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
+    unknown = sorted(one for one in environ if one.startswith("BATCHCANCEL_") and one not in known)
+    mistakes.extend(
+        f"{name} is no option{did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
+        for name in unknown
+    )
+
+
+def did_you_mean(field: str) -> str:
+    """A remark on what a misspelt option may have been; empty when nothing is near."""
+    close = difflib.get_close_matches(field, _BY_FIELD, n=1)
+    return f"; did you mean {_BY_FIELD[close[0]].name}?" if close else ""
+
+
+def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str]) -> str:
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            mistakes.append(f"--api-key-file: {path} cannot be read")
+            return ""
+    elif KEY_VARIABLE in environ:
+        text = environ[KEY_VARIABLE]
+    else:
+        mistakes.append(f"no API key: set {KEY_VARIABLE}, or pass --api-key-file")
+        return ""
+    try:
+        return quantities.api_key(text)
+    except ValueError as error:
+        # The text itself is a secret, so the sentence must not repeat it.
+        mistakes.append(f"{KEY_VARIABLE if path is None else '--api-key-file'}: {error}")
+        return ""
+
+
+def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+    try:
+        source = source_of(manifest)
+    except ValueError as error:
+        # An address may hold a signature or a password, so the sentence must not repeat it.
+        mistakes.append(f"MANIFEST: {error}")
+        return Source(scheme="", place=STDIN)
+    if not source.stem:
+        mistakes.append(f"MANIFEST: {str(source)!r} names no file")
+        return source
+    _name_by_manifest(source, values, mistakes)
+    return source
+
+
+def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str]) -> None:
+    if source.is_stdin:
+        unnamed = [name for name in ("ledger", "batch") if values[name] is None]
+        mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
+        return
+    name = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", source.stem)[:200]
+    if values["batch"] is None:
+        values["batch"] = name
+    if values["ledger"] is not None:
+        return
+    if source.is_remote:
+        example = f"--ledger {name}.ledger.db"
+        mistakes.append(f"--ledger must be named for a manifest from afar, like {example}")
+        return
+    path = Path(source.place)
+    values["ledger"] = os.fspath(path.with_name(f"{path.stem}.ledger.db"))

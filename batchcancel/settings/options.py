@@ -1,0 +1,115 @@
+"""Every option of `plan` and `run`: its name, its meaning, and how its text is read."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchcancel.settings import quantities
+
+KEY_VARIABLE = "HUSKYVOICE_API_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option, as a flag `--name`, a variable `BATCHCANCEL_NAME` and a job file's key.
+
+    `parse` turns text into the value, or raises ValueError with a sentence. `metavar` is empty
+    for a switch.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    metavar: str = ""
+    default: str | None = None
+
+    @property
+    def field(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        return f"BATCHCANCEL_{self.field.upper()}"
+
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"write {' or '.join(words)}")
+        return text
+
+    return parse
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:+@=\-]{1,200}", text, re.ASCII):
+        raise ValueError("a batch's name has letters, digits and _.:+@=- only, at most 200")
+    return text
+
+
+def _notes(text: str) -> str:
+    if not text or len(text) > 2000:  # noqa: PLR2004 - a bound on what one PATCH carries
+        raise ValueError("notes are 1 to 2,000 characters")
+    return text
+
+
+_number = quantities.count
+_seconds = quantities.seconds
+
+
+def _workers(text: str) -> int:
+    if (workers := quantities.count(text)) > 256:  # noqa: PLR2004 - each is a connection
+        raise ValueError("write at most 256 workers")
+    return workers
+
+
+OPTIONS = (
+    Option(name="ledger", parse=str, metavar="PATH|URL",
+           help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
+    Option(name="batch", parse=_name, metavar="NAME",
+           help="A name for this work, to resume it by  [default: the manifest's stem]"),
+    Option(name="rate", parse=quantities.rate, metavar="N/TIME", default="60/60s",
+           help="Requests in any such stretch of time, like 60/60s or 60/m; none lifts the limit"),
+    Option(name="concurrency", parse=_workers, metavar="N", default="8",
+           help="Workers, each with one request under way"),
+    Option(name="notice-hours", parse=quantities.hours, metavar="H",
+           help="The notice window; 0 lifts it  [default: what the API says]"),
+    Option(name="timezone", parse=quantities.timezone, metavar="TZ",
+           help="For times without an offset, like Asia/Kolkata  [default: what the API says]"),
+    Option(name="notes", parse=_notes, metavar="TEXT",
+           help="Sent with every cancellation; a notes column in the manifest wins"),
+    Option(name="limit", parse=_number, metavar="N",
+           help="A canary: only the first N eligible rows of the batch"),
+    Option(name="max-cancel", parse=quantities.cap, metavar="N|N%",
+           help="Refuse, before the first write, to cancel more than this"),
+    Option(name="halt-after", parse=_number, metavar="N", default="20",
+           help="Stop after so many failed appointments in a row"),
+    Option(name="max-attempts", parse=_number, metavar="N", default="5",
+           help="Attempts on one appointment in one run"),
+    Option(name="timeout", parse=_seconds, metavar="S", default="10",
+           help="Seconds for one request, from the connection to the last byte"),
+    Option(name="max-retry-after", parse=_seconds, metavar="S", default="300",
+           help="Stop, resumably, when the API asks for more patience than this"),
+    Option(name="max-duration", parse=_seconds, metavar="TIME",
+           help="Stop, resumably, after such a time, like 2h"),
+    Option(name="allow-rejected-rows", parse=quantities.switch, default="false",
+           help="Go on without the rows that cannot be read"),
+    Option(name="accept-changed-manifest", parse=quantities.switch, default="false",
+           help="Let new rows join a batch that has begun"),
+    Option(name="retry-refused", parse=quantities.switch, default="false",
+           help="Send refused and not-found rows once more"),
+    Option(name="base-url", parse=quantities.base_url, metavar="URL",
+           default="https://api.huskyvoice.ai/v1", help="The API's address"),
+    Option(name="api-key-file", parse=Path, metavar="PATH",
+           help=f"A file with the API key, instead of {KEY_VARIABLE}"),
+    Option(name="yes", parse=quantities.switch, default="false",
+           help="Do not ask; needed when there is no terminal"),
+    Option(name="json", parse=quantities.switch, default="false",
+           help="One line of JSON on stdout, the last"),
+    Option(name="log-format", parse=_choice("console", "json"), metavar="console|json",
+           default="console", help="How the log on stderr is written"),
+    Option(name="progress", parse=quantities.switch,
+           help="The progress bar  [default: on a terminal]"),
+)  # fmt: skip

@@ -1,0 +1,154 @@
+"""How people write rates, durations, caps and addresses, and what is meant by them.
+
+Every parser raises ValueError with a sentence that says what would have been understood.
+"""
+
+import math
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from batchcancel.api import MOST_HOURS, Rate
+
+LONGEST = 366 * 86_400.0
+"""So is a duration of more than a year, in seconds."""
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
+_DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+", re.ASCII)
+_RATE = re.compile(rf"([0-9]{{1,9}})/({_NUMBER})?(s|m|h)", re.ASCII)
+_CAP = re.compile(rf"({_NUMBER})(%?)", re.ASCII)
+_KEY = re.compile(r"[!-~]{1,512}", re.ASCII)
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]+", re.ASCII)
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most appointments a batch may cancel: a number, or a share of the manifest."""
+
+    amount: Decimal
+    is_percent: bool
+
+    def rows_of(self, rows: int) -> int:
+        return int(rows * self.amount // 100) if self.is_percent else int(self.amount)
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{'%' if self.is_percent else ''}"
+
+
+def rate(text: str) -> Rate:
+    """`60/60s`, `60/m`, or `none`."""
+    if text == "none":
+        return Rate(math.inf, 0.0)
+    found = _RATE.fullmatch(text)
+    if not found:
+        raise ValueError("write a rate like 60/60s or 60/m, or none")
+    limit, window = int(found[1]), float(found[2] or 1) * _UNITS[found[3]]
+    if limit < 1 or not 0 < window <= LONGEST:
+        raise ValueError("a rate allows at least one request, in some time up to a year")
+    return Rate(limit, window)
+
+
+def seconds(text: str) -> float:
+    """A duration like `90`, `45s`, `1h30m`; a bare number counts seconds."""
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        total = float(text)
+    elif _DURATION.fullmatch(text):
+        parts = re.findall(rf"({_NUMBER})([smhd])", text)
+        total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    else:
+        raise ValueError("write a duration like 45s, 90m or 1h30m; a bare number counts seconds")
+    if not 0 < total <= LONGEST:
+        raise ValueError("a duration is longer than nothing, and at most a year")
+    return total
+
+
+def cap(text: str) -> Cap:
+    """`500` appointments, or `5%` of the manifest's rows."""
+    found = _CAP.fullmatch(text)
+    if not found or (not found[2] and "." in found[1]):
+        raise ValueError("write a cap like 500 or 5%")
+    return Cap(Decimal(found[1]), bool(found[2]))
+
+
+def hours(text: str) -> float:
+    """Hours of notice, from 0 on."""
+    if not re.fullmatch(_NUMBER, text, re.ASCII):
+        raise ValueError("write a number of hours, 0 or more")
+    if float(text) > MOST_HOURS:
+        raise ValueError(f"write a number of hours, at most {MOST_HOURS:.0f}")
+    return float(text)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) < 1:
+        raise ValueError("write a whole number, 1 or more")
+    return int(text)
+
+
+def timezone(text: str) -> ZoneInfo:
+    """An IANA name like `Asia/Kolkata`."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("write an IANA timezone like Asia/Kolkata") from None
+
+
+def clock_time(text: str) -> time:
+    """A local time of day like `09:00`."""
+    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text, re.ASCII):
+        raise ValueError("write a time of day like 09:00")
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise ValueError("write a time of day from 00:00 to 23:59") from None
+
+
+def switch(text: str) -> bool:
+    """`true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`."""
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("write true or false")
+
+
+def base_url(text: str) -> str:
+    """The API's address with its version; plain http only to this machine."""
+    parts = SplitResult("", "", "", "", "")
+    if re.fullmatch(r"[!-~]+", text, re.ASCII):
+        with suppress(ValueError):
+            found = urlsplit(text)
+            parts = found if found.port != 0 else parts
+    host = parts.hostname or ""
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    if not is_safe or not _HOST.fullmatch(host):
+        raise ValueError("write an https address like https://api.huskyvoice.ai/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("an address has no user, query or fragment here")
+    has_steps = {".", ".."} & set(parts.path.split("/"))
+    if has_steps or not re.fullmatch(r"[A-Za-z0-9._~/\-]*", parts.path, re.ASCII):
+        raise ValueError("the address's path holds characters that would not be sent as they are")
+    return text.rstrip("/")
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: whom a ledger's batches belong to."""
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, usual) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def api_key(text: str) -> str:
+    """A key that can travel in a header: printable ASCII, no spaces or line breaks."""
+    if not _KEY.fullmatch(text):
+        raise ValueError("a key is printable ASCII without spaces or line breaks")
+    return text

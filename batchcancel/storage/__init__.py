@@ -1,1 +1,0 @@
-"""Object stores: where manifests are fetched from, by way of fsspec."""

@@ -1,0 +1,49 @@
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from batchcancel.airflow.hook import ledger_address
+from batchcancel.errors import InputError
+
+
+def test_a_ledger_that_is_named_is_left_as_it_is():
+    assert ledger_address("closure.ledger.db", None) == "closure.ledger.db"
+
+
+def test_a_ledger_that_nobody_names_is_left_to_the_manifest():
+    assert ledger_address(None, None) is None
+
+
+def test_a_postgres_connection_becomes_a_url_in_which_every_sign_is_itself(connect):
+    connect(
+        "ledger", conn_type="postgres", host="db.test", port=5433, schema="a b", login="us:er",
+        password="p@ss/w#", extra={"sslmode": "require", "nested": {"x": 1}, "iam": True},
+    )  # fmt: skip
+    assert conninfo_to_dict(ledger_address(None, "ledger")) == {
+        "host": "db.test", "port": "5433", "dbname": "a b", "user": "us:er",
+        "password": "p@ss/w#", "sslmode": "require",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ["/var/run/postgresql", "::1", "one.test,other.test"])
+def test_a_postgres_connection_may_have_any_host_that_libpq_knows(connect, host):
+    connect("ledger", conn_type="postgres", host=host, schema="batches")
+    address = ledger_address("", "ledger")
+    assert conninfo_to_dict(address) == {"host": host, "dbname": "batches"}
+
+
+def test_a_sqlite_connection_names_a_file(connect):
+    connect("ledger", conn_type="sqlite", host="/srv/batches.ledger.db")
+    assert ledger_address(None, "ledger") == "/srv/batches.ledger.db"
+
+
+@pytest.mark.parametrize("fields", [{"conn_type": "mysql", "host": "db"}, {"conn_type": "sqlite"}])
+def test_a_connection_to_anything_else_is_no_ledger(connect, fields):
+    connect("ledger", **fields)
+    with pytest.raises(InputError, match="the Connection ledger is no ledger"):
+        ledger_address(None, "ledger")
+
+
+def test_two_ledgers_are_one_too_many(connect):
+    connect("ledger", conn_type="sqlite", host="/srv/batches.ledger.db")
+    with pytest.raises(InputError, match="both ledger and ledger_conn_id"):
+        ledger_address("other.ledger.db", "ledger")

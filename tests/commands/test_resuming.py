@@ -1,0 +1,93 @@
+"""What one run leaves for the next: windows, refusals, origins, other people's keys."""
+
+from datetime import date, timedelta
+
+import anyio
+import pytest
+
+from batchcancel.errors import BatchHeld, InputError
+from batchcancel.sandbox import Fault
+from tests.world import Delayed
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_key_of_another_clinic_stops_the_run_and_spoils_nothing(world):
+    manifest = world.manifest(world.appointments(100))
+    world.sandbox.faults.add(Fault("status", status=404), method="PATCH", times=None)
+    stopped = await world.run(manifest)
+    world.sandbox.faults.clear()
+    finished = await world.run(manifest, retry_refused=True)
+    assert 5 == stopped.summary.exit_code
+    assert "this clinic" in stopped.reason.hint
+    assert (0, 100) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
+
+
+async def test_refused_rows_that_left_the_manifest_are_not_reopened(world):
+    ids = world.appointments(5)
+    world.sandbox.faults.add(Fault("status", status=422), method="PATCH", appointment_id=ids[0])
+    await world.run(world.manifest(ids))
+    rest = world.manifest(ids[1:])
+    await world.run(rest, accept_changed_manifest=True)
+    finished = await world.run(rest, retry_refused=True)
+    assert (1, 0) == (finished.summary.counts["refused"], finished.summary.counts.waiting)
+
+
+@pytest.mark.promise(7)
+async def test_the_window_holds_when_the_next_run_is_less_patient(world):
+    manifest = world.manifest(world.appointments(120))
+    inner = world.transport
+    world.transport = lambda: Delayed(inner(), lambda: 90.0)
+    await world.run(manifest, limit=59, timeout=120, concurrency=60)
+    world.transport = inner
+    finished = await world.run(manifest, timeout=10)
+    assert world.sandbox.most_arrivals <= 60
+    assert 0 == finished.summary.rate_limited
+
+
+@pytest.mark.promise(7)
+async def test_there_is_no_plan_while_a_run_holds_the_batch_because_it_would_break_the_limit(world):
+    manifest = world.manifest(world.appointments(100))
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.run, manifest)
+        await anyio.sleep(30)
+        arrived = len(world.sandbox.history.arrivals)
+        with pytest.raises(BatchHeld):
+            await world.plan(manifest)
+        assert arrived == len(world.sandbox.history.arrivals)
+
+
+async def test_a_plan_does_not_trust_the_ledger_of_a_rehearsal(world):
+    manifest = world.manifest(world.appointments(5))
+    await world.run(manifest)
+    with pytest.raises(InputError, match="holds batches of"):
+        await world.plan(manifest, base_url="http://127.0.0.1/v1")
+
+
+async def test_clocks_are_compared_when_the_api_answered_not_after_waiting_for_the_window(world):
+    ids = world.appointments(130)
+    manifest = world.manifest(ids, starts_at=None)
+    await world.run(manifest, limit=59, concurrency=1)
+    days = [f"{one},2026-06-{20 + at % 2},Morning" for at, one in enumerate(ids)]
+    manifest.write_text("\n".join(["appointment_id,date,session", *days]) + "\n")
+    await world.run(manifest, accept_changed_manifest=True)
+    assert [] == world.watching.clock_differences
+
+
+@pytest.mark.promise(16)
+async def test_windows_that_are_refused_in_the_middle_mean_the_start_of_the_day(world):
+    ids = world.appointments(30)
+    for days, appointment_id in enumerate(ids):
+        world.sandbox.add(appointment_id, date=date(2026, 6, 20) + timedelta(days=days))
+    world.virtual.jump(120)
+    windows = Fault("status", status=422)
+    manifest = world.manifest(ids, starts_at=None)
+    world.sandbox.faults.add(windows, method="GET", skip=14, times=None)
+    finished = await world.run(manifest)
+    assert finished.summary.exit_code in (0, 4, 5)
+
+
+async def test_an_export_of_learned_starts_does_not_pass_them_off_as_the_manifests(world):
+    ids = world.appointments(6)
+    await world.run(world.manifest(ids, starts_at=None), limit=1)
+    assert all(row.starts_at is None for row in world.plans[0].manifest.ledger_rows())

@@ -1,0 +1,124 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
+from batchcancel.errors import InputError, Refusal
+from batchcancel.ledger import Batch, Intent, Run, Settled
+from batchcancel.ledgers.sqlite import memory_sqlite
+from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.reader.manifest import Manifest, manifest_of
+
+NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
+ORIGIN = "https://api.huskyvoice.ai"
+BAD_ROW = RejectedRow(line=9, reason="ragged")
+
+
+def manifest(*ids: str, rejected=()) -> Manifest:
+    texts = pl.DataFrame({"line": range(2, 2 + len(ids)), "appointment_id": ids})
+    return manifest_of(texts, source="closure.csv", rejected=rejected)
+
+
+def batch(source: Manifest, *, origin: str = ORIGIN) -> Batch:
+    return batch_of(source, name="closure", origin=origin)
+
+
+@pytest.fixture
+def ledger():
+    """A ledger in which `done` was cancelled, `no` refused, `open` is in doubt, `new` waits."""
+    ledger = memory_sqlite(origin=ORIGIN, key="fingerprint")
+    ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW))
+    source = manifest("done", "new", "no", "open")
+    ledger.enrol(batch(source), source.ledger_rows(), source.rejected)
+    for request, name in enumerate(("done", "no", "open"), start=1):
+        ledger.commit([Intent(request=request, appointment_id=name, attempt=1, at=NOW)])
+    outcomes = {"done": OutcomeName.CANCELLED, "no": OutcomeName.REFUSED}
+    ledger.commit(
+        [Settled(appointment_id=name, outcome=Outcome(outcome), at=NOW)
+         for name, outcome in outcomes.items()]
+    )  # fmt: skip
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def compare(ledger):
+    """Compare a manifest with the batch in the ledger."""
+
+    def compare(source: Manifest, *, is_accepted: bool = False) -> None:
+        refuse_other_work(
+            ledger, batch=batch(source), manifest=source, ledger="l.db", is_accepted=is_accepted
+        )
+
+    return compare
+
+
+def test_a_batch_counts_appointments_and_rejected_rows_apart():
+    found = batch(manifest("a", "b", "b", rejected=[BAD_ROW]))
+
+    assert (found.name, found.origin) == ("closure", ORIGIN)
+    assert (found.rows, found.rejected_rows, found.duplicates) == (2, 1, 1)
+
+
+def test_a_batch_is_known_by_its_name(ledger):
+    new = replace(batch(manifest("x")), name="other")
+    refuse_other_work(ledger, batch=new, manifest=manifest("x"), ledger="l.db", is_accepted=False)
+
+
+def test_a_batch_of_another_api_is_refused_whatever_is_accepted(ledger):
+    source = manifest("done", "new", "no", "open")
+    other = batch(source, origin="http://localhost:4010")
+    with pytest.raises(InputError, match=r"l\.db holds batches of"):
+        refuse_other_work(ledger, batch=other, manifest=source, ledger="l.db", is_accepted=True)
+
+
+def test_without_a_ledger_nothing_is_known():
+    assert earlier_runs(None, "closure", but_refused=False) == EarlierRuns()
+
+
+def test_what_is_settled_stays_settled_and_what_is_open_is_read_back(ledger):
+    earlier = earlier_runs(ledger, "closure", but_refused=False)
+
+    assert sorted(earlier.settled_ids) == ["done", "no"]
+    assert [one.appointment_id for one in earlier.open_rows] == ["open"]
+
+
+def test_refused_rows_are_sent_once_more_when_asked_for(ledger):
+    earlier = earlier_runs(ledger, "closure", but_refused=True)
+    assert list(earlier.settled_ids) == ["done"]
+
+
+def test_the_same_rows_in_another_order_are_the_same_manifest(compare):
+    compare(manifest("open", "no", "new", "done"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "difference"),
+    [
+        (["done", "new", "no", "open", "x", "y"], "2 new, 0 gone, 4 in both"),
+        (["done", "open"], "0 new, 2 gone, 2 in both"),
+        (["done", "no", "open", "x"], "1 new, 1 gone, 3 in both"),
+    ],
+)
+def test_a_changed_manifest_is_refused_with_the_difference_in_numbers(compare, ids, difference):
+    with pytest.raises(Refusal, match=f"closure changed: {difference}") as refused:
+        compare(manifest(*ids))
+
+    assert "--accept-changed-manifest" in refused.value.hint
+
+
+def test_a_changed_manifest_may_be_accepted(compare):
+    compare(manifest("done", "open", "x"), is_accepted=True)
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_a_manifest_without_a_row_in_doubt_is_refused_even_when_accepted(compare, is_accepted):
+    with pytest.raises(Refusal, match="lacks 1 of the batch's rows whose result is not known"):
+        compare(manifest("done", "new", "no"), is_accepted=is_accepted)
+
+
+def test_a_new_rejected_row_is_a_change(compare):
+    with pytest.raises(Refusal, match="the same 4 appointments, with other times, notes or"):
+        compare(manifest("done", "new", "no", "open", rejected=[BAD_ROW]))

@@ -1,0 +1,192 @@
+import math
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchcancel.api import Rate
+from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.ledger import OpenRow
+from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.plan import Plan, depends_on_clock, make_plan
+from batchcancel.reader.manifest import Manifest, manifest_of
+
+NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = NoticePolicy(notice=24 * HOUR)
+LIFTED = NoticePolicy(notice=timedelta(0))
+MINUTELY = Rate(60, 60)
+
+
+def manifest(starts: dict[str, timedelta | None], *, rejected=()) -> Manifest:
+    """A manifest whose rows start so long after NOW; None is an unknown start."""
+    texts = [None if gap is None else (NOW + gap).isoformat() for gap in starts.values()]
+    frame = pl.DataFrame(
+        {"line": range(2, 2 + len(starts)), "appointment_id": list(starts), "starts_at": texts},
+        schema={"line": pl.Int64, "appointment_id": pl.String, "starts_at": pl.String},
+    )
+    return manifest_of(frame, source="m.csv", rejected=rejected)
+
+
+def plan_of(starts: dict[str, timedelta | None], **options) -> Plan:
+    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "earlier": EarlierRuns()}
+    return make_plan(manifest(starts), **known | options)
+
+
+def ids(plan: Plan) -> list[str]:
+    return [one.appointment_id for one in plan.appointments()]
+
+
+def many(count: int, gap: timedelta | None = 240 * HOUR) -> dict[str, timedelta | None]:
+    return {f"a{number:04d}": gap for number in range(count)}
+
+
+def opened(*names: str, attempts: int = 2) -> list[OpenRow]:
+    return [OpenRow(name, attempts, NOW - HOUR) for name in names]
+
+
+def test_the_soonest_deadline_comes_first_and_the_unknown_last():
+    plan = plan_of({"a": None, "b": 72 * HOUR, "c": 48 * HOUR, "d": 48 * HOUR})
+    assert ids(plan) == ["c", "d", "b", "a"]
+
+
+def test_rows_past_their_deadline_are_skipped_with_the_reason():
+    plan = plan_of({"past": -HOUR, "near": HOUR, "exact": 24 * HOUR})
+
+    assert ids(plan) == ["exact"]
+    assert dict(plan.decided_skips()) == {
+        "near": SkipReason.NOTICE_WINDOW,
+        "past": SkipReason.ALREADY_STARTED,
+    }
+    assert plan.skipped == {SkipReason.NOTICE_WINDOW: 1, SkipReason.ALREADY_STARTED: 1}
+
+
+def test_settled_rows_are_counted_and_not_taken_up():
+    plan = plan_of(many(3), earlier=EarlierRuns(settled_ids=["a0000", "a0002"]))
+
+    assert ids(plan) == ["a0001"]
+    assert plan.settled == 2
+
+
+def test_an_open_row_is_taken_up_even_past_its_deadline():
+    plan = plan_of({"a": -HOUR}, earlier=EarlierRuns(open_rows=opened("a")))
+
+    (one,) = plan.appointments()
+    assert (one.opened_at, one.attempts) == (NOW - HOUR, 2)
+    assert plan.open == 1
+
+
+def test_the_first_and_last_start_are_those_of_the_eligible():
+    plan = plan_of({"near": HOUR, "a": 48 * HOUR, "b": 72 * HOUR, "c": None})
+    assert (plan.first_start, plan.last_start) == (NOW + 48 * HOUR, NOW + 72 * HOUR)
+
+
+def test_an_empty_manifest_has_an_empty_plan():
+    plan = plan_of({})
+
+    assert (plan.rows, plan.eligible, plan.requests, plan.seconds, plan.will_miss) == (0,) * 5
+    assert (plan.first_start, plan.last_start, ids(plan)) == (None, None, [])
+
+
+def test_each_cancellation_costs_one_request():
+    plan = plan_of(many(600))
+    assert (plan.requests, plan.seconds, plan.look_ups) == (600, 540, 0)
+
+
+def test_an_unknown_start_costs_a_look_up_while_a_window_is_in_force():
+    assert (plan_of(many(2, None)).requests, plan_of(many(2, None)).look_ups) == (4, 2)
+
+
+def test_an_unknown_start_costs_nothing_when_the_window_is_lifted():
+    assert plan_of(many(2, None), policy=LIFTED).requests == 2
+
+
+@pytest.mark.parametrize("gap", [None, 48 * HOUR])
+def test_an_open_row_costs_one_read_whatever_else_is_unknown(gap):
+    plan = plan_of({"a": gap}, earlier=EarlierRuns(open_rows=opened("a")))
+    assert (plan.requests, plan.look_ups) == (2, 1)
+
+
+def test_rows_whose_turn_comes_after_their_deadline_will_miss_it():
+    # 60 at once, 60 a minute later: the deadline of all is in 30 seconds.
+    assert plan_of(many(100, 24 * HOUR + timedelta(seconds=30))).will_miss == 40
+
+
+def test_a_row_whose_turn_comes_exactly_at_its_deadline_does_not_miss_it():
+    assert plan_of(many(100, 24 * HOUR + timedelta(seconds=60))).will_miss == 0
+
+
+def test_look_ups_push_the_turns_of_later_rows_back():
+    soon = {f"s{number}": 24 * HOUR + timedelta(seconds=30) for number in range(20)}
+    plan = plan_of(soon, earlier=EarlierRuns(open_rows=opened(*soon)), rate=Rate(20, 60))
+    assert plan.will_miss == 10
+
+
+def test_no_rate_limit_misses_nothing_and_takes_no_time():
+    plan = plan_of(many(1000, 24 * HOUR), rate=Rate(math.inf, 0))
+    assert (plan.will_miss, plan.seconds) == (0, 0)
+
+
+def test_a_limit_takes_the_first_rows_and_holds_the_others_back():
+    plan = plan_of(many(10), limit=3)
+    assert (ids(plan), plan.held_back) == (["a0000", "a0001", "a0002"], 7)
+
+
+def test_the_same_canary_twice_sends_nothing_the_second_time():
+    plan = plan_of(many(10), limit=2, earlier=EarlierRuns(settled_ids=["a0000", "a0001"]))
+    assert (ids(plan), plan.held_back) == ([], 8)
+
+
+def test_a_larger_limit_adds_the_difference():
+    plan = plan_of(many(10), limit=5, earlier=EarlierRuns(settled_ids=["a0000", "a0001"]))
+    assert ids(plan) == ["a0002", "a0003", "a0004"]
+
+
+def test_open_rows_are_taken_up_whatever_the_limit_and_count_in_it():
+    earlier = EarlierRuns(open_rows=opened("a0003", "a0007", "a0008"))
+
+    assert ids(plan_of(many(10), limit=2, earlier=earlier)) == ["a0003", "a0007", "a0008"]
+    assert plan_of(many(10), limit=4, earlier=earlier).eligible == 4
+
+
+places = st.sampled_from(["settled", "open", "waiting"])
+gaps = st.none() | st.sampled_from([-HOUR, HOUR, 24 * HOUR, 48 * HOUR])
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=st.lists(st.tuples(places, gaps), max_size=30),
+    rejected=st.integers(0, 3),
+    limit=st.none() | st.integers(1, 30),
+)
+def test_every_row_has_exactly_one_place(rows, rejected, limit):
+    names = {f"a{number}": row for number, row in enumerate(rows)}
+    earlier = EarlierRuns(
+        settled_ids=[name for name, (place, _) in names.items() if place == "settled"],
+        open_rows=opened(*(name for name, (place, _) in names.items() if place == "open")),
+    )
+    bad = [RejectedRow(line=900 + number, reason="ragged") for number in range(rejected)]
+    source = manifest({name: gap for name, (_, gap) in names.items()}, rejected=bad)
+
+    plan = make_plan(source, policy=DAY, now=NOW, rate=MINUTELY, earlier=earlier, limit=limit)
+
+    places = [plan.eligible, plan.held_back, plan.settled, plan.rejected_rows]
+    assert plan.rows == len(rows) + rejected == sum(places) + sum(plan.skipped.values())
+    assert plan.eligible == len(ids(plan))
+    assert {one.appointment_id for one in earlier.open_rows} <= set(ids(plan))
+    assert not set(earlier.settled_ids) & set(ids(plan))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "rows"), [(timedelta(0), 0), (HOUR, 1), (25 * HOUR, 2), (-HOUR, 1)]
+)
+def test_rows_between_the_two_clocks_depend_on_which_is_right(ahead, rows):
+    starts = {"a": 24 * HOUR, "b": 48 * HOUR, "c": None, "d": 24 * HOUR - timedelta(minutes=30)}
+
+    told = depends_on_clock(
+        manifest(starts), policy=DAY, earlier=EarlierRuns(), ours=NOW, theirs=NOW + ahead
+    )
+    assert rows == told

@@ -1,0 +1,145 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from batchcancel.api import OrgConfig
+from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.rules import Rules, clock_difference, rules_in_force
+from batchcancel.reader.manifest import Manifest, manifest_of
+from batchcancel.settings.load import load_settings
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
+KOLKATA = ZoneInfo("Asia/Kolkata")
+
+
+class Organisation:
+    """Answers with its settings, or says that the key may not ask."""
+
+    def __init__(self, *, may_ask: bool = True, **told: object) -> None:
+        known = {"allow_cancellation": True, "notice_hours": 24.0, "timezone": "Asia/Kolkata"}
+        self._config = OrgConfig(**known | told)
+        self._may_ask = may_ask
+
+    async def config(self) -> OrgConfig:
+        if not self._may_ask:
+            raise ScopeMissing("appointments:read")
+        return self._config
+
+
+def manifest(starts_at: str | None = "2026-06-20T03:30:00Z") -> Manifest:
+    row = {"line": [2], "appointment_id": ["a1"], "starts_at": [starts_at]}
+    schema = {"line": pl.Int64, "appointment_id": pl.String, "starts_at": pl.String}
+    return manifest_of(pl.DataFrame(row, schema=schema), source="closure.csv")
+
+
+LOCAL = manifest("2026-06-20T09:00")
+UNKNOWN = manifest(None)
+
+
+async def rules(organisation: Organisation, source: Manifest | None = None, **flags: str) -> Rules:
+    settings = load_settings("closure.csv", flags=flags, environ={"HUSKYVOICE_API_KEY": "sk_1"})
+    return await rules_in_force(
+        organisation,
+        manifest=source or manifest(),
+        now=lambda: NOW,
+        notice_hours=settings.notice_hours,
+        timezone=settings.timezone,
+    )
+
+
+def hours(found: Rules) -> float:
+    return found.policy.notice / timedelta(hours=1)
+
+
+async def test_the_organisations_rules_are_in_force_where_nothing_else_is_said():
+    found = await rules(Organisation(server_now=NOW + timedelta(hours=1)), LOCAL)
+
+    assert (hours(found), found.timezone) == (24, KOLKATA)
+    assert found.clock_ahead == timedelta(hours=1)
+
+
+async def test_what_the_operator_says_wins():
+    found = await rules(Organisation(), LOCAL, notice_hours="0", timezone="Europe/Berlin")
+
+    assert (hours(found), found.timezone) == (0, ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize("flags", [{}, {"notice_hours": "0", "timezone": "UTC"}])
+async def test_an_organisation_that_does_not_allow_cancelling_is_obeyed(flags):
+    with pytest.raises(Refusal, match="does not allow cancelling"):
+        await rules(Organisation(allow_cancellation=False), **flags)
+
+
+async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_asked_by_doing():
+    assert hours(await rules(Organisation(allow_cancellation=None))) == 24
+
+
+async def test_notice_that_nobody_tells_must_be_given():
+    with pytest.raises(InputError, match="cancellation_notice_hours") as refused:
+        await rules(Organisation(notice_hours=None))
+
+    assert "--notice-hours" in refused.value.hint
+
+
+@pytest.mark.parametrize("zone", [None, "", "IST", "../etc/passwd", "Mars/Olympus"])
+@pytest.mark.parametrize("source", [LOCAL, UNKNOWN], ids=["local", "unknown"])
+async def test_a_timezone_that_is_needed_and_not_told_must_be_given(zone, source):
+    with pytest.raises(InputError, match="organisation's timezone") as refused:
+        await rules(Organisation(timezone=zone), source)
+
+    assert "--timezone" in refused.value.hint
+
+
+async def test_a_timezone_that_is_not_needed_may_be_missing():
+    assert (await rules(Organisation(timezone=None))).timezone is None
+
+
+async def test_unknown_starts_need_no_timezone_when_the_window_is_lifted():
+    assert (await rules(Organisation(timezone=None), UNKNOWN, notice_hours="0")).timezone is None
+
+
+async def test_a_key_that_may_not_ask_is_enough_when_the_rules_are_given():
+    found = await rules(
+        Organisation(may_ask=False), LOCAL, notice_hours="2", timezone="Asia/Kolkata"
+    )
+    assert (hours(found), found.timezone) == (2, KOLKATA)
+
+
+async def test_a_key_that_may_not_ask_needs_no_timezone_where_every_start_is_in_utc():
+    assert hours(await rules(Organisation(may_ask=False), notice_hours="2")) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "flags"),
+    [
+        (manifest(), {}),
+        (manifest(), {"timezone": "Asia/Kolkata"}),
+        (LOCAL, {"notice_hours": "0"}),
+        (UNKNOWN, {"notice_hours": "2"}),
+    ],
+    ids=["nothing", "no notice", "local", "unknown"],
+)
+async def test_a_key_that_may_not_ask_is_not_enough_when_a_rule_is_missing(source, flags):
+    with pytest.raises(ScopeMissing):
+        await rules(Organisation(may_ask=False), source, **flags)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0, None), (60, None), (-60, None), (61, 61), (-61, -61)]
+)
+def test_clocks_differ_when_it_is_more_than_a_minute(seconds, told):
+    difference = timedelta(seconds=seconds)
+    found = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=difference)
+
+    expected = None if told is None else timedelta(seconds=told)
+    assert expected == clock_difference(found)
+
+
+def test_without_a_date_no_clock_differs():
+    found = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
+    assert clock_difference(found) is None

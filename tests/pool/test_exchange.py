@@ -1,0 +1,198 @@
+"""Between a permit and its request: what may still keep the request from leaving."""
+
+from datetime import UTC, datetime
+
+import anyio
+import pytest
+
+from batchcancel.api import Answer, Ask, Meaning, Permit, Request
+from batchcancel.errors import FatalAnswer, Interrupted, LedgerWriteFailed, StoppedEarly
+from batchcancel.pool.exchange import Exchange
+from batchcancel.stop import Stop, Stopped, background
+from batchcancel.writer import Writer, inline
+
+pytestmark = pytest.mark.anyio
+PATCH = Request(ask=Ask.CANCEL, appointment_id="a1")
+READ = Request(ask=Ask.READ, appointment_id="a1")
+PROVED = Answer(meaning=Meaning.PROVED, code="200")
+
+
+def unknown(seconds):
+    return Answer(meaning=Meaning.UNKNOWN, code="503", retry_after=seconds)
+
+
+def busy(seconds):
+    return Answer(meaning=Meaning.BUSY, code="429", retry_after=seconds)
+
+
+class Parts:
+    """An API, a limiter and a ledger that remember what they were asked."""
+
+    def __init__(self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED):
+        self.told = []
+        self.stop = Stop()
+        self.permit = self._permit
+        self._given = Permit(7, is_good)
+        self._answer = answer
+        self.require_held = require_held
+
+    async def _permit(self):
+        return self._given
+
+    def used(self, permit):
+        self.told.append(f"slot {permit.slot} used")
+
+    def unused(self, permit):
+        self.told.append(f"slot {permit.slot} unused")
+
+    def close_for(self, seconds):
+        self.told.append(f"gate closed for {seconds} s")
+
+    def commit(self, entries):
+        self.told += [type(entry).__name__.lower() for entry in entries]
+
+    async def send(self, request):
+        self.told.append("sent")
+        return self._answer
+
+    async def exchange(self, *requests):
+        writer = Writer(self.commit, offload=inline)
+        self.counted = exchange = Exchange(
+            api=self,
+            limiter=self,
+            writer=writer,
+            stop=self.stop,
+            now=lambda: datetime(2026, 6, 1, tzinfo=UTC),
+            max_retry_after=300,
+            require_held=self.require_held,
+        )
+        async with background(writer.serve):
+            for request in requests or [PATCH]:
+                await exchange.send(request, attempt=1 if request is PATCH else None)
+            await writer.durable()
+
+
+async def test_the_slot_of_a_request_is_told_of_by_its_number():
+    parts = Parts()
+    await parts.exchange()
+    assert ["intent", "sent", "slot 7 used", "answered"] == parts.told
+
+
+@pytest.mark.promise(10)
+async def test_a_batch_that_another_run_may_have_by_now_sends_nothing():
+    def lost():
+        raise LedgerWriteFailed("another run may have taken it")
+
+    parts = Parts(require_held=lost)
+    with pytest.raises(LedgerWriteFailed):
+        await parts.exchange()
+    assert ["intent", "slot 7 unused"] == parts.told
+
+
+@pytest.mark.promise(7)
+async def test_a_permit_that_was_kept_for_too_long_sends_nothing():
+    parts = Parts(is_good=lambda: False)
+    with pytest.raises(StoppedEarly, match="kept for too long"):
+        await parts.exchange()
+    assert ["intent", "slot 7 unused"] == parts.told
+
+
+@pytest.mark.promise(11)
+async def test_a_stop_that_comes_while_the_intent_is_written_lets_nothing_leave():
+    class StoppedMeanwhile(Parts):
+        def commit(self, entries):
+            super().commit(entries)
+            self.stop.ask(Interrupted(15))
+
+    parts = StoppedMeanwhile()
+    with pytest.raises(Stopped):
+        await parts.exchange()
+    assert ["intent", "slot 7 unused"] == parts.told
+
+
+@pytest.mark.promise(8)
+async def test_a_retry_after_that_is_just_allowed_closes_the_gate():
+    parts = Parts(answer=busy(300))
+    try:
+        await parts.exchange()
+    except StoppedEarly as stopped:
+        parts.told.append(stopped.message)
+    assert "gate closed for 300 s" == parts.told[3]
+
+
+@pytest.mark.promise(9)
+async def test_a_retry_after_that_is_longer_than_allowed_stops_the_run():
+    with pytest.raises(StoppedEarly, match="301 s"):
+        await Parts(answer=busy(301)).exchange()
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed"),
+    [
+        (busy(None), ["gate closed for 5.0 s"]),
+        (busy(7), ["gate closed for 7 s"]),
+        (busy(0), ["gate closed for 0 s"]),
+        (unknown(7), ["gate closed for 7 s"]),
+        (unknown(None), []),
+        (Answer(meaning=Meaning.REFUSED, code="409", retry_after=7), []),
+    ],
+)
+async def test_a_429_closes_the_gate_and_so_does_trouble_that_names_a_time(answer, closed):
+    parts = Parts(answer=answer)
+    await parts.exchange()
+    assert closed == [one for one in parts.told if one.startswith("gate")]
+
+
+@pytest.mark.promise(7)
+async def test_the_slot_of_a_request_whose_answer_is_fatal_is_used():
+    class Redirecting(Parts):
+        async def send(self, request):
+            await super().send(request)
+            raise FatalAnswer("redirected")
+
+    parts = Redirecting()
+    with pytest.raises(FatalAnswer):
+        await parts.exchange()
+    assert ["intent", "sent", "slot 7 used"] == parts.told
+
+
+async def test_requests_are_counted_and_those_that_a_429_turned_away():
+    parts = Parts(answer=busy(0))
+    await parts.exchange(PATCH, READ)
+    assert (2, 2) == (parts.counted.requests, parts.counted.rate_limited)
+    parts = Parts(answer=unknown(None))
+    await parts.exchange(PATCH, READ)
+    assert (2, 0) == (parts.counted.requests, parts.counted.rate_limited)
+
+
+async def test_what_did_not_leave_is_not_counted():
+    parts = Parts(is_good=lambda: False)
+    with pytest.raises(StoppedEarly):
+        await parts.exchange()
+    assert 0 == parts.counted.requests
+
+
+class StoppedInFlight(Parts):
+    """The stop comes a second after a request left, and its answer nine later."""
+
+    async def send(self, request):
+        await super().send(request)
+        await anyio.sleep(1)
+        self.stop.ask(Interrupted(15))
+        await anyio.sleep(9)
+        self.told.append("answer")
+        return self._answer
+
+
+@pytest.mark.promise(11)
+async def test_nobody_waits_for_a_read_once_the_run_is_to_stop():
+    parts = StoppedInFlight()
+    with pytest.raises(Stopped):
+        await parts.exchange(READ)
+    assert (["asked", "sent", "slot 7 used"], 1.0) == (parts.told, anyio.current_time())
+
+
+async def test_a_patch_that_has_left_is_waited_for_when_the_run_is_to_stop():
+    parts = StoppedInFlight()
+    await parts.exchange(PATCH)
+    assert ["intent", "sent", "answer", "slot 7 used", "answered"] == parts.told

@@ -1,0 +1,151 @@
+import threading
+from functools import partial
+
+import anyio
+import pytest
+
+from batchcancel.addresses import source_of
+from batchcancel.errors import InputError, Interrupted, StoppedEarly
+from batchcancel.events import FetchBegan, FetchEnded
+from batchcancel.reader import fetch
+from batchcancel.reader.fetch import brought
+from batchcancel.stop import Stop
+
+FAR = source_of("https://store.example/monday.csv?sig=canary")
+
+
+class Told:
+    """What an observer was told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __call__(self, event):
+        self.lines.append(event)
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """Stand in for the store: `downloads(work)` lets `work(path, is_wanted)` bring the bytes."""
+
+    def downloads(work):
+        def download(_source, path, *, is_wanted):
+            return work(path, is_wanted)
+
+        monkeypatch.setattr(fetch, "download", download)
+
+    return downloads
+
+
+@pytest.fixture
+def hanging(downloads):
+    """A store that sends nothing until the test is over."""
+    began, ended, paths = threading.Event(), threading.Event(), []
+
+    def hang(path, _is_wanted):
+        paths.append(path)
+        began.set()
+        return 0 if ended.wait(60) else 1
+
+    downloads(hang)
+    yield began, paths
+    ended.set()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", ["closure.csv", "-", "/data/a?b.csv"])
+async def test_what_is_here_already_is_left_where_it_is(told, text):
+    async with brought(source_of(text), stop=Stop(), observe=told) as readable:
+        assert text == readable
+    assert [] == told.lines
+
+
+@pytest.mark.anyio
+async def test_what_is_far_away_is_read_from_a_copy_that_is_gone_afterwards(told, downloads):
+    downloads(lambda path, _is_wanted: path.write_bytes(b"a1"))
+    async with brought(FAR, stop=Stop(), observe=told) as readable:
+        copy = anyio.Path(readable)
+        assert b"a1" == await copy.read_bytes()
+
+    assert not await copy.exists()
+    where = "https://store.example/monday.csv?***"
+    assert [FetchBegan(manifest=where), FetchEnded(manifest=where, size=2)] == told.lines
+
+
+@pytest.mark.anyio
+async def test_trouble_comes_out_as_it_is_and_nothing_stays(told, downloads):
+    paths = []
+
+    def refuse(path, _is_wanted):
+        paths.append(path)
+        raise InputError("no")
+
+    downloads(refuse)
+    with pytest.raises(InputError, match="no"):
+        async with brought(FAR, stop=Stop(), observe=told):
+            pytest.fail("there is nothing to read")
+    assert not paths[0].parent.exists()
+
+
+@pytest.mark.anyio
+@pytest.mark.promise(11)
+async def test_a_stop_is_heard_although_the_store_hangs(told, hanging):
+    began, paths = hanging
+    stop = Stop()
+
+    async def interrupt():
+        await anyio.to_thread.run_sync(partial(began.wait, 60))
+        stop.ask(Interrupted(2))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(interrupt)
+        with pytest.raises(Interrupted):
+            async with brought(FAR, stop=stop, observe=told):
+                pytest.fail("there is nothing to read")
+    assert not paths[0].parent.exists()
+
+
+@pytest.mark.anyio
+async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging):
+    began, _paths = hanging
+    stop = Stop()
+    stop.ask(Interrupted(15))
+    with pytest.raises(Interrupted):
+        async with brought(FAR, stop=stop, observe=told):
+            pytest.fail("there is nothing to read")
+    assert not began.is_set()
+
+
+@pytest.mark.anyio
+@pytest.mark.promise(9)
+async def test_a_store_that_hangs_is_given_up_after_the_deadline(told, hanging):
+    with pytest.raises(StoppedEarly, match="does not answer"):
+        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
+            pytest.fail("there is nothing to read")
+
+
+@pytest.mark.anyio
+async def test_a_download_that_was_given_up_learns_of_it(told, downloads):
+    learnt = threading.Event()
+
+    def wait(_path, is_wanted):
+        while is_wanted():
+            threading.Event().wait(0.01)
+        learnt.set()
+        return 0
+
+    downloads(wait)
+    with pytest.raises(StoppedEarly):
+        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
+            pytest.fail("there is nothing to read")
+    assert await anyio.to_thread.run_sync(partial(learnt.wait, 60))

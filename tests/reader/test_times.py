@@ -1,0 +1,152 @@
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchcancel.reader.times import (
+    instant_of,
+    read_dates,
+    read_starts,
+    session_start,
+    start_of_day,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+BEIRUT = ZoneInfo("Asia/Beirut")  # its clocks skip midnight in spring
+
+
+def read_start(text: str) -> tuple[datetime | None, datetime | None]:
+    return read_starts(pl.Series([text])).row(0)
+
+
+def local(*parts: int) -> datetime:
+    return datetime(*parts)  # noqa: DTZ001 -- a local time is naive until its timezone is known
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-06-15T09:00Z", datetime(2026, 6, 15, 9, tzinfo=UTC)),
+        ("2026-06-15t09:00z", datetime(2026, 6, 15, 9, tzinfo=UTC)),
+        ("2026-06-15 09:00:30+05:30", datetime(2026, 6, 15, 3, 30, 30, tzinfo=UTC)),
+        ("2026-06-15T09:00+0530", datetime(2026, 6, 15, 3, 30, tzinfo=UTC)),
+        ("2026-06-15T09:00-05", datetime(2026, 6, 15, 14, tzinfo=UTC)),
+        ("2026-06-15T09:00-03:30", datetime(2026, 6, 15, 12, 30, tzinfo=UTC)),
+        ("2026-06-15T09:00:30.5Z", datetime(2026, 6, 15, 9, 0, 30, 500_000, tzinfo=UTC)),
+        ("2026-06-15T09:00:30.123456789Z", datetime(2026, 6, 15, 9, 0, 30, 123_456, tzinfo=UTC)),
+        ("2026-06-15T09:00+23:59", datetime(2026, 6, 14, 9, 1, tzinfo=UTC)),
+        ("2024-02-29T00:00Z", datetime(2024, 2, 29, tzinfo=UTC)),
+    ],
+)
+def test_a_time_with_an_offset_is_an_instant(text, expected):
+    assert (expected, None) == read_start(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-06-15T09:00", local(2026, 6, 15, 9)),
+        ("2026-06-15 23:59:59.000001", local(2026, 6, 15, 23, 59, 59, 1)),
+        ("2026-06-15", local(2026, 6, 15)),
+    ],
+)
+def test_a_time_without_an_offset_stays_local(text, expected):
+    assert (None, expected) == read_start(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "garbage",
+        " 2026-06-15T09:00Z",
+        "2026-06-15T09:00Z ",
+        "2026-06-15T09:00Z\n",
+        "2026-06-15T",
+        "2026-06-15T09",
+        "2026-06-15T0900Z",
+        "2026-06-15  09:00",
+        "20260615T0900Z",
+        "15.06.2026 09:00",
+        "2026-6-15T09:00Z",
+        "2026-02-30T09:00Z",
+        "2025-02-29T09:00Z",
+        "2026-13-01T09:00Z",
+        "2026-06-15T24:00Z",
+        "2026-06-15T09:60Z",
+        "2026-06-15T09:00:60Z",
+        "2026-06-15T09:00:30.Z",
+        "2026-06-15T09:00:30,5Z",
+        "2026-06-15T09:00:30.1234567890Z",
+        "2026-06-15T09:00+24:00",
+        "2026-06-15T09:00+05:60",
+        "2026-06-15T09:00+5",
+        "2026-06-15T09:00 +05:30",
+        "2026-06-15T09:00[Europe/Berlin]",
+        "2026-06-15Z",
+        "1969-12-31T23:59Z",
+        "1970-01-01T00:00+01:00",
+        "9999-12-31T23:59-23:59",
+        "10000-01-01T00:00Z",
+        "\uff12\uff10\uff12\uff16-06-15T09:00Z",
+    ],
+)
+def test_anything_else_cannot_be_read(text):
+    assert (None, None) == read_start(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.datetimes(local(1970, 1, 2), local(9999, 12, 29)),
+    st.none() | st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes)),
+)
+def test_times_are_read_as_the_standard_library_reads_them(moment, offset):
+    text = moment.isoformat()
+    if offset is None:
+        assert (None, moment) == read_start(text)
+        return
+    sign, minutes = "-" if offset < timedelta() else "+", abs(offset) // timedelta(minutes=1)
+    text += f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+    assert (datetime.fromisoformat(text).astimezone(UTC), None) == read_start(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-06-15", date(2026, 6, 15)),
+        ("2024-02-29", date(2024, 2, 29)),
+        ("2026-02-30", None),
+        ("2026-06-15T00:00", None),
+        (" 2026-06-15", None),
+        ("15/06/2026", None),
+        ("1969-12-31", None),
+        ("9999-12-31", None),
+    ],
+)
+def test_a_date_is_an_existing_day_written_year_first(text, expected):
+    assert [expected] == read_dates(pl.Series([text])).to_list()
+
+
+def test_an_ambiguous_local_time_is_the_earlier_instant():
+    assert datetime(2026, 10, 25, 0, 30, tzinfo=UTC) == instant_of(
+        local(2026, 10, 25, 2, 30), BERLIN
+    )
+
+
+def test_a_skipped_local_time_has_no_instant():
+    assert instant_of(local(2026, 3, 29, 2, 30), BERLIN) is None
+
+
+def test_a_day_whose_midnight_is_skipped_starts_when_the_clocks_change():
+    assert datetime(2026, 3, 28, 22, tzinfo=UTC) == start_of_day(date(2026, 3, 29), BEIRUT)
+
+
+@pytest.mark.parametrize("clock", [None, time(2, 30)])
+def test_a_session_without_a_real_time_starts_with_its_day(clock):
+    assert datetime(2026, 3, 28, 23, tzinfo=UTC) == session_start(date(2026, 3, 29), clock, BERLIN)
+
+
+def test_a_session_starts_at_its_local_time():
+    assert datetime(2026, 6, 15, 7, tzinfo=UTC) == session_start(date(2026, 6, 15), time(9), BERLIN)

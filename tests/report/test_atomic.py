@@ -1,0 +1,60 @@
+"""A file that is replaced is there whole or not at all."""
+
+import resource
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from batchcancel.errors import InputError
+from batchcancel.report.atomic import replacing
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_bytes(b"old")
+    return path
+
+
+@contextmanager
+def small_disk():
+    """No file may grow beyond a few bytes: the report of the tests, where it is a file, neither."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_until_the_end_the_old_file_is_there(path):
+    with replacing(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_after_an_error_the_old_file_is_there_and_nothing_else(path):
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.writelines([b"new", "text"])
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_on_a_full_disk_the_old_file_stays(path):
+    with (
+        small_disk(),
+        pytest.raises(InputError, match="cannot be written"),
+        replacing(path) as file,
+    ):
+        file.write(b"x" * 1_000)
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_cannot_be_replaced(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"), replacing(tmp_path) as file:
+        file.write(b"new")

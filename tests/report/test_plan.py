@@ -1,0 +1,201 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from batchcancel.appointments import RejectedRow
+from batchcancel.ledger import OpenRow
+from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
+from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.plan import Planned, make_plan
+from batchcancel.policy.rules import Rules
+from batchcancel.reader.manifest import Manifest, manifest_of
+from batchcancel.report.plan import moment, plan_json, plan_text
+from batchcancel.report.tables import duration
+from batchcancel.settings.load import Settings, load_settings
+
+NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
+KOLKATA = ZoneInfo("Asia/Kolkata")
+GAPS = [
+    *[timedelta(days=10)] * 1200,
+    timedelta(hours=-1),
+    *[timedelta(hours=1)] * 3,
+    *[timedelta(hours=24, seconds=30)] * 100,
+    *[None] * 4,
+]
+
+
+def settings(**flags: str) -> Settings:
+    return load_settings("closure.csv", flags=flags, environ={"HUSKYVOICE_API_KEY": "sk_1"})
+
+
+def ids(begin: int, end: int) -> list[str]:
+    return [f"a{number:04d}" for number in range(begin, end)]
+
+
+def closure() -> Manifest:
+    """A row for each gap, the first two of them twice, and five that cannot be read."""
+    texts = [None if gap is None else (NOW + gap).isoformat() for gap in GAPS]
+    rows = pl.DataFrame({"appointment_id": ids(0, len(GAPS)), "starts_at": texts})
+    lines = pl.concat([rows, rows.head(2)]).with_row_index("line", offset=2)
+    bad = [RejectedRow(line=9000 + number, reason="ragged") for number in range(5)]
+    return manifest_of(lines, source="closure.csv", rejected=bad)
+
+
+def planned(
+    manifest: Manifest, asked: Settings, *, timezone=KOLKATA, notice=24, earlier=None
+) -> Planned:
+    policy = NoticePolicy(notice=timedelta(hours=notice))
+    plan = make_plan(
+        manifest,
+        policy=policy,
+        now=NOW,
+        rate=asked.rate,
+        earlier=earlier or EarlierRuns(),
+        limit=asked.limit,
+    )
+    return Planned(
+        plan=plan,
+        batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
+        manifest=manifest,
+        rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
+        rate=asked.rate,
+        limit=asked.limit,
+        learned=(),
+        at=NOW,
+    )
+
+
+BUSY = settings(limit="1302")
+
+
+@pytest.fixture(scope="module")
+def busy() -> Planned:
+    """A plan in which every line has something to say, and a number of its own."""
+    earlier = EarlierRuns(
+        settled_ids=ids(0, 7), open_rows=[OpenRow(one, 1, NOW) for one in ids(10, 16)]
+    )
+    return planned(closure(), BUSY, earlier=earlier)
+
+
+@pytest.fixture
+def empty() -> Planned:
+    """A plan for nothing at all."""
+    nothing = pl.DataFrame(schema={"line": pl.Int64, "appointment_id": pl.String})
+    return planned(manifest_of(nothing, source="closure.csv"), settings())
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Plan for batch closure: closure.csv at https://api.huskyvoice.ai",
+        "rows 1,313 and 2 exact duplicates, counted once",
+        "rejected rows 5",
+        "settled already 7 in the ledger; never sent again",
+        "skipped: already_started 1 their time has come",
+        "skipped: notice_window 3 less than 24 h of notice left",
+        "held back 2 by --limit 1302",
+        "eligible 1,295 to be cancelled",
+        "of them open 6 read back first: they may be cancelled already",
+        "start unknown 2 looked up in their turn",
+        "first start Tue 2026-06-02 11:30 Asia/Kolkata",
+        "last start Thu 2026-06-11 11:30 Asia/Kolkata",
+        "requests 1,303 at 60/60s",
+        "time 21 min 0 s, until Mon 2026-06-01 11:51 Asia/Kolkata",
+        "miss their deadline 40 before their turn comes",
+    ],
+)
+def test_the_plan_shows_each_number(busy, line):
+    assert line in words(plan_text(busy))
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "!! 3 appointments are inside the notice window of 24 h and will NOT be cancelled.",
+        "For a closure, cancel them too with --notice-hours 0",
+        "!! 40 appointments will be past their deadline before their turn comes,",
+    ],
+)
+def test_what_will_not_be_cancelled_is_told_loudly(busy, warning):
+    told = words(plan_text(busy))
+    assert any(line.startswith(warning) for line in told)
+
+
+def test_a_plan_for_nothing_warns_of_nothing(empty):
+    text = plan_text(empty)
+
+    assert "eligible 0 to be cancelled" in words(text)
+    assert "!!" not in text
+
+
+def test_without_a_timezone_times_are_in_utc():
+    text = plan_text(planned(closure(), BUSY, timezone=None))
+    assert "first start Tue 2026-06-02 06:00 UTC" in words(text)
+
+
+def test_without_a_rate_limit_no_time_is_promised():
+    asked = settings(rate="none")
+    text = words(plan_text(planned(closure(), asked)))
+
+    assert "time as fast as the API answers" in text
+    assert "requests 1,308 at none" in text
+
+
+def test_a_fraction_of_an_hour_of_notice_is_told():
+    assert "less than 1.5 h of notice left" in plan_text(planned(closure(), BUSY, notice=1.5))
+
+
+def test_the_plan_for_machines_has_the_same_numbers(busy):
+    assert plan_json(busy, ledger="closure.ledger.db") == {
+        "batch": "closure",
+        "rows": 1313,
+        "duplicates": 2,
+        "rejected_rows": 5,
+        "settled": 7,
+        "skipped": {"already_started": 1, "notice_window": 3},
+        "held_back": 2,
+        "eligible": 1295,
+        "open": 6,
+        "first_start": "2026-06-02T06:00:30+00:00",
+        "last_start": "2026-06-11T06:00:00+00:00",
+        "notice_hours": 24,
+        "requests": 1303,
+        "seconds": 1260,
+        "will_miss": 40,
+        "ledger": "closure.ledger.db",
+    }
+
+
+def test_the_plan_for_machines_adds_up(busy):
+    told = plan_json(busy, ledger="closure.ledger.db")
+    places = ("rejected_rows", "settled", "held_back", "eligible")
+
+    assert told["rows"] == sum(told[name] for name in places) + sum(told["skipped"].values())
+
+
+def test_a_plan_for_nothing_has_no_first_start(empty):
+    told = plan_json(empty, ledger="closure.ledger.db")
+    assert (told["rows"], told["first_start"], told["last_start"]) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.4, "0 s"), (42, "42 s"), (59.6, "1 min 0 s"), (543, "9 min 3 s"),
+     (3599.6, "1 h 0 min"), (9960, "2 h 46 min"), (9999, "2 h 46 min"), (100_000, "27 h 46 min")],
+)  # fmt: skip
+def test_a_duration_is_told_in_its_two_largest_units(seconds, text):
+    assert text == duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [(KOLKATA, "Mon 2026-06-01 11:30 Asia/Kolkata"), (None, "Mon 2026-06-01 06:00 UTC")],
+)
+def test_a_moment_is_told_as_the_clinic_reads_it(zone, text):
+    assert text == moment(NOW, zone)

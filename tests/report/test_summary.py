@@ -1,0 +1,85 @@
+import shlex
+
+import pytest
+
+from batchcancel.report.summary import Summary, summary_text, what_next
+from tests.tallies import counts_of
+
+COMMAND = "batchcancel run closure.csv --yes"
+
+
+def summary(*, ledger="closure.ledger.db", **counts: object) -> Summary:
+    return Summary(
+        batch="closure",
+        run_id="run-1",
+        counts=counts_of(**counts),
+        duplicates=0,
+        requests=1234,
+        rate_limited=2,
+        elapsed_s=543.2,
+        exit_code=0,
+        ledger=ledger,
+    )
+
+
+def next_lines(*, was_stopped=False, **counts: object) -> dict[str, str]:
+    text = what_next(summary(**counts), command=COMMAND, was_stopped=was_stopped)
+    return {
+        name: rest.strip() for name, _, rest in (one.partition(":") for one in text.split("\n"))
+    }
+
+
+def test_a_summary_begins_with_what_is_cancelled_and_ends_with_what_it_cost():
+    lines = summary_text(summary(refused=490, cancelled=1500, already_cancelled=10)).splitlines()
+
+    assert lines[0] == "Batch closure: 1,510 of 2,000 rows are cancelled"
+    assert lines[-1] == (
+        "  1,234 requests, 2 refused by the rate limit, 9 min 3 s; ledger closure.ledger.db"
+    )
+
+
+def test_a_summary_tells_every_count():
+    text = summary_text(summary(cancelled=5, refused=3, skipped={"notice_window": 1}))
+    shown = [" ".join(line.split()[:-1]) for line in text.splitlines()]
+
+    for part in ("cancelled 5", "already_cancelled 0", "skipped: notice_window 1", "rows 9"):
+        assert any(line.startswith(part) for line in shown)
+
+
+def test_when_all_is_done_nothing_is_left_to_do():
+    assert next_lines(cancelled=5) == {"Nothing is left to do.": ""}
+
+
+def test_after_an_early_end_the_same_command_goes_on():
+    assert next_lines(was_stopped=True, waiting=5) == {"To go on": COMMAND}
+
+
+@pytest.mark.parametrize("name", ["gave_up", "open"])
+def test_what_is_in_doubt_is_tried_again_with_the_same_command(name):
+    assert next_lines(**{name: 1}) == {"To try again": COMMAND}
+
+
+def test_what_a_limit_held_back_needs_the_command_without_it():
+    assert next_lines(waiting=1500) == {"Held back": "1,500; the same command without --limit"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "outcomes"),
+    [
+        ({"not_found": 1}, ["not_found"]),
+        ({"refused": 1}, ["refused"]),
+        ({"needs_review": 1}, ["needs_review"]),
+        ({"skipped": {"notice_window": 1}}, ["skipped"]),
+        ({"refused": 1, "skipped": {"completed": 1}}, ["refused", "skipped"]),
+    ],
+)
+def test_what_was_not_cancelled_can_be_exported(counts, outcomes):
+    flags = " ".join(f"--outcome {name}" for name in outcomes)
+    command = f"batchcancel export closure.ledger.db -o left.csv {flags} --batch closure"
+
+    assert next_lines(**counts) == {"Not cancelled": command}
+
+
+def test_a_command_to_paste_survives_spaces_in_names():
+    told = next_lines(refused=1, ledger="/data/closed day's.ledger.db")["Not cancelled"]
+    assert "/data/closed day's.ledger.db" in shlex.split(told)

@@ -1,0 +1,80 @@
+import pytest
+
+from batchcancel.errors import InputError
+from batchcancel.settings.load import load_settings
+from batchcancel.settings.options import OPTIONS
+
+BY_NAME = {option.name: option for option in OPTIONS}
+
+DESIGNED = {
+    *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
+    *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
+    *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
+    *("log-format", "progress", "base-url", "api-key-file"),
+}
+
+
+def test_the_options_are_those_of_the_design():
+    assert BY_NAME.keys() == DESIGNED
+
+
+def test_no_option_takes_the_key_itself():
+    assert not {"key", "api-key"} & BY_NAME.keys()
+
+
+def test_a_variable_is_the_name_in_capitals():
+    assert BY_NAME["notice-hours"].variable == "BATCHCANCEL_NOTICE_HOURS"
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_default_is_a_text_that_its_option_accepts(option):
+    assert option.default is None or option.parse(option.default) is not None
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_help_is_one_line_without_a_full_stop(option):
+    assert option.help
+    assert "\n" not in option.help
+    assert not option.help.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["nightly", "2026-11-23", "dag:run+05@x=1", "a" * 200])
+def test_a_batch_name_has_letters_digits_and_a_few_signs(name):
+    assert name == BY_NAME["batch"].parse(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a" * 201, "März", "a\n", "$(x)", "a;b"])
+def test_any_other_batch_name_is_refused(name):
+    with pytest.raises(ValueError, match="batch's name"):
+        BY_NAME["batch"].parse(name)
+
+
+@pytest.mark.parametrize("notes", ["", "x" * 2001])
+def test_notes_are_neither_empty_nor_a_book(notes):
+    with pytest.raises(ValueError, match="2,000 characters"):
+        BY_NAME["notes"].parse(notes)
+
+
+def test_notes_keep_every_character():
+    assert BY_NAME["notes"].parse(" Praxis zu: Ärztin krank ☎\n") == " Praxis zu: Ärztin krank ☎\n"
+
+
+def test_a_log_format_is_one_of_two_words():
+    with pytest.raises(ValueError, match="write console or json"):
+        BY_NAME["log-format"].parse("xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("rate", "fast"), ("concurrency", "0"), ("notice-hours", "soon"), ("timezone", "IST"),
+     ("limit", "0"), ("max-cancel", "some"), ("halt-after", "x"), ("max-attempts", "0"),
+     ("timeout", "0"), ("max-retry-after", "-1"), ("max-duration", "long"), ("yes", "maybe"),
+     ("allow-rejected-rows", "x"), ("progress", "x"), ("base-url", "x"), ("log-format", "x")],
+)  # fmt: skip
+def test_a_mistake_in_an_option_is_told_by_the_flag_it_came_from(name, text):
+    with pytest.raises(InputError, match=f"^--{name}: "):
+        load_settings(
+            "m.csv",
+            flags={name.replace("-", "_"): text},
+            environ={"HUSKYVOICE_API_KEY": "sk_live_1"},
+        )
