@@ -97,6 +97,43 @@ async def test_a_gate_closed_here_is_closed_elsewhere():
     assert 30.0 == anyio.current_time()
 
 
+@pytest.mark.promise(8)
+async def test_a_gate_closed_here_is_closed_elsewhere_while_somebody_waits_for_it_here():
+    book, granted = Book(), []
+    here, there = limiter_of(book), limiter_of(book)
+
+    async def take(limiter):
+        await limiter.permit()
+        granted.append(anyio.current_time())
+
+    here.close_for(30)
+    async with anyio.create_task_group() as group:
+        group.start_soon(take, here)
+        await anyio.sleep(1)
+        group.start_soon(take, there)
+    assert [30.0, 30.0] == granted
+
+
+async def test_the_longest_closure_stands():
+    limiter = limiter_of(Book())
+    limiter.close_for(30)
+    limiter.close_for(7)
+    assert 30.0 == limiter.wait()
+
+
+async def test_once_a_closure_is_over_there_is_nothing_to_wait_for():
+    limiter = limiter_of(Book())
+    limiter.close_for(30)
+    await anyio.sleep(31)
+    assert 0.0 == limiter.wait()
+
+
+async def test_where_there_is_nothing_to_tell_nobody_is_asked():
+    offload = Slow()
+    await limiter_of(Book(), offload=offload).tell()
+    assert 0 == offload.calls
+
+
 async def test_a_gate_closed_here_is_closed_here_when_nobody_could_be_told():
     class Deaf(MemoryWindow):
         def close_for(self, seconds):
@@ -132,12 +169,12 @@ async def test_a_window_that_cannot_be_asked_grants_nothing():
 
 
 async def test_who_is_stopped_while_a_slot_is_being_taken_gives_it_back():
-    book = Book()
+    book, granted = Book(), []
     limiter = limiter_of(book, offload=Slow(2.0))
     with anyio.move_on_after(1):
-        await limiter.permit()
+        granted.append(await limiter.permit())
     await limiter.tell()
-    assert (1, {}) == (book.taken_ever, book.slots)
+    assert ([], 1, {}) == (granted, book.taken_ever, book.slots)
 
 
 async def test_a_permit_is_good_for_as_long_as_others_wait_for_its_slot():
@@ -148,7 +185,7 @@ async def test_a_permit_is_good_for_as_long_as_others_wait_for_its_slot():
     permit = await limiter.permit()
     await anyio.sleep(PERMIT_S - 0.1)
     assert permit.is_good()
-    now[0] = 3600.0
+    now[0] = PERMIT_S
     assert not permit.is_good()
 
 

@@ -11,6 +11,7 @@ DEFECTS = (*sending.DEFECTS, *keeping.DEFECTS)
 ONE = DEFECTS[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_no_defect_survives(defect, tmp_path):
     assert survives(defect, tmp_path) is None

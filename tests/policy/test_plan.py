@@ -119,6 +119,27 @@ def test_a_row_whose_turn_comes_exactly_at_its_deadline_does_not_miss_it():
     assert plan_of(many(100, 24 * HOUR + timedelta(seconds=60))).will_miss == 0
 
 
+def test_slots_that_are_not_free_yet_push_the_turns_back():
+    starts = many(60, 24 * HOUR)
+    assert [0, 1, 60] == [plan_of(starts, taken=taken).will_miss for taken in (0, 1, 60)]
+
+
+def test_slots_that_are_not_free_yet_are_waited_for():
+    busy, idle = plan_of(many(60), taken=60), plan_of(many(60))
+    assert MINUTELY.seconds_for(120) == busy.seconds > idle.seconds
+
+
+def test_where_nothing_is_sent_nothing_is_waited_for():
+    assert 0.0 == plan_of({}, taken=61).seconds
+
+
+def test_a_row_is_taken_up_with_the_attempts_made_on_it():
+    plan = plan_of(many(2), earlier=EarlierRuns(open_rows=opened("a0001")))
+    assert {"a0000": 0, "a0001": 2} == {
+        one.appointment_id: one.attempts for one in plan.appointments()
+    }
+
+
 def test_look_ups_push_the_turns_of_later_rows_back():
     soon = {f"s{number}": 24 * HOUR + timedelta(seconds=30) for number in range(20)}
     plan = plan_of(soon, earlier=EarlierRuns(open_rows=opened(*soon)), rate=Rate(20, 60))

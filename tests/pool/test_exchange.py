@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import anyio
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
@@ -12,6 +13,7 @@ from batchcancel.writer import Writer, inline
 
 pytestmark = pytest.mark.anyio
 PATCH = Request(ask=Ask.CANCEL, appointment_id="a1")
+READ = Request(ask=Ask.READ, appointment_id="a1")
 PROVED = Answer(meaning=Meaning.PROVED, code="200")
 
 
@@ -53,9 +55,9 @@ class Parts:
         self.told.append("sent")
         return self._answer
 
-    async def exchange(self):
+    async def exchange(self, *requests):
         writer = Writer(self.commit, offload=inline)
-        exchange = Exchange(
+        self.counted = exchange = Exchange(
             api=self,
             limiter=self,
             writer=writer,
@@ -65,7 +67,8 @@ class Parts:
             require_held=self.require_held,
         )
         async with background(writer.serve):
-            await exchange.send(PATCH, attempt=1)
+            for request in requests or [PATCH]:
+                await exchange.send(request, attempt=1 if request is PATCH else None)
             await writer.durable()
 
 
@@ -151,3 +154,45 @@ async def test_the_slot_of_a_request_whose_answer_is_fatal_is_used():
     with pytest.raises(FatalAnswer):
         await parts.exchange()
     assert ["intent", "sent", "slot 7 used"] == parts.told
+
+
+async def test_requests_are_counted_and_those_that_a_429_turned_away():
+    parts = Parts(answer=busy(0))
+    await parts.exchange(PATCH, READ)
+    assert (2, 2) == (parts.counted.requests, parts.counted.rate_limited)
+    parts = Parts(answer=unknown(None))
+    await parts.exchange(PATCH, READ)
+    assert (2, 0) == (parts.counted.requests, parts.counted.rate_limited)
+
+
+async def test_what_did_not_leave_is_not_counted():
+    parts = Parts(is_good=lambda: False)
+    with pytest.raises(StoppedEarly):
+        await parts.exchange()
+    assert 0 == parts.counted.requests
+
+
+class StoppedInFlight(Parts):
+    """The stop comes a second after a request left, and its answer nine later."""
+
+    async def send(self, request):
+        await super().send(request)
+        await anyio.sleep(1)
+        self.stop.ask(Interrupted(15))
+        await anyio.sleep(9)
+        self.told.append("answer")
+        return self._answer
+
+
+@pytest.mark.promise(11)
+async def test_nobody_waits_for_a_read_once_the_run_is_to_stop():
+    parts = StoppedInFlight()
+    with pytest.raises(Stopped):
+        await parts.exchange(READ)
+    assert (["asked", "sent", "slot 7 used"], 1.0) == (parts.told, anyio.current_time())
+
+
+async def test_a_patch_that_has_left_is_waited_for_when_the_run_is_to_stop():
+    parts = StoppedInFlight()
+    await parts.exchange(PATCH)
+    assert ["intent", "sent", "answer", "slot 7 used", "answered"] == parts.told
