@@ -15,9 +15,10 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger import Batch, Entry, Ledger, LedgerRow, Run
 from batchcancel.ledgers import enrolment, postgres_lease
 from batchcancel.ledgers.entries import Holder, Requests, begin_run, end_run, record
+from batchcancel.ledgers.lease import BEATS, Heartbeat
 from batchcancel.ledgers.postgres_connection import PatientConnection, PostgresStatements
 from batchcancel.ledgers.postgres_enrolment import PostgresLoad
-from batchcancel.ledgers.postgres_lease import Heartbeat, Lease
+from batchcancel.ledgers.postgres_lease import Lease
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_trouble import write_failures
 from batchcancel.ledgers.postgres_window import PostgresWindow
@@ -77,7 +78,9 @@ class PostgresLedger(PostgresReader, Ledger):
             raise postgres_lease.refusal(error, run) from error
         lease = Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
         self._run, self._lease = run, lease
-        self._heartbeat = Heartbeat(lambda: lease.renew(self._side), every=self._ttl / 3)
+        self._heartbeat = Heartbeat(
+            lambda: lease.renew(self._side), every=self._ttl / BEATS, passing=psycopg.Error
+        )
 
     def require_held(self) -> None:
         if self._lease is not None:

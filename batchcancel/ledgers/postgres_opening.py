@@ -10,9 +10,9 @@ from psycopg import Cursor
 
 from batchcancel.addresses import ledger_shown
 from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.ledgers.lease import TTL_S
 from batchcancel.ledgers.postgres import PostgresLedger
 from batchcancel.ledgers.postgres_connection import PATIENCE_S, PatientConnection, connection_info
-from batchcancel.ledgers.postgres_lease import TTL_S
 from batchcancel.ledgers.postgres_reader import PostgresReader
 from batchcancel.ledgers.postgres_schema import prepare, require_ledger
 from batchcancel.ledgers.postgres_trouble import diagnose, is_away, refused_connection

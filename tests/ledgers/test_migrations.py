@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.ledgers import migrations, sqlite_migration
+from batchcancel.ledgers import migrations, sqlite_files
 from batchcancel.ledgers.postgres_opening import open_postgres, read_postgres
 from batchcancel.ledgers.sqlite import open_sqlite, read_sqlite
 from tests.postgres import PASSWORD
@@ -139,7 +139,7 @@ class TestSqlite:
         def full(_path):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(sqlite_migration, "_create_private", full)
+        monkeypatch.setattr(sqlite_files, "_create_private", full)
         before = dump(old)
         with pytest.raises(InputError, match=r"earlier version.*No space left") as refusal:
             open_sqlite(old, **WHO)
