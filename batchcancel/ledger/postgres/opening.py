@@ -10,8 +10,8 @@ from psycopg import Cursor
 
 from batchcancel.addresses import ledger_shown
 from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.ledger.lease import TTL_S
 from batchcancel.ledger.postgres.connection import PATIENCE_S, PatientConnection, connection_info
-from batchcancel.ledger.postgres.lease import TTL_S
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
