@@ -10,7 +10,6 @@ import functools
 import time
 from pathlib import Path
 
-from batchcancel.clock import Stopwatch
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import BEATS, held, signature, taken_over
 from batchcancel.ledger.statements import Statements, Values
@@ -34,6 +33,7 @@ _RENEW = """
     UPDATE leases SET boot = :boot, expires_at = :expires_at
     WHERE batch = :batch AND token = :token
 """
+_HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
 
@@ -44,22 +44,29 @@ class Lease:
         self.token = token
         self._batch = batch
         self._ttl = ttl
-        self._renewed = Stopwatch()
+        self._renewed_at = _seconds()
 
-    def renew(self, statements: Statements) -> None:
-        """Fence the transaction that is open; `LedgerWriteFailed` where another run has taken it.
+    def fence(self, statements: Statements) -> None:
+        """Keep the open transaction from a run that lost its lease: `LedgerWriteFailed`.
 
         The database lets one write at a time, so nobody takes it before the transaction ends.
         """
-        renewed = Stopwatch()
+        if self.is_due():
+            self.renew(statements)
+        elif not statements.fetch(_HELD, {"batch": self._batch, "token": self.token}):
+            raise taken_over(self._batch, ttl=self._ttl)
+
+    def renew(self, statements: Statements) -> None:
+        """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
+        renewed_at = _seconds()
         values = {**_until(self._ttl), "batch": self._batch, "token": self.token}
         if statements.execute(_RENEW, values) != 1:
             raise taken_over(self._batch, ttl=self._ttl)
-        self._renewed = renewed
+        self._renewed_at = renewed_at
 
     def is_due(self) -> bool:
         """It was not renewed for longer than between two heartbeats."""
-        return self._renewed.seconds() > self._ttl / BEATS
+        return _seconds() - self._renewed_at > self._ttl / BEATS
 
     def end(self, statements: Statements) -> None:
         """Let the next run have the ledger at once."""

@@ -151,7 +151,7 @@ class SqliteLedger(SqliteReader, Ledger):
                 self._db.execute("BEGIN IMMEDIATE")
                 statements = SqliteStatements(self._db)
                 if self._lease is not None:
-                    self._lease.renew(statements)
+                    self._lease.fence(statements)
                 yield statements
                 if self._lease is not None and self._lease.is_due():  # it was long work
                     self._lease.renew(statements)
@@ -175,8 +175,9 @@ class SqliteLedger(SqliteReader, Ledger):
         return lease
 
     def _renew(self) -> None:
-        with self._transaction():
-            pass  # every transaction renews the lease
+        with self._transaction() as statements:
+            if self._lease is not None:
+                self._lease.renew(statements)
 
     def _let_go(self) -> bool:
         """End the lease of a run that did not finish.
