@@ -110,10 +110,8 @@ class TestLockFileRemoved:
         assert before == (list(second.rows("closure")), second.tally("closure"), second.batches())
 
     def test_it_is_told_before_the_next_request_where_its_heartbeat_stood_still(
-        self, first, second, monkeypatch
+        self, first, second
     ):
-        first.require_held()
-        monkeypatch.setattr(first._lease, "is_due", lambda: True)
         with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
             first.require_held()
 
