@@ -82,7 +82,7 @@ def source_of(text: str) -> Source:
     return Source(scheme=scheme, place=place, query=query)
 
 
-def manifest_shown(text: str) -> str:
+def redacted_manifest(text: str) -> str:
     """The text, or the part of it that may be shown where it is an address with a signature."""
     if not text.startswith("https://"):
         return text
@@ -113,7 +113,7 @@ def is_postgres(address: str) -> bool:
     return address.startswith(("postgresql://", "postgres://"))
 
 
-def ledger_shown(address: str) -> str:
+def redacted_ledger(address: str) -> str:
     """The address without any password; what is no well-formed URL shows nothing of itself."""
     if not is_postgres(address):
         return address
@@ -125,14 +125,14 @@ def ledger_shown(address: str) -> str:
     return f"{url['scheme']}{url['user'] or ''}{url['at'] or ''}{url['place']}{query}"
 
 
-def word_shown(word: str) -> str:
+def redacted_word(word: str) -> str:
     """One word of a command line, such as `--ledger=postgresql://...`."""
-    return _IN_WORD.sub(lambda url: ledger_shown(url[0]), word)
+    return _IN_WORD.sub(lambda url: redacted_ledger(url[0]), word)
 
 
-def without_passwords(text: str) -> str:
+def redacted_text(text: str) -> str:
     """A text in which every PostgreSQL URL is shown without its password."""
-    return _IN_TEXT.sub(lambda url: ledger_shown(url[0]), text)
+    return _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
 
 
 def _is_harmless(parameter: str) -> bool:

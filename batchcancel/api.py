@@ -90,11 +90,11 @@ class Ask(StrEnum):
     status: str | None
 
     def __new__(
-        cls, word: str, line: str, scope: str, without_scope: str, status: str | None = None
+        cls, word: str, request_line: str, scope: str, without_scope: str, status: str | None = None
     ) -> Self:
         ask = str.__new__(cls, word)
         ask._value_ = word
-        ask.method, _, ask.path = line.partition(" ")
+        ask.method, _, ask.path = request_line.partition(" ")
         ask.scope, ask.without_scope, ask.status = scope, without_scope, status
         return ask
 
@@ -161,7 +161,7 @@ class Answer:
         return self.meaning in (Meaning.BUSY, Meaning.UNKNOWN)
 
 
-class Api(Protocol):
+class ApiClient(Protocol):
     """The remote side. Trouble with one request is an `Answer`; what makes every further request
     wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`.
     """
@@ -206,10 +206,10 @@ class Limiter(Protocol):
 class Retry(Protocol):
     """Repeats an attempt while its answer is worth retrying and attempts are left."""
 
-    async def __call__(self, attempt: "AttemptOnce") -> Answer: ...
+    async def __call__(self, attempt: "SendOnce") -> Answer: ...
 
 
-class AttemptOnce(Protocol):
+class SendOnce(Protocol):
     """One attempt: permit, intent, send."""
 
     async def __call__(self) -> Answer: ...

@@ -27,7 +27,7 @@ class FetchEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowFull:
+class RateWindowFull:
     """Nothing can be asked for so many seconds: earlier requests fill the rate limit's window."""
 
     seconds: float
@@ -74,5 +74,5 @@ class RowEnded:
     outcome: Outcome
 
 
-Event = FetchBegan | FetchEnded | WindowFull | ClockDiffers | PlanMade | RunStarted | RowEnded
+Event = FetchBegan | FetchEnded | RateWindowFull | ClockDiffers | PlanMade | RunStarted | RowEnded
 Observer = Callable[[Event], None]

@@ -40,7 +40,7 @@ class Stop:
         if self.reason is not None:
             raise self.reason
 
-    async def heed(self) -> None:
+    async def checkpoint(self) -> None:
         """Raise the reason, also for a signal that came while nothing was awaited.
 
         The event loop takes a few rounds to hand a signal on to whoever receives it.
@@ -49,7 +49,7 @@ class Stop:
         self.raise_if_asked()
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def reraises(self) -> Iterator[None]:
         """A stretch in which a broken wait comes out as the reason for the stop."""
         try:
             yield

@@ -81,11 +81,11 @@ def for_plan(settings: Settings) -> Ledgers:
     except InputError:
         if is_postgres(settings.ledger):  # only through it is the rate limit shared
             raise
-        ledger, _ = for_question(settings)
+        ledger, _ = in_memory(settings)
         return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
 
-def for_question(settings: Settings) -> Ledgers:
+def in_memory(settings: Settings) -> Ledgers:
     """A ledger for one question to the API, beside every batch: gone when it is closed."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
@@ -169,7 +169,7 @@ async def _limiter(
             yield limiter
         finally:
             with anyio.CancelScope(shield=True):
-                await limiter.tell()
+                await limiter.flush()
         return
     own = SlidingWindow(limit=rate.limit, window=rate.window)
     if account is not None:

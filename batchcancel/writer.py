@@ -15,7 +15,7 @@ from batchcancel.ledger.contract import Entry
 Commit = Callable[[Sequence[Entry]], None]
 
 
-class Offload(Protocol):
+class OffloadCommit(Protocol):
     """How a commit is called: in a thread in the program, inline under a virtual clock."""
 
     def __call__(self, commit: Commit, entries: Sequence[Entry], /) -> Awaitable[None]: ...
@@ -43,7 +43,7 @@ class Writer:
     After a write failed, every call raises `LedgerWriteFailed`: no ledger, no sends.
     """
 
-    def __init__(self, commit: Commit, *, offload: Offload = in_thread) -> None:
+    def __init__(self, commit: Commit, *, offload: OffloadCommit = in_thread) -> None:
         self._commit = commit
         self._offload = offload
         self._group = _Group()
@@ -51,12 +51,12 @@ class Writer:
         self._failure: LedgerWriteFailed | None = None
         self._numbers = 0
 
-    def number(self) -> int:
+    def next_request_number(self) -> int:
         """The number of the next request."""
         self._numbers += 1
         return self._numbers
 
-    def note(self, *entries: Entry) -> None:
+    def enqueue(self, *entries: Entry) -> None:
         """Hand entries in; they are written soon, and before anything handed in later."""
         self._raise_failure()
         self._group.entries.extend(entries)
@@ -65,7 +65,7 @@ class Writer:
     async def durable(self, *entries: Entry) -> None:
         """Hand entries in and return when they, and all before them, are durable."""
         group = self._group
-        self.note(*entries)
+        self.enqueue(*entries)
         await group.written.wait()
         self._raise_failure()
 

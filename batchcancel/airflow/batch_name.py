@@ -4,7 +4,7 @@ import hashlib
 import re
 
 _LONGEST = 200
-_FOREIGN = re.compile(r"[^A-Za-z0-9_.:+@=\-]", re.ASCII)
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:+@=\-]", re.ASCII)
 
 
 def batch_name(*, dag_id: str, run_id: str, map_index: int = -1) -> str:
@@ -21,7 +21,7 @@ def named(whole: str) -> str:
 
     Where it would be too long, or hold what a name cannot, a digest of the whole tells it apart.
     """
-    name = _FOREIGN.sub("_", whole)
+    name = _NOT_IN_A_NAME.sub("_", whole)
     if name == whole and len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(whole.encode()).hexdigest()[:16]

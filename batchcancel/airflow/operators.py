@@ -127,7 +127,7 @@ class BatchPlanOperator(BatchOperator):
             plan.refuse(planned, settings)
         except BatchcancelError as error:
             raise failure(error) from None
-        return plan_json(planned, ledger=settings.ledger_shown) | {"text": plan_text(planned)}
+        return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
 
 
 class BatchCancelOperator(BatchOperator):

@@ -11,11 +11,11 @@ from batchcancel.events import (
     FetchBegan,
     FetchEnded,
     PlanMade,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
 )
-from batchcancel.report.tables import duration, number
+from batchcancel.report.tables import duration, grouped
 
 _EVERY = 30.0
 _NAMED_ROWS = 100
@@ -39,11 +39,11 @@ class TaskLog:
             case FetchBegan():
                 self._log.info("fetching %s", event.manifest)
             case FetchEnded():
-                self._log.info("fetched %s bytes of %s", number(event.size), event.manifest)
+                self._log.info("fetched %s bytes of %s", grouped(event.size), event.manifest)
             case ClockDiffers():
                 seconds = event.ahead.total_seconds()
                 self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
-            case WindowFull():
+            case RateWindowFull():
                 self._log.info("waiting %s for the rate limit's window", duration(event.seconds))
             case PlanMade():
                 self.say(event.text)

@@ -43,7 +43,7 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     planned = enter(lambda stop: command.plan(settings, stop=stop, observe=announce))
     if settings.json:
-        result(json.dumps(plan_json(planned, ledger=settings.ledger_shown)))
+        result(json.dumps(plan_json(planned, ledger=settings.redacted_ledger)))
     else:
         result(plan_text(planned))
     command.refuse(planned, settings)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from batchcancel.addresses import manifest_shown, without_passwords, word_shown
+from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
 
 STDERR = 2
 
 
 def printable(text: str) -> str:
     """The text with everything that could steer a terminal made visible, and no URL's password."""
-    told = without_passwords(text)
+    told = redacted_text(text)
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
@@ -88,4 +88,6 @@ def same_command() -> str:
     The signature of an address has to be put in anew; a password is left to PGPASSWORD or
     ~/.pgpass.
     """
-    return shlex.join(["batchcancel", *(word_shown(manifest_shown(word)) for word in sys.argv[1:])])
+    return shlex.join(
+        ["batchcancel", *(redacted_word(redacted_manifest(word)) for word in sys.argv[1:])]
+    )

@@ -18,9 +18,9 @@ from batchcancel.events import (
     FetchEnded,
     Observer,
     PlanMade,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
 )
 from batchcancel.report.tables import SHOWN_ROWS, duration
 from batchcancel.settings.load import Secret, Settings
@@ -38,7 +38,7 @@ def announce(event: Event) -> None:
     match event:
         case FetchBegan():
             say(f"Fetching {event.manifest} ...")
-        case WindowFull():
+        case RateWindowFull():
             wait = duration(event.seconds)
             say(f"Waiting {wait}: the rate limit's window is full of earlier requests.")
         case ClockDiffers():
@@ -57,7 +57,7 @@ def log_lines(settings: Settings) -> Observer:
                 log.info("fetched", manifest=event.manifest, bytes=event.size)
             case ClockDiffers():
                 log.warning("clock_differs", seconds=event.ahead.total_seconds())
-            case WindowFull():
+            case RateWindowFull():
                 log.info("waits_for_the_rate_limit", seconds=round(event.seconds, 1))
             case PlanMade():
                 _log_plan(log, event)

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.errors import Refusal
-from batchcancel.events import ClockDiffers, Observer, PlanMade, WindowFull
+from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
-from batchcancel.policy.observed import look_ahead
+from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
 from batchcancel.policy.starts import Starts
-from batchcancel.reader.fetch import brought
+from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.plan import plan_text
@@ -28,7 +28,7 @@ async def ask_config(
     settings: Settings, *, stop: Stop, around: Surroundings | None = None
 ) -> OrgConfig:
     """Ask the API for the organisation's settings, and nothing else."""
-    async with wiring.tools(settings, wiring.for_question, stop=stop, around=around) as tools:
+    async with wiring.tools(settings, wiring.in_memory, stop=stop, around=around) as tools:
         return await tools.lookup.config()
 
 
@@ -36,7 +36,7 @@ async def plan(
     settings: Settings, *, stop: Stop, observe: Observer, around: Surroundings | None = None
 ) -> Planned:
     """Decide, count and estimate."""
-    manifest = await read(settings, stop=stop, observe=observe)
+    manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_plan, stop=stop, around=around) as tools:
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
@@ -46,14 +46,14 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
-def rows_of(manifest: str) -> Iterator[LedgerRow]:
+def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
     """What a manifest at a path says of its appointments, for whoever rehearses with it."""
     return read_manifest(manifest).ledger_rows()
 
 
-async def read(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
+async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
     """The manifest, wherever it lies; rejected rows refuse it unless they are allowed."""
-    async with brought(settings.manifest, stop=stop, observe=observe) as readable:
+    async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
         manifest = replace(read_manifest(readable), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
@@ -69,14 +69,14 @@ async def plan_batch(
         tools.account,
         batch=batch,
         manifest=manifest,
-        ledger=settings.ledger_shown,
+        ledger=settings.redacted_ledger,
         is_accepted=settings.accept_changed_manifest,
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     if (seconds := tools.limiter.wait()) > 1:
-        observe(WindowFull(seconds=seconds))
-    with tools.stop.told():
-        rules, manifest, learned = await _asked(manifest, settings, earlier, tools=tools)
+        observe(RateWindowFull(seconds=seconds))
+    with tools.stop.reraises():
+        rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
     at = tools.now()
     _check_clock(manifest, rules, earlier, now=at, observe=observe)
     plan = make_plan(
@@ -102,7 +102,7 @@ async def plan_batch(
     return planned
 
 
-async def _asked(
+async def _rules_and_starts(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
 ) -> tuple[Rules, Manifest, list[tuple[str, datetime]]]:
     """The rules, the manifest with the starts it tells, and those that few requests can tell.
@@ -127,7 +127,7 @@ async def _asked(
     if not rules.policy.needs_start:
         return rules, manifest, []
     unknown = [one for one in manifest.unknown_starts() if one not in settled]
-    learned = await look_ahead(unknown, lookup=lookup, starts=starts)
+    learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
     return rules, manifest, learned
 
 

@@ -11,14 +11,14 @@ from datetime import datetime
 import anyio
 
 from batchcancel import __version__, wiring
-from batchcancel.commands.plan import plan_batch, read, refuse
+from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Learned, Run
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.workers import Pool
-from batchcancel.report.counts import Counts, count, exit_code
+from batchcancel.report.counts import Counts, counts_from, exit_code
 from batchcancel.report.summary import Summary
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
@@ -48,14 +48,14 @@ async def run(
     part of the result, beside the counts.
     """
     began = anyio.current_time()
-    manifest = await read(settings, stop=stop, observe=observe)
+    manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
         run = _new_run(settings, run_id=run_id, now=tools.now())
         tools.ledger.hold(run)
         try:
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
             refuse(planned, settings)
-            await stop.heed()
+            await stop.checkpoint()
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
         except BatchcancelError as error:
@@ -65,8 +65,8 @@ async def run(
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
-        await _settle(planned, settings, tools=tools, observe=observe)
-        return await _finished(planned, run, settings.ledger_shown, tools=tools, began=began)
+        await _run_pool(planned, settings, tools=tools, observe=observe)
+        return await _finished(planned, run, settings.redacted_ledger, tools=tools, began=began)
 
 
 def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
@@ -78,7 +78,7 @@ def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
         user=_user(),
         host=socket.gethostname(),
         pid=os.getpid(),
-        options=settings.told(),
+        options=settings.recorded(),
     )
 
 
@@ -101,10 +101,14 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     if retry_refused:
         ledger.reopen_refused(batch.name)
     ledger.decide(batch.name, planned.plan.decided_skips())
-    tools.writer.note(*(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned))
+    tools.writer.enqueue(
+        *(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned)
+    )
 
 
-async def _settle(planned: Planned, settings: Settings, *, tools: Tools, observe: Observer) -> None:
+async def _run_pool(
+    planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
+) -> None:
     pool = Pool(
         exchange=tools.exchange,
         retry=tools.retry,
@@ -134,7 +138,7 @@ async def _flush(tools: Tools) -> None:
 
 
 async def _finished(
-    planned: Planned, run: Run, ledger_shown: str, *, tools: Tools, began: float
+    planned: Planned, run: Run, redacted_ledger: str, *, tools: Tools, began: float
 ) -> Finished:
     await _flush(tools)
     counts = _counts(run.batch, tools=tools)
@@ -156,14 +160,14 @@ async def _finished(
         rate_limited=tools.exchange.rate_limited,
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
-        ledger=ledger_shown,
+        ledger=redacted_ledger,
     )
     return Finished(summary=summary, reason=reason)
 
 
 def _counts(batch: str, *, tools: Tools) -> Counts:
     try:
-        return count(tools.ledger.tally(batch))
+        return counts_from(tools.ledger.tally(batch))
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
 

@@ -90,7 +90,7 @@ class HuskyVoice:
         is_reusable = False
         try:
             with anyio.fail_after(self._timeout):
-                answer = await self._exchange(transport, request)
+                answer = await self._round_trip(transport, request)
             is_reusable = True
         except (TimeoutError, httpx.TimeoutException):
             return Answer(meaning=Meaning.UNKNOWN, code="time_out")
@@ -104,7 +104,7 @@ class HuskyVoice:
             else:
                 await _close(transport)
 
-    async def _exchange(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
+    async def _round_trip(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
         response = await transport.handle_async_request(self._build(request))
         try:
             body = await _capped(aiter(response.stream))  # type: ignore[arg-type]  # it is async

@@ -6,7 +6,7 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base
 
-from batchcancel.api import Answer, AttemptOnce
+from batchcancel.api import Answer, SendOnce
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
@@ -52,7 +52,7 @@ class Backoff:
             sleep=sleep,
         )
 
-    async def __call__(self, attempt: AttemptOnce) -> Answer:
+    async def __call__(self, attempt: SendOnce) -> Answer:
         # A copy each: one AsyncRetrying keeps the state of one call.
         answer: Answer = await self._policy.copy()(attempt)
         return answer

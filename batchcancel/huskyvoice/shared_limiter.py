@@ -12,10 +12,10 @@ from batchcancel.clock import Clocks, Stopwatch, real_clocks
 from batchcancel.errors import LedgerWriteFailed
 
 Result = TypeVar("Result")
-Note = Callable[[], None]
+Update = Callable[[], None]
 
 
-class Offload(Protocol):
+class OffloadCall(Protocol):
     """How the window is asked: in a thread in the program, inline under a virtual clock.
 
     A call that has begun is finished, whoever is stopped meanwhile.
@@ -32,12 +32,12 @@ class SharedLimiter:
     """
 
     def __init__(
-        self, window: SharedWindow, *, offload: Offload, clocks: Clocks = real_clocks
+        self, window: SharedWindow, *, offload: OffloadCall, clocks: Clocks = real_clocks
     ) -> None:
         self._window = window
         self._offload = offload
         self._clocks = clocks
-        self._notes: list[Note] = []
+        self._pending: list[Update] = []
         self._turn = anyio.Lock()
         self._changed = anyio.Event()
         self._closed_until = self._worth_asking_at = anyio.current_time()
@@ -55,16 +55,16 @@ class SharedLimiter:
 
     def unused(self, permit: Permit) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
-        self._note(partial(self._window.unused, permit.slot))
+        self._defer(partial(self._window.unused, permit.slot))
 
     def used(self, permit: Permit) -> None:
         """The answer came, or will not come: the slot is free one window from now."""
-        self._note(partial(self._window.used, permit.slot))
+        self._defer(partial(self._window.used, permit.slot))
 
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
-        self._note(partial(self._window.close_for, seconds))
+        self._defer(partial(self._window.close_for, seconds))
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
@@ -75,14 +75,14 @@ class SharedLimiter:
         """How many slots were not free when the window was last asked."""
         return self._taken
 
-    async def tell(self) -> None:
+    async def flush(self) -> None:
         """Tell what has not been told, for those who go on."""
-        if self._notes:
+        if self._pending:
             await self._away(lambda: None)
 
     async def _ask(self) -> Permit | None:
         if self._closed_until > anyio.current_time():
-            await self.tell()
+            await self.flush()
             return None
         age = Stopwatch(self._clocks)
         turn = await self._away(self._window.take)
@@ -102,10 +102,10 @@ class SharedLimiter:
         What cannot be told is not tried again: its slots are free later, which is safe.
         """
         try:
-            while self._notes:
-                self._notes.pop(0)()
+            while self._pending:
+                self._pending.pop(0)()
         except LedgerWriteFailed:
-            self._notes.clear()
+            self._pending.clear()
         return call()
 
     async def _refuse_if_cancelled(self, permit: Permit) -> None:
@@ -119,7 +119,7 @@ class SharedLimiter:
         self._taken = turn.taken
         self._worth_asking_at = anyio.current_time() + turn.wait
 
-    def _note(self, note: Note) -> None:
-        self._notes.append(note)
+    def _defer(self, update: Update) -> None:
+        self._pending.append(update)
         self._changed.set()
         self._changed = anyio.Event()

@@ -93,7 +93,7 @@ def make_plan(
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     settled = rows.height - rest.height
     work = _canary(eligible, None if limit is None else limit - settled)
-    work = _with_turns(work, policy=policy, now=now, rate=rate, taken=taken)
+    work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
     skips = rest.filter(~is_eligible).select("appointment_id", "reason")
     counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
     requests = int(work["cost"].sum())
@@ -111,7 +111,7 @@ def make_plan(
         last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
-        will_miss=work.filter(pl.col("deadline") < pl.col("turn")).height,
+        will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
         work=work,
         skips=skips,
     )
@@ -163,28 +163,28 @@ def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:
     return eligible.filter(is_open | ((~is_open).cum_sum() <= room))
 
 
-def _with_turns(
+def _with_send_times(
     work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
 ) -> pl.DataFrame:
-    """Add each row's `cost` in requests, and its `turn`: when it will be sent."""
+    """Add each row's `cost` in requests, and its `send_at`: when it will be sent."""
     needs_read = pl.col("opened_at").is_not_null()
     if policy.needs_start:
         needs_read |= pl.col("starts_at").is_null()
     work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
     if math.isinf(rate.limit):
-        return work.with_columns(pl.lit(now).alias("turn"))
+        return work.with_columns(pl.lit(now).alias("send_at"))
     windows = (pl.col("cost").cum_sum() - 1 + taken) // int(rate.limit)
     waits = (windows * int(timedelta(seconds=rate.window) / timedelta(microseconds=1))).cast(
         pl.Duration("us")
     )
-    return work.with_columns((pl.lit(now) + waits).alias("turn"))
+    return work.with_columns((pl.lit(now) + waits).alias("send_at"))
 
 
 def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
     """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
     if max_cancel is None:
         return
-    most, wanted = max_cancel.rows_of(plan.rows), plan.eligible + plan.settled
+    most, wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.settled
     if wanted > most:
         raise Refusal(
             f"the batch would cancel {wanted} appointments, more than the {most} "

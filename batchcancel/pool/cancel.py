@@ -48,9 +48,11 @@ class Attempts:
     def age(self) -> timedelta:
         """The time since the oldest attempt that may have been applied was about to leave."""
         opened_at = self._appointment.opened_at
-        return self._doubt() if opened_at is None else max(self._doubt(), self._now() - opened_at)
+        if opened_at is None:
+            return self._age_in_this_run()
+        return max(self._age_in_this_run(), self._now() - opened_at)
 
-    def _doubt(self) -> timedelta:
+    def _age_in_this_run(self) -> timedelta:
         """The same for this run's attempts; the wall clock goes on while the machine sleeps."""
         if self._began is None:
             return timedelta(0)
@@ -60,6 +62,6 @@ class Attempts:
     def _decide(self, now: datetime) -> Decision:
         if not self.is_in_doubt:  # what a 429 turned away was not applied
             self._began = anyio.current_time(), now
-        elif self._doubt() > LONGEST_DOUBT:
+        elif self._age_in_this_run() > LONGEST_DOUBT:
             raise DoubtTooOld
         return self._policy.decide(self._appointment.starts_at, now=now)

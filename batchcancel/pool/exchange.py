@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
-from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
+from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
@@ -44,7 +44,7 @@ class Exchange:
     def __init__(
         self,
         *,
-        api: Api,
+        api: ApiClient,
         limiter: Limiter,
         writer: Writer,
         stop: Stop,
@@ -82,7 +82,7 @@ class Exchange:
                 self._limiter.used(permit)
             else:
                 self._limiter.unused(permit)
-        self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
+        self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code))
         if answer.meaning is Meaning.BUSY:
             self.rate_limited += 1
         if answer.is_worth_retrying and (
@@ -96,7 +96,7 @@ class Exchange:
         decision = decide(now)
         if isinstance(decision, Skip):
             raise Withheld(decision)
-        number = self._writer.number()
+        number = self._writer.next_request_number()
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
         if self._stop.reason is not None:
             raise Stopped

@@ -71,7 +71,7 @@ class Pool:
     async def _work(self, appointments: Iterator[Appointment]) -> None:
         try:
             for appointment in appointments:
-                self._record(appointment, await self._settle(appointment))
+                self._write_outcome(appointment, await self._settle(appointment))
         except Stopped:
             return
         except BatchcancelError as error:
@@ -102,7 +102,9 @@ class Pool:
         starts_at = await self._starts.of_record(answer.record) if answer.record else None
         if starts_at is None:
             return appointment
-        self._writer.note(Learned(appointment_id=appointment.appointment_id, starts_at=starts_at))
+        self._writer.enqueue(
+            Learned(appointment_id=appointment.appointment_id, starts_at=starts_at)
+        )
         return replace(appointment, starts_at=starts_at)
 
     async def _cancel(self, appointment: Appointment) -> Outcome:
@@ -119,8 +121,8 @@ class Pool:
             return Outcome(OutcomeName.SKIPPED, withheld.skip.reason)
         return outcome_of_cancel(answer, age=attempts.age(), is_in_doubt=attempts.is_in_doubt)
 
-    def _record(self, appointment: Appointment, outcome: Outcome) -> None:
-        self._writer.note(
+    def _write_outcome(self, appointment: Appointment, outcome: Outcome) -> None:
+        self._writer.enqueue(
             Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
         )
         self._observe(RowEnded(appointment_id=appointment.appointment_id, outcome=outcome))

@@ -15,17 +15,17 @@ from anyio import to_thread
 from batchcancel.addresses import Source
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.events import FetchBegan, FetchEnded, Observer
-from batchcancel.reader.store_errors import cut_short, no_room, out_of_reach, trouble_with
+from batchcancel.reader.store_errors import cut_short, no_room, out_of_reach, store_error
 from batchcancel.reader.stores import open_store
 from batchcancel.stop import Stop
 
-DEADLINE: Final = 600.0
+LONGEST_DOWNLOAD: Final = 600.0
 """Seconds for a download, from the first name that is looked up to the last byte."""
 
 
 @asynccontextmanager
-async def brought(
-    source: Source, *, stop: Stop, observe: Observer, deadline: float = DEADLINE
+async def fetched(
+    source: Source, *, stop: Stop, observe: Observer, longest: float = LONGEST_DOWNLOAD
 ) -> AsyncIterator[str]:
     """Give what `read_manifest` reads: the path, `-`, or a private copy that is gone at the end.
 
@@ -36,31 +36,33 @@ async def brought(
         return
     observe(FetchBegan(manifest=str(source)))
     with private_file() as path:
-        size = await _downloaded(source, path, stop=stop, deadline=deadline)
+        size = await _downloaded(source, path, stop=stop, longest=longest)
         observe(FetchEnded(manifest=str(source), size=size))
         yield str(path)
 
 
-async def _downloaded(source: Source, path: Path, *, stop: Stop, deadline: float) -> int:
+async def _downloaded(source: Source, path: Path, *, stop: Stop, longest: float) -> int:
     try:
-        with stop.told(), stop.breaks():
-            return await _aside(functools.partial(download, source, path), deadline=deadline)
+        with stop.reraises(), stop.breaks():
+            return await _in_daemon_thread(
+                functools.partial(download, source, path), longest=longest
+            )
     except TimeoutError:
         raise out_of_reach(source) from None
 
 
-async def _aside(work: Callable[..., int], *, deadline: float) -> int:
+async def _in_daemon_thread(work: Callable[..., int], *, longest: float) -> int:
     """Do `work` in a thread that nobody has to wait for: a process ends without it."""
     result: Future[int] = Future()
-    Thread(target=_settle, args=(result, work), daemon=True, name="fetching").start()
+    Thread(target=_fulfil, args=(result, work), daemon=True, name="fetching").start()
     try:
-        wait = functools.partial(result.result, deadline)
+        wait = functools.partial(result.result, longest)
         return await to_thread.run_sync(wait, abandon_on_cancel=True)
     finally:
         result.cancel()
 
 
-def _settle(result: Future[int], work: Callable[..., int]) -> None:
+def _fulfil(result: Future[int], work: Callable[..., int]) -> None:
     with suppress(InvalidStateError):  # nobody waits any more
         try:
             size = work(is_wanted=lambda: not result.cancelled())
@@ -105,7 +107,7 @@ def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lamb
         except BatchcancelError:
             raise
         except Exception as error:  # noqa: BLE001 - four libraries, and each raises its own
-            raise trouble_with(source, error) from None
+            raise store_error(source, error) from None
     size = path.stat().st_size
     if progress.size not in (None, size):
         raise cut_short(source)

@@ -22,7 +22,7 @@ from batchcancel.reader.strict_csv import StrictReading, read_header, read_rows,
 _ID = "appointment_id"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HOW_TO_SAVE = "Save it as CSV in UTF-8, or as Parquet."
-_FOREIGN = {
+_OTHER_FORMATS = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
     b"PK\x03\x04": "a spreadsheet or a ZIP archive",
@@ -101,7 +101,7 @@ def _csv_table(data: bytes) -> Table:
 
 
 def _require_text(data: bytes) -> None:
-    kind = next((kind for magic, kind in _FOREIGN.items() if data.startswith(magic)), None)
+    kind = next((kind for magic, kind in _OTHER_FORMATS.items() if data.startswith(magic)), None)
     if kind is None and b"\0" in data.partition(b"\n")[0]:
         kind = "binary, or UTF-16 text"
     if kind is not None:
@@ -148,12 +148,12 @@ def _check_names(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise InputError(
-            f"the manifest has more than one column named {_shown(twice)}",
+            f"the manifest has more than one column named {_quoted(twice)}",
             hint="Give every column a name of its own.",
         )
     if _ID not in names:
         raise InputError(
-            f"the manifest has no column {_ID}; its columns are {_shown(names)}",
+            f"the manifest has no column {_ID}; its columns are {_quoted(names)}",
             hint=_hint_for_missing_id(names),
         )
 
@@ -165,11 +165,11 @@ def _hint_for_missing_id(names: Sequence[str]) -> str:
     plain = {name.strip().lower().replace(" ", "_"): name for name in names}
     close = difflib.get_close_matches(_ID, plain, n=1)
     if close:
-        return f"Did you mean {_shown([plain[close[0]]])}? Rename it to {_ID}, to the letter."
+        return f"Did you mean {_quoted([plain[close[0]]])}? Rename it to {_ID}, to the letter."
     return f"The first line must name the columns, one of them {_ID}."
 
 
-def _shown(names: Sequence[str]) -> str:
+def _quoted(names: Sequence[str]) -> str:
     """Show names so that they cannot steer a terminal or fill it."""
     shown = [
         repr(name if len(name) <= _SHOWN_LENGTH else name[:_SHOWN_LENGTH] + "…") for name in names

@@ -18,7 +18,7 @@ _RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+(?:\r?\n)?")
 _TABLE = re.compile(rf"(?:{_CELL}(?:,{_CELL})*+\r?\n)*+(?:{_CELL}(?:,{_CELL})*+)?+".encode())
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """The lines `first` to `last`: their cells (none when blank), and what is wrong with them."""
 
     first: int
@@ -41,7 +41,7 @@ class StrictReading:
     dropped: Collection[int] = ()
 
 
-def read_header(data: bytes) -> Record | None:
+def read_header(data: bytes) -> CsvRecord | None:
     """Give the first record that is not blank, or None when there is none."""
     return _first_filled(_records(data, suspect=True))
 
@@ -98,7 +98,7 @@ def _read_records(data: bytes, *, width: int, id_at: int, suspect: bool) -> Stri
     return StrictReading(ids=ids, lines=lines, rejected=rejected, dropped=dropped)
 
 
-def _first_filled(records: Iterator[Record]) -> Record | None:
+def _first_filled(records: Iterator[CsvRecord]) -> CsvRecord | None:
     return next((record for record in records if record.cells or record.fault), None)
 
 
@@ -106,7 +106,7 @@ def _lines(data: bytes) -> Iterator[str]:
     return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
 
 
-def _records(data: bytes, *, suspect: bool) -> Iterator[Record]:
+def _records(data: bytes, *, suspect: bool) -> Iterator[CsvRecord]:
     """Go through the records; those of a `suspect` file are held against the grammar."""
     held: list[str] = []
     feed = _holding(_lines(data), held)
@@ -125,7 +125,7 @@ def _records(data: bytes, *, suspect: bool) -> Iterator[Record]:
             fault = _fault(held, first) if suspect else None
         last += len(held)
         held.clear()
-        yield Record(first, last, cells, fault)
+        yield CsvRecord(first, last, cells, fault)
 
 
 def _holding(lines: Iterator[str], held: list[str]) -> Iterator[str]:

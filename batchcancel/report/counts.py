@@ -49,7 +49,7 @@ class Counts:
         return {"rows": self.rows, **numbers, "open": self.open, "waiting": self.waiting}
 
 
-def count(lines: Iterable[TallyLine]) -> Counts:
+def counts_from(lines: Iterable[TallyLine]) -> Counts:
     """Fold a ledger's tally; a row that was given up counts there, not as open or waiting."""
     numbers: Counter[str] = Counter()
     skipped: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from batchcancel.addresses import STDIN, Source, ledger_shown, source_of
+from batchcancel.addresses import STDIN, Source, redacted_ledger, source_of
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
@@ -27,7 +27,7 @@ _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 class Settings:
     """Everything a plan or a run was asked to do; the names are those of the options.
 
-    Times are in seconds. `api_key` is not ledger_shown, and `ledger` only as `ledger_shown`.
+    Times are in seconds. `api_key` never shows, and `ledger` only as `redacted_ledger`.
     """
 
     manifest: Source
@@ -60,16 +60,16 @@ class Settings:
     def origin(self) -> str:
         return quantities.origin(self.base_url)
 
-    def told(self) -> dict[str, str]:
+    def recorded(self) -> dict[str, str]:
         """What was asked for, as the ledger may keep it: no key, no password, no notes."""
         values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
-        values |= {"manifest": self.manifest, "ledger": self.ledger_shown}
+        values |= {"manifest": self.manifest, "ledger": self.redacted_ledger}
         return {name: str(values[name]) for name in sorted(values) if values[name] is not None}
 
     @property
-    def ledger_shown(self) -> str:
+    def redacted_ledger(self) -> str:
         """The ledger's address without a password."""
-        return ledger_shown(self.ledger)
+        return redacted_ledger(self.ledger)
 
 
 class Secret:

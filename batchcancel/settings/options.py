@@ -55,12 +55,12 @@ def _notes(text: str) -> str:
     return text
 
 
-_number = quantities.count
+_number = quantities.whole_number
 _seconds = quantities.seconds
 
 
 def _workers(text: str) -> int:
-    if (workers := quantities.count(text)) > 256:  # noqa: PLR2004 - each is a connection
+    if (workers := quantities.whole_number(text)) > 256:  # noqa: PLR2004 - each is a connection
         raise ValueError("write at most 256 workers")
     return workers
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.api import MOST_HOURS, Rate
 
-LONGEST = 366 * 86_400.0
+LONGEST_DURATION = 366 * 86_400.0
 """So is a duration of more than a year, in seconds."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -34,7 +34,7 @@ class Cap:
     amount: Decimal
     is_percent: bool
 
-    def rows_of(self, rows: int) -> int:
+    def rows_allowed(self, rows: int) -> int:
         return int(rows * self.amount // 100) if self.is_percent else int(self.amount)
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def rate(text: str) -> Rate:
     if not found:
         raise ValueError("write a rate like 60/60s or 60/m, or none")
     limit, window = int(found[1]), float(found[2] or 1) * _UNITS[found[3]]
-    if limit < 1 or not 0 < window <= LONGEST:
+    if limit < 1 or not 0 < window <= LONGEST_DURATION:
         raise ValueError("a rate allows at least one request, in some time up to a year")
     return Rate(limit, window)
 
@@ -63,7 +63,7 @@ def seconds(text: str) -> float:
         total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:
         raise ValueError("write a duration like 45s, 90m or 1h30m; a bare number counts seconds")
-    if not 0 < total <= LONGEST:
+    if not 0 < total <= LONGEST_DURATION:
         raise ValueError("a duration is longer than nothing, and at most a year")
     return total
 
@@ -85,7 +85,7 @@ def hours(text: str) -> float:
     return float(text)
 
 
-def count(text: str) -> int:
+def whole_number(text: str) -> int:
     """A whole number from 1 on."""
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) < 1:
         raise ValueError("write a whole number, 1 or more")
