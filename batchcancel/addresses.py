@@ -1,6 +1,7 @@
-"""Where manifests and ledgers lie, and what of their addresses may be shown.
+"""Addresses of manifests and ledgers as values, with secrets redacted for display.
 
-An address may hold a signature or a password, and what is shown may be read by anybody.
+An address may hold a signature or a password, while logs, ledgers and terminals may be read by
+anybody. So `str` of an address is redacted, and the whole of it has to be asked for by name.
 """
 
 import re
@@ -99,6 +100,7 @@ def _why_no_source(scheme: str) -> str:
     return f"an address begins with one of {known}"
 
 
+# Not urlsplit: libpq takes several hosts and ports in one URL, which urlsplit refuses to read.
 _URL = re.compile(
     r"(?P<scheme>postgres(?:ql)?://)"
     r"(?:(?P<user>[^:@/?#]*)(?P<password>:[^@/?#]*)?(?P<at>@))?"
@@ -106,6 +108,7 @@ _URL = re.compile(
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
 _IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
+# What is typed as one word is a URL to its end, even where a blank makes it an invalid one.
 _IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
 
 
@@ -114,7 +117,7 @@ def is_postgres(address: str) -> bool:
 
 
 def redacted_ledger(address: str) -> str:
-    """The address without any password; what is no well-formed URL shows nothing of itself."""
+    """The address without any password; of a malformed URL only its scheme is left."""
     if not is_postgres(address):
         return address
     url = _URL.fullmatch(address)
@@ -137,5 +140,6 @@ def redacted_text(text: str) -> str:
 
 def _is_harmless(parameter: str) -> bool:
     name, equals, _ = parameter.partition("=")
+    # passfile is a path; password, sslpassword and the SCRAM keys are secrets.
     is_secret = re.search("pass(?!file)|secret|scram", unquote(name).lower())
     return bool(equals) and is_secret is None

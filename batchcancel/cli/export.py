@@ -1,4 +1,4 @@
-"""batchcancel export: the account of every row, as a file."""
+"""batchcancel export: the state and outcome of every row, as a file."""
 
 from contextlib import closing
 from pathlib import Path

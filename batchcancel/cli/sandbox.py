@@ -50,7 +50,7 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
         seeded = parse_faults(faults) if faults else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    allowed = Rate(limit=None) if rate == "none" else Rate(
+    allowed = Rate(limit=None) if limit.is_unlimited else Rate(
         limit=int(limit.limit), seconds=limit.window
     )  # fmt: skip
     imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)

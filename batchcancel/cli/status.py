@@ -1,4 +1,4 @@
-"""batchcancel status: where a batch stands."""
+"""batchcancel status: the counts of each batch, and its last run."""
 
 import json
 

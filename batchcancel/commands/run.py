@@ -1,4 +1,4 @@
-"""Run: plan, confirm, cancel; the same again resumes."""
+"""The run command: plan, confirm, cancel; running it again resumes."""
 
 import getpass
 import os
@@ -51,14 +51,16 @@ async def run(
     manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
         run = _new_run(settings, run_id=run_id, now=tools.now())
+        # Held before planning, so that no other run changes what the plan was made from.
         tools.ledger.hold(run)
         try:
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
             refuse(planned, settings)
-            await stop.checkpoint()
+            await stop.checkpoint()  # the prompt blocks the event loop, and signals with it
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
         except BatchcancelError as error:
+            # A refused run is closed too, or `status` would show it as still going on.
             await _flush(tools)
             _close_run(run, error.exit_code, why=error.message, tools=tools)
             raise
@@ -90,13 +92,13 @@ def _user() -> str | None:
 
 
 def _new_run_id(now: datetime) -> str:
-    """Sorts by time, and is never the same twice."""
+    """Sortable by time, and unique."""
     return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
     ledger, batch = tools.ledger, planned.batch
-    await tools.writer.durable()  # the ledger is asked by one at a time
+    await tools.writer.durable()  # the ledger is used by one thread at a time, not by two
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
@@ -130,7 +132,7 @@ async def _run_pool(
 
 
 async def _flush(tools: Tools) -> None:
-    """Wait until the writer has done with the ledger, or has failed."""
+    """Wait until everything queued is durable; a failure to write stops the run."""
     try:
         await tools.writer.durable()
     except LedgerWriteFailed as error:
@@ -173,7 +175,10 @@ def _counts(batch: str, *, tools: Tools) -> Counts:
 
 
 def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:
-    """Why the run ended is told even where the ledger cannot be asked what it did."""
+    """The reason why the run ended, where the ledger cannot be asked for the counts.
+
+    An interruption keeps its exit code, and says what failed besides.
+    """
     if not isinstance(reason, Interrupted):
         return reason or error
     told = BatchcancelError(f"{reason.message}, and {error.message}", hint=error.hint)

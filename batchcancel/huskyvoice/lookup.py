@@ -1,4 +1,4 @@
-"""What has to be asked before deciding: the organisation's settings, and when sessions begin."""
+"""Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,10 @@ Send = Callable[[Request], Awaitable[Answer]]
 
 
 class HuskyLookup:
-    """Asks through `send`, which paces and retries; calendar windows once for a day and branch."""
+    """Sends reads through `send`, which paces and retries; caches calendar windows.
+
+    Every row of a day asks for the same windows: they are read once for a day and branch.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -25,7 +28,7 @@ class HuskyLookup:
         self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
-        """The organisation's settings; accepts the documented envelope and the bare object."""
+        """The organisation's settings; takes both the documented envelope and a bare object."""
         answer = await self._ask(Request(ask=Ask.CONFIG))
         data = answer.body.get("data", answer.body)
         if not isinstance(data, dict):
@@ -54,7 +57,7 @@ class HuskyLookup:
         if branch_id is not None and not _BRANCH.fullmatch(branch_id):
             branch_id = None  # it could not be part of an address
         key = (day, branch_id)
-        async with self._asking:  # so that workers do not ask the same thing at once
+        async with self._asking:  # else all workers would ask for the same windows at once
             if key not in self._calendar_windows:
                 branch = {} if branch_id is None else {"branch_id": branch_id}
                 query = {"date": day.isoformat(), **branch}

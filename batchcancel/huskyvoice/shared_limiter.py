@@ -1,4 +1,4 @@
-"""The limiter of one program where several share a window: it asks for each slot."""
+"""Rate limiter on a window that several programs share: it asks for each slot."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,19 +16,19 @@ Update = Callable[[], None]
 
 
 class OffloadCall(Protocol):
-    """How the window is asked: in a thread in the program, inline under a virtual clock.
+    """Makes a blocking call to the window without blocking the event loop.
 
-    A call that has begun is finished, whoever is stopped meanwhile.
+    A call that has begun is finished, even when its caller is cancelled meanwhile.
     """
 
     def __call__(self, call: Callable[[], Result], /) -> Awaitable[Result]: ...
 
 
 class SharedLimiter:
-    """One worker at a time asks, for the others wait behind it in their order.
+    """Asks the shared window for a slot, one worker at a time, in the order of asking.
 
-    What became of a slot is told on the next way to the window: late, in order, and never before
-    it is true.
+    Slots used and given back are queued and told with the next call, in their order. That saves
+    calls, and late is safe: others get the slots later.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SharedLimiter:
         return self._taken
 
     async def flush(self) -> None:
-        """Tell what has not been told, for those who go on."""
+        """Tell the window what is queued, for the programs that go on."""
         if self._pending:
             await self._away(lambda: None)
 
@@ -84,6 +84,7 @@ class SharedLimiter:
         if self._closed_until > anyio.current_time():
             await self.flush()
             return None
+        # From before the call: the database may have taken the slot when the call began.
         age = Stopwatch(self._clocks)
         turn = await self._away(self._window.take)
         self._learn(turn)
@@ -97,9 +98,10 @@ class SharedLimiter:
         return await self._offload(partial(self._deliver, call))
 
     def _deliver(self, call: Callable[[], Result]) -> Result:
-        """Tell what has gathered, in its order, then call.
+        """Tell what is queued, in its order, then call.
 
-        What cannot be told is not tried again: its slots are free later, which is safe.
+        What cannot be told is dropped: its slots are free later, which is safe. Told later, a
+        closing of the gate would begin anew.
         """
         try:
             while self._pending:
@@ -109,6 +111,7 @@ class SharedLimiter:
         return call()
 
     async def _refuse_if_cancelled(self, permit: Permit) -> None:
+        # The call was finished although its caller was cancelled: nobody will use the slot.
         try:
             await checkpoint_if_cancelled()
         except BaseException:

@@ -1,4 +1,4 @@
-"""What a store's libraries raise, in sentences of ours: their own texts may hold secrets."""
+"""Error translation for object stores: their own messages may hold secrets."""
 
 import errno
 import ssl
@@ -36,7 +36,7 @@ _OUT_OF_REACH = {
 
 
 def store_error(source: Source, error: Exception) -> BatchcancelError:
-    """Say what an exception means for whoever named the source."""
+    """The error to raise for what a library raised about the source."""
     found = list(_chain(error))
     for one in found:
         if isinstance(one, OSError) and one.errno in _NO_ROOM:
@@ -67,7 +67,7 @@ def _in_words(source: Source, error: BaseException) -> BatchcancelError | None:
 
 
 def out_of_reach(source: Source) -> StoppedEarly:
-    """Nobody's mistake: later it may work."""
+    """A passing failure: later it may work."""
     return StoppedEarly(
         f"{source} cannot be fetched: the store does not answer, or not to the end",
         hint="Nothing was sent. Check the network and the address, then run the same command.",
@@ -82,7 +82,7 @@ def cut_short(source: Source) -> StoppedEarly:
 
 
 def no_room(error: OSError) -> InputError:
-    """The trouble is on this machine."""
+    """The temporary file cannot be written."""
     return InputError(
         f"the manifest cannot be put in a temporary file: {error.strerror}",
         hint="Make room, or name another folder with TMPDIR. Nothing was sent.",
@@ -131,7 +131,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _http_status(error: BaseException) -> int:
-    """The status of the answer an exception tells of; 0 where it tells none."""
+    """The HTTP status that an exception carries; 0 where it carries none."""
     answer: Any = getattr(error, "response", None)
     if isinstance(answer, dict):
         return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,4 +1,4 @@
-"""The plan, in words and in JSON. Pure: values in, text out."""
+"""A plan as text and as JSON. Pure: values in, text out."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
@@ -11,7 +11,7 @@ from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, tab
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:
-    """A time as the clinic reads it; in UTC when its timezone is not known."""
+    """A time in the clinic's timezone; in UTC when that is not known."""
     local = when.astimezone(zone) if zone else when
     return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
 
@@ -71,7 +71,7 @@ def _notice(planned: Planned) -> str:
 
 
 def _time_needed(planned: Planned) -> str:
-    if str(planned.rate) == "none":
+    if planned.rate.is_unlimited:
         return "as fast as the API answers"
     end = planned.at + timedelta(seconds=planned.plan.seconds)
     return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"

@@ -1,4 +1,4 @@
-"""Where the batches of a ledger stand, in words and in JSON."""
+"""The status of the batches in a ledger, as text and as JSON."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run did and where its batch stands, in words and in JSON."""
+"""The summary of a run as text and as JSON, and what to type next."""
 
 import shlex
 from dataclasses import dataclass
@@ -64,6 +64,7 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
         lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
+    # Only what no further run of the same command changes; the rest is told above.
     final = Fact.FINAL | Fact.PERSON
     uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
     uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []

@@ -1,4 +1,4 @@
-"""Counts as people read them. Light, so that `status` is quick."""
+"""Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,10 @@ from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts, key_of
 
 Figure = tuple[str, str, str]
-"""A name, a number, a remark."""
-
+"""One line of a table: a name, a number, a remark."""
 
 SHOWN_ROWS = 20
-"""So many rejected rows are named, by line and reason; all of them are counted."""
+"""How many rejected rows are named, by line and reason; all of them are counted."""
 
 
 def grouped(count: int) -> str:
@@ -18,7 +17,7 @@ def grouped(count: int) -> str:
 
 
 def table(figures: Iterable[Figure]) -> list[str]:
-    """Names, numbers to the right, remarks."""
+    """Aligned columns: names, numbers flush right, remarks."""
     rows = list(figures)
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)

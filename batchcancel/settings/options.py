@@ -1,4 +1,4 @@
-"""Every option of `plan` and `run`: its name, its meaning, and how its text is read."""
+"""Option table of `plan` and `run`: name, parser, default and help of each."""
 
 import re
 from collections.abc import Callable
@@ -65,6 +65,7 @@ def _workers(text: str) -> int:
     return workers
 
 
+# One table, so that the flag, the variable and the job file's key of an option cannot differ.
 OPTIONS = (
     Option(name="ledger", parse=str, metavar="PATH|URL",
            help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
