@@ -35,7 +35,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
          batchcancel run closure.csv --limit 5
          batchcancel run closure.csv
       3. From cron, with the options of a job:
-         batchcancel run tonight.csv --job-file jobs/nightly.toml --yes
+         batchcancel run tonight.csv --job-file jobs/nightly.toml
 
     \b
     Exit codes: 0 every eligible row is cancelled, 1 defect, 2 usage or manifest,
