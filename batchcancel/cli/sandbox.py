@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def sandbox(port: int, appointments: int, manifest: str | None, rate: str, faults: str) -> None:
     """Imitate the HuskyVoice API on this machine until Ctrl-C, to rehearse a closure.
 
-    Prints the lines to paste in another terminal. Nothing leaves this machine.
+    Prints the lines to paste before a plan or a run. Nothing leaves this machine.
 
     \b
     Examples:
