@@ -6,7 +6,7 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base
 
-from batchcancel.api import Answer, AttemptOnce
+from batchcancel.api import Answer, AttemptOnce, Meaning
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
@@ -39,7 +39,10 @@ def _is_worth_retrying(answer: Answer) -> bool:
 
 
 class Backoff:
-    """At most `attempts` tries; the last answer comes back whatever it was."""
+    """At most `attempts` tries; the last answer comes back whatever it was.
+
+    What the rate limit turns away is tried again without counting: whoever sends bounds that.
+    """
 
     def __init__(
         self, *, attempts: int, random: Random, sleep: Callable[[float], Awaitable[None]]
@@ -53,6 +56,12 @@ class Backoff:
         )
 
     async def __call__(self, attempt: AttemptOnce) -> Answer:
+        async def let_through() -> Answer:
+            # A 429 was not applied: the gate is closed meanwhile, and it is no attempt that failed.
+            while (answer := await attempt()).meaning is Meaning.BUSY:
+                pass
+            return answer
+
         # A copy each: one AsyncRetrying keeps the state of one call.
-        answer: Answer = await self._policy.copy()(attempt)
+        answer: Answer = await self._policy.copy()(let_through)
         return answer

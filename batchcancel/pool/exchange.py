@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
+import anyio
+
 from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
@@ -17,6 +19,9 @@ from batchcancel.writer import Writer
 
 PAUSE_WITHOUT_RETRY_AFTER = 5.0
 """How long a 429 that names no time closes the gate, in seconds."""
+
+SHORTEST_PAUSE = 1.0
+"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
 
 Decide = Callable[[datetime], Decision]
 
@@ -61,6 +66,7 @@ class Exchange:
         self._require_held = require_held
         self.requests = 0
         self.rate_limited = 0
+        self._refused_since: float | None = None
 
     async def send(
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
@@ -83,13 +89,27 @@ class Exchange:
             else:
                 self._limiter.unused(permit)
         self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
-        if answer.meaning is Meaning.BUSY:
-            self.rate_limited += 1
+        self._count_refusals(answer)
         if answer.is_worth_retrying and (
             answer.meaning is Meaning.BUSY or answer.retry_after is not None
         ):
             self._close_gate(answer)
         return answer
+
+    def _count_refusals(self, answer: Answer) -> None:
+        """A refusal costs no row its attempts, so somebody else's storm must end by time."""
+        if answer.meaning is not Meaning.BUSY:
+            self._refused_since = None
+            return
+        self.rate_limited += 1
+        now = anyio.current_time()
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        if now - self._refused_since > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {now - self._refused_since:.0f} s the API has turned every request away "
+                "(429): does another program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
+            )
 
     async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
         now = self._now()
@@ -107,6 +127,7 @@ class Exchange:
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER
+        seconds = max(seconds, SHORTEST_PAUSE)
         if seconds > self._max_retry_after:
             raise StoppedEarly(
                 f"the API asks for {seconds:.0f} s of patience (Retry-After), more than the "
