@@ -16,6 +16,7 @@ from batchcancel.api import Answer, Meaning, Record, Request
 from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
 
 _REFUSALS = {400, 403, 409, 410, 412, 422}
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _SPENT = re.compile(r"CREDIT|QUOTA|BILLING|PAYMENT", re.ASCII)
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 
@@ -23,9 +24,10 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 def read_answer(
     request: Request, *, status: int, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Answer:
-    """Judge one answer; raises `FatalAnswer` when every further request would be wrong too.
+    """Judge one answer.
 
-    `headers` has lower-case names. `now` stands in for a missing `Date`.
+    Raises `FatalAnswer` when every further request would be wrong too, and `StoppedEarly` when
+    credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing `Date`.
     """
     server_now = http_date(headers.get("date"))
     content = _json(body)
@@ -35,7 +37,7 @@ def read_answer(
     _raise_if_fatal(request, status=status, code=code)
     _raise_if_spent(status, code, server_now or now)
     return Answer(
-        meaning=_meaning(status, code),
+        meaning=_meaning(request, status=status, content=content, code=code),
         code=code or str(status),
         server_now=server_now,
         retry_after=retry_after(headers.get("retry-after"), server_now=server_now or now),
@@ -96,14 +98,18 @@ def _raise_if_spent(status: int, code: str | None, server_now: datetime) -> None
     )
 
 
-def _meaning(status: int, code: str | None) -> Meaning:
-    """A final no needs proof like a yes: the API's own envelope, with a code.
+def _meaning(request: Request, *, status: int, content: Any, code: str | None) -> Meaning:
+    """A final no about an appointment needs proof like a yes: the API's own envelope, with a code.
 
     Whatever else comes with such a status (a firewall's page, a gateway's JSON) says nothing about
-    the appointment, nor does any other status.
+    the appointment, nor does any other status. A no to a question about none settles nothing:
+    there any JSON will do, so that a wrong address is told of at once.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Meaning.BUSY
+    if not request.ask.is_of_one:
+        is_no = 400 <= status < 500 and status not in _PASSING  # noqa: PLR2004 - family
+        return Meaning.REFUSED if is_no and isinstance(content, dict) else Meaning.UNKNOWN
     if status == HTTPStatus.NOT_FOUND and code == "NOT_FOUND":
         return Meaning.ABSENT
     if status in _REFUSALS and code is not None:

@@ -41,7 +41,8 @@ def _is_worth_retrying(answer: Answer) -> bool:
 class Backoff:
     """At most `attempts` tries; the last answer comes back whatever it was.
 
-    What the rate limit turns away is tried again without counting: whoever sends bounds that.
+    What the rate limit turns away is tried again without counting: the attempt itself closes the
+    gate, and raises when that has lasted for too long.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Backoff:
 
     async def __call__(self, attempt: AttemptOnce) -> Answer:
         async def let_through() -> Answer:
-            # A 429 was not applied: the gate is closed meanwhile, and it is no attempt that failed.
+            # What a 429 turned away was not applied: no attempt has failed.
             while (answer := await attempt()).meaning is Meaning.BUSY:
                 pass
             return answer

@@ -42,8 +42,8 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `StoppedEarly` when a 429 asks for more patience than `max_retry_after` seconds, and
-    `FatalAnswer` as the API does.
+    moment, `StoppedEarly` when an answer asks for more patience than `max_retry_after` seconds or
+    nothing but 429s came for longer than that, and as the API does.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Exchange:
         self._require_held = require_held
         self.requests = 0
         self.rate_limited = 0
-        self._refused_since: float | None = None
+        self._turned_away_since: float | None = None
 
     async def send(
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
@@ -89,27 +89,12 @@ class Exchange:
             else:
                 self._limiter.unused(permit)
         self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
-        self._count_refusals(answer)
-        if answer.is_worth_retrying and (
-            answer.meaning is Meaning.BUSY or answer.retry_after is not None
-        ):
+        is_busy = answer.meaning is Meaning.BUSY
+        self.rate_limited += is_busy
+        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
             self._close_gate(answer)
+        self._limit_patience(is_busy=is_busy)
         return answer
-
-    def _count_refusals(self, answer: Answer) -> None:
-        """A refusal costs no row its attempts, so somebody else's storm must end by time."""
-        if answer.meaning is not Meaning.BUSY:
-            self._refused_since = None
-            return
-        self.rate_limited += 1
-        now = anyio.current_time()
-        self._refused_since = now if self._refused_since is None else self._refused_since
-        if now - self._refused_since > self._max_retry_after:
-            raise StoppedEarly(
-                f"for {now - self._refused_since:.0f} s the API has turned every request away "
-                "(429): does another program use this key?",
-                hint="Run the same command again later, or raise --max-retry-after.",
-            )
 
     async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
         now = self._now()
@@ -127,14 +112,29 @@ class Exchange:
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER
-        seconds = max(seconds, SHORTEST_PAUSE)
         if seconds > self._max_retry_after:
             raise StoppedEarly(
                 f"the API asks for {seconds:.0f} s of patience (Retry-After), more than the "
                 f"{self._max_retry_after:.0f} s allowed",
                 hint="Run the same command again later, or raise --max-retry-after.",
             )
-        self._limiter.close_for(seconds)
+        self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
+
+    def _limit_patience(self, *, is_busy: bool) -> None:
+        """A 429 costs no row its attempts, so the time must bound how often it is asked again."""
+        if not is_busy:
+            self._turned_away_since = None
+            return
+        now = anyio.current_time()
+        if self._turned_away_since is None:
+            self._turned_away_since = now
+        seconds = now - self._turned_away_since
+        if seconds > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {seconds:.0f} s the API has turned every request away (429): does another "
+                "program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
+            )
 
 
 def _require_good(permit: Permit) -> None:
