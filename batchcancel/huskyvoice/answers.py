@@ -27,7 +27,8 @@ def read_answer(
     """Judge one answer.
 
     Raises `FatalAnswer` when every further request would be wrong too, and `StoppedEarly` when
-    credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing `Date`.
+    credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing
+    `Date`.
     """
     server_now = http_date(headers.get("date"))
     content = _json(body)

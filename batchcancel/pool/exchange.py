@@ -128,10 +128,10 @@ class Exchange:
         now = anyio.current_time()
         if self._turned_away_since is None:
             self._turned_away_since = now
-        seconds = now - self._turned_away_since
-        if seconds > self._max_retry_after:
+        lasted = now - self._turned_away_since
+        if lasted > self._max_retry_after:
             raise StoppedEarly(
-                f"for {seconds:.0f} s the API has turned every request away (429): does another "
+                f"for {lasted:.0f} s the API has turned every request away (429): does another "
                 "program use this key?",
                 hint="Run the same command again later, or raise --max-retry-after.",
             )

@@ -188,7 +188,7 @@ def test_a_code_that_may_hold_anything_is_replaced_by_the_status(code):
     "body",
     [b"", b"null", b"[]", b"7", b"\xff\xfe", b'{"error": null}', b'{"error": "SLOT_FULL"}',
      b"[" * 100_000],
-)
+)  # fmt: skip
 def test_a_body_of_any_other_shape_is_replaced_by_the_status(body):
     assert answer(422, body).code == "422"
 
