@@ -11,9 +11,9 @@ from batchcancel.events import (
     ClockDiffers,
     FetchBegan,
     FetchEnded,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
 )
 from batchcancel.settings import quantities
 from batchcancel.stop import background
@@ -91,7 +91,7 @@ def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
 
 
 def test_a_wait_and_a_clock_that_differs_are_told(watching, caplog):
-    watching(WindowFull(seconds=75))
+    watching(RateWindowFull(seconds=75))
     watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     assert caplog.messages == [
         "waiting 1 min 15 s for the rate limit's window",
