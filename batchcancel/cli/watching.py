@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import anyio
-import structlog
 
 from batchcancel.cli.terminal import say
 from batchcancel.events import (
@@ -157,6 +156,8 @@ class ProgressBar:
 
 def logger(settings: Settings) -> Any:
     """A logger in the format asked for, whose lines never hold the key."""
+    import structlog
+
     # At INFO these write whole URLs.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -167,6 +168,8 @@ def logger(settings: Settings) -> Any:
 
 
 def _configure(settings: Settings) -> None:
+    import structlog
+
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
         # A plain traceback: the rich one prints local variables, and the key is one.

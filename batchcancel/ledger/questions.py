@@ -140,8 +140,8 @@ class SqlReader(LedgerReader):
         )
 
     def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
-        appointment_id, start, day, session, branch_id, *standing, opened_at, settled_at = row
-        state, outcome, reason, attempts = standing
+        appointment_id, start, day, session, branch_id, *state_of, opened_at, settled_at = row
+        state, outcome, reason, attempts = state_of
         return RowRecord(
             appointment_id=appointment_id,
             starts_at=self._restored(start),
