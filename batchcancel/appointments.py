@@ -33,7 +33,7 @@ class OutcomeName(StrEnum):
         "before we came",
     )
     SKIPPED = "skipped", Fact.FINAL, "left alone by policy"
-    REJECTED_ROW = "rejected_row", Fact.FINAL, "could not be read"
+    REJECTED_ROW = "rejected_row", Fact.FINAL | Fact.PERSON, "could not be read"
     NOT_FOUND = (
         "not_found",
         Fact.FINAL | Fact.FAILURE | Fact.PERSON,
@@ -105,10 +105,12 @@ class RejectedRow:
 
     `line` counts from 1; in CSV it is the line of the file where the row begins, in Parquet the
     number of the row. `reason` never repeats what the row holds: that may be personal.
+    `appointment_id` is the id it names, None where there is none to be read.
     """
 
     line: int
     reason: str
+    appointment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

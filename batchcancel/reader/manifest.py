@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from batchcancel.appointments import RejectedRow, require_aware
+from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
@@ -25,6 +25,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "session",
     "branch_id",
     "notes",
+    "outcome",
 )
 
 REASONS: Final[Mapping[str, str]] = {
@@ -40,6 +41,7 @@ REASONS: Final[Mapping[str, str]] = {
     "stray_return": "a carriage return stands inside an unquoted cell",
     "cell_too_long": "a cell is too long to be read",
     "nul": "the row holds a NUL character",
+    "rejected_before": "the outcome of the row in an export: it could not be read; mend it first",
 }
 """Every reason a row is rejected for, in plain words."""
 
@@ -52,6 +54,7 @@ _UTC = pl.Datetime("us", "UTC")
 _KNOWN_SESSIONS = pl.Schema(
     {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
 )
+_READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # a part of how the digest is made
 
@@ -160,6 +163,7 @@ def manifest_of(
     """Judge the rows of a table as appointments.
 
     `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
+    Of `outcome`, which our exports have, one word counts: a row that was rejected before is again.
     `rejected` are rows that could not even be read as rows.
     """
     rows = _typed(texts)
@@ -213,9 +217,11 @@ def _reason() -> pl.Expr:
     )
     no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
     return (
-        pl.when(appointment_id.is_null())
+        pl.when(pl.col("outcome") == OutcomeName.REJECTED_ROW.value)
+        .then(pl.lit("rejected_before"))
+        .when(appointment_id.is_null())
         .then(pl.lit("empty_id"))
-        .when(~appointment_id.str.contains("^[A-Za-z0-9_-]{1,64}$"))
+        .when(~appointment_id.str.contains(_READABLE_ID))
         .then(pl.lit("bad_id"))
         .when(has_nul)
         .then(pl.lit("nul"))
@@ -267,8 +273,9 @@ def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
 
 
 def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
-    pairs = rows.select("line", "reason").iter_rows()
-    return (RejectedRow(line=line, reason=reason) for line, reason in pairs)
+    readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
+    for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
+        yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
 
 
 def _lacks_start_on_a_date() -> pl.Expr:

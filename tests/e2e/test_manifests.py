@@ -1,6 +1,8 @@
+import csv
+
 import pytest
 
-from tests.e2e.stage import FAR, RUN
+from tests.e2e.stage import FAR, LEDGER, RUN
 
 HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
 
@@ -34,7 +36,23 @@ def test_rejected_rows_are_left_out_when_they_are_allowed_and_still_counted(stag
         manifest.write("not an id,\n")
     ended = stage.run(*RUN, "--allow-rejected-rows")
 
-    assert (0, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
+    assert (4, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
+
+
+def test_a_manifest_nobody_can_read_ends_with_4_and_its_rows_are_in_the_export(stage):
+    stage.write("closure.csv", ["not an id", "nor this"])
+    ended = stage.here(*RUN, "--allow-rejected-rows")
+    exported = stage.here("export", LEDGER, "-o", "left.csv", "--outcome", "rejected_row")
+
+    assert (4, {"rejected_rows": 2}) == (ended.returncode, ended.counts)
+    assert "Nothing is left to do." not in ended.stderr
+    assert "--outcome rejected_row" in ended.stderr
+    assert (0, 0) == (exported.returncode, len(stage.patched()))
+    with (stage.folder / "left.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [("rejected_row", "bad_id", "2"), ("rejected_row", "bad_id", "3")] == [
+        (row["outcome"], row["reason"], row["line"]) for row in rows
+    ]
 
 
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
