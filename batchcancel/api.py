@@ -217,7 +217,10 @@ class AttemptOnce(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrgConfig:
-    """The organisation's settings; None where the API did not say."""
+    """The organisation's settings; None where the API did not say.
+
+    `allow_cancellation` is false for whatever is said there but true.
+    """
 
     allow_cancellation: bool | None
     notice_hours: float | None

@@ -12,6 +12,7 @@ import structlog
 
 from batchcancel.cli.terminal import say
 from batchcancel.events import (
+    Caution,
     ClockDiffers,
     Event,
     FetchBegan,
@@ -59,6 +60,8 @@ def log_lines(settings: Settings) -> Observer:
                 log.warning("clock_differs", seconds=event.ahead.total_seconds())
             case WindowFull():
                 log.info("waits_for_the_rate_limit", seconds=round(event.seconds, 1))
+            case Caution():
+                log.warning(event.code, text=event.text)
             case PlanMade():
                 _log_plan(log, event)
             case RunStarted():

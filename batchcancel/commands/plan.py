@@ -98,6 +98,8 @@ async def plan_batch(
         learned=learned,
         at=at,
     )
+    for caution in rules.cautions:
+        observe(caution)
     observe(_plan_made(planned))
     return planned
 

@@ -30,9 +30,9 @@ class HuskyLookup:
         data = answer.body.get("data", answer.body)
         if not isinstance(data, dict):
             data = {}
-        allowed, zone = data.get("allow_cancellation"), data.get("timezone")
+        zone = data.get("timezone")
         return OrgConfig(
-            allow_cancellation=allowed if isinstance(allowed, bool) else None,
+            allow_cancellation=_permission(data),
             notice_hours=_hours(data.get("cancellation_notice_hours")),
             timezone=zone if isinstance(zone, str) else None,
             server_now=answer.server_now,
@@ -101,6 +101,11 @@ def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
 def _dicts(value: Any) -> list[dict[str, Any]]:
     found = value if isinstance(value, list) else []
     return [one for one in found if isinstance(one, dict)]
+
+
+def _permission(data: dict[str, Any]) -> bool | None:
+    """Only `true` allows: whatever else stands there was meant to say no, or nobody knows what."""
+    return data["allow_cancellation"] is True if "allow_cancellation" in data else None
 
 
 def _hours(value: Any) -> float | None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.clock import Now
 from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.events import Caution
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.reader.manifest import Manifest
 from batchcancel.settings import quantities
@@ -14,14 +15,25 @@ from batchcancel.settings import quantities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy, the clinic's timezone (None when nothing needs it), and how far the server's
-    clock is ahead (None when it did not say).
+    """The policy, the clinic's timezone (None when nothing needs it), how far the server's clock
+    is ahead (None when it did not say), and what a person should know of where they come from.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     clock_ahead: timedelta | None
+    cautions: tuple[Caution, ...] = ()
 
+
+UNASKED = Caution(
+    code="cancelling_not_asked",
+    text="the key may not read the organisation's rules: nobody could be asked whether cancelling "
+    "is allowed",
+)
+UNTOLD = Caution(
+    code="cancelling_not_told",
+    text="the API does not tell whether the organisation allows cancelling (allow_cancellation)",
+)
 
 NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
 """For a batch whose rows are all settled: the API need not be asked."""
@@ -40,17 +52,20 @@ async def rules_in_force(
     Raises `Refusal` when the organisation does not allow cancelling, `InputError` when a rule is
     neither told by the API nor given, `ScopeMissing` when it may not be asked and is not given.
     """
+    cautions = []
     try:
         config = await lookup.config()
+        cautions += [UNTOLD] if config.allow_cancellation is None else []
     except ScopeMissing:
         if notice_hours is None:
             raise
         config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
         if timezone is None and _needs_timezone(manifest, notice_hours):
             raise
+        cautions.append(UNASKED)
     if config.allow_cancellation is False:
         raise Refusal(
-            "the organisation does not allow cancelling (allow_cancellation is false)",
+            "the organisation does not allow cancelling (allow_cancellation is not true)",
             hint="Allow it in HuskyVoice's booking rules, then run the same command again. "
             "Nothing was sent.",
         )
@@ -59,6 +74,7 @@ async def rules_in_force(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         clock_ahead=None if config.server_now is None else config.server_now - now(),
+        cautions=tuple(cautions),
     )
 
 

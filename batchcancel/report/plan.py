@@ -82,6 +82,8 @@ def _rejected(planned: Planned) -> Iterable[str]:
 
 def _plan_warnings(planned: Planned) -> Iterable[str]:
     plan = planned.plan
+    for caution in planned.rules.cautions:
+        yield f"!! {caution.text[0].upper()}{caution.text[1:]}."
     inside = plan.skipped.get(SkipReason.NOTICE_WINDOW, 0)
     if inside:
         yield (
@@ -118,5 +120,6 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "requests": plan.requests,
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
+        "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "ledger": ledger,
     }

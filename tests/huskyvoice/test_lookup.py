@@ -80,9 +80,14 @@ async def test_notice_is_a_number_of_hours(value, hours):
     assert hours == (await config(RULES | {"cancellation_notice_hours": value})).notice_hours
 
 
-@pytest.mark.parametrize("value", [None, 0, 1, "false", "no"])
-async def test_a_permission_that_is_no_truth_value_is_unknown(value):
-    assert (await config(RULES | {"allow_cancellation": value})).allow_cancellation is None
+@pytest.mark.parametrize("value", [None, False, 0, 1, "false", "no", "true", [], {}])
+async def test_a_permission_that_is_not_true_is_a_no(value):
+    assert (await config(RULES | {"allow_cancellation": value})).allow_cancellation is False
+
+
+async def test_a_permission_that_is_not_there_is_unknown():
+    told = {name: value for name, value in RULES.items() if name != "allow_cancellation"}
+    assert (await config(told)).allow_cancellation is None
 
 
 @pytest.mark.parametrize("value", [None, 5.5, ["Asia/Kolkata"]])

@@ -7,7 +7,7 @@ import pytest
 from batchcancel.api import OrgConfig
 from batchcancel.errors import InputError, Refusal, ScopeMissing
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.rules import Rules, clock_difference, rules_in_force
+from batchcancel.policy.rules import UNASKED, UNTOLD, Rules, clock_difference, rules_in_force
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.settings.load import load_settings
 
@@ -75,8 +75,18 @@ async def test_an_organisation_that_does_not_allow_cancelling_is_obeyed(flags):
         await rules(Organisation(allow_cancellation=False), **flags)
 
 
-async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_asked_by_doing():
-    assert hours(await rules(Organisation(allow_cancellation=None))) == 24
+async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_told_of():
+    found = await rules(Organisation(allow_cancellation=None))
+    assert ([UNTOLD], 24) == ([*found.cautions], hours(found))
+
+
+async def test_where_nobody_may_be_asked_that_is_told():
+    found = await rules(Organisation(may_ask=False), notice_hours="24")
+    assert [UNASKED] == [*found.cautions]
+
+
+async def test_an_organisation_that_allows_cancelling_gives_no_cause_for_caution():
+    assert () == (await rules(Organisation())).cautions
 
 
 async def test_notice_that_nobody_tells_must_be_given():
