@@ -1,5 +1,6 @@
 """The rules in force: what the API says of the organisation, and what the operator overrides."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -69,6 +70,7 @@ async def rules_in_force(
             hint="Allow it in HuskyVoice's booking rules, then run the same command again. "
             "Nothing was sent.",
         )
+    cautions += _differences(config, notice_hours=notice_hours, timezone=timezone)
     hours = _notice_hours(notice_hours, config)
     return Rules(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
@@ -76,6 +78,31 @@ async def rules_in_force(
         clock_ahead=None if config.server_now is None else config.server_now - now(),
         cautions=tuple(cautions),
     )
+
+
+def _differences(
+    config: OrgConfig, *, notice_hours: float | None, timezone: ZoneInfo | None
+) -> Iterator[Caution]:
+    """Where the operator says something else than the organisation."""
+    hours, zone = config.notice_hours, _zone_of(config)
+    if notice_hours is not None and hours is not None and notice_hours != hours:
+        yield Caution(
+            code="notice_differs",
+            text=f"--notice-hours is {notice_hours:g}, "
+            f"and the organisation's notice is {hours:g} h",
+        )
+    if timezone is not None and zone is not None and timezone.key != zone.key:
+        yield Caution(
+            code="timezone_differs",
+            text=f"--timezone is {timezone}, and the organisation's timezone is {zone}",
+        )
+
+
+def _zone_of(config: OrgConfig) -> ZoneInfo | None:
+    try:
+        return quantities.timezone(config.timezone or "")
+    except ValueError:
+        return None
 
 
 def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
@@ -93,17 +120,13 @@ def _notice_hours(given: float | None, config: OrgConfig) -> float:
 
 
 def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
-    if given is not None:
-        return given
-    try:
-        return quantities.timezone(config.timezone or "")
-    except ValueError:
-        if not is_needed:
-            return None
+    zone = given or _zone_of(config)
+    if zone is None and is_needed:
         raise InputError(
             "the API does not tell the organisation's timezone, and times here need it",
             hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
-        ) from None
+        )
+    return zone
 
 
 def clock_difference(rules: Rules) -> timedelta | None:
