@@ -16,6 +16,9 @@ PAGE = 200
 MOST_HOURS = 1_000_000.0
 """More notice than a century is a mistake."""
 
+MOST_NOTES = 2_000
+"""A bound of ours on the notes that one PATCH carries, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

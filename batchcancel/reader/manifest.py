@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
@@ -41,6 +42,7 @@ REASONS: Final[Mapping[str, str]] = {
     "stray_return": "a carriage return stands inside an unquoted cell",
     "cell_too_long": "a cell is too long to be read",
     "nul": "the row holds a NUL character",
+    "notes_too_long": f"the notes are longer than {MOST_NOTES:,} characters",
     "rejected_before": "the outcome of the row in an export: it could not be read; mend it first",
 }
 """Every reason a row is rejected for, in plain words."""
@@ -225,6 +227,8 @@ def _reason() -> pl.Expr:
         .then(pl.lit("bad_id"))
         .when(has_nul)
         .then(pl.lit("nul"))
+        .when(pl.col("notes").str.len_chars() > MOST_NOTES)
+        .then(pl.lit("notes_too_long"))
         .when(pl.col("start").is_not_null() & no_time)
         .then(pl.lit("unreadable_time"))
         .when(pl.col("date").is_not_null() & pl.col("day").is_null())

@@ -186,7 +186,11 @@ def _parquet_table(data: bytes) -> Table:
     texts = [_as_text(name, schema[name]) for name in used]
     try:
         frame = pl.read_parquet(io.BytesIO(data), columns=used)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if "utf-8" in str(error).casefold():
+            raise InputError(
+                "the manifest holds text that is not Unicode", hint="Write its text as UTF-8."
+            ) from None
         raise _broken_parquet() from None
     return frame.select(pl.int_range(1, pl.len() + 1).alias("line"), *texts), ()
 

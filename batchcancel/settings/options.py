@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchcancel.api import MOST_NOTES
 from batchcancel.settings import quantities
 
 KEY_VARIABLE = "HUSKYVOICE_API_KEY"
@@ -50,8 +51,12 @@ def _name(text: str) -> str:
 
 
 def _notes(text: str) -> str:
-    if not text or len(text) > 2000:  # noqa: PLR2004 - a bound on what one PATCH carries
-        raise ValueError("notes are 1 to 2,000 characters")
+    if not text or len(text) > MOST_NOTES:
+        raise ValueError(f"notes are 1 to {MOST_NOTES:,} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of another encoding come in as lone surrogates
+        raise ValueError("notes are Unicode text; these were typed in another encoding") from None
     return text
 
 

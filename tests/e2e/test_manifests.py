@@ -15,6 +15,7 @@ HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
         (HEADER.encode("utf-16"), "UTF-16 text"),
         (HEADER.encode() + b"../../x,\n", "line 3: the appointment_id is not"),
         (HEADER.encode() + b"a001,2099-01-01\n", "names the same appointment"),
+        (b"appointment_id,notes\na001," + b"x" * 2_001 + b"\n", "line 2: the notes are longer"),
         (HEADER.encode() + b'"a002,\n', "line 3: the quote that opens here is never closed"),
     ],
 )

@@ -103,6 +103,7 @@ REJECTED = {
     "stray_return": "a,x\ry,",
     "cell_too_long": "a," + "x" * 200_000 + ",",
     "nul": "a,x\0y,",
+    "notes_too_long": "a," + "x" * 2_001 + ",",
     "rejected_before": "a,,,,rejected_row",
 }
 
@@ -122,6 +123,21 @@ def test_every_fault_of_a_row_has_a_reason(reason):
 
 def test_every_reason_is_told_in_plain_words_and_tested():
     assert REASONS.keys() == REJECTED.keys() | {"non_existent_time"}
+
+
+def test_notes_may_be_as_long_as_those_of_the_command_counted_in_characters():
+    assert [] == rejected(read(f"appointment_id,notes\na,{'Ä' * 2_000}\n"))
+    assert [(2, "notes_too_long")] == rejected(read(f"appointment_id,notes\na,{'☎' * 2_001}\n"))
+
+
+@pytest.mark.parametrize("bad", [b"\xed\xa0\x80", b"\xff\xfe\xfd"])
+def test_text_that_is_no_unicode_is_refused_in_a_sentence_also_in_parquet(tmp_path, bad):
+    path = tmp_path / "m.parquet"
+    frame = pl.DataFrame({"appointment_id": ["a"], "notes": ["xyz"]})
+    frame.write_parquet(path, compression="uncompressed", statistics=False)
+    path.write_bytes(path.read_bytes().replace(b"xyz", bad))
+    with pytest.raises(InputError, match="not Unicode"):
+        read_manifest(str(path))
 
 
 @pytest.mark.parametrize("outcome", ["", "cancelled", "Rejected_row", "dental"])

@@ -55,6 +55,11 @@ def test_notes_are_neither_empty_nor_a_book(notes):
         BY_NAME["notes"].parse(notes)
 
 
+def test_notes_that_are_no_unicode_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="notes are Unicode text"):
+        BY_NAME["notes"].parse("Caf\udce9")
+
+
 def test_notes_keep_every_character():
     assert BY_NAME["notes"].parse(" Praxis zu: Ärztin krank ☎\n") == " Praxis zu: Ärztin krank ☎\n"
 
