@@ -34,6 +34,12 @@ def _plan_lines(planned: Planned) -> Iterable[Line]:
     yield "rows", number(plan.rows), _repeated(plan.duplicates)
     yield "rejected rows", number(plan.rejected_rows), ""
     yield "settled already", number(plan.settled), "in the ledger; never sent again"
+    if plan.spent > plan.settled:
+        yield (
+            "  no longer named",
+            number(plan.spent - plan.settled),
+            "settled too; caps count them",
+        )
     for reason, rows in plan.skipped.items():
         yield f"skipped: {reason}", number(rows), _why(reason, planned)
     if plan.held_back:

@@ -56,6 +56,20 @@ def test_a_manifest_nobody_can_read_ends_with_4_and_its_rows_are_in_the_export(s
     ]
 
 
+def test_caps_count_the_batch_however_often_its_manifest_changes(stage):
+    for day in range(4):
+        ids = [f"d{day}a{number}" for number in range(10)]
+        stage.book(*ids)
+        stage.write("closure.csv", ids)
+        capped = stage.here(*RUN, "--accept-changed-manifest", "--max-cancel", "10")
+        assert (0 if day == 0 else 3) == capped.returncode
+        canary = stage.here(*RUN, "--accept-changed-manifest", "--limit", "12")
+        assert 0 == canary.returncode
+
+    assert "the batch would cancel 22 appointments, 12 of them in earlier runs" in capped.stderr
+    assert 12 == len(stage.patched())
+
+
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
     ids = stage.closure(3)
     stage.here(*RUN)
