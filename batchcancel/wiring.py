@@ -119,6 +119,7 @@ async def tools(
                 now=around.now,
                 max_retry_after=settings.max_retry_after,
                 require_held=ledger.require_held,
+                max_requests=settings.max_requests,
             )
             retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             try:

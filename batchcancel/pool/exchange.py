@@ -37,8 +37,8 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `StoppedEarly` when a 429 asks for more patience than `max_retry_after` seconds, and
-    `FatalAnswer` as the API does.
+    moment, `StoppedEarly` when a 429 asks for more patience than `max_retry_after` seconds or when
+    `max_requests` were sent, and `FatalAnswer` as the API does.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Exchange:
         now: Now,
         max_retry_after: float,
         require_held: Callable[[], None],
+        max_requests: int | None = None,
     ) -> None:
         self._api = api
         self._limiter = limiter
@@ -59,6 +60,8 @@ class Exchange:
         self._now = now
         self._max_retry_after = max_retry_after
         self._require_held = require_held
+        self._max_requests = max_requests
+        self._announced = 0
         self.requests = 0
         self.rate_limited = 0
 
@@ -66,6 +69,7 @@ class Exchange:
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
     ) -> Answer:
         """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
+        self._require_left()  # else the last word would come after a wait for a permit
         with self._stop.breaks():
             permit = await self._limiter.permit()
         is_sent = False
@@ -96,12 +100,22 @@ class Exchange:
         decision = decide(now)
         if isinstance(decision, Skip):
             raise Withheld(decision)
+        self._require_left()
+        self._announced += 1
         number = self._writer.number()
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
         if self._stop.reason is not None:
             raise Stopped
         self._require_held()
         return number
+
+    def _require_left(self) -> None:
+        """Asked before the intent, so that no row is left open by the last request."""
+        if self._max_requests is not None and self._announced >= self._max_requests:
+            raise StoppedEarly(
+                f"--max-requests of {self._max_requests} were sent",
+                hint="Run the same command again to go on.",
+            )
 
     def _close_gate(self, answer: Answer) -> None:
         seconds = answer.retry_after

@@ -99,6 +99,8 @@ OPTIONS = (
            help="Stop, resumably, when the API asks for more patience than this"),
     Option(name="max-duration", parse=_seconds, metavar="TIME",
            help="Stop, resumably, after such a time, like 2h"),
+    Option(name="max-requests", parse=_number, metavar="N",
+           help="Stop, resumably, after so many requests, those of the plan among them"),
     Option(name="allow-rejected-rows", parse=quantities.switch, default="false",
            help="Go on without the rows that cannot be read"),
     Option(name="accept-changed-manifest", parse=quantities.switch, default="false",
