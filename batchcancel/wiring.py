@@ -1,7 +1,6 @@
-"""Settings -> live objects: the one root file that knows the folders."""
+"""Composition root: settings become the live objects that a job works with."""
 
 import functools
-import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
@@ -33,9 +32,9 @@ Ledgers = tuple[Ledger, LedgerReader | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a job finds around it: clock, chance, network, threads and disk.
+    """The injected dependencies of a job: clock, randomness, network, threads and disk.
 
-    Tests hand in their own; `on_open` is called with the ledger before anything else is done.
+    Tests inject their own. `on_open` is called with the ledger before anything else is done.
     """
 
     now: Now = utc_now
@@ -65,7 +64,7 @@ class Tools:
 
 
 def for_run(settings: Settings) -> Ledgers:
-    """The ledger of a run: written and read, and its batch nobody else's meanwhile."""
+    """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
     ledger = open_ledger(settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint)
     return ledger, ledger
 
@@ -81,12 +80,12 @@ def for_plan(settings: Settings) -> Ledgers:
     except InputError:
         if is_postgres(settings.ledger):  # only through it is the rate limit shared
             raise
-        ledger, _ = for_question(settings)
+        ledger, _ = in_memory(settings)
         return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
 
-def for_question(settings: Settings) -> Ledgers:
-    """A ledger for one question to the API, beside every batch: gone when it is closed."""
+def in_memory(settings: Settings) -> Ledgers:
+    """A ledger in memory, gone when it is closed, for requests that belong to no batch."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
@@ -102,10 +101,12 @@ async def tools(
     around = around or Surroundings()
     ledger, account = ledgers(settings)
     around.on_open(ledger)
+    # In a run both are one ledger; closing a ledger twice is harmless.
     with closing(ledger), closing(account or ledger):
         writer = around.new_writer(ledger.commit)
         limit_time = functools.partial(_limit_time, settings.max_duration, stop)
         hurry = functools.partial(_hurry, ledger, stop)
+        # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, now=around.now, new_transport=around.new_transport) as api,
             _limiter(settings, ledger=ledger, account=account, now=around.now) as limiter,
@@ -135,8 +136,15 @@ async def tools(
                     stop=stop,
                 )
             finally:
-                with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
-                    await writer.durable()
+                await _flush(writer)
+
+
+async def _flush(writer: Writer) -> None:
+    """Make the last answers durable: the next run counts the rate limit's window from them."""
+    # Shielded, for in a cancelled scope the await would end at once. A failed write has stopped the
+    # job already, and must not hide what the job raised.
+    with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
+        await writer.durable()
 
 
 def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) -> HuskyVoice:
@@ -160,17 +168,17 @@ def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
 async def _limiter(
     settings: Settings, *, ledger: Ledger, account: LedgerReader | None, now: Now
 ) -> AsyncIterator[Limiter]:
-    """The window that the ledger shares with other hosts, or one of our own."""
+    """A limiter on the window that the ledger shares with other hosts, else on one of our own."""
     rate = settings.rate
-    is_limited = not math.isinf(rate.limit)
-    shared = ledger.shared_window(rate, timeout=settings.timeout) if is_limited else None
+    shared = None if rate.is_unlimited else ledger.shared_window(rate, timeout=settings.timeout)
     if shared is not None:
         limiter = SharedLimiter(shared, offload=anyio.to_thread.run_sync)
         try:
             yield limiter
         finally:
+            # Shielded, so that other programs get our slots back as early as they may.
             with anyio.CancelScope(shield=True):
-                await limiter.tell()
+                await limiter.flush()
         return
     own = SlidingWindow(limit=rate.limit, window=rate.window)
     if account is not None:
@@ -188,6 +196,7 @@ def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Itera
     for request in sent:
         free_in = (_counted_by(request, settings.timeout) - now).total_seconds()
         if (seconds := free_in + settings.rate.window) > 0:
+            # A clock that was set back since must not make a slot of the past last for hours.
             yield min(seconds, longest)
 
 
@@ -208,7 +217,7 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
 
 
 async def _hurry(ledger: Ledger, stop: Stop) -> None:
-    """After the drain a ledger that is away is not waited for."""
+    """After the drain, have the ledger give up its own waits, such as for a lost database."""
     await stop.asked()
     await anyio.sleep(DRAIN)
     ledger.hurry()

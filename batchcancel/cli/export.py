@@ -1,11 +1,11 @@
-"""batchcancel export: the account of every row, as a file."""
+"""batchcancel export: the state and outcome of every row, as a file."""
 
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from batchcancel.addresses import ledger_shown
+from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import InputError
 
 
@@ -61,7 +61,7 @@ def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
     listed = ", ".join(names) or "none"
     if wanted is None:
         raise InputError(
-            f"{ledger_shown(ledger)} has {len(names)} batches",
+            f"{redacted_ledger(ledger)} has {len(names)} batches",
             hint=f"Name one with --batch: {listed}.",
         )
     if wanted not in names:

@@ -1,4 +1,4 @@
-"""The group of commands, and what every end of one looks like."""
+"""The click group of commands, and the exit code of every way one can end."""
 
 import difflib
 import io
@@ -31,7 +31,7 @@ INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """Lists commands in the order people meet them, and says what a mistyped one meant."""
+    """Lists commands in the order of their use, and suggests one for a mistyped name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -66,7 +66,7 @@ for command in (plan, run, status, export, sandbox, demo):
 
 
 def _show_usage(error: click.ClickException) -> None:
-    """As click does, but for what must not show, like a password in a misplaced URL."""
+    """Print what click would, through `say`: a misplaced URL may hold a password."""
     text = io.StringIO()
     error.show(text)
     say(text.getvalue().rstrip("\n"))
@@ -84,10 +84,11 @@ def leave_no_secrets() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; every end has its exit code."""
+    """Run the command line and exit; every end has its exit code."""
     leave_no_secrets()
     open_missing_streams()
     try:
+        # Not standalone: click would exit by itself, with codes of its own.
         code = cli.main(prog_name="batchcancel", standalone_mode=False)
     except click.exceptions.Exit as ended:
         code = ended.exit_code

@@ -50,7 +50,7 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
         seeded = parse_faults(faults) if faults else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    allowed = Rate(limit=None) if rate == "none" else Rate(
+    allowed = Rate(limit=None) if limit.is_unlimited else Rate(
         limit=int(limit.limit), seconds=limit.window
     )  # fmt: skip
     imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)
@@ -63,11 +63,11 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
     """Make the manifest's appointments known, on its days or else the day after tomorrow."""
-    from batchcancel.commands.plan import rows_of
+    from batchcancel.commands.plan import manifest_rows
 
     known = {one.appointment_id for one in imitation.records()}
     later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
-    for row in rows_of(manifest):
+    for row in manifest_rows(manifest):
         if row.appointment_id not in known:
             day = row.date or (row.starts_at.date() if row.starts_at else later)
             imitation.add(row.appointment_id, date=day, session=row.session or "Morning")

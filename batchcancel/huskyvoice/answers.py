@@ -1,4 +1,4 @@
-"""What the API's answers mean. Pure: status, headers and body in, `Answer` out.
+"""Response parsing: status, headers and body become an `Answer`. Pure.
 
 Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, the status it sets.
 Whatever may have been applied and is not proved is unknown.
@@ -21,7 +21,7 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 def read_answer(
     request: Request, *, status: int, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Answer:
-    """Judge one answer; raises `FatalAnswer` when every further request would be wrong too.
+    """Parse one response; raises `FatalAnswer` when every further request would be wrong too.
 
     `headers` has lower-case names. `now` stands in for a missing `Date`.
     """
@@ -47,6 +47,7 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
     record = record_from(content.get("data", content))
     if record is None:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
+    # A server that mixes up records would have us settle rows by the answers of others.
     if record.appointment_id != request.appointment_id:
         raise FatalAnswer(
             f"the API answered {request.appointment_id} with the record of another appointment",
@@ -82,6 +83,7 @@ def _meaning(status: int, content: Any) -> Meaning:
     if status == HTTPStatus.NOT_FOUND:
         # A page that is not the API's own answer says nothing about the appointment.
         return Meaning.ABSENT if isinstance(content, dict) else Meaning.UNKNOWN
+    # 408 comes from the server's own impatience: it says nothing of the row.
     if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:  # noqa: PLR2004 - family
         return Meaning.REFUSED
     return Meaning.UNKNOWN
@@ -90,7 +92,7 @@ def _meaning(status: int, content: Any) -> Meaning:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # nested too deeply, which a hostile body may be
         return None
 
 
@@ -101,7 +103,7 @@ def _error_code(content: Any) -> str | None:
 
 
 def record_from(data: Any) -> Record | None:
-    """What we use of a record; None when it is not one."""
+    """The record in the API's data; None when it is not one."""
     if not isinstance(data, dict):
         return None
     appointment_id, status = data.get("appointment_id"), data.get("status")
@@ -141,8 +143,9 @@ def _day(value: Any) -> date | None:
 
 
 LONGEST_RETRY_AFTER = 86_400.0
-"""A day, in seconds: what is longer, or a number too long to read, counts as this."""
+"""One day, in seconds; longer ones, and numbers too long to parse, count as this."""
 
+# ASCII digits only: `float` would take nan, inf and 1e9, `int` the digits of any script.
 _SECONDS = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -154,7 +157,7 @@ def http_date(text: str | None) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None:  # what `parsedate_to_datetime` makes of -0000, or of no zone
         moment = moment.replace(tzinfo=UTC)
     try:
         return moment.astimezone(UTC)

@@ -58,6 +58,7 @@ async def rules_in_force(
         config = await lookup.config()
         cautions += [UNTOLD] if config.allow_cancellation is None else []
     except ScopeMissing:
+        # A key that may only write can be used, as long as the operator gives what it cannot read.
         if notice_hours is None:
             raise
         config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
@@ -99,6 +100,7 @@ def _differences(
 
 
 def _zone_of(config: OrgConfig) -> ZoneInfo | None:
+    """None told, or one that this machine's zone database does not know, is None."""
     try:
         return quantities.timezone(config.timezone or "")
     except ValueError:

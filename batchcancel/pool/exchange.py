@@ -1,13 +1,17 @@
-"""One request from permit to answer: every way to the API goes through here.
+"""Request pipeline with a write-ahead intent: every request to the API goes through it.
 
-permit -> decision -> intent, durable -> still ours? -> send -> answer -> slot back
+permit -> decision -> intent, durable -> stop? batch still held? -> send -> answer -> slot back
+
+The permit comes first, for its wait may be long, and what follows must hold when sending. The
+intent is durable before the request leaves: a crash in between leaves a row in doubt, which the
+next run reads back, and never a request that nobody knows of.
 """
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
-from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
+from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
@@ -21,8 +25,8 @@ PAUSE_WITHOUT_RETRY_AFTER = 5.0
 Decide = Callable[[datetime], Decision]
 
 
-class Withheld(Exception):  # noqa: N818 - it is a decision, not an error
-    """The permit was granted, and by then the policy no longer allowed sending."""
+class Withheld(Exception):  # noqa: N818 - a decision, not an error
+    """When the permit came, the policy no longer allowed sending."""
 
     def __init__(self, skip: Skip) -> None:
         super().__init__(skip.reason)
@@ -44,7 +48,7 @@ class Exchange:
     def __init__(
         self,
         *,
-        api: Api,
+        api: ApiClient,
         limiter: Limiter,
         writer: Writer,
         stop: Stop,
@@ -70,6 +74,7 @@ class Exchange:
     ) -> Answer:
         """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
         self._require_left()  # else the last word would come after a wait for a permit
+        # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
             permit = await self._limiter.permit()
         is_sent = False
@@ -78,17 +83,20 @@ class Exchange:
             _require_good(permit)
             self.requests += 1
             is_sent = True
-            # A read has no effect, so nobody needs to wait for it once the run is to stop.
+            # On a stop a read is given up at once, for it has no effect. A write is not: only its
+            # answer spares the next run a read-back.
             with self._stop.breaks() if not request.ask.writes else nullcontext():
                 answer = await self._api.send(request)
         finally:
+            # Without an answer the server may still have counted it: the slot stays taken.
             if is_sent:
                 self._limiter.used(permit)
             else:
                 self._limiter.unused(permit)
-        self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
+        self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code))
         if answer.meaning is Meaning.BUSY:
             self.rate_limited += 1
+        # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
         if answer.is_worth_retrying and (
             answer.meaning is Meaning.BUSY or answer.retry_after is not None
         ):
@@ -102,11 +110,12 @@ class Exchange:
             raise Withheld(decision)
         self._require_left()
         self._announced += 1
-        number = self._writer.number()
+        number = self._writer.next_request_number()
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
+        # The commit took time: only now is it known whether the request may still be sent.
         if self._stop.reason is not None:
             raise Stopped
-        self._require_held()
+        self._require_held()  # fencing: while we slept another run may have taken the lease
         return number
 
     def _require_left(self) -> None:

@@ -12,9 +12,9 @@ from batchcancel.events import (
     ClockDiffers,
     FetchBegan,
     FetchEnded,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
 )
 from batchcancel.settings import quantities
 from batchcancel.stop import background
@@ -92,7 +92,7 @@ def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
 
 
 def test_a_wait_a_clock_that_differs_and_what_else_one_should_know_are_told(watching, caplog):
-    watching(WindowFull(seconds=75))
+    watching(RateWindowFull(seconds=75))
     watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     watching(Caution(code="odd", text="the moon is full"))
     assert caplog.messages == [

@@ -27,15 +27,15 @@ DEFECTS = (
     Defect(
         name="the age of a doubt ignores the attempts of this run",
         module="batchcancel.pool.cancel",
-        old="max(self._doubt(), self._now() - opened_at)",
+        old="max(self._age_in_this_run(), self._now() - opened_at)",
         new="self._now() - opened_at",
         killer="test_an_intent_that_seems_to_lie_ahead_makes_no_age_younger_than_this_runs_attempt",
     ),
     Defect(
         name="the age of a doubt ignores the intents of earlier runs",
         module="batchcancel.pool.cancel",
-        old="max(self._doubt(), self._now() - opened_at)",
-        new="self._doubt()",
+        old="max(self._age_in_this_run(), self._now() - opened_at)",
+        new="self._age_in_this_run()",
         killer="test_the_age_counts_from_the_intent_of_an_earlier_run",
     ),
     Defect(
@@ -55,7 +55,7 @@ DEFECTS = (
     Defect(
         name="what could not be told to a shared window is told late",
         module="batchcancel.huskyvoice.shared_limiter",
-        old="self._notes.clear()",
+        old="self._pending.clear()",
         new="pass",
         killer="test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_begun_anew",
     ),

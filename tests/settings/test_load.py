@@ -239,7 +239,7 @@ def test_the_origin_is_that_of_the_address():
 
 def test_what_a_ledger_may_keep_of_the_options_holds_no_secret_and_no_notes():
     flags = {"notes": "Mrs Rao knows", "ledger": "postgresql://u:hidden@db/x", "limit": "5"}
-    told = load("s3://b/m.csv", flags=flags).told()
+    told = load("s3://b/m.csv", flags=flags).recorded()
 
     assert ("5", "postgresql://u@db/x") == (told["limit"], told["ledger"])
     assert not any(word in str(told) for word in ("Rao", "hidden", KEY))

@@ -27,8 +27,8 @@ def intent_after_send() -> Iterator[Any]:
         now = self._now()
         if isinstance(decision := decide(now), Skip):
             raise Withheld(decision)
-        number = self._writer.number()
-        self._writer.note(exchange._entry(request, number=number, attempt=attempt, at=now))
+        number = self._writer.next_request_number()
+        self._writer.enqueue(exchange._entry(request, number=number, attempt=attempt, at=now))
         if self._stop.reason is not None:
             raise Stopped
         return number
@@ -143,7 +143,7 @@ def stop_ignored_by_workers() -> Iterator[Any]:
         now = self._now()
         if isinstance(decision := decide(now), Skip):
             raise Withheld(decision)
-        number = self._writer.number()
+        number = self._writer.next_request_number()
         entry = exchange._entry(request, number=number, attempt=attempt, at=now)
         await self._writer.durable(entry)
         return number
