@@ -74,6 +74,11 @@ class SkipReason(StrEnum):
     COMPLETED = "completed"
 
 
+def as_meant(text: str) -> str:
+    """The words of a session, branch or batch label as people mean them: case and blanks apart."""
+    return " ".join(text.split()).casefold()
+
+
 def require_aware(*moments: datetime | None) -> None:
     """Raise ValueError for naive datetimes: they mean another instant on every machine."""
     for moment in moments:

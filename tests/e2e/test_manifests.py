@@ -1,4 +1,5 @@
 import csv
+import json
 
 import pytest
 
@@ -68,6 +69,27 @@ def test_caps_count_the_batch_however_often_its_manifest_changes(stage):
 
     assert "the batch would cancel 22 appointments, 12 of them in earlier runs" in capped.stderr
     assert 12 == len(stage.patched())
+
+
+def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_are_named(stage):
+    known, late = stage.sandbox.book.clinic.branch_ids
+    stage.book("a1", "a2")
+    header = "appointment_id,date,session,branch_id\n"
+    meant = f'a1,{FAR},Evening   ,{known.upper()}\na2,{FAR},evening," {late} "\n'
+    mistyped = f"a1,{FAR},Evning,{known}\na2,{FAR},Evening,nowhere\n"
+
+    def plan(rows):
+        (stage.folder / "closure.csv").write_text(header + rows)
+        return stage.here("plan", "closure.csv"), stage.here("plan", "closure.csv", "--json")
+
+    text, told = plan(meant)
+    assert "!!" not in text.stdout
+    assert f"{FAR} 17:00 Asia/Kolkata" in text.stdout
+    assert f"{FAR} 17:30 Asia/Kolkata" in text.stdout
+    text, told = plan(mistyped)
+    assert f"!! No start is known for {FAR} session 'Evening' branch 'nowhere'; " in text.stdout
+    assert f"; {FAR} session 'Evning' branch '{known}': the calendar" in text.stdout
+    assert ["unknown_session"] == [*json.loads(told.stdout)["cautions"]]
 
 
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
