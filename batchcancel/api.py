@@ -129,8 +129,8 @@ class Meaning(StrEnum):
     """What an answer tells of the row it is about."""
 
     PROVED = "proved"  # 2xx, the right shape, the right id; of a write also the status it sets
-    ABSENT = "absent"  # 404
-    REFUSED = "refused"  # another 4xx about this row alone
+    ABSENT = "absent"  # 404, in the API's own words
+    REFUSED = "refused"  # another no to this request alone, in the API's own words
     BUSY = "busy"  # 429: nothing was applied, and nobody may send for a while
     UNKNOWN = "unknown"  # anything else: it may or may not have been applied
 
@@ -169,7 +169,8 @@ class Answer:
 
 class ApiClient(Protocol):
     """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`.
+    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`, and credits or a
+    quota that are used up `StoppedEarly`.
     """
 
     async def send(self, request: Request) -> Answer: ...
@@ -213,7 +214,10 @@ class Limiter(Protocol):
 
 
 class Retry(Protocol):
-    """Repeats a request while its answer is worth retrying and attempts are left."""
+    """Repeats a request while its answer is worth retrying and attempts are left.
+
+    An answer that is `BUSY` costs no attempt.
+    """
 
     async def __call__(self, attempt: "SendOnce") -> Answer: ...
 

@@ -1,4 +1,4 @@
-"""Events of a job for observers: one frozen record for each thing that can be watched.
+"""Events of a command for observers: one frozen record for each thing that can be watched.
 
 An observer is called with each of them, in their order, inside the event loop: it must not block.
 """

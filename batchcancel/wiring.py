@@ -1,4 +1,4 @@
-"""Composition root: settings become the live objects that a job works with."""
+"""Composition root: settings become the live objects that a command works with."""
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -32,7 +32,7 @@ Ledgers = tuple[Ledger, LedgerReader | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The injected dependencies of a job: clock, randomness, network, threads and disk.
+    """The injected dependencies of a command: clock, randomness, network, threads and disk.
 
     Tests inject their own. `on_open` is called with the ledger before anything else is done.
     """
@@ -46,7 +46,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The live objects a job works with.
+    """The live objects a command works with.
 
     `ledger` is written to; `account` is read for what earlier runs did, None when there were
     none. In a run they are one thing; a plan may have to leave the account alone.
@@ -99,7 +99,7 @@ async def tools(
     stop: Stop,
     around: Surroundings | None = None,
 ) -> AsyncIterator[Tools]:
-    """The live objects, for as long as the job needs them; `ledgers` opens what it works on."""
+    """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
     around = around or Surroundings()
     ledger, account = ledgers(settings)
     around.on_open(ledger)
@@ -144,7 +144,7 @@ async def tools(
 async def _flush(writer: Writer) -> None:
     """Make the last answers durable: the next run counts the rate limit's window from them."""
     # Shielded, for in a cancelled scope the await would end at once. A failed write has stopped the
-    # job already, and must not hide what the job raised.
+    # command already, and must not hide what the command raised.
     with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
         await writer.durable()
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.sandbox import require_extra
+
 if TYPE_CHECKING:
     from batchcancel.sandbox import Sandbox
 
@@ -46,6 +48,7 @@ def demo() -> None:
     \b
     Exit codes: 0 everything was as promised, 1 something was not.
     """
+    require_extra()
     raise click.exceptions.Exit(0 if tell() else 1)
 
 

@@ -1,4 +1,4 @@
-"""Synchronous entry to a job: event loop, signal handling, confirmation prompt."""
+"""Synchronous entry to a command: event loop, signal handling, confirmation prompt."""
 
 import functools
 import signal
@@ -16,8 +16,8 @@ from batchcancel.stop import Stop, Task, background
 Result = TypeVar("Result")
 
 
-def enter(job: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
-    """Run a job to its end; SIGINT and SIGTERM set its stop flag.
+def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
+    """Run a command to its end; SIGINT and SIGTERM set its stop flag.
 
     The tasks `beside` it are stopped at its end.
     """
@@ -26,7 +26,7 @@ def enter(job: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
         stop = Stop()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
-            return await job(stop)
+            return await command(stop)
 
     return anyio.run(main)
 

@@ -52,13 +52,18 @@ def export(
     with closing(read_ledger(ledger)) as account:
         name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
-    result(f"{rows:,} rows of batch {name} written to {output}")
+    result(f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {output}")
 
 
 def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
+    if not names:
+        raise InputError(
+            f"{redacted_ledger(ledger)} holds no batch yet",
+            hint="A run puts one in: batchcancel run closure.csv",
+        )
     if wanted is None and len(names) == 1:
         return names[0]
-    listed = ", ".join(names) or "none"
+    listed = ", ".join(names)
     if wanted is None:
         raise InputError(
             f"{redacted_ledger(ledger)} has {len(names)} batches",

@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """A line on stderr; a stream that is closed or full does not stop the job."""
+    """A line on stderr; a stream that is closed or full does not stop the command."""
     try:
         click.echo(printable(text), err=True)
     except (OSError, ValueError):

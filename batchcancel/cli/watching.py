@@ -209,7 +209,7 @@ class Redactor:
 
 
 class _Stderr:
-    """Writes lines to stderr; where that is closed, the job goes on without a log."""
+    """Writes lines to stderr; where that is closed, the command goes on without a log."""
 
     def msg(self, message: str) -> None:
         try:

@@ -96,7 +96,8 @@ class HuskyLookup:
 def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
     return StoppedEarly(
         f"the API does not answer ({ask}: {answer.code})",
-        hint="Run the same command again when the API is back.",
+        hint="Run the same command again when the API is back. If it never was: --base-url ends "
+        "with the API's version, /v1.",
     )
 
 

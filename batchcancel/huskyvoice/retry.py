@@ -6,7 +6,7 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base
 
-from batchcancel.api import Answer, SendOnce
+from batchcancel.api import Answer, Meaning, SendOnce
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
@@ -40,7 +40,11 @@ def _is_worth_retrying(answer: Answer) -> bool:
 
 
 class Backoff:
-    """At most `attempts` tries; gives the last answer, whatever it means."""
+    """At most `attempts` tries; gives the last answer, whatever it means.
+
+    What the rate limit turns away is tried again without counting: the attempt itself closes the
+    gate, and raises when that has lasted for too long.
+    """
 
     def __init__(
         self, *, attempts: int, random: Random, sleep: Callable[[float], Awaitable[None]]
@@ -56,6 +60,12 @@ class Backoff:
         )
 
     async def __call__(self, attempt: SendOnce) -> Answer:
+        async def let_through() -> Answer:
+            # What a 429 turned away was not applied: no attempt has failed.
+            while (answer := await attempt()).meaning is Meaning.BUSY:
+                pass
+            return answer
+
         # A copy each: one AsyncRetrying keeps the state of one call.
-        answer: Answer = await self._policy.copy()(attempt)
+        answer: Answer = await self._policy.copy()(let_through)
         return answer

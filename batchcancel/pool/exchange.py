@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
+import anyio
+
 from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
@@ -21,6 +23,9 @@ from batchcancel.writer import Writer
 
 PAUSE_WITHOUT_RETRY_AFTER = 5.0
 """How long a 429 that names no time closes the gate, in seconds."""
+
+SHORTEST_PAUSE = 1.0
+"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
 
 Decide = Callable[[datetime], Decision]
 
@@ -41,8 +46,8 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `StoppedEarly` when a 429 asks for more patience than `max_retry_after` seconds or when
-    `max_requests` were sent, and `FatalAnswer` as the API does.
+    moment, `StoppedEarly` when an answer asks for more patience than `max_retry_after` seconds,
+    nothing but 429s came for longer than that, or `max_requests` were sent, and as the API does.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Exchange:
         self._announced = 0
         self.requests = 0
         self.rate_limited = 0
+        self._turned_away_since: float | None = None
 
     async def send(
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
@@ -94,13 +100,12 @@ class Exchange:
             else:
                 self._limiter.unused(permit)
         self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code))
-        if answer.meaning is Meaning.BUSY:
-            self.rate_limited += 1
+        is_busy = answer.meaning is Meaning.BUSY
+        self.rate_limited += is_busy
         # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
-        if answer.is_worth_retrying and (
-            answer.meaning is Meaning.BUSY or answer.retry_after is not None
-        ):
+        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
             self._close_gate(answer)
+        self._limit_patience(is_busy=is_busy)
         return answer
 
     async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
@@ -136,7 +141,23 @@ class Exchange:
                 f"{self._max_retry_after:.0f} s allowed",
                 hint="Run the same command again later, or raise --max-retry-after.",
             )
-        self._limiter.close_for(seconds)
+        self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
+
+    def _limit_patience(self, *, is_busy: bool) -> None:
+        """A 429 costs no row its attempts, so the time must bound how often it is asked again."""
+        if not is_busy:
+            self._turned_away_since = None
+            return
+        now = anyio.current_time()
+        if self._turned_away_since is None:
+            self._turned_away_since = now
+        lasted = now - self._turned_away_since
+        if lasted > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {lasted:.0f} s the API has turned every request away (429): does another "
+                "program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
+            )
 
 
 def _require_good(permit: Permit) -> None:

@@ -169,7 +169,7 @@ def _hint_for_missing_id(names: Sequence[str]) -> str:
         if any(delimiter in name for name in names):
             return f"Its columns seem to be separated by {called}: save it with commas."
     plain = {name.strip().lower().replace(" ", "_"): name for name in names}
-    close = difflib.get_close_matches(_ID, plain, n=1)
+    close = difflib.get_close_matches(_ID, plain, n=1) or [one for one in plain if one == "id"]
     if close:
         return f"Did you mean {_quoted([plain[close[0]]])}? Rename it to {_ID}, to the letter."
     return f"The first line must name the columns, one of them {_ID}."

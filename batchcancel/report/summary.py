@@ -54,7 +54,10 @@ def _headline(counts: Counts) -> str:
 
 
 def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
-    """What to type next, or that nothing is left."""
+    """What to type next, or that nothing is left.
+
+    A run that was stopped has not tried every row, so what was not cancelled is not told yet.
+    """
     counts = summary.counts
     export = f"batchcancel export {shlex.quote(summary.ledger)} -o left.csv"
     lines = []
@@ -68,7 +71,7 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     final = Fact.FINAL | Fact.PERSON
     uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
     uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []
-    if uncancelled:
+    if uncancelled and not was_stopped:
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
     return "\n".join(lines) or "Nothing is left to do."

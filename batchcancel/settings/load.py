@@ -20,6 +20,7 @@ from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.quantities import Cap
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
+_NAME_ONE = "Name a path, - for stdin, or an address with s3://, gs://, az:// or https://."
 _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 
 
@@ -222,16 +223,24 @@ def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str])
         return ""
 
 
-def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+def manifest_source(manifest: str) -> Source:
+    """Where the manifest that was typed lies; raises `InputError` when that cannot be told."""
     try:
         source = source_of(manifest)
     except ValueError as error:
         # An address may hold a signature or a password, so the sentence must not repeat it.
-        mistakes.append(f"MANIFEST: {error}")
-        return Source(scheme="", place=STDIN)
+        raise InputError(f"MANIFEST: {error}", hint=_NAME_ONE) from None
     if not source.stem:
-        mistakes.append(f"MANIFEST: {str(source)!r} names no file")
-        return source
+        raise InputError(f"MANIFEST: {str(source)!r} names no file", hint=_NAME_ONE)
+    return source
+
+
+def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+    try:
+        source = manifest_source(manifest)
+    except InputError as error:
+        mistakes.append(error.message)
+        return Source(scheme="", place=STDIN)
     _name_by_manifest(source, values, mistakes)
     return source
 

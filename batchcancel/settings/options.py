@@ -97,7 +97,8 @@ OPTIONS = (
     Option(name="timeout", parse=_seconds, metavar="S", default="10",
            help="Seconds for one request, from the connection to the last byte"),
     Option(name="max-retry-after", parse=_seconds, metavar="S", default="300",
-           help="Stop, resumably, when the API asks for more patience than this"),
+           help="Stop, resumably, when the API asks for more patience than this, or answers "
+                "nothing but 429s for longer"),
     Option(name="max-duration", parse=_seconds, metavar="TIME",
            help="Stop, resumably, after such a time, like 2h"),
     Option(name="max-requests", parse=_number, metavar="N",

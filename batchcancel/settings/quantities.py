@@ -151,6 +151,8 @@ def origin(url: str) -> str:
 
 def api_key(text: str) -> str:
     """A key that can travel in a header: printable ASCII, no spaces or line breaks."""
+    if not text:
+        raise ValueError("the key is empty")
     if not _KEY.fullmatch(text):
         raise ValueError("a key is printable ASCII without spaces or line breaks")
     return text

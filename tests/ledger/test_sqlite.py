@@ -189,6 +189,17 @@ class TestRefusals:
         self.refused(path, "is not a ledger of batchcancel")
         assert path.read_bytes() == before
 
+    @pytest.mark.parametrize("content", [b"", b"appointment_id\n" * 100])
+    def test_only_who_writes_is_told_of_another_file(self, path, content):
+        path.write_bytes(content)
+        for opened, is_told in (
+            (lambda: open_sqlite(path, **WHO), True),
+            (lambda: read_sqlite(path), False),
+        ):
+            with pytest.raises(InputError) as refusal:
+                opened()
+            assert is_told is ("--ledger" in refusal.value.hint)
+
     def test_a_ledger_of_a_newer_program(self, closed):
         with closing(sqlite3.connect(closed)) as newer:
             newer.execute("PRAGMA user_version = 99")

@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
-from batchcancel.settings.load import Secret, load_settings
+from batchcancel.settings.load import Secret, load_settings, manifest_source
 
 KEY = "sk_live_0123456789"
 
@@ -167,6 +167,16 @@ def test_a_mistyped_manifest_far_away_and_a_missing_ledger_are_mistakes_like_oth
 def test_a_manifest_far_away_names_the_batch_and_not_the_ledger():
     settings = load("s3://closures/closed%20day.csv?versionId=1", flags={"ledger": "l.db"})
     assert ("l.db", "closed_day") == (settings.ledger, settings.batch)
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://h/monday.csv", "s3://closures/", "https://u:sig@h/m.csv"]
+)
+def test_where_a_manifest_lies_is_told_or_refused_without_a_secret(address):
+    assert "monday" == manifest_source("monday.csv").stem
+    with pytest.raises(InputError, match=r"^MANIFEST: ") as refused:
+        manifest_source(address)
+    assert "sig" not in refused.value.message + refused.value.hint
 
 
 @pytest.mark.parametrize("address", ["s3://closures/", "https://store.example/?f=monday.csv"])

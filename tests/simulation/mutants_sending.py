@@ -99,7 +99,6 @@ def patience_without_end() -> Iterator[Any]:
     """A Retry-After is waited for, however long it is."""
 
     def close_gate(self, answer):
-        self.rate_limited += 1
         self._limiter.close_for(answer.retry_after or 5.0)
 
     yield swap(Exchange, "_close_gate", close_gate)
@@ -165,6 +164,13 @@ def success_without_proof() -> Iterator[Any]:
         return answers.Answer(meaning=answers.Meaning.PROVED, code=str(status), record=record)
 
     yield swap(answers, "_success", trusting)
+
+
+@mutant()
+def refusal_without_proof() -> Iterator[Any]:
+    """A 404 settles a row, whoever answered it: a firewall, a gateway."""
+    error_code = answers._error_code
+    yield swap(answers, "_error_code", lambda content: error_code(content) or "NOT_FOUND")
 
 
 @mutant()

@@ -19,6 +19,8 @@ from batchcancel.ledger.sqlite.schema import create, require_ledger
 from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
 from batchcancel.ledger.statements import Statements, Values
 
+_TO_WRITE = "Name another file with --ledger; this one was left as it is."
+_TO_READ = "Name a ledger of batchcancel; this file was left as it is."
 _PATIENCE_S = 5.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -59,7 +61,7 @@ class SqliteStatements(Statements):
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
     """Open or create the ledger; its folder is usable and its lock is held."""
-    with _refusals(place), ExitStack() as undo:
+    with _refusals(place, otherwise=_TO_WRITE), ExitStack() as undo:
         if not place.exists():
             create_file(place)
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?mode=rw")))
@@ -82,7 +84,7 @@ def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
     place = path.resolve()
     if not place.is_file():
         raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
-    with _refusals(path):
+    with _refusals(path, otherwise=_TO_READ):
         try:
             return _asked(place, "mode=ro")
         except sqlite3.OperationalError as error:
@@ -108,7 +110,7 @@ def _connect(address: str) -> sqlite3.Connection:
 def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
     with ExitStack() as undo:
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
-        version = require_ledger(db, place)
+        version = require_ledger(db, place, otherwise=_TO_READ)
         undo.pop_all()
         return db, version
 
@@ -122,7 +124,7 @@ def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
 
 
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
-    version = require_ledger(db, place)
+    version = require_ledger(db, place, otherwise=_TO_WRITE)
     _require_sound(db, place)
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
@@ -149,9 +151,11 @@ def _require_sound(db: sqlite3.Connection, place: Path) -> None:
 
 
 @contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def _refusals(path: Path, *, otherwise: str) -> Iterator[None]:
+    """Errors of SQLite as refusals; `otherwise` is the hint for a file that is no database."""
     try:
         yield
     except sqlite3.Error as error:
         found = diagnose(error)
-        raise InputError(f"{path} {found.meaning}", hint=found.hint) from error
+        hint = otherwise if primary_code(error) == sqlite3.SQLITE_NOTADB else found.hint
+        raise InputError(f"{path} {found.meaning}", hint=hint) from error

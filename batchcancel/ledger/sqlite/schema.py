@@ -139,8 +139,10 @@ def create(db: sqlite3.Connection) -> None:
     db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {identity} COMMIT;")
 
 
-def require_ledger(db: sqlite3.Connection, place: Path) -> int:
+def require_ledger(db: sqlite3.Connection, place: Path, *, otherwise: str) -> int:
     """Refuse a database of something else, or of a later program; give the ledger's version.
+
+    `otherwise` is the hint for a file that is no ledger.
 
     An empty file is a database to SQLite, and not ours: a new ledger gets its name with its tables.
     """
@@ -149,10 +151,9 @@ def require_ledger(db: sqlite3.Connection, place: Path) -> int:
         is_empty = place.stat().st_size == 0
         raise InputError(
             f"{place} is {'empty, so it is no' if is_empty else 'not a'} ledger of batchcancel",
-            hint="Put the ledger back if there was one: it knows what was sent. Else remove the "
-            "file, or name another with --ledger."
+            hint=f"Put the ledger back if there was one: it knows what was sent. Else: {otherwise}"
             if is_empty
-            else "Name another file with --ledger; this one was left as it is.",
+            else otherwise,
         )
     (version,) = db.execute("PRAGMA user_version").fetchone()
     require_known(version, name=str(place))
