@@ -41,6 +41,17 @@ class ClockDiffers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """Something about the plan's ground that a person should know; `text` is a sentence of ours.
+
+    `code` names its kind, for logs and machines.
+    """
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade:
     """Every row was decided on. `text` is the plan for people; `seconds` is the time it takes.
 
@@ -74,5 +85,14 @@ class RowEnded:
     outcome: Outcome
 
 
-Event = FetchBegan | FetchEnded | RateWindowFull | ClockDiffers | PlanMade | RunStarted | RowEnded
+Event = (
+    FetchBegan
+    | FetchEnded
+    | RateWindowFull
+    | ClockDiffers
+    | Caution
+    | PlanMade
+    | RunStarted
+    | RowEnded
+)
 Observer = Callable[[Event], None]

@@ -12,7 +12,7 @@ import anyio
 from batchcancel.addresses import is_postgres
 from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
 from batchcancel.clock import Now, utc_now
-from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly, UnsafeLedger
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
@@ -77,6 +77,8 @@ def for_plan(settings: Settings) -> Ledgers:
     """
     try:
         return for_run(settings)
+    except UnsafeLedger:
+        raise
     except InputError:
         if is_postgres(settings.ledger):  # only through it is the rate limit shared
             raise
@@ -120,6 +122,7 @@ async def tools(
                 now=around.now,
                 max_retry_after=settings.max_retry_after,
                 require_held=ledger.require_held,
+                max_requests=settings.max_requests,
             )
             retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             try:

@@ -6,6 +6,7 @@ import anyio
 
 from batchcancel.appointments import Fact
 from batchcancel.events import (
+    Caution,
     ClockDiffers,
     Event,
     FetchBegan,
@@ -45,6 +46,8 @@ class TaskLog:
                 self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
             case RateWindowFull():
                 self._log.info("waiting %s for the rate limit's window", duration(event.seconds))
+            case Caution():
+                self._log.warning("%s", event.text)
             case PlanMade():
                 self.say(event.text)
             case RunStarted():

@@ -11,6 +11,7 @@ import anyio
 
 from batchcancel.cli.terminal import say
 from batchcancel.events import (
+    Caution,
     ClockDiffers,
     Event,
     FetchBegan,
@@ -58,6 +59,8 @@ def log_lines(settings: Settings) -> Observer:
                 log.warning("clock_differs", seconds=event.ahead.total_seconds())
             case RateWindowFull():
                 log.info("waits_for_the_rate_limit", seconds=round(event.seconds, 1))
+            case Caution():
+                log.warning(event.code, text=event.text)
             case PlanMade():
                 _log_plan(log, event)
             case RunStarted():
