@@ -1,3 +1,4 @@
+import errno
 import re
 import signal
 import socket
@@ -48,3 +49,13 @@ def test_without_its_extra_it_says_what_to_install(stage, command):
 
     assert (2, True) == (ended.returncode, "needs the extra sandbox" in ended.stderr)
     assert "pip install -e '.[sandbox]'" in ended.stderr
+
+
+def test_a_port_that_needs_more_rights_is_told_from_one_that_is_taken(stage, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("batchcancel.sandbox.serve", refuse)
+    ended = stage.here("sandbox", "--port", "80")
+
+    assert (2, True) == (ended.returncode, "port 80 may not be used" in ended.stderr)
