@@ -28,9 +28,21 @@ class FetchEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowFull:
-    """Nothing can be asked for so many seconds: earlier requests fill the rate limit's window."""
+    """Nothing can be asked for so many seconds: earlier requests fill the rate limit's window.
+
+    Or the gate is closed: the API asked for patience (Retry-After).
+    """
 
     seconds: float
+    is_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowNotShared:
+    """Other programs with this key do not see our requests: `folder` cannot hold the window."""
+
+    folder: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,5 +86,14 @@ class RowEnded:
     outcome: Outcome
 
 
-Event = FetchBegan | FetchEnded | WindowFull | ClockDiffers | PlanMade | RunStarted | RowEnded
+Event = (
+    FetchBegan
+    | FetchEnded
+    | WindowFull
+    | WindowNotShared
+    | ClockDiffers
+    | PlanMade
+    | RunStarted
+    | RowEnded
+)
 Observer = Callable[[Event], None]

@@ -51,6 +51,7 @@ ALLOWED = {
 REHEARSING = {"batchcancel.cli.sandbox", "batchcancel.cli.demo"}
 
 HOMES = {
+    "platformdirs": {"wiring"},
     "polars": {"reader", "policy", "report"},
     "httpx": {"huskyvoice"},
     "tenacity": {"huskyvoice"},

@@ -14,6 +14,7 @@ from batchcancel.events import (
     RowEnded,
     RunStarted,
     WindowFull,
+    WindowNotShared,
 )
 from batchcancel.report.tables import duration, number
 
@@ -44,7 +45,15 @@ class TaskLog:
                 seconds = event.ahead.total_seconds()
                 self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
             case WindowFull():
-                self._log.info("waiting %s for the rate limit's window", duration(event.seconds))
+                what = "API (Retry-After)" if event.is_closed else "rate limit's window"
+                self._log.info("waiting %s for the %s", duration(event.seconds), what)
+            case WindowNotShared():
+                self._log.warning(
+                    "the rate limit is not shared with other tasks of this key: %s: %s "
+                    "(state_dir names another folder)",
+                    event.folder,
+                    event.why,
+                )
             case PlanMade():
                 self.say(event.text)
             case RunStarted():

@@ -37,7 +37,9 @@ async def plan(
 ) -> Planned:
     """Decide, count and estimate."""
     manifest = await read(settings, stop=stop, observe=observe)
-    async with wiring.tools(settings, wiring.for_plan, stop=stop, around=around) as tools:
+    async with wiring.tools(
+        settings, wiring.for_plan, stop=stop, observe=observe, around=around
+    ) as tools:
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
 
@@ -73,8 +75,9 @@ async def plan_batch(
         is_accepted=settings.accept_changed_manifest,
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
-    if (seconds := tools.limiter.wait()) > 1:
-        observe(WindowFull(seconds=seconds))
+    seconds, closed = tools.limiter.wait(), tools.limiter.closed()
+    if seconds > 1 and closed <= settings.max_retry_after:
+        observe(WindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.told():
         rules, manifest, learned = await _asked(manifest, settings, earlier, tools=tools)
     at = tools.now()

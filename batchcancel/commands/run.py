@@ -49,7 +49,9 @@ async def run(
     """
     began = anyio.current_time()
     manifest = await read(settings, stop=stop, observe=observe)
-    async with wiring.tools(settings, wiring.for_run, stop=stop, around=around) as tools:
+    async with wiring.tools(
+        settings, wiring.for_run, stop=stop, observe=observe, around=around
+    ) as tools:
         run = _new_run(settings, run_id=run_id, now=tools.now())
         tools.ledger.hold(run)
         try:

@@ -5,12 +5,12 @@ permit -> decision -> intent, durable -> still ours? -> send -> answer -> slot b
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
-from batchcancel.errors import StoppedEarly
+from batchcancel.errors import GateClosed, StoppedEarly
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
@@ -37,7 +37,7 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `StoppedEarly` when a 429 asks for more patience than `max_retry_after` seconds, and
+    moment, `GateClosed` when a 429 asks for more patience than `max_retry_after` seconds, and
     `FatalAnswer` as the API does.
     """
 
@@ -107,13 +107,14 @@ class Exchange:
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER
-        if seconds > self._max_retry_after:
-            raise StoppedEarly(
-                f"the API asks for {seconds:.0f} s of patience (Retry-After), more than the "
-                f"{self._max_retry_after:.0f} s allowed",
-                hint="Run the same command again later, or raise --max-retry-after.",
-            )
         self._limiter.close_for(seconds)
+        if seconds > self._max_retry_after:
+            raise GateClosed(
+                seconds,
+                most=self._max_retry_after,
+                until=self._now() + timedelta(seconds=seconds),
+                kept_in=self._limiter.kept_in,
+            )
 
 
 def _require_good(permit: Permit) -> None:

@@ -33,13 +33,26 @@ async def at_once(*calls):
     return results
 
 
-@pytest.mark.promise(8)
+@pytest.mark.promise(7)
 @pytest.mark.promise(9)
-async def test_two_batches_that_share_a_key_wait_for_each_other_and_both_finish(
-    world, two_manifests
-):
+async def test_two_batches_that_share_a_key_share_its_window_and_both_finish(world, two_manifests):
     first, second = two_manifests
     results = await at_once(lambda: world.run(first), lambda: world.run(second))
+
+    assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts["cancelled"]) for one in results]
+    assert 0 == world.sandbox.history.rate_limited
+    assert world.sandbox.most_arrivals <= 60
+    assert max(one.elapsed_s for one in results) < 3 * 60 + 5
+
+
+@pytest.mark.promise(8)
+@pytest.mark.promise(9)
+async def test_two_batches_that_share_a_key_and_no_window_wait_out_every_429(world, two_manifests):
+    first, second = two_manifests
+    nowhere = first / "state"
+    results = await at_once(
+        lambda: world.run(first, state_dir=nowhere), lambda: world.run(second, state_dir=nowhere)
+    )
 
     assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts["cancelled"]) for one in results]
     assert sum(one.rate_limited for one in results) == world.sandbox.history.rate_limited > 0

@@ -10,7 +10,7 @@ DESIGNED = {
     *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
-    *("log-format", "progress", "base-url", "api-key-file"),
+    *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
 }
 
 

@@ -1,0 +1,109 @@
+"""The limiter of a program without a rate: it takes no slots, and obeys a closed gate."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import anyio
+
+from batchcancel.api import Permit, SharedWindow
+from batchcancel.clock import Now, utc_now
+from batchcancel.errors import GateClosed, LedgerWriteFailed
+from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.offload import Offload
+
+LOOK_S = 1.0
+"""So long at most after another program closed the gate, requests may still leave here."""
+
+_ROUNDING_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds at most a closed gate is waited for."""
+
+    seconds: float = math.inf
+    now: Now = utc_now
+
+    def require(self, closed: float, *, kept_in: str | None) -> None:
+        """Raise `GateClosed` where the gate opens too late."""
+        if closed > self.seconds + _ROUNDING_S:
+            until = self.now() + timedelta(seconds=closed)
+            raise GateClosed(closed, most=self.seconds, until=until, kept_in=kept_in)
+
+
+class GateLimiter:
+    """Grants every permit at once while the gate is open; the window is looked at each second."""
+
+    def __init__(
+        self, window: SharedWindow, *, offload: Offload, patience: Patience | None = None
+    ) -> None:
+        self._window = window
+        self._offload = offload
+        self._patience = patience or Patience()
+        self._own = SlidingWindow(limit=math.inf, window=0.0)
+        self._notes: list[Callable[[], None]] = []
+        self._turn = anyio.Lock()
+        self._look_at = -math.inf
+        self.kept_in: str | None = window.kept_in
+        self._learn(window.look().closed)
+
+    async def permit(self) -> Permit:
+        """Wait until the gate is open."""
+        while True:
+            if self._is_due():
+                await self._look()
+            if self.wait() <= 0:
+                return await self._own.permit()
+            self._patience.require(self.closed(), kept_in=self.kept_in)
+            await self._own.changed()
+
+    def unused(self, permit: Permit) -> None:
+        self._own.unused(permit)
+
+    def used(self, permit: Permit) -> None:
+        self._own.used(permit)
+
+    def close_for(self, seconds: float) -> None:
+        """Grant no permit for so long, here and elsewhere."""
+        self._own.close_for(seconds)
+        self._notes.append(partial(self._window.close_for, seconds))
+
+    def wait(self) -> float:
+        return self._own.wait()
+
+    def closed(self) -> float:
+        return self._own.closed()
+
+    def taken(self) -> int:
+        """None: no slots are taken."""
+        return 0
+
+    async def tell(self) -> None:
+        """Tell what has not been told, for those who go on."""
+        if self._notes:
+            await self._offload(self._deliver)
+
+    def _is_due(self) -> bool:
+        return bool(self._notes) or anyio.current_time() >= self._look_at
+
+    async def _look(self) -> None:
+        async with self._turn:
+            if self._is_due():
+                await self.tell()
+                self._learn((await self._offload(self._window.look)).closed)
+
+    def _learn(self, closed: float) -> None:
+        self._look_at = anyio.current_time() + LOOK_S
+        if closed > 0:
+            self._own.close_for(closed)
+
+    def _deliver(self) -> None:
+        """What cannot be told is not tried again: told late, a closing would begin anew."""
+        try:
+            while self._notes:
+                self._notes.pop(0)()
+        except LedgerWriteFailed:
+            self._notes.clear()
