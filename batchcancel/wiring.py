@@ -204,14 +204,12 @@ async def _limiter(
 def _over(
     shared: SharedWindow, settings: Settings, *, around: Surroundings
 ) -> SharedLimiter | GateLimiter:
-    patience = Patience(settings.max_retry_after, around.now)
-    if not _is_limited(settings.rate):
-        return GateLimiter(shared, offload=around.offload, patience=patience)
-    return SharedLimiter(
+    kind = SharedLimiter if _is_limited(settings.rate) else GateLimiter
+    return kind(
         shared,
         offload=around.offload,
         clocks=lambda: (around.boot.seconds(),),
-        patience=patience,
+        patience=Patience(settings.max_retry_after, around.now),
     )
 
 
@@ -241,11 +239,18 @@ def _window_file(
         now=around.now,
     )
     try:
+        _require_home(folder, settings)
         window.open()
     except OSError as error:
         observe(WindowNotShared(folder=str(folder), why=error.strerror or "unknown"))
         return None
     return window
+
+
+def _require_home(folder: Path, settings: Settings) -> None:
+    """A user whom the system does not know, without HOME, would get a folder named ~."""
+    if settings.state_dir is None and not folder.is_absolute():
+        raise FileNotFoundError(None, "there is no home directory")
 
 
 def _user_state() -> Path:

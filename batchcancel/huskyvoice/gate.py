@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import anyio
 
 from batchcancel.api import Permit, SharedWindow
-from batchcancel.clock import Now, utc_now
+from batchcancel.clock import Clocks, Now, Stopwatch, real_clocks, utc_now
 from batchcancel.errors import GateClosed, LedgerWriteFailed
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.offload import Offload
@@ -34,14 +33,31 @@ class Patience:
             raise GateClosed(closed, most=self.seconds, until=until, kept_in=kept_in)
 
 
+def closing(window: SharedWindow, seconds: float, clocks: Clocks) -> Callable[[], None]:
+    """What tells a window of a closure that began just now, however late it is told."""
+    age = Stopwatch(clocks)
+
+    def tell() -> None:
+        if (left := seconds - age.seconds()) > 0:
+            window.close_for(left)
+
+    return tell
+
+
 class GateLimiter:
     """Grants every permit at once while the gate is open; the window is looked at each second."""
 
     def __init__(
-        self, window: SharedWindow, *, offload: Offload, patience: Patience | None = None
+        self,
+        window: SharedWindow,
+        *,
+        offload: Offload,
+        clocks: Clocks = real_clocks,
+        patience: Patience | None = None,
     ) -> None:
         self._window = window
         self._offload = offload
+        self._clocks = clocks
         self._patience = patience or Patience()
         self._own = SlidingWindow(limit=math.inf, window=0.0)
         self._notes: list[Callable[[], None]] = []
@@ -69,7 +85,7 @@ class GateLimiter:
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._own.close_for(seconds)
-        self._notes.append(partial(self._window.close_for, seconds))
+        self._notes.append(closing(self._window, seconds, self._clocks))
 
     def wait(self) -> float:
         return self._own.wait()
@@ -101,7 +117,7 @@ class GateLimiter:
             self._own.close_for(closed)
 
     def _deliver(self) -> None:
-        """What cannot be told is not tried again: told late, a closing would begin anew."""
+        """What cannot be told is not tried again: the gate stays closed here."""
         try:
             while self._notes:
                 self._notes.pop(0)()

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from batchcancel.api import PERMIT_S, Permit, SharedWindow, Turn
 from batchcancel.clock import Clocks, Stopwatch, real_clocks
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.huskyvoice.gate import Patience
+from batchcancel.huskyvoice.gate import Patience, closing
 from batchcancel.huskyvoice.offload import Offload, Result
 
 Note = Callable[[], None]
@@ -66,7 +66,7 @@ class SharedLimiter:
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
-        self._note(partial(self._window.close_for, seconds))
+        self._note(closing(self._window, seconds, self._clocks))
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""

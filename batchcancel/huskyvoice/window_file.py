@@ -119,7 +119,7 @@ def _machine() -> str:
 def _make_folder(folder: Path) -> None:
     """Every folder that is missing is for its owner alone, whatever the umask."""
     for one in [*reversed(folder.parents), folder]:
-        if not one.is_dir():
+        if not one.exists():
             one.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -64,17 +64,16 @@ class WindowLog:
 
         They are told by when their places are lost.
         """
-        free_at = sorted(
+        free_at = [
             slot.free_at(rate.window, now)
             for slot in self.slots.values()
             if slot.counted_by + rate.window > now
-        )
+        ]
         closed = max(0.0, self.gate.until - now) if self.gate else 0.0
         missing = math.ceil(len(free_at) + len(ahead) + 1 - rate.limit)
         if missing <= 0:
             return Turn(None, closed, len(free_at), closed)
-        nth = min(missing, len(free_at))
-        full = min([*free_at[nth - 1 : nth], *ahead]) - now
+        full = sorted([*free_at, *ahead])[missing - 1] - now
         return Turn(None, max(closed, full), len(free_at), closed)
 
     def take(self, rate: Rate, now: float, *, ticket: int, timeout: float) -> Turn:
