@@ -14,6 +14,7 @@ from batchcancel.events import (
     RowEnded,
     RunStarted,
     WindowFull,
+    WindowNotShared,
 )
 from batchcancel.settings import quantities
 from batchcancel.stop import background
@@ -90,10 +91,18 @@ def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
     ]
 
 
+def test_a_window_that_is_not_shared_is_warned_of(watching, caplog):
+    watching(WindowNotShared(folder="/var/state", why="Read-only file system"))
+    assert "/var/state: Read-only file system" in caplog.text
+    assert ["WARNING"] == [one.levelname for one in caplog.records]
+
+
 def test_a_wait_and_a_clock_that_differs_are_told(watching, caplog):
     watching(WindowFull(seconds=75))
+    watching(WindowFull(seconds=75, is_closed=True))
     watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     assert caplog.messages == [
         "waiting 1 min 15 s for the rate limit's window",
+        "waiting 1 min 15 s for the API (Retry-After)",
         "the API's clock is -120 s from this machine's",
     ]
