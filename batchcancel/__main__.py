@@ -1,4 +1,4 @@
-"""The command line's way in."""
+"""Entry point of `python -m batchcancel`."""
 
 from batchcancel.cli.main import main
 

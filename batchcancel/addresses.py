@@ -1,6 +1,7 @@
-"""Where manifests and ledgers lie, and what of their addresses may be shown.
+"""Addresses of manifests and ledgers as values, with secrets redacted for display.
 
-An address may hold a signature or a password, and what is shown may be read by anybody.
+An address may hold a signature or a password, while logs, ledgers and terminals may be read by
+anybody. So `str` of an address is redacted, and the whole of it has to be asked for by name.
 """
 
 import re
@@ -82,7 +83,7 @@ def source_of(text: str) -> Source:
     return Source(scheme=scheme, place=place, query=query)
 
 
-def manifest_shown(text: str) -> str:
+def redacted_manifest(text: str) -> str:
     """The text, or the part of it that may be shown where it is an address with a signature."""
     if not text.startswith("https://"):
         return text
@@ -99,6 +100,7 @@ def _why_no_source(scheme: str) -> str:
     return f"an address begins with one of {known}"
 
 
+# Not urlsplit: libpq takes several hosts and ports in one URL, which urlsplit refuses to read.
 _URL = re.compile(
     r"(?P<scheme>postgres(?:ql)?://)"
     r"(?:(?P<user>[^:@/?#]*)(?P<password>:[^@/?#]*)?(?P<at>@))?"
@@ -106,6 +108,7 @@ _URL = re.compile(
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
 _IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
+# What is typed as one word is a URL to its end, even where a blank makes it an invalid one.
 _IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
 
 
@@ -113,8 +116,8 @@ def is_postgres(address: str) -> bool:
     return address.startswith(("postgresql://", "postgres://"))
 
 
-def ledger_shown(address: str) -> str:
-    """The address without any password; what is no well-formed URL shows nothing of itself."""
+def redacted_ledger(address: str) -> str:
+    """The address without any password; of a malformed URL only its scheme is left."""
     if not is_postgres(address):
         return address
     url = _URL.fullmatch(address)
@@ -125,17 +128,18 @@ def ledger_shown(address: str) -> str:
     return f"{url['scheme']}{url['user'] or ''}{url['at'] or ''}{url['place']}{query}"
 
 
-def word_shown(word: str) -> str:
+def redacted_word(word: str) -> str:
     """One word of a command line, such as `--ledger=postgresql://...`."""
-    return _IN_WORD.sub(lambda url: ledger_shown(url[0]), word)
+    return _IN_WORD.sub(lambda url: redacted_ledger(url[0]), word)
 
 
-def without_passwords(text: str) -> str:
+def redacted_text(text: str) -> str:
     """A text in which every PostgreSQL URL is shown without its password."""
-    return _IN_TEXT.sub(lambda url: ledger_shown(url[0]), text)
+    return _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
 
 
 def _is_harmless(parameter: str) -> bool:
     name, equals, _ = parameter.partition("=")
+    # passfile is a path; password, sslpassword and the SCRAM keys are secrets.
     is_secret = re.search("pass(?!file)|secret|scram", unquote(name).lower())
     return bool(equals) and is_secret is None

@@ -1,4 +1,4 @@
-"""The contract with the remote side: what can be asked, what an answer means, and how often."""
+"""Ports to the remote side: requests, answers, rate limiting and retry, as values and protocols."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,14 +7,13 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, Self
 
-Day = date
+Day = date  # a field called `date` hides the type in the class that has it
 
 PAGE = 200
-"""Records on a page of a search at most, by the API's documentation."""
-
+"""The most records on a page of a search, by the API's documentation."""
 
 MOST_HOURS = 1_000_000.0
-"""More notice than a century is a mistake."""
+"""The most hours of notice that are believed; more than a century is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +23,18 @@ class Rate:
     limit: float
     window: float
 
+    @property
+    def is_unlimited(self) -> bool:
+        return math.isinf(self.limit)
+
     def seconds_for(self, requests: int) -> float:
-        """The shortest time from the first of so many requests to the last."""
-        if math.isinf(self.limit) or requests <= 0:
+        """The shortest time from the first of so many requests to the last, in seconds."""
+        if self.is_unlimited or requests <= 0:
             return 0.0
         return (requests - 1) // self.limit * self.window
 
     def __str__(self) -> str:
-        if math.isinf(self.limit):
+        if self.is_unlimited:
             return "none"
         return f"{self.limit:g}/{self.window:g}s"
 
@@ -90,11 +93,11 @@ class Ask(StrEnum):
     status: str | None
 
     def __new__(
-        cls, word: str, line: str, scope: str, without_scope: str, status: str | None = None
+        cls, word: str, request_line: str, scope: str, without_scope: str, status: str | None = None
     ) -> Self:
         ask = str.__new__(cls, word)
         ask._value_ = word
-        ask.method, _, ask.path = line.partition(" ")
+        ask.method, _, ask.path = request_line.partition(" ")
         ask.scope, ask.without_scope, ask.status = scope, without_scope, status
         return ask
 
@@ -123,8 +126,8 @@ class Meaning(StrEnum):
     """What an answer tells of the row it is about."""
 
     PROVED = "proved"  # 2xx, the right shape, the right id; of a write also the status it sets
-    ABSENT = "absent"  # 404
-    REFUSED = "refused"  # another 4xx about this row alone
+    ABSENT = "absent"  # 404, in the API's own words
+    REFUSED = "refused"  # another no to this request alone, in the API's own words
     BUSY = "busy"  # 429: nothing was applied, and nobody may send for a while
     UNKNOWN = "unknown"  # anything else: it may or may not have been applied
 
@@ -161,9 +164,10 @@ class Answer:
         return self.meaning in (Meaning.BUSY, Meaning.UNKNOWN)
 
 
-class Api(Protocol):
+class ApiClient(Protocol):
     """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`.
+    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`, and credits or a
+    quota that are used up `StoppedEarly`.
     """
 
     async def send(self, request: Request) -> Answer: ...
@@ -175,14 +179,17 @@ def _for_ever() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send one request; where it is not good for ever, `is_good` tells for how long."""
+    """Leave to send one request, in a slot of the rate limit's window.
+
+    `is_good` is asked right before sending: a permit of a shared window expires after `PERMIT_S`.
+    """
 
     slot: int = 0
     is_good: Callable[[], bool] = _for_ever
 
 
 class Limiter(Protocol):
-    """Leave to send: at most so many requests in any window, as the server counts them.
+    """Rate limiter: at most so many requests in any window, as the server counts them.
 
     `kept_in` names the file or database that others share it through; None where nobody does.
     """
@@ -215,13 +222,16 @@ class Limiter(Protocol):
 
 
 class Retry(Protocol):
-    """Repeats an attempt while its answer is worth retrying and attempts are left."""
+    """Repeats a request while its answer is worth retrying and attempts are left.
 
-    async def __call__(self, attempt: "AttemptOnce") -> Answer: ...
+    An answer that is `BUSY` costs no attempt.
+    """
+
+    async def __call__(self, attempt: "SendOnce") -> Answer: ...
 
 
-class AttemptOnce(Protocol):
-    """One attempt: permit, intent, send."""
+class SendOnce(Protocol):
+    """One request with all that precedes it: permit, intent, send."""
 
     async def __call__(self) -> Answer: ...
 
@@ -237,7 +247,7 @@ class OrgConfig:
 
 
 class Lookup(Protocol):
-    """What must be asked before a decision can be made; every question costs requests."""
+    """Reads that a decision needs; each costs requests of the rate limit."""
 
     async def config(self) -> OrgConfig:
         """The organisation's settings."""
@@ -255,11 +265,15 @@ class Lookup(Protocol):
 
 
 PERMIT_S = 30.0
-"""How long after its slot was taken a request may be sent; later, others take it as never sent."""
+"""How long after its slot was taken a request may be sent, in seconds.
+
+A shared window takes a slot without an answer as counted by then, plus the request's timeout. A
+request that leaves later, after a sleep of the machine, might be counted when its slot is free.
+"""
 
 
 class Turn(NamedTuple):
-    """A slot, or the seconds until asking again is worth it; and how many slots are not free.
+    """A slot, or None and the seconds after which to ask again; and how many slots are taken.
 
     `closed` are the seconds until the gate opens; `wait` is never shorter.
     """
@@ -280,10 +294,10 @@ class SharedWindow(Protocol):
     kept_in: str
 
     def look(self) -> Turn:
-        """How it stands, without taking anything."""
+        """The wait and the slots taken now; takes none."""
 
     def take(self) -> Turn:
-        """Take a slot, if one is free and nobody is to wait."""
+        """Take a slot if one is free and the gate is open."""
 
     def used(self, slot: int) -> None:
         """The answer came, or will not come."""

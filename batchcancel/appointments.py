@@ -1,4 +1,4 @@
-"""The records that flow through the pipeline.
+"""Value objects of the pipeline: appointments, decisions, outcomes.
 
 Appointment -> Decision (Cancel | Skip) -> Outcome
 """
@@ -10,7 +10,7 @@ from typing import Self
 
 
 class Fact(Flag):
-    """What is true of every row with an outcome."""
+    """A property of an outcome, the same for every row that has it."""
 
     FINAL = auto()  # it settles the row; else the next run takes the row up again
     GONE = auto()  # the appointment is cancelled
@@ -75,7 +75,7 @@ class SkipReason(StrEnum):
 
 
 def require_aware(*moments: datetime | None) -> None:
-    """Refuse naive datetimes at the door: they mean a different instant on every machine."""
+    """Raise ValueError for naive datetimes: they mean another instant on every machine."""
     for moment in moments:
         if moment is not None and moment.utcoffset() is None:
             raise ValueError(f"naive datetime {moment!r}: give it a timezone")

@@ -1,4 +1,4 @@
-"""Which moment it is, and how long ago another was, where the machine may sleep or be set."""
+"""The wall clock, and a stopwatch for machines that sleep or have their clock set."""
 
 import time
 from collections.abc import Callable
@@ -19,12 +19,18 @@ def utc_now() -> datetime:
 
 
 def real_clocks() -> tuple[float, ...]:
-    """One goes on evenly and may stand still while the machine sleeps; the other may be set."""
+    """Two clocks with different weaknesses, in seconds.
+
+    The monotonic one stands still while a Linux machine sleeps; the wall clock may be set.
+    """
     return time.monotonic(), time.time()
 
 
 class Stopwatch:
-    """Runs from its construction; of several clocks, the one that saw most time pass is right."""
+    """Measures from its construction, by the clock that saw most time pass.
+
+    Too long is the safe error for what it measures: a permit or a lease ends too early.
+    """
 
     def __init__(self, clocks: Clocks = real_clocks) -> None:
         self._clocks = clocks

@@ -1,4 +1,4 @@
-"""What can stop a run. Each class carries the exit code and the kind of remedy.
+"""Exception hierarchy: what can stop a run. Each class carries an exit code, each error a hint.
 
     BatchcancelError
     ├── UnexpectedFailure     1  a defect of ours
@@ -52,11 +52,12 @@ class UnexpectedFailure(BatchcancelError):
             f"unexpected {type(cause).__name__}",
             hint="This is a defect of batchcancel. The ledger is sound: the same command resumes.",
         )
+        # Not by `raise ... from`: this is handed to `Stop.ask`, and reported after the drain.
         self.__cause__ = cause
 
 
 def defect_in(error: BatchcancelError) -> BaseException | None:
-    """The exception whose place in the program is worth showing; None when nothing is broken."""
+    """The exception behind a defect of ours, for its traceback; None for any other error."""
     return error.__cause__ if isinstance(error, UnexpectedFailure) else None
 
 
@@ -125,4 +126,4 @@ class Interrupted(BatchcancelError):
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.exit_code = 128 + signum
+        self.exit_code = 128 + signum  # as a shell reports a command that a signal ended

@@ -1,6 +1,6 @@
-"""What can be watched: one frozen record for each thing that happens in a job.
+"""Events of a command for observers: one frozen record for each thing that can be watched.
 
-An observer is a function that is called with each of them, in their order; it must not wait.
+An observer is called with each of them, in their order, inside the event loop: it must not block.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,22 +13,22 @@ from batchcancel.appointments import Outcome, RejectedRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchBegan:
-    """A manifest that is far away is being fetched; its address is fit to be shown."""
+    """The download of a remote manifest begins; `manifest` is its redacted address."""
 
     manifest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchEnded:
-    """It is here; `size` is in bytes."""
+    """The download is complete; `size` is in bytes."""
 
     manifest: str
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowFull:
-    """Nothing can be asked for so many seconds: earlier requests fill the rate limit's window.
+class RateWindowFull:
+    """No request for so many seconds: earlier ones fill the rate limit's window.
 
     Or the gate is closed: the API asked for patience (Retry-After).
     """
@@ -47,7 +47,7 @@ class WindowNotShared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockDiffers:
-    """The API's clock is so far ahead of this machine's; behind it when negative."""
+    """How far the API's clock is ahead of this machine's; negative when behind."""
 
     ahead: timedelta
 
@@ -71,7 +71,7 @@ class PlanMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """From here on appointments are cancelled, so many at most, as the limiter permits."""
+    """Cancelling begins: `eligible` appointments at most, at the pace of `limiter`."""
 
     eligible: int
     rate: Rate
@@ -89,7 +89,7 @@ class RowEnded:
 Event = (
     FetchBegan
     | FetchEnded
-    | WindowFull
+    | RateWindowFull
     | WindowNotShared
     | ClockDiffers
     | PlanMade

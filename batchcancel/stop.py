@@ -1,4 +1,4 @@
-"""The flag that ends a run early, the waits it breaks, and what runs beside it."""
+"""Stop flag for a graceful shutdown, waits that it ends, and background tasks."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -8,18 +8,19 @@ import anyio
 
 from batchcancel.errors import BatchcancelError
 
-_ROUNDS = 0.01
-"""Seconds in which an idle event loop makes many rounds."""
+_SIGNAL_DELIVERY_S = 0.01
+"""Seconds in which an idle event loop runs often enough to deliver a signal that has come."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error, it is the way out of a wait
+class Stopped(Exception):  # noqa: N818 - control flow, not an error
     """A wait ended because the run is to stop."""
 
 
 class Stop:
-    """Asked once, for a reason; the first reason stands.
+    """A flag that is set once, with a reason; later reasons are ignored.
 
-    Waits inside `breaks()` end at once; what has been sent goes on, for the drain.
+    Waits inside `breaks()` end at once. Requests that have been sent are not inside one: they get
+    the drain's time to be answered.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Stop:
         self._waits: set[anyio.CancelScope] = set()
 
     def ask(self, reason: BatchcancelError) -> None:
-        """Begin nothing new from here on."""
+        """Set the flag: nothing new is begun from here on."""
         if self.reason is not None:
             return
         self.reason = reason
@@ -40,17 +41,18 @@ class Stop:
         if self.reason is not None:
             raise self.reason
 
-    async def heed(self) -> None:
-        """Raise the reason, also for a signal that came while nothing was awaited.
+    async def checkpoint(self) -> None:
+        """Let signals that have come be heard, and raise the reason if the run is to stop.
 
-        The event loop takes a few rounds to hand a signal on to whoever receives it.
+        For a moment before code that blocks the event loop, such as a prompt.
         """
-        await anyio.sleep(_ROUNDS)
+        # A signal passes through several tasks to `ask`; anyio has no way to wait for just that.
+        await anyio.sleep(_SIGNAL_DELIVERY_S)
         self.raise_if_asked()
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """A stretch in which a broken wait comes out as the reason for the stop."""
+    def raising_reason(self) -> Iterator[None]:
+        """Turn `Stopped` into the reason for the stop, as callers outside a pool expect it."""
         try:
             yield
         except Stopped:
@@ -58,12 +60,12 @@ class Stop:
             raise
 
     async def asked(self) -> None:
-        """Wait until somebody asks."""
+        """Wait until the flag is set."""
         await self._asked.wait()
 
     @contextmanager
     def breaks(self) -> Iterator[None]:
-        """A stretch that may be given up; raises `Stopped` when the stop came before or in it."""
+        """Give up the waits of the body on a stop; raises `Stopped` then, and if it came before."""
         if self.reason is not None:
             raise Stopped
         with anyio.CancelScope() as scope:
@@ -72,6 +74,7 @@ class Stop:
                 yield
             finally:
                 self._waits.discard(scope)
+        # Asked of the scope and not of the flag: a body that ended in time keeps its result.
         if scope.cancelled_caught:
             raise Stopped
 
@@ -81,12 +84,16 @@ class Stop:
 
 
 Task = Callable[[], Coroutine[Any, Any, None]]
-"""What runs beside something else, until that ends."""
+"""A background task."""
 
 
 @asynccontextmanager
 async def background(*tasks: Task) -> AsyncIterator[None]:
-    """Start `tasks`; what the body raises comes out as it is, not in an exception group."""
+    """Run `tasks` beside the body, and stop them at its end.
+
+    What the body raises comes out as it is: a task group would wrap it in an exception group, and
+    no `except` of a caller would match.
+    """
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         for task in tasks:

@@ -1,7 +1,6 @@
-"""Settings -> live objects: the one root file that knows the folders."""
+"""Composition root: settings become the live objects that a command works with."""
 
 import functools
-import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.gate import GateLimiter, Patience
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
-from batchcancel.huskyvoice.offload import Offload
+from batchcancel.huskyvoice.offload import OffloadCall
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
@@ -43,9 +42,9 @@ _NO_RATE = Rate(2.0**31 - 1, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a job finds around it: clock, chance, network, threads and disk.
+    """The injected dependencies of a command: clock, randomness, network, threads and disk.
 
-    Tests hand in their own; `on_open` is called with the ledger before anything else is done.
+    Tests inject their own. `on_open` is called with the ledger before anything else is done.
     """
 
     now: Now = utc_now
@@ -53,7 +52,7 @@ class Surroundings:
     random: Random = field(default_factory=Random)
     new_transport: NewTransport | None = None
     new_writer: Callable[[Commit], Writer] = Writer
-    offload: Offload = anyio.to_thread.run_sync
+    offload: OffloadCall = anyio.to_thread.run_sync
     on_open: Callable[[Ledger], None] = lambda _ledger: None
 
 
@@ -65,7 +64,7 @@ class OpenLedgers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The live objects a job works with.
+    """The live objects a command works with.
 
     `ledger` is written to; `account` is read for what earlier runs did, None when there were
     none. In a run they are one thing; a plan may have to leave the account alone.
@@ -83,7 +82,7 @@ class Tools:
 
 
 def for_run(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
-    """The ledger of a run: written and read, and its batch nobody else's meanwhile."""
+    """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
     ledger = open_ledger(settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint)
     return ledger, ledger
 
@@ -100,12 +99,12 @@ def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
     except (InputError, BatchHeld) as error:
         if is_postgres(settings.ledger) or (isinstance(error, BatchHeld) and not is_shared):
             raise
-        ledger, _ = for_question(settings, is_shared=is_shared)
+        ledger, _ = in_memory(settings, is_shared=is_shared)
         return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
 
-def for_question(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
-    """A ledger for one question to the API, beside every batch: gone when it is closed."""
+def in_memory(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
+    """A ledger in memory, gone when it is closed, for requests that belong to no batch."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
@@ -118,15 +117,17 @@ async def tools(
     observe: Observer = lambda _event: None,
     around: Surroundings | None = None,
 ) -> AsyncIterator[Tools]:
-    """The live objects, for as long as the job needs them; `ledgers` opens what it works on."""
+    """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
     around = around or Surroundings()
     file = _window_file(settings, around=around, observe=observe)
     ledger, account = ledgers(settings, is_shared=file is not None)
     around.on_open(ledger)
+    # In a run both are one ledger; closing a ledger twice is harmless.
     with closing(ledger), closing(account or ledger):
         writer = around.new_writer(ledger.commit)
         limit_time = functools.partial(_limit_time, settings.max_duration, stop)
         hurry = functools.partial(_hurry, ledger, stop)
+        # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, now=around.now, new_transport=around.new_transport) as api,
             _limiter(settings, ledger, file=file, account=account, around=around) as limiter,
@@ -155,8 +156,15 @@ async def tools(
                     stop=stop,
                 )
             finally:
-                with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
-                    await writer.durable()
+                await _flush(writer)
+
+
+async def _flush(writer: Writer) -> None:
+    """Make the last answers durable: the next run counts the rate limit's window from them."""
+    # Shielded, for in a cancelled scope the await would end at once. A failed write has stopped the
+    # command already, and must not hide what the command raised.
+    with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
+        await writer.durable()
 
 
 def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) -> HuskyVoice:
@@ -189,7 +197,7 @@ async def _limiter(
     shared = ledger.shared_window(_counted(settings.rate), timeout=settings.timeout) or file
     if shared is None:
         own = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
-        if account is not None and _is_limited(settings.rate):
+        if account is not None and not settings.rate.is_unlimited:
             own.remember(_slots(account, settings, now=around.now()))
         yield own
         return
@@ -197,14 +205,15 @@ async def _limiter(
     try:
         yield limiter
     finally:
+        # Shielded, so that other programs get our slots back as early as they may.
         with anyio.CancelScope(shield=True):
-            await limiter.tell()
+            await limiter.flush()
 
 
 def _over(
     shared: SharedWindow, settings: Settings, *, around: Surroundings
 ) -> SharedLimiter | GateLimiter:
-    kind = SharedLimiter if _is_limited(settings.rate) else GateLimiter
+    kind = GateLimiter if settings.rate.is_unlimited else SharedLimiter
     return kind(
         shared,
         offload=around.offload,
@@ -214,11 +223,7 @@ def _over(
 
 
 def _counted(rate: Rate) -> Rate:
-    return rate if _is_limited(rate) else _NO_RATE
-
-
-def _is_limited(rate: Rate) -> bool:
-    return not math.isinf(rate.limit)
+    return _NO_RATE if rate.is_unlimited else rate
 
 
 def _window_file(
@@ -269,6 +274,7 @@ def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Itera
     for request in sent:
         free_in = (_counted_by(request, settings.timeout) - now).total_seconds()
         if (seconds := free_in + settings.rate.window) > 0:
+            # A clock that was set back since must not make a slot of the past last for hours.
             yield min(seconds, longest)
 
 
@@ -289,7 +295,7 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
 
 
 async def _hurry(ledger: Ledger, stop: Stop) -> None:
-    """After the drain a ledger that is away is not waited for."""
+    """After the drain, have the ledger give up its own waits, such as for a lost database."""
     await stop.asked()
     await anyio.sleep(DRAIN)
     ledger.hurry()

@@ -1,7 +1,7 @@
-"""The one place through which intents and outcomes reach the ledger, in group commits.
+"""Group commit: the only way by which intents and outcomes reach the ledger.
 
-While one group is on its way to the disk the next one gathers, so that many workers share one
-transaction and the ledger never waits for a timer.
+While one transaction is written the entries for the next one gather. So many workers share one
+fsync, and a single entry never waits for a timer or for a group to fill.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,19 +15,19 @@ from batchcancel.ledger.contract import Entry
 Commit = Callable[[Sequence[Entry]], None]
 
 
-class Offload(Protocol):
-    """How a commit is called: in a thread in the program, inline under a virtual clock."""
+class OffloadCommit(Protocol):
+    """Calls a blocking commit without blocking the event loop."""
 
     def __call__(self, commit: Commit, entries: Sequence[Entry], /) -> Awaitable[None]: ...
 
 
 async def in_thread(commit: Commit, entries: Sequence[Entry], /) -> None:
-    """Keep the event loop free while the disk works."""
+    """Commit in a worker thread."""
     await anyio.to_thread.run_sync(commit, entries)
 
 
 async def inline(commit: Commit, entries: Sequence[Entry], /) -> None:
-    """Call it here: a virtual clock does not wait for threads."""
+    """Commit in the event loop, for a virtual clock: it does not wait for threads."""
     commit(entries)
 
 
@@ -38,12 +38,12 @@ class _Group:
 
 
 class Writer:
-    """Entries reach the ledger in the order they were handed in.
+    """Writes entries in the order in which they were handed in.
 
     After a write failed, every call raises `LedgerWriteFailed`: no ledger, no sends.
     """
 
-    def __init__(self, commit: Commit, *, offload: Offload = in_thread) -> None:
+    def __init__(self, commit: Commit, *, offload: OffloadCommit = in_thread) -> None:
         self._commit = commit
         self._offload = offload
         self._group = _Group()
@@ -51,34 +51,35 @@ class Writer:
         self._failure: LedgerWriteFailed | None = None
         self._numbers = 0
 
-    def number(self) -> int:
-        """The number of the next request."""
+    def next_request_number(self) -> int:
+        """Numbers from 1, unique in this run: they tie an answer to its request."""
         self._numbers += 1
         return self._numbers
 
-    def note(self, *entries: Entry) -> None:
-        """Hand entries in; they are written soon, and before anything handed in later."""
+    def enqueue(self, *entries: Entry) -> None:
+        """Queue entries; they are written soon, and before any that are queued later."""
         self._raise_failure()
         self._group.entries.extend(entries)
         self._gathered.set()
 
     async def durable(self, *entries: Entry) -> None:
-        """Hand entries in and return when they, and all before them, are durable."""
-        group = self._group
-        self.note(*entries)
+        """Queue entries and return when they, and all before them, are durable."""
+        group = self._group  # before anything is awaited: the group that these entries join
+        self.enqueue(*entries)
         await group.written.wait()
         self._raise_failure()
 
     async def serve(self) -> None:
-        """Write what is handed in, until stopped."""
+        """Write what is queued, until stopped."""
         try:
             while True:
                 await self._gathered.wait()
+                # Replaced before it is written: whoever comes meanwhile joins the next group.
                 group, self._group = self._group, _Group()
                 self._gathered = anyio.Event()
                 await self._write(group)
         finally:
-            # Who still waits, or comes later, must not wait for a writer that is gone.
+            # Whoever waits now or comes later must not wait for a writer that is gone.
             self._failure = self._failure or LedgerWriteFailed("the writer was stopped")
             self._group.written.set()
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.ledger.contract import State, TallyLine
-from batchcancel.report.counts import Counts, count
+from batchcancel.report.counts import Counts, counts_from
 
 _NAMES = {"rejected_rows": OutcomeName.REJECTED_ROW}
 
@@ -17,4 +17,4 @@ def counts_of(*, skipped: Mapping[str, int] | None = None, **numbers: int) -> Co
             lines.append(TallyLine(State(name), None, None, rows))
         else:
             lines.append(TallyLine(State.SETTLED, _NAMES.get(name, name), None, rows))
-    return count(lines)
+    return counts_from(lines)

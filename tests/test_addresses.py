@@ -3,11 +3,11 @@ import pytest
 from batchcancel.addresses import (
     SCHEMES,
     is_postgres,
-    ledger_shown,
-    manifest_shown,
+    redacted_ledger,
+    redacted_manifest,
+    redacted_text,
+    redacted_word,
     source_of,
-    without_passwords,
-    word_shown,
 )
 
 SIGNED = "https://store.example/c/monday.csv?X-Amz-Signature=canary&X-Amz-Credential=A%2FB"
@@ -102,7 +102,7 @@ def test_an_address_that_is_not_understood_is_refused_and_not_repeated(text):
     ],
 )
 def test_a_word_of_the_command_line_is_shown_without_a_signature(word, told):
-    assert told == manifest_shown(word)
+    assert told == redacted_manifest(word)
 
 
 SECRET = "s3cret"
@@ -111,7 +111,7 @@ SECRET = "s3cret"
 @pytest.mark.parametrize("address", ["closure.ledger.db", "/srv/x y.db", "postgres.db", "pg:5432"])
 def test_a_path_is_shown_as_it_is(address):
     assert not is_postgres(address)
-    assert address == ledger_shown(address)
+    assert address == redacted_ledger(address)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_path_is_shown_as_it_is(address):
 )  # fmt: skip
 def test_a_url_is_shown_without_its_password(url, told):
     assert is_postgres(url)
-    assert told == ledger_shown(url)
+    assert told == redacted_ledger(url)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_a_url_is_shown_without_its_password(url, told):
     ],
 )
 def test_what_is_no_well_formed_url_shows_nothing_of_itself(url):
-    assert "postgresql://..." == ledger_shown(url)
+    assert "postgresql://..." == redacted_ledger(url)
 
 
 def test_a_word_of_a_command_is_shown_whole():
     word = f"--ledger=postgresql://u:{SECRET} x@h/db"
-    assert "--ledger=postgresql://u@h/db" == word_shown(word)
+    assert "--ledger=postgresql://u@h/db" == redacted_word(word)
 
 
 def test_a_text_is_shown_without_any_password():
     text = f"there is no manifest at 'postgresql://u:{SECRET}'@h/db?password={SECRET}') and more"
-    assert "there is no manifest at 'postgresql://u@h/db and more" == without_passwords(text)
+    assert "there is no manifest at 'postgresql://u@h/db and more" == redacted_text(text)

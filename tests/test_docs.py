@@ -29,6 +29,7 @@ README = TEXTS["README.md"]
 JOBS_README = TEXTS["jobs/README.md"]
 PACKAGE = ROOT / "batchcancel"
 PACKAGE_README = TEXTS["batchcancel/README.md"]
+TESTS_README = TEXTS["tests/README.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = sorted(cli.commands)
 JOBS = sorted((ROOT / "jobs").glob("*.toml"))
@@ -188,7 +189,28 @@ def test_every_file_in_the_page_of_the_package_is_there_but_the_example():
     ours = re.compile(r"[\w/]+\.py|tests/[\w/]+/")
     named = {one for one in spans(PACKAGE_README) if ours.fullmatch(one)}
     missing = {one for one in named if not (PACKAGE / one).exists() and not (ROOT / one).exists()}
-    assert {"commands/count.py", "cli/count.py"} == missing
+    assert missing <= {"commands/count.py", "cli/count.py"}
+
+
+def test_the_rules_of_imports_are_numbered_as_where_they_are_held():
+    tests = (ROOT / "tests/test_architecture.py").read_text(encoding="utf-8")
+    held = re.findall(r"# Rule (\d+)\b", tests)
+    assert first_cells(PACKAGE_README, "#") == held
+
+
+def test_every_folder_of_tests_is_told_of():
+    told = set(spans("".join(first_cells(TESTS_README, "folder"))))
+    folders = {one for one in (ROOT / "tests").iterdir() if any(one.glob("*.py"))}
+    assert {f"tests/{one.name}" for one in folders} == told
+
+
+def test_every_promise_has_a_test_and_every_mark_a_promise():
+    promises = TESTS_README.partition("## Promises")[2].partition("\n## ")[0]
+    numbers = re.findall(r"^(\d+)\. ", promises, re.MULTILINE)
+    files = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    marked = {one for text in files for one in re.findall(r"mark\.promise\((\d+)\)", text)}
+    assert [str(number) for number in range(1, len(numbers) + 1)] == numbers
+    assert set(numbers) == marked
 
 
 @EVERY_PAGE

@@ -10,7 +10,7 @@ from batchcancel.errors import BatchHeld, Interrupted, LedgerWriteFailed
 from batchcancel.ledger.contract import State
 from batchcancel.ledger.open import read_ledger
 from batchcancel.ledger.sqlite.ledger import SqliteLedger
-from batchcancel.report.counts import count
+from batchcancel.report.counts import counts_from
 from batchcancel.sandbox import FULL_KEY, Fault, Rate
 from batchcancel.settings.load import Secret
 from batchcancel.stop import Stop
@@ -68,7 +68,7 @@ async def test_rows_add_up_at_every_moment(world, tapped):
     def look(request):
         if request.method == "PATCH":
             with account(world) as ledger:
-                sums.add(count(ledger.tally("closure")).rows)
+                sums.add(counts_from(ledger.tally("closure")).rows)
 
     tapped(look)
     world.sandbox.faults.add(Fault("status", status=404), method="PATCH", times=5, skip=3)

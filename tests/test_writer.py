@@ -61,8 +61,8 @@ async def test_noted_entries_are_written_before_later_ones():
     disk = Disk()
     writer = Writer(disk.commit, offload=inline)
     async with background(writer.serve):
-        writer.note(entry(1), entry(2))
-        writer.note(entry(3))
+        writer.enqueue(entry(1), entry(2))
+        writer.enqueue(entry(3))
         await writer.durable(entry(4))
     assert [1, 2, 3, 4] == [*chain.from_iterable(disk.groups)]
 
@@ -76,7 +76,7 @@ async def test_after_a_failure_nothing_more_is_taken():
             await writer.durable(entry(1))
         disk.fails = False
         with pytest.raises(LedgerWriteFailed):
-            writer.note(entry(2))
+            writer.enqueue(entry(2))
         with pytest.raises(LedgerWriteFailed):
             await writer.durable(entry(3))
     assert [] == disk.groups
@@ -168,7 +168,7 @@ async def test_a_commit_that_has_begun_is_finished_when_everything_stops():
 
 async def test_requests_are_numbered_from_one():
     writer = Writer(Disk().commit)
-    assert [1, 2, 3] == [writer.number() for _ in range(3)]
+    assert [1, 2, 3] == [writer.next_request_number() for _ in range(3)]
 
 
 def test_on_asyncio_commits_happen_in_a_thread():

@@ -1,7 +1,8 @@
-"""Airflow's door: a Connection type, and operators that plan, cancel and export a batch.
+"""Airflow integration: a Connection type, and operators that plan, cancel and export a batch.
 
-Airflow reads the provider's description while it is being imported itself, so the names are
-loaded when they are asked for; polars and httpx, when a task is executed.
+Airflow reads the provider metadata while it is being imported itself, so the names here are
+imported when they are asked for. polars and httpx are imported when a task is executed: Dag files
+are parsed all the time, and polars must not be loaded before Airflow forks.
 """
 
 import importlib
@@ -27,7 +28,7 @@ __all__ = [
     "named",
 ]
 
-# No module may be called like one of the names: once imported, it would hide it.
+# No module may have one of these names: once imported, it would hide the name.
 _HOMES = {
     "BatchCancelOperator": "operators",
     "BatchExportOperator": "operators",

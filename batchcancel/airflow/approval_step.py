@@ -1,4 +1,4 @@
-"""Somebody's approval: a step that waits for a person, where Airflow has one."""
+"""Human approval before a write: Airflow's own operator where it has one, else a Dag param."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from airflow.providers.standard.operators.python import ShortCircuitOperator
 
 
 def approval(task_id: str, *, subject: str, body: str) -> BaseOperator:
-    """From Airflow 3.1 on a required action; before that the Param of `approval_params`.
+    """A step that waits for approval: in Airflow from 3.1 on, else by `approval_params`.
 
-    Without approval what comes after it is skipped.
+    Without approval the tasks after it are skipped.
     """
     kind = _approval_operator()
     if kind is None:
@@ -22,7 +22,7 @@ def approval(task_id: str, *, subject: str, body: str) -> BaseOperator:
 
 
 def approval_params() -> dict[str, Param]:
-    """The field the form needs where there is no step to approve in."""
+    """The Dag param to approve with, where Airflow has no operator for it; else empty."""
     if _approval_operator() is not None:
         return {}
     return {"approved": Param(False, type="boolean", title="Approved: cancel without a question")}

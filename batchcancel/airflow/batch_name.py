@@ -1,27 +1,28 @@
-"""The name of the batch a task works on."""
+"""The idempotency key of a task: its batch's name, made from the ids of Dag and Dag run."""
 
 import hashlib
 import re
 
 _LONGEST = 200
-_FOREIGN = re.compile(r"[^A-Za-z0-9_.:+@=\-]", re.ASCII)
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:+@=\-]", re.ASCII)
 
 
 def batch_name(*, dag_id: str, run_id: str, map_index: int = -1) -> str:
     """`dag@run`, and `dag=index@run` for a mapped task: the same in every try of the task.
 
-    A Dag's id holds neither `=` nor `@`, so no two tasks are called alike.
+    Never by the number of the try: a retry would begin a new batch, and send every row again. A
+    Dag's id holds neither `=` nor `@`, so no two names are equal.
     """
     place = dag_id if map_index < 0 else f"{dag_id}={map_index}"
     return named(f"{place}@{run_id}")
 
 
 def named(whole: str) -> str:
-    """A text as the name of a batch.
+    """A valid batch name made from any text; different texts give different names.
 
-    Where it would be too long, or hold what a name cannot, a digest of the whole tells it apart.
+    Where the text is too long, or holds what a name cannot, a digest of it is appended.
     """
-    name = _FOREIGN.sub("_", whole)
+    name = _NOT_IN_A_NAME.sub("_", whole)
     if name == whole and len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(whole.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What the end of a job means to Airflow: success, skip, fail for good, or try again."""
+"""Error translation for Airflow: success, skip, fail for good, or try again."""
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -12,20 +12,20 @@ from batchcancel.report.counts import Counts
 from batchcancel.report.summary import Summary
 
 _AGAIN_THE_SAME = {ExitCode.BAD_INPUT, ExitCode.REFUSED, ExitCode.FATAL}
-"""Another try would end like this one."""
+"""Exit codes that another try would end with too."""
 
 
 def failure(error: BatchcancelError) -> AirflowException:
-    """The exception for what stopped a job; the ledger lets another try resume."""
+    """The exception for what stopped a job: one without retries where they cannot help."""
     text = f"{error.message}. {error.hint}".rstrip()
     kind = AirflowFailException if error.exit_code in _AGAIN_THE_SAME else AirflowException
     return kind(text)
 
 
 def raise_unless_done(summary: Summary, *, allow_failures: bool, skip_nothing: bool) -> None:
-    """Raise what a run that came to its end was instead of a success.
+    """Raise the exception for a finished run that is no success, or, if asked, a skip.
 
-    With `skip_nothing`, a batch without a row to cancel is skipped.
+    With `skip_nothing`, a batch without a row to cancel is a skip.
     """
     if summary.exit_code == ExitCode.INCOMPLETE and not allow_failures:
         raise _incomplete(summary)

@@ -1,4 +1,4 @@
-"""The Connections of a task: the organisation with its key and options, and the ledger."""
+"""Airflow hook: Connections become settings, and the address of a ledger."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -12,6 +12,7 @@ from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.settings.load import Settings, did_you_mean, load_settings
 from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
 
+# The worker's environment may hold the key of another organisation.
 _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
 
 
@@ -21,12 +22,14 @@ _FOR_A_TERMINAL = {"yes", "json", "log_format", "progress"}
 FIELDS = tuple(
     option.field for option in OPTIONS if option.field not in _SAID_OTHERWISE | _FOR_A_TERMINAL
 )
-"""What an operator takes as arguments of its own, and a Connection as extras."""
+"""The options that an operator takes as arguments, and a Connection as extras."""
 
 
 class HuskyVoiceHook(BaseHook):
-    """What a Connection of type `huskyvoice` says: the key is its password and comes from nowhere
-    else; the host is an address like https://api.huskyvoice.ai/v1, or a name; extras are options.
+    """A Connection of type `huskyvoice`.
+
+    Its password is the API key, which is taken from nowhere else; its host is an address such as
+    https://api.huskyvoice.ai/v1, or a host name; its extras are options.
     """
 
     conn_name_attr = "huskyvoice_conn_id"
@@ -89,9 +92,9 @@ def _base_url(connection: Connection) -> str:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The values as they would be typed; None and an empty text mean that nothing was said.
+    """The values as they would be typed, without None and empty texts.
 
-    So a field of a form that is left empty is no option.
+    A field of a form that is left empty is one of these, and means that no option is given.
     """
     return {name: _text(value) for name, value in values.items() if value not in (None, "")}
 
@@ -143,7 +146,7 @@ def _url(connection: Connection) -> str:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, str]:
-    """What libpq could know; Airflow's extras for its own hooks are lists, tables and booleans."""
+    """What may be a parameter of libpq; extras for Airflow's own hooks are of other types."""
     return {
         name: str(value)
         for name, value in values.items()

@@ -15,11 +15,11 @@ from batchcancel.airflow.thread import JobThread, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted
 from batchcancel.settings.load import Settings, did_you_mean
 
-_SIGTERM = 15
+_SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 
 
 class BatchOperator(BaseOperator):
-    """A task over one batch. The options are those of the command line, by the same names.
+    """A task over one batch; its options are those of the command line, by the same names.
 
     `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
@@ -84,11 +84,11 @@ class BatchOperator(BaseOperator):
         self._thread = JobThread()
 
     def on_kill(self) -> None:
-        """Ask the job to stop; `execute` ends within four seconds."""
+        """Stop the job; `execute` ends within four seconds."""
         self._thread.stop(Interrupted(_SIGTERM))
 
     def settings(self, context: Context) -> Settings:
-        """What the task was asked to do; raises `InputError` that names all mistakes."""
+        """The settings of the job; raises `InputError` that names all mistakes."""
         options = {field: getattr(self, field) for field in FIELDS}
         options["ledger"] = ledger_address(self.ledger, self.ledger_conn_id)
         options["batch"] = self.batch or name_of(context)
@@ -97,14 +97,14 @@ class BatchOperator(BaseOperator):
 
 
 def name_of(context: Context) -> str:
-    """The batch a task works on unless it is told another."""
+    """The default name of the batch that a task works on."""
     task = context["ti"]
     index = -1 if task.map_index is None else task.map_index
     return batch_name(dag_id=task.dag_id, run_id=task.run_id, map_index=index)
 
 
 def _refuse_misspelt(arguments: dict[str, Any]) -> None:
-    """Airflow refuses unknown arguments too, but does not say what was meant."""
+    """Suggest an argument for a misspelt one, which Airflow refuses without a suggestion."""
     known = inspect.signature(BaseOperator.__init__).parameters
     for name in arguments.keys() - known.keys():
         if meant := did_you_mean(name):
@@ -129,7 +129,7 @@ class BatchPlanOperator(BatchOperator):
             plan.refuse(planned, settings)
         except BatchcancelError as error:
             raise failure(error) from None
-        return plan_json(planned, ledger=settings.ledger_shown) | {"text": plan_text(planned)}
+        return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
 
 
 class BatchCancelOperator(BatchOperator):

@@ -1,4 +1,4 @@
-"""How Airflow learns of the Connection type: the entry point `apache_airflow_provider`."""
+"""Provider metadata for Airflow's entry point `apache_airflow_provider`: the Connection type."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _FIELDS = {
     "rate": {
         "label": "Rate limit of the key",
         "description": "Like 60/60s, which is the default",
-        "schema": {"type": ["string", "null"]},
+        "schema": {"type": ["string", "null"]},  # null, or the form refuses an empty field
     },
     "timezone": {
         "label": "Timezone",
@@ -25,7 +25,7 @@ _FIELDS = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The description Airflow reads: a Connection type with its form."""
+    """The metadata that Airflow reads: a Connection type with its form."""
     return {
         "package-name": "batchcancel",
         "name": "batchcancel",

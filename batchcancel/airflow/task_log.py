@@ -1,4 +1,4 @@
-"""Who watches a job for Airflow: the task's log."""
+"""Observer that writes a job's events to the log of an Airflow task."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from batchcancel.events import (
     FetchBegan,
     FetchEnded,
     PlanMade,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
     WindowNotShared,
 )
-from batchcancel.report.tables import duration, number
+from batchcancel.report.tables import duration, grouped
 
 _EVERY = 30.0
 _NAMED_ROWS = 100
 
 
 class TaskLog:
-    """The plan, then how far the run is every half minute, and the rows that are in trouble.
+    """Logs the plan, the progress every half minute, and rows that need a person.
 
-    Of those a hundred are named; the ledger has them all.
+    At most a hundred of these are named; the ledger has them all.
     """
 
     def __init__(self, log: Any, *, every: float = _EVERY) -> None:
@@ -40,11 +40,11 @@ class TaskLog:
             case FetchBegan():
                 self._log.info("fetching %s", event.manifest)
             case FetchEnded():
-                self._log.info("fetched %s bytes of %s", number(event.size), event.manifest)
+                self._log.info("fetched %s bytes of %s", grouped(event.size), event.manifest)
             case ClockDiffers():
                 seconds = event.ahead.total_seconds()
                 self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
-            case WindowFull():
+            case RateWindowFull():
                 what = "API (Retry-After)" if event.is_closed else "rate limit's window"
                 self._log.info("waiting %s for the %s", duration(event.seconds), what)
             case WindowNotShared():
@@ -73,7 +73,7 @@ class TaskLog:
             self._log.warning("more rows are in trouble; the ledger has them all")
 
     async def tell_progress(self) -> None:
-        """A line every half minute, for as long as it is not stopped."""
+        """Log the progress every half minute, until stopped."""
         while True:
             await anyio.sleep(self._every)
             if self._run is not None:
@@ -81,12 +81,12 @@ class TaskLog:
 
     def _progress(self, run: RunStarted) -> str:
         words = f"{self._settled} of {run.eligible} appointments, {self._in_trouble} in trouble"
-        if str(run.rate) == "none":
+        if run.rate.is_unlimited:
             return words
         left = run.rate.seconds_for(run.eligible - self._settled) + run.limiter.wait()
         return f"{words}, {duration(left)} left"
 
     def say(self, text: str) -> None:
-        """A text of several lines, each a line of the log."""
+        """Log each line of a text as one message."""
         for line in filter(None, text.splitlines()):
             self._log.info("%s", line)

@@ -1,4 +1,8 @@
-"""A job in a thread of its own, where Airflow's signals cannot strike its event loop."""
+"""A job's event loop in a worker thread, out of reach of Airflow's signal handlers.
+
+Airflow raises from signal handlers in the main thread, `execution_timeout` by SIGALRM. Inside an
+event loop that would break off a request anywhere; here it only interrupts a thread that waits.
+"""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -22,7 +26,7 @@ GRACE = 4.0
 
 
 class JobThread:
-    """Runs one job while the main thread waits for it, and asks it to stop from there."""
+    """Runs one job while the main thread waits, which can stop it."""
 
     def __init__(self) -> None:
         self._reason: BatchcancelError | None = None
@@ -30,9 +34,9 @@ class JobThread:
         self._is_over = False
 
     def stop(self, reason: BatchcancelError) -> None:
-        """Ask the job to stop, also before it began; waits for nothing, so a handler may call.
+        """Set the job's stop flag, at once or when it begins; never blocks, for signal handlers.
 
-        After its end nothing is left to be stopped, and the next run is not to be.
+        After the end of a job it does nothing: it must not stop the next one.
         """
         if self._is_over:
             return
@@ -41,7 +45,7 @@ class JobThread:
             self._tell(reason)
 
     def run(self, job: Callable[[Stop], Awaitable[Result]]) -> Result:
-        """Give the job's result. What strikes the main thread is raised after the drain."""
+        """The job's result; an exception raised in the main thread comes out after the drain."""
         self._is_over = False
         with start_blocking_portal() as portal:
             stop = portal.call(Stop)
@@ -61,7 +65,7 @@ class JobThread:
 
 
 def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
-    """Run the batch to its end; the log has its plan, its progress and its summary."""
+    """Run the batch to its end, and log its plan, progress and summary."""
     from batchcancel.airflow.task_log import TaskLog
 
     task_log = TaskLog(log)

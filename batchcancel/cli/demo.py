@@ -1,4 +1,4 @@
-"""batchcancel demo: the whole story in a minute, on the sample manifest and a real port."""
+"""batchcancel demo: an end-to-end demonstration on the sample manifest and a real port."""
 
 import csv
 import os
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.sandbox import require_extra
+
 if TYPE_CHECKING:
     from batchcancel.sandbox import Sandbox
 
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
 LIMIT, WINDOW = 60, 4.0
 SAMPLE = "clinic_closure.csv"
 SAMPLE_BEGINS = datetime(2099, 6, 15, tzinfo=UTC)
-"""Midnight of the sample's first day; the demo moves it to the present."""
+"""Midnight of the sample's first day; the demo moves it to the last full hour."""
 
 LATE = 6
-"""Rows of the sample that begin within the notice window of 24 hours."""
+"""How many rows of the sample begin within the notice window of 24 hours."""
 
 
 @click.command(short_help="The whole story in a minute, against the sandbox.")
@@ -46,11 +48,12 @@ def demo() -> None:
     \b
     Exit codes: 0 everything was as promised, 1 something was not.
     """
+    require_extra()
     raise click.exceptions.Exit(0 if tell() else 1)
 
 
 def tell() -> bool:
-    """Tell the story on the terminal; False when something was not as promised."""
+    """Run the demonstration; False when something was not as promised."""
     from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox, serving
 
     rows = _rows_moved_to_now()
@@ -80,7 +83,7 @@ def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
 
 
 def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
-    """What the sandbox saw, not what the program says of itself."""
+    """Compare what the sandbox counted, not what the program says of itself."""
     arrivals = sandbox.history.arrivals
     sent = Counter(one.path for one in arrivals if one.method == "PATCH" and one.applied)
     cancelled = sum(1 for one in sandbox.changes() if one.after == "cancelled")
@@ -102,10 +105,11 @@ def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
 
 
 class _Stage:
-    """Runs the real command in a folder of its own, and shows what a person would type."""
+    """Runs the real command in a temporary folder, and prints what a person would type."""
 
     def __init__(self, folder: str, url: str, *, key: str) -> None:
         self._folder = folder
+        # Variables of the person who tries the demo must not change what it does.
         kept = {name: text for name, text in os.environ.items() if "BATCHCANCEL" not in name}
         self._environ = kept | {
             "HUSKYVOICE_API_KEY": key,
@@ -129,7 +133,7 @@ class _Stage:
 
 def _wait_for(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
     while process.poll() is None and not is_so():
-        time.sleep(0.01)
+        time.sleep(0.01)  # polled: the sandbox runs in another thread and signals nothing
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The synchronous door: signals, the prompt, and one event loop around a job."""
+"""Synchronous entry to a command: event loop, signal handling, confirmation prompt."""
 
 import functools
 import signal
@@ -16,17 +16,17 @@ from batchcancel.stop import Stop, Task, background
 Result = TypeVar("Result")
 
 
-def enter(job: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
-    """Run a job to its end; SIGINT and SIGTERM ask it to stop, however often they come.
+def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
+    """Run a command to its end; SIGINT and SIGTERM set its stop flag.
 
-    What runs `beside` it is stopped with it.
+    The tasks `beside` it are stopped at its end.
     """
 
     async def main() -> Result:
         stop = Stop()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
-            return await job(stop)
+            return await command(stop)
 
     return anyio.run(main)
 
@@ -40,9 +40,10 @@ async def _watch_signals(stop: Stop) -> None:
 
 
 def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
-    """Have the number of appointments typed; `Refusal` when it is not, or cannot be, given.
+    """Ask for the number of appointments to be typed; `Refusal` when it is not, or cannot be.
 
-    `plan` is shown first; empty where it was shown already.
+    `plan` is printed first; empty where it was printed already. The number, and not a yes: it
+    cannot be typed without having been read.
     """
     if is_agreed or eligible == 0:
         return
@@ -65,11 +66,12 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """While somebody types, the event loop stands still and must not be left the signals."""
+    """Let signals end the prompt: the event loop that handles them is blocked meanwhile."""
 
     def leave(signum: int, _frame: object) -> None:
         raise Interrupted(signum)
 
+    # Without it the loop would hear of the same signal too, once it runs again.
     loop = signal.set_wakeup_fd(-1)
     before = {one: signal.signal(one, leave) for one in (signal.SIGINT, signal.SIGTERM)}
     try:

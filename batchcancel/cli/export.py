@@ -1,11 +1,11 @@
-"""batchcancel export: the account of every row, as a file."""
+"""batchcancel export: the state and outcome of every row, as a file."""
 
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from batchcancel.addresses import ledger_shown
+from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import InputError
 
 
@@ -52,16 +52,21 @@ def export(
     with closing(read_ledger(ledger)) as account:
         name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
-    result(f"{rows:,} rows of batch {name} written to {output}")
+    result(f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {output}")
 
 
 def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
+    if not names:
+        raise InputError(
+            f"{redacted_ledger(ledger)} holds no batch yet",
+            hint="A run puts one in: batchcancel run closure.csv",
+        )
     if wanted is None and len(names) == 1:
         return names[0]
-    listed = ", ".join(names) or "none"
+    listed = ", ".join(names)
     if wanted is None:
         raise InputError(
-            f"{ledger_shown(ledger)} has {len(names)} batches",
+            f"{redacted_ledger(ledger)} has {len(names)} batches",
             hint=f"Name one with --batch: {listed}.",
         )
     if wanted not in names:

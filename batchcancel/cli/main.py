@@ -1,4 +1,4 @@
-"""The group of commands, and what every end of one looks like."""
+"""The click group of commands, and the exit code of every way one can end."""
 
 import difflib
 import io
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """Lists commands in the order people meet them, and says what a mistyped one meant."""
+    """Lists commands in the order of their use, and suggests one for a mistyped name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -63,16 +63,17 @@ for command in (plan, run, status, export, sandbox, demo):
 
 
 def _show_usage(error: click.ClickException) -> None:
-    """As click does, but for what must not show, like a password in a misplaced URL."""
+    """Print what click would, through `say`: a misplaced URL may hold a password."""
     text = io.StringIO()
     error.show(text)
     say(text.getvalue().rstrip("\n"))
 
 
 def main() -> NoReturn:
-    """Run the command line; every end has its exit code."""
+    """Run the command line and exit; every end has its exit code."""
     open_missing_streams()
     try:
+        # Not standalone: click would exit by itself, with codes of its own.
         code = cli.main(prog_name="batchcancel", standalone_mode=False)
     except click.exceptions.Exit as ended:
         code = ended.exit_code

@@ -1,4 +1,4 @@
-"""The options of `plan` and `run` as click sees them; their meaning lives in `options.py`."""
+"""Click options of `plan` and `run`, generated from the option table in `settings/options.py`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,12 @@ Command = Callable[..., Any]
 
 
 def job_options(command: Command) -> Command:
-    """MANIFEST, --job-file and every option, in the order of the table.
+    """Decorator: MANIFEST, --job-file and every option, in the order of the table.
 
-    Values reach the command as the text that was typed: `settings` settles who wins and says all
-    mistakes at once.
+    Values reach the command as the text that was typed: `load_settings` decides which source wins,
+    and names all mistakes at once.
     """
+    # Reversed, for click lists options in the order in which decorators are read, not applied.
     for option in reversed(OPTIONS):
         command = _click_option(option)(command)
     command = click.option(

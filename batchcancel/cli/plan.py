@@ -33,6 +33,7 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     or the manifest's store does not answer, 7 key or scope rejected, 130 or 143 stopped
     by a signal.
     """
+    # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
     from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import result, same_command
     from batchcancel.cli.watching import announce
@@ -42,7 +43,7 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     planned = enter(lambda stop: command.plan(settings, stop=stop, observe=announce))
     if settings.json:
-        result(json.dumps(plan_json(planned, ledger=settings.ledger_shown)))
+        result(json.dumps(plan_json(planned, ledger=settings.redacted_ledger)))
     else:
         result(plan_text(planned))
     command.refuse(planned, settings)

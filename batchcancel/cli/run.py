@@ -35,7 +35,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
          batchcancel run closure.csv --limit 5
          batchcancel run closure.csv
       3. From cron, with the options of a job:
-         batchcancel run tonight.csv --job-file jobs/nightly.toml --yes
+         batchcancel run tonight.csv --job-file jobs/nightly.toml
 
     \b
     Exit codes: 0 every eligible row is cancelled, 1 defect, 2 usage or manifest,
@@ -52,7 +52,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     settings = settings_from(manifest, job_file, options, dict(os.environ))
     bar = ProgressBar() if wants_bar(settings) else None
 
-    async def job(stop: Stop) -> command.Finished:
+    async def cancel(stop: Stop) -> command.Finished:
         with closing(bar) if bar else nullcontext():
             finished = await command.run(
                 settings,
@@ -67,7 +67,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
         show_end(finished, settings)
         return finished
 
-    finished = enter(job, *([bar.tick] if bar else []))
+    finished = enter(cancel, *([bar.tick] if bar else []))
     raise click.exceptions.Exit(int(finished.summary.exit_code))
 
 

@@ -1,11 +1,16 @@
 """batchcancel sandbox: an imitation of the API to rehearse with."""
 
+import errno
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from batchcancel.errors import InputError
 
 if TYPE_CHECKING:
     from batchcancel.sandbox import Sandbox
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 def sandbox(port: int, appointments: int, manifest: str | None, rate: str, faults: str) -> None:
     """Imitate the HuskyVoice API on this machine until Ctrl-C, to rehearse a closure.
 
-    Prints the lines to paste in another terminal. Nothing leaves this machine.
+    Prints the lines to paste before a plan or a run. Nothing leaves this machine.
 
     \b
     Examples:
@@ -42,6 +47,7 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
     \b
     Exit codes: 0 stopped by Ctrl-C, 2 usage.
     """
+    require_extra()
     from batchcancel.sandbox import Clinic, Rate, Sandbox, parse_faults, serve
     from batchcancel.settings import quantities
 
@@ -50,24 +56,54 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
         seeded = parse_faults(faults) if faults else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    allowed = Rate(limit=None) if rate == "none" else Rate(
+    allowed = Rate(limit=None) if limit.is_unlimited else Rate(
         limit=int(limit.limit), seconds=limit.window
     )  # fmt: skip
     imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)
     if manifest is not None:
         _add_rows(imitation, manifest)
-    serve(
-        imitation, port=port, on_ready=lambda url: _tell(url, str(limit), manifest or "closure.csv")
-    )
+    with _port_refusals(port):
+        serve(
+            imitation,
+            port=port,
+            on_ready=lambda url: _tell(url, str(limit), manifest or "closure.csv"),
+        )
+
+
+def require_extra() -> None:
+    """Raise `InputError` where the extra `sandbox` is not installed."""
+    try:
+        import batchcancel.sandbox  # noqa: F401 - only to see that it can be
+    except ImportError:
+        raise InputError(
+            "the sandbox needs the extra sandbox, which is not installed",
+            hint="In the checkout, type: pip install -e '.[sandbox]'",
+        ) from None
+
+
+@contextmanager
+def _port_refusals(port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = "is taken"
+        elif error.errno == errno.EACCES:
+            why = "may not be used without more rights"
+        else:
+            raise
+        raise InputError(
+            f"port {port} {why}", hint="Name another with --port; 0 takes a free one."
+        ) from None
 
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
     """Make the manifest's appointments known, on its days or else the day after tomorrow."""
-    from batchcancel.commands.plan import rows_of
+    from batchcancel.commands.plan import manifest_rows
 
     known = {one.appointment_id for one in imitation.records()}
     later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
-    for row in rows_of(manifest):
+    for row in manifest_rows(manifest):
         if row.appointment_id not in known:
             day = row.date or (row.starts_at.date() if row.starts_at else later)
             imitation.add(row.appointment_id, date=day, session=row.session or "Morning")
@@ -78,7 +114,7 @@ def _tell(url: str, limit: str, manifest: str) -> None:
 
     ledger = Path("rehearsal.ledger.db")
     click.echo(
-        "The sandbox is ready. In another terminal:\n\n"
+        "The sandbox is ready. In another terminal, or in this one if it is in the background:\n\n"
         f"  export HUSKYVOICE_API_KEY={FULL_KEY}\n"
         f"  export BATCHCANCEL_BASE_URL={url}\n"
         f"  export BATCHCANCEL_RATE={limit}\n"

@@ -1,4 +1,4 @@
-"""batchcancel status: where a batch stands."""
+"""batchcancel status: the counts of each batch, and its last run."""
 
 import json
 
@@ -20,18 +20,18 @@ def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
          batchcancel status nightly.ledger.db --batch 2026-11-23 --json
 
     \b
-    Exit codes: 0 ledger_shown, 2 no such ledger or batch.
+    Exit codes: 0 shown, 2 no such ledger or batch.
     """
     from contextlib import closing
 
-    from batchcancel.addresses import ledger_shown
+    from batchcancel.addresses import redacted_ledger
     from batchcancel.cli.terminal import result
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.status import BatchStatus, read_status
 
     with closing(read_ledger(ledger)) as account:
-        standings: list[BatchStatus] = read_status(account, only=batch)
-    for standing in standings:
-        result(json.dumps(standing.as_json(ledger_shown(ledger))) if as_json else standing.text())
-    if not standings and not as_json:
-        result(f"{ledger_shown(ledger)} holds no batch yet.")
+        statuses: list[BatchStatus] = read_status(account, only=batch)
+    for one in statuses:
+        result(json.dumps(one.as_json(redacted_ledger(ledger))) if as_json else one.text())
+    if not statuses and not as_json:
+        result(f"{redacted_ledger(ledger)} holds no batch yet.")

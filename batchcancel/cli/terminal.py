@@ -1,4 +1,4 @@
-"""What reaches a person's terminal: sentences on stderr, results on stdout, no foreign escapes."""
+"""Terminal output: results on stdout, messages on stderr, control characters escaped."""
 
 import os
 import shlex
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import click
 
-from batchcancel.addresses import manifest_shown, without_passwords, word_shown
+from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
 
 STDERR = 2
 
 
 def printable(text: str) -> str:
-    """The text with everything that could steer a terminal made visible, and no URL's password."""
-    told = without_passwords(text)
+    """The text with control characters escaped, and passwords of URLs left out."""
+    told = redacted_text(text)
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
 def say(text: str = "") -> None:
-    """A line on stderr; nobody listening is no reason to stop."""
+    """A line on stderr; a stream that is closed or full does not stop the command."""
     try:
         click.echo(printable(text), err=True)
     except (OSError, ValueError):
@@ -28,7 +28,7 @@ def say(text: str = "") -> None:
 
 
 def result(text: str) -> None:
-    """A result on stdout; when nobody listens any more, the exit code still tells."""
+    """A result on stdout; where that is closed, the exit code still tells."""
     try:
         click.echo(printable(text))
     except (OSError, ValueError):
@@ -36,10 +36,10 @@ def result(text: str) -> None:
 
 
 def open_missing_streams() -> None:
-    """Put something where a closed stdin, stdout or stderr was.
+    """Open /dev/null in the place of a closed stdin, stdout or stderr.
 
-    Else the next file that is opened, maybe the ledger, would take that place, and be written to
-    by whoever means to print.
+    Else the next file that is opened, maybe the ledger, would get its descriptor, and a print
+    would write into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
@@ -51,7 +51,10 @@ def open_missing_streams() -> None:
 
 
 def flush_or_silence() -> None:
-    """Write what is left; where that fails, let the interpreter flush into nothing at its end."""
+    """Flush stdout and stderr; where that fails, point them at /dev/null.
+
+    The interpreter flushes once more at its end, and would turn a failure into exit code 120.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -60,7 +63,7 @@ def flush_or_silence() -> None:
 
 
 def complain(message: str, *, hint: str, cause: BaseException | None = None) -> None:
-    """What happened, and what to type next."""
+    """Print what happened, and what to type next."""
     say(f"batchcancel: {message}")
     if cause is not None:
         say(_where(cause))
@@ -69,7 +72,7 @@ def complain(message: str, *, hint: str, cause: BaseException | None = None) -> 
 
 
 def complain_of_defect(error: BaseException) -> None:
-    """An unexpected error, by its kind and place: its text might hold what must not show."""
+    """Print an unexpected error by its type and place: its text might hold a secret."""
     complain(
         f"unexpected {type(error).__name__}",
         hint="This is a defect of batchcancel. A ledger is sound: the same command resumes.",
@@ -83,9 +86,11 @@ def _where(error: BaseException) -> str:
 
 
 def same_command() -> str:
-    """What was typed, for typing it again.
+    """The command that was typed, for typing it again, redacted.
 
-    The signature of an address has to be put in anew; a password is left to PGPASSWORD or
+    The signature of an address has to be put in again; a password belongs in PGPASSWORD or
     ~/.pgpass.
     """
-    return shlex.join(["batchcancel", *(word_shown(manifest_shown(word)) for word in sys.argv[1:])])
+    return shlex.join(
+        ["batchcancel", *(redacted_word(redacted_manifest(word)) for word in sys.argv[1:])]
+    )

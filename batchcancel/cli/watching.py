@@ -1,4 +1,4 @@
-"""Who watches a job: a progress bar on a terminal, else a log by structlog."""
+"""Observers for the command line: a progress bar on a terminal, else structured logs."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ from batchcancel.events import (
     FetchEnded,
     Observer,
     PlanMade,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
     WindowNotShared,
 )
 from batchcancel.report.tables import SHOWN_ROWS, duration
@@ -28,18 +28,18 @@ from batchcancel.settings.load import Secret, Settings
 
 
 def wants_bar(settings: Settings) -> bool:
-    """A bar where a person looks on, a log where nobody does, unless told otherwise."""
+    """Whether to draw a bar and not a log: on a terminal, unless an option says otherwise."""
     if settings.progress is not None:
         return settings.progress
     return sys.stderr.isatty() and settings.log_format == "console"
 
 
 def announce(event: Event) -> None:
-    """Says what a person should know before the result is there; for a plan, that is enough."""
+    """Print what explains a wait or an odd result; the observer of a plan."""
     match event:
         case FetchBegan():
             say(f"Fetching {event.manifest} ...")
-        case WindowFull():
+        case RateWindowFull():
             say(f"Waiting {duration(event.seconds)}: {_why_full(event)}.")
         case WindowNotShared():
             say(
@@ -52,14 +52,14 @@ def announce(event: Event) -> None:
             say(f"Note: the API's clock is {gap} {ahead} this machine's.")
 
 
-def _why_full(event: WindowFull) -> str:
+def _why_full(event: RateWindowFull) -> str:
     if event.is_closed:
         return "the API asked for patience (Retry-After), here or elsewhere"
     return "the rate limit's window is full of earlier requests"
 
 
 def log_lines(settings: Settings) -> Observer:
-    """One line per event, by structlog."""
+    """An observer that logs one line per event, by structlog."""
     log = logger(settings)
 
     def observe(event: Event) -> None:
@@ -68,7 +68,7 @@ def log_lines(settings: Settings) -> Observer:
                 log.info("fetched", manifest=event.manifest, bytes=event.size)
             case ClockDiffers():
                 log.warning("clock_differs", seconds=event.ahead.total_seconds())
-            case WindowFull():
+            case RateWindowFull():
                 name = "waits_for_the_api" if event.is_closed else "waits_for_the_rate_limit"
                 log.info(name, seconds=round(event.seconds, 1))
             case WindowNotShared():
@@ -101,7 +101,7 @@ def _log_plan(log: Any, plan: PlanMade) -> None:
 
 
 class ProgressBar:
-    """Count, rate, time left and the current wait, redrawn a few times a second."""
+    """An observer that draws count, rate, time left and the current wait, five times a second."""
 
     def __init__(self) -> None:
         self._progress: Any = None
@@ -121,6 +121,7 @@ class ProgressBar:
                 announce(event)
 
     def _start(self, run: RunStarted) -> None:
+        # Late: only a terminal needs it, and it takes 0.1 s to import.
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -145,16 +146,16 @@ class ProgressBar:
 
     def _draw(self, run: RunStarted) -> None:
         words = self._words(run, run.limiter.wait())
-        with suppress(OSError, ValueError):  # nobody looks any more, and the work goes on
+        with suppress(OSError, ValueError):  # the terminal is gone, and the work goes on
             self._progress.update(self._task, completed=self._done, description=words)
             self._progress.refresh()
 
     def _words(self, run: RunStarted, wait: float) -> str:
-        # A burst at the start would promise too much: a whole window at least is looked at.
+        # Over a whole window at least: the burst at the start would promise too high a rate.
         seconds = max(anyio.current_time() - self._began, run.rate.window, 1.0)
         left = run.eligible - self._done
         words = [f"{60 * self._done / seconds:.0f}/min"]
-        if str(run.rate) != "none":
+        if not run.rate.is_unlimited:
             words.append(f"{duration(run.rate.seconds_for(left) + wait)} left")
         if wait > 1 and left:
             words.append(f"next in {duration(wait)}")
@@ -169,9 +170,11 @@ class ProgressBar:
 
 
 def logger(settings: Settings) -> Any:
-    """A logger in the format asked for, that cannot write the key."""
+    """A logger in the format asked for, whose lines never hold the key."""
+    # At INFO these write whole URLs.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Whoever configured it before us, such as Airflow 3, wants all logs its own way.
     if not structlog.is_configured():
         _configure(settings)
     return structlog.get_logger("batchcancel")
@@ -180,6 +183,7 @@ def logger(settings: Settings) -> Any:
 def _configure(settings: Settings) -> None:
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
+        # A plain traceback: the rich one prints local variables, and the key is one.
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
@@ -202,7 +206,7 @@ def _as_it_is(_logger: Any, _method: str, event: Any) -> Any:
 
 
 class Redactor:
-    """Takes the key out of the finished line, wherever in it somebody put it; so it comes last."""
+    """Replaces the key in the rendered line, in every spelling; so it is the last processor."""
 
     def __init__(self, key: Secret) -> None:
         text = key.reveal()
@@ -216,7 +220,7 @@ class Redactor:
 
 
 class _Stderr:
-    """Writes lines; a log that nobody reads any more stops nothing."""
+    """Writes lines to stderr; where that is closed, the command goes on without a log."""
 
     def msg(self, message: str) -> None:
         try:

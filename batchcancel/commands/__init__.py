@@ -1,1 +1,1 @@
-"""What the program can be told, one file for each command; doors call these and nothing below."""
+"""Use cases, one file for each command; doors call these and nothing below."""

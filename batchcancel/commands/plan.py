@@ -1,4 +1,4 @@
-"""Plan: from a manifest to a decision on every row; sends no write."""
+"""The plan command, a dry run: a decision on every row of a manifest, and no write."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.errors import Refusal
-from batchcancel.events import ClockDiffers, Observer, PlanMade, WindowFull
+from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
-from batchcancel.policy.observed import look_ahead
+from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
 from batchcancel.policy.starts import Starts
-from batchcancel.reader.fetch import brought
+from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.plan import plan_text
@@ -28,7 +28,7 @@ async def ask_config(
     settings: Settings, *, stop: Stop, around: Surroundings | None = None
 ) -> OrgConfig:
     """Ask the API for the organisation's settings, and nothing else."""
-    async with wiring.tools(settings, wiring.for_question, stop=stop, around=around) as tools:
+    async with wiring.tools(settings, wiring.in_memory, stop=stop, around=around) as tools:
         return await tools.lookup.config()
 
 
@@ -36,7 +36,8 @@ async def plan(
     settings: Settings, *, stop: Stop, observe: Observer, around: Surroundings | None = None
 ) -> Planned:
     """Decide, count and estimate."""
-    manifest = await read(settings, stop=stop, observe=observe)
+    # Before the ledger is opened: an unreadable manifest must leave no ledger behind.
+    manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_plan, stop=stop, observe=observe, around=around
     ) as tools:
@@ -48,14 +49,14 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
-def rows_of(manifest: str) -> Iterator[LedgerRow]:
-    """What a manifest at a path says of its appointments, for whoever rehearses with it."""
+def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
+    """The appointments in the manifest at a path, for a rehearsal with it."""
     return read_manifest(manifest).ledger_rows()
 
 
-async def read(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
-    """The manifest, wherever it lies; rejected rows refuse it unless they are allowed."""
-    async with brought(settings.manifest, stop=stop, observe=observe) as readable:
+async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
+    """Fetch and parse the manifest; raises `InputError` for rejected rows unless allowed."""
+    async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
         manifest = replace(read_manifest(readable), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
@@ -65,21 +66,21 @@ async def read(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest
 async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
-    """Settle what is known of the batch, ask what has to be asked, and decide on every row."""
+    """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
     batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
     refuse_other_work(
         tools.account,
         batch=batch,
         manifest=manifest,
-        ledger=settings.ledger_shown,
+        ledger=settings.redacted_ledger,
         is_accepted=settings.accept_changed_manifest,
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     seconds, closed = tools.limiter.wait(), tools.limiter.closed()
-    if seconds > 1 and closed <= settings.max_retry_after:
-        observe(WindowFull(seconds=seconds, is_closed=closed > 0))
-    with tools.stop.told():
-        rules, manifest, learned = await _asked(manifest, settings, earlier, tools=tools)
+    if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
+        observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
+    with tools.stop.raising_reason():
+        rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
     at = tools.now()
     _check_clock(manifest, rules, earlier, now=at, observe=observe)
     plan = make_plan(
@@ -93,6 +94,7 @@ async def plan_batch(
     )
     planned = Planned(
         plan=plan,
+        # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
         rules=rules,
@@ -105,14 +107,15 @@ async def plan_batch(
     return planned
 
 
-async def _asked(
+async def _rules_and_starts(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
 ) -> tuple[Rules, Manifest, list[tuple[str, datetime]]]:
-    """The rules, the manifest with the starts it tells, and those that few requests can tell.
+    """The rules, the manifest with every start it gives, and the starts that were prefetched.
 
-    What was learned in an earlier run is asked anew: staff may have moved the appointment.
+    Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
     settled = set(earlier.settled_ids)
+    # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if settled.issuperset(manifest.ids()):
         return NOTHING_TO_DECIDE, manifest, []
     rules = await rules_in_force(
@@ -130,7 +133,7 @@ async def _asked(
     if not rules.policy.needs_start:
         return rules, manifest, []
     unknown = [one for one in manifest.unknown_starts() if one not in settled]
-    learned = await look_ahead(unknown, lookup=lookup, starts=starts)
+    learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
     return rules, manifest, learned
 
 
@@ -140,7 +143,7 @@ async def _with_starts(
     """Every start time the manifest and the calendar can give, in UTC."""
     manifest = manifest.in_timezone(timezone)
     if not settings.allow_rejected_rows:
-        manifest.require_clean()
+        manifest.require_clean()  # once more: only now are skipped local times known
     found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
     return manifest.with_session_starts(found, timezone)
 
@@ -152,6 +155,7 @@ def _check_clock(
     if ahead is None:
         return
     observe(ClockDiffers(ahead=ahead))
+    # Refused only where it matters: most clocks that are wrong change no decision.
     rows = depends_on_clock(
         manifest, policy=rules.policy, earlier=earlier, ours=now, theirs=now + ahead
     )

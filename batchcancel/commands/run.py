@@ -1,4 +1,4 @@
-"""Run: plan, confirm, cancel; the same again resumes."""
+"""The run command: plan, confirm, cancel; running it again resumes."""
 
 import getpass
 import os
@@ -11,14 +11,14 @@ from datetime import datetime
 import anyio
 
 from batchcancel import __version__, wiring
-from batchcancel.commands.plan import plan_batch, read, refuse
+from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Learned, Run
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.workers import Pool
-from batchcancel.report.counts import Counts, count, exit_code
+from batchcancel.report.counts import Counts, counts_from, exit_code
 from batchcancel.report.summary import Summary
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
@@ -48,27 +48,29 @@ async def run(
     part of the result, beside the counts.
     """
     began = anyio.current_time()
-    manifest = await read(settings, stop=stop, observe=observe)
+    manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_run, stop=stop, observe=observe, around=around
     ) as tools:
         run = _new_run(settings, run_id=run_id, now=tools.now())
+        # Held before planning, so that no other run changes what the plan was made from.
         tools.ledger.hold(run)
         try:
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
             refuse(planned, settings)
-            await stop.heed()
+            await stop.checkpoint()  # the prompt blocks the event loop, and signals with it
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
         except BatchcancelError as error:
+            # A refused run is closed too, or `status` would show it as still going on.
             await _flush(tools)
             _close_run(run, error.exit_code, why=error.message, tools=tools)
             raise
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
-        await _settle(planned, settings, tools=tools, observe=observe)
-        return await _finished(planned, run, settings.ledger_shown, tools=tools, began=began)
+        await _run_pool(planned, settings, tools=tools, observe=observe)
+        return await _finished(planned, run, settings.redacted_ledger, tools=tools, began=began)
 
 
 def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
@@ -80,7 +82,7 @@ def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
         user=_user(),
         host=socket.gethostname(),
         pid=os.getpid(),
-        options=settings.told(),
+        options=settings.recorded(),
     )
 
 
@@ -92,21 +94,25 @@ def _user() -> str | None:
 
 
 def _new_run_id(now: datetime) -> str:
-    """Sorts by time, and is never the same twice."""
+    """Sortable by time, and unique."""
     return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
     ledger, batch = tools.ledger, planned.batch
-    await tools.writer.durable()  # the ledger is asked by one at a time
+    await tools.writer.durable()  # the ledger is used by one thread at a time, not by two
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
     ledger.decide(batch.name, planned.plan.decided_skips())
-    tools.writer.note(*(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned))
+    tools.writer.enqueue(
+        *(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned)
+    )
 
 
-async def _settle(planned: Planned, settings: Settings, *, tools: Tools, observe: Observer) -> None:
+async def _run_pool(
+    planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
+) -> None:
     pool = Pool(
         exchange=tools.exchange,
         retry=tools.retry,
@@ -128,7 +134,7 @@ async def _settle(planned: Planned, settings: Settings, *, tools: Tools, observe
 
 
 async def _flush(tools: Tools) -> None:
-    """Wait until the writer has done with the ledger, or has failed."""
+    """Wait until everything queued is durable; a failure to write stops the run."""
     try:
         await tools.writer.durable()
     except LedgerWriteFailed as error:
@@ -136,7 +142,7 @@ async def _flush(tools: Tools) -> None:
 
 
 async def _finished(
-    planned: Planned, run: Run, ledger_shown: str, *, tools: Tools, began: float
+    planned: Planned, run: Run, redacted_ledger: str, *, tools: Tools, began: float
 ) -> Finished:
     await _flush(tools)
     counts = _counts(run.batch, tools=tools)
@@ -158,20 +164,23 @@ async def _finished(
         rate_limited=tools.exchange.rate_limited,
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
-        ledger=ledger_shown,
+        ledger=redacted_ledger,
     )
     return Finished(summary=summary, reason=reason)
 
 
 def _counts(batch: str, *, tools: Tools) -> Counts:
     try:
-        return count(tools.ledger.tally(batch))
+        return counts_from(tools.ledger.tally(batch))
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
 
 
 def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:
-    """Why the run ended is told even where the ledger cannot be asked what it did."""
+    """The reason why the run ended, where the ledger cannot be asked for the counts.
+
+    An interruption keeps its exit code, and says what failed besides.
+    """
     if not isinstance(reason, Interrupted):
         return reason or error
     told = BatchcancelError(f"{reason.message}, and {error.message}", hint=error.hint)

@@ -1,1 +1,1 @@
-"""The HuskyVoice API over httpx: pacing, retries, requests, and what their answers mean."""
+"""Adapter for the HuskyVoice API: HTTP client, rate limiters, retry, response parsing."""

@@ -1,4 +1,4 @@
-"""What the API's answers mean. Pure: status, headers and body in, `Answer` out.
+"""Response parsing: status, headers and body become an `Answer`. Pure.
 
 Success needs proof: 2xx, a JSON object, the same id and, for a PATCH, the status it sets.
 Whatever may have been applied and is not proved is unknown.
@@ -7,33 +7,39 @@ Whatever may have been applied and is not proved is unknown.
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 from batchcancel.api import Answer, Meaning, Record, Request
-from batchcancel.errors import FatalAnswer, ScopeMissing
+from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
 
+_REFUSALS = {400, 403, 409, 410, 412, 422}
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+_SPENT = re.compile(r"CREDIT|QUOTA|BILLING|PAYMENT", re.ASCII)
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 
 
 def read_answer(
     request: Request, *, status: int, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Answer:
-    """Judge one answer; raises `FatalAnswer` when every further request would be wrong too.
+    """Parse one response.
 
-    `headers` has lower-case names. `now` stands in for a missing `Date`.
+    Raises `FatalAnswer` when every further request would be wrong too, and `StoppedEarly` when
+    credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing
+    `Date`.
     """
     server_now = http_date(headers.get("date"))
     content = _json(body)
     if 200 <= status < 300:  # noqa: PLR2004 - the family of statuses
         return _success(request, status=status, content=content, server_now=server_now)
-    code = _error_code(content) or str(status)
+    code = _error_code(content)
     _raise_if_fatal(request, status=status, code=code)
+    _raise_if_spent(status, code, server_now or now)
     return Answer(
-        meaning=_meaning(status, content),
-        code=code,
+        meaning=_meaning(request, status=status, content=content, code=code),
+        code=code or str(status),
         server_now=server_now,
         retry_after=retry_after(headers.get("retry-after"), server_now=server_now or now),
     )
@@ -47,6 +53,7 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
     record = record_from(content.get("data", content))
     if record is None:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
+    # A server that mixes up records would have us settle rows by the answers of others.
     if record.appointment_id != request.appointment_id:
         raise FatalAnswer(
             f"the API answered {request.appointment_id} with the record of another appointment",
@@ -61,7 +68,7 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
     )
 
 
-def _raise_if_fatal(request: Request, *, status: int, code: str) -> None:
+def _raise_if_fatal(request: Request, *, status: int, code: str | None) -> None:
     if 300 <= status < 400:  # noqa: PLR2004 - the family of statuses
         raise FatalAnswer(
             f"the API redirects (status {status}); redirects are never followed",
@@ -76,13 +83,38 @@ def _raise_if_fatal(request: Request, *, status: int, code: str) -> None:
         raise ScopeMissing(request.ask.scope, hint=request.ask.without_scope)
 
 
-def _meaning(status: int, content: Any) -> Meaning:
+def _raise_if_spent(status: int, code: str | None, server_now: datetime) -> None:
+    """A quota or a balance concerns every row and proves nothing about any.
+
+    HuskyVoice quotas: daily, over all keys of the organisation, anew at 00:00 UTC. HuskyVoice
+    billing: without credits every request is blocked. Status and code are not documented.
+    """
+    if status != HTTPStatus.PAYMENT_REQUIRED and not _SPENT.search(code or ""):
+        return
+    midnight = datetime.combine(server_now.date() + timedelta(days=1), time(), tzinfo=UTC)
+    hours, minutes = divmod(int((midnight - server_now).total_seconds()) // 60, 60)
+    raise StoppedEarly(
+        f"the API refuses every request: credits or a quota are used up ({code or status})",
+        hint="Top up the credits; a daily quota is there again at 00:00 UTC, in "
+        f"{hours} h {minutes} min. Then run the same command again.",
+    )
+
+
+def _meaning(request: Request, *, status: int, content: Any, code: str | None) -> Meaning:
+    """A final no about an appointment needs proof like a yes: the API's own envelope, with a code.
+
+    Whatever else comes with such a status (a firewall's page, a gateway's JSON) says nothing about
+    the appointment, nor does any other status. A no to a question about none settles nothing:
+    there any JSON will do, so that a wrong address is told of at once.
+    """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Meaning.BUSY
-    if status == HTTPStatus.NOT_FOUND:
-        # A page that is not the API's own answer says nothing about the appointment.
-        return Meaning.ABSENT if isinstance(content, dict) else Meaning.UNKNOWN
-    if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:  # noqa: PLR2004 - family
+    if not request.ask.is_of_one:
+        is_no = 400 <= status < 500 and status not in _PASSING  # noqa: PLR2004 - family
+        return Meaning.REFUSED if is_no and isinstance(content, dict) else Meaning.UNKNOWN
+    if status == HTTPStatus.NOT_FOUND and code == "NOT_FOUND":
+        return Meaning.ABSENT
+    if status in _REFUSALS and code is not None:
         return Meaning.REFUSED
     return Meaning.UNKNOWN
 
@@ -90,18 +122,19 @@ def _meaning(status: int, content: Any) -> Meaning:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # nested too deeply, which a hostile body may be
         return None
 
 
 def _error_code(content: Any) -> str | None:
+    """The code of the API's own envelope, `{"error": {"code": ...}}`."""
     error = content.get("error") if isinstance(content, dict) else None
-    code = error.get("code") if isinstance(error, dict) else error
+    code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def record_from(data: Any) -> Record | None:
-    """What we use of a record; None when it is not one."""
+    """The record in the API's data; None when it is not one."""
     if not isinstance(data, dict):
         return None
     appointment_id, status = data.get("appointment_id"), data.get("status")
@@ -141,8 +174,9 @@ def _day(value: Any) -> date | None:
 
 
 LONGEST_RETRY_AFTER = 86_400.0
-"""A day, in seconds: what is longer, or a number too long to read, counts as this."""
+"""One day, in seconds; longer ones, and numbers too long to parse, count as this."""
 
+# ASCII digits only: `float` would take nan, inf and 1e9, `int` the digits of any script.
 _SECONDS = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -154,7 +188,7 @@ def http_date(text: str | None) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None:  # what `parsedate_to_datetime` makes of -0000, or of no zone
         moment = moment.replace(tzinfo=UTC)
     try:
         return moment.astimezone(UTC)

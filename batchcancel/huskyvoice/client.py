@@ -1,9 +1,9 @@
-"""Requests over httpx: the configured origin, PATCH or GET, nothing followed, nothing inherited.
+"""HTTP client on httpx transports: one connection per request in flight, no redirects.
 
-One transport with one connection per request under way, sharing one TLS context: a pool of many
-costs more with every connection, and loses slots when a wait for one is broken off. Without a
-client around it there are no cookies, no redirects and no log of addresses, and a request costs a
-tenth less.
+Each request in flight has a transport of its own with one connection; all share one TLS context. A
+shared pool gets slower with every connection, and a wait for one that is cancelled loses its slot
+for good (encode/httpcore#1093). Transports are used without `httpx.AsyncClient`: no cookies, no
+redirects, no log of addresses, and a tenth less work for each request.
 """
 
 import json
@@ -36,6 +36,7 @@ def tls_transports() -> NewTransport:
 
     It trusts the well-known authorities that httpx brings, and this machine's own.
     """
+    # No environment: a proxy in cron's or Airflow's must not get the key.
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
@@ -66,7 +67,7 @@ class HuskyVoice:
         self._headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": "identity",  # so that a small body cannot unpack to a huge one
             "User-Agent": f"batchcancel/{__version__}",
         }
 
@@ -85,12 +86,13 @@ class HuskyVoice:
             self._idle.clear()
 
     async def send(self, request: Request) -> Answer:
-        """Send one request and judge its answer; see `Api`."""
+        """Send one request and parse the response; see `ApiClient`."""
         transport = self._idle.pop() if self._idle else self._new_transport()
         is_reusable = False
         try:
+            # httpx has no total timeout: a dripping body would never trip its read timeout.
             with anyio.fail_after(self._timeout):
-                answer = await self._exchange(transport, request)
+                answer = await self._round_trip(transport, request)
             is_reusable = True
         except (TimeoutError, httpx.TimeoutException):
             return Answer(meaning=Meaning.UNKNOWN, code="time_out")
@@ -99,12 +101,13 @@ class HuskyVoice:
         else:
             return answer
         finally:
+            # After a failure the connection may hold half an answer, or be dead: never again.
             if is_reusable:
                 self._idle.append(transport)
             else:
                 await _close(transport)
 
-    async def _exchange(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
+    async def _round_trip(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
         response = await transport.handle_async_request(self._build(request))
         try:
             body = await _capped(aiter(response.stream))  # type: ignore[arg-type]  # it is async
@@ -121,6 +124,7 @@ class HuskyVoice:
     def _build(self, request: Request) -> httpx.Request:
         path = self._base.path + _path(request)
         url = self._base.copy_with(path=path, params=request.query or None)
+        # Quoting is not enough: `..` would collapse the path, and another resource be patched.
         if url.raw_path.partition(b"?")[0] != path.encode("ascii"):
             raise ValueError(f"the path {path!r} would not be sent as it is")
         if not request.ask.writes:
@@ -150,7 +154,7 @@ def _body(request: Request) -> bytes:
 
 
 async def _capped(stream: AsyncIterator[bytes]) -> bytes:
-    """The body as it came; empty, so unreadable, when it is longer than we read."""
+    """The whole body; empty, and so unreadable, when it is longer than `LARGEST_BODY`."""
     body = bytearray()
     try:
         async for chunk in stream:
@@ -164,6 +168,7 @@ async def _capped(stream: AsyncIterator[bytes]) -> bytes:
 
 
 def _broken(error: Exception) -> Answer:
+    # By the root: httpx wraps what httpcore raises, which wraps what ssl raises.
     if isinstance(_root(error), ssl.SSLCertVerificationError):
         raise FatalAnswer(
             "the server's TLS certificate is not valid for this address",
@@ -182,6 +187,6 @@ def _root(error: BaseException) -> BaseException:
 
 
 async def _close(transport: httpx.AsyncBaseTransport) -> None:
-    """Close in bounded time, also while everything around is being stopped."""
+    """Close within a second; shielded, for an await in a cancelled scope would end at once."""
     with anyio.move_on_after(1.0, shield=True):
         await transport.aclose()

@@ -11,7 +11,7 @@ from batchcancel.api import Permit, SharedWindow
 from batchcancel.clock import Clocks, Now, Stopwatch, real_clocks, utc_now
 from batchcancel.errors import GateClosed, LedgerWriteFailed
 from batchcancel.huskyvoice.limiter import SlidingWindow
-from batchcancel.huskyvoice.offload import Offload
+from batchcancel.huskyvoice.offload import OffloadCall
 
 LOOK_S = 1.0
 """So long at most after another program closed the gate, requests may still leave here."""
@@ -51,7 +51,7 @@ class GateLimiter:
         self,
         window: SharedWindow,
         *,
-        offload: Offload,
+        offload: OffloadCall,
         clocks: Clocks = real_clocks,
         patience: Patience | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class GateLimiter:
         self._clocks = clocks
         self._patience = patience or Patience()
         self._own = SlidingWindow(limit=math.inf, window=0.0)
-        self._notes: list[Callable[[], None]] = []
+        self._pending: list[Callable[[], None]] = []
         self._turn = anyio.Lock()
         self._look_at = -math.inf
         self.kept_in: str | None = window.kept_in
@@ -85,7 +85,7 @@ class GateLimiter:
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._own.close_for(seconds)
-        self._notes.append(closing(self._window, seconds, self._clocks))
+        self._pending.append(closing(self._window, seconds, self._clocks))
 
     def wait(self) -> float:
         return self._own.wait()
@@ -97,18 +97,18 @@ class GateLimiter:
         """None: no slots are taken."""
         return 0
 
-    async def tell(self) -> None:
+    async def flush(self) -> None:
         """Tell what has not been told, for those who go on."""
-        if self._notes:
+        if self._pending:
             await self._offload(self._deliver)
 
     def _is_due(self) -> bool:
-        return bool(self._notes) or anyio.current_time() >= self._look_at
+        return bool(self._pending) or anyio.current_time() >= self._look_at
 
     async def _look(self) -> None:
         async with self._turn:
             if self._is_due():
-                await self.tell()
+                await self.flush()
                 self._learn((await self._offload(self._window.look)).closed)
 
     def _learn(self, closed: float) -> None:
@@ -119,7 +119,7 @@ class GateLimiter:
     def _deliver(self) -> None:
         """What cannot be told is not tried again: the gate stays closed here."""
         try:
-            while self._notes:
-                self._notes.pop(0)()
+            while self._pending:
+                self._pending.pop(0)()
         except LedgerWriteFailed:
-            self._notes.clear()
+            self._pending.clear()

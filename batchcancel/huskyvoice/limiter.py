@@ -1,4 +1,4 @@
-"""An exact sliding window: so many requests in any stretch of time, as the server counts them.
+"""Sliding-window log rate limiter: exact in any window, as the server counts.
 
 HuskyVoice rate limits: 60 requests per minute and key, over a sliding window, reads included.
 """
@@ -15,9 +15,9 @@ from batchcancel.api import Permit
 class SlidingWindow:
     """A log of slots, each taken by a permit and free again one window after the answer.
 
-    The server counted the request somewhere between our send and its answer. Counting from the
-    answer is therefore late enough whatever the network did, and no jitter can cause a 429.
-    Permits are granted in the order they were asked for. `rate none` is `limit=math.inf`.
+    The server counts a request somewhere between our send and its answer. Counting from the answer
+    is late enough whatever the network does, so no jitter can cause a 429. Permits are granted in
+    the order in which they were asked for. `limit=math.inf` means no limit.
     """
 
     kept_in: str | None = None
@@ -26,7 +26,7 @@ class SlidingWindow:
         self._limit = limit
         self._window = window
         self._in_flight = 0
-        self._free_at: list[float] = []
+        self._free_at: list[float] = []  # a heap: slots of earlier runs come in any order
         self._closed_until = -math.inf
         self._turn = anyio.Lock()
         self._changed = anyio.Event()
@@ -39,6 +39,7 @@ class SlidingWindow:
 
     async def permit(self) -> Permit:
         """Wait until one more request may be sent, and take its slot."""
+        # Whoever waits holds the lock, and is served first: a newcomer must not take its slot.
         if self._turn.locked() or self.wait() > 0:
             async with self._turn:
                 await self._until_free()
@@ -50,6 +51,7 @@ class SlidingWindow:
     async def changed(self) -> None:
         """Wait for as long as is known to be needed, or until that has changed."""
         changed = self._changed
+        # Not a plain sleep: a slot given back unused ends the wait, a closed gate prolongs it.
         with anyio.move_on_after(self.wait()):
             await changed.wait()
 

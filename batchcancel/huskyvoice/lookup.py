@@ -1,4 +1,4 @@
-"""What has to be asked before deciding: the organisation's settings, and when sessions begin."""
+"""Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -17,15 +17,18 @@ Send = Callable[[Request], Awaitable[Answer]]
 
 
 class HuskyLookup:
-    """Asks through `send`, which paces and retries; calendar windows once for a day and branch."""
+    """Sends reads through `send`, which paces and retries; caches calendar windows.
+
+    Every row of a day asks for the same windows: they are read once for a day and branch.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._windows: dict[tuple[date, str | None], list[dict[str, Any]]] = {}
+        self._calendar_windows: dict[tuple[date, str | None], list[dict[str, Any]]] = {}
         self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
-        """The organisation's settings; accepts the documented envelope and the bare object."""
+        """The organisation's settings; takes both the documented envelope and a bare object."""
         answer = await self._ask(Request(ask=Ask.CONFIG))
         data = answer.body.get("data", answer.body)
         if not isinstance(data, dict):
@@ -44,26 +47,26 @@ class HuskyLookup:
         """The earliest local start among the day's windows of the session, if there is one."""
         starts = [
             start
-            for window in await self._windows_of(day, branch_id)
+            for window in await self._windows_on(day, branch_id)
             if session is None or str(window.get("session")).casefold() == session.casefold()
             if (start := _clock_time(window.get("start_time"))) is not None
         ]
         return min(starts, default=None)
 
-    async def _windows_of(self, day: date, branch_id: str | None) -> list[dict[str, Any]]:
+    async def _windows_on(self, day: date, branch_id: str | None) -> list[dict[str, Any]]:
         if branch_id is not None and not _BRANCH.fullmatch(branch_id):
             branch_id = None  # it could not be part of an address
         key = (day, branch_id)
-        async with self._asking:  # so that workers do not ask the same thing at once
-            if key not in self._windows:
+        async with self._asking:  # else all workers would ask for the same windows at once
+            if key not in self._calendar_windows:
                 branch = {} if branch_id is None else {"branch_id": branch_id}
                 query = {"date": day.isoformat(), **branch}
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
                     raise _no_answer(Ask.WINDOWS, answer)
                 body = answer.body or {}  # refused: no window is known, so the day's start counts
-                self._windows[key] = _dicts(body.get("slots"))
-        return self._windows[key]
+                self._calendar_windows[key] = _dicts(body.get("slots"))
+        return self._calendar_windows[key]
 
     async def record(self, appointment_id: str) -> Record | None:
         """The record of one appointment; None when it cannot be had."""
@@ -94,7 +97,8 @@ class HuskyLookup:
 def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
     return StoppedEarly(
         f"the API does not answer ({ask}: {answer.code})",
-        hint="Run the same command again when the API is back.",
+        hint="Run the same command again when the API is back. If it never was: --base-url ends "
+        "with the API's version, /v1.",
     )
 
 

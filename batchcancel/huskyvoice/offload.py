@@ -6,10 +6,10 @@ from typing import Protocol, TypeVar
 Result = TypeVar("Result")
 
 
-class Offload(Protocol):
-    """In a thread in the program, inline under a virtual clock.
+class OffloadCall(Protocol):
+    """Makes a blocking call without blocking the event loop: in a thread, but in tests inline.
 
-    A call that has begun is finished, whoever is stopped meanwhile.
+    A call that has begun is finished, even when its caller is cancelled meanwhile.
     """
 
     def __call__(self, call: Callable[[], Result], /) -> Awaitable[Result]: ...

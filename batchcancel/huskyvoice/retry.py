@@ -1,4 +1,4 @@
-"""Repeat an attempt while it may help: exponential waits with full jitter, by tenacity."""
+"""Retry with exponential backoff and full jitter, by tenacity."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -6,16 +6,16 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_base
 
-from batchcancel.api import Answer, AttemptOnce
+from batchcancel.api import Answer, Meaning, SendOnce
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
 
 
 class FullJitter(wait_base):
-    """Wait anything up to 2, 4, 8 ... 60 s.
+    """A random wait of up to 2, 4, 8 ... 60 s: clients that failed together come back apart.
 
-    After a Retry-After it waits nothing here: the gate is closed for everybody that long.
+    No wait after a Retry-After: the limiter's gate is closed that long, for all workers.
     """
 
     def __init__(self, random: Random) -> None:
@@ -25,6 +25,7 @@ class FullJitter(wait_base):
         answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
         if answer.retry_after is not None:
             return 0.0
+        # The exponent is bounded: after a thousand attempts the product would overflow.
         longest = FIRST_WAIT * 2 ** min(retry_state.attempt_number - 1, 16)
         return self._random.uniform(0.0, min(longest, LONGEST_WAIT))
 
@@ -39,7 +40,11 @@ def _is_worth_retrying(answer: Answer) -> bool:
 
 
 class Backoff:
-    """At most `attempts` tries; the last answer comes back whatever it was."""
+    """At most `attempts` tries; gives the last answer, whatever it means.
+
+    What the rate limit turns away is tried again without counting: the attempt itself closes the
+    gate, and raises when that has lasted for too long.
+    """
 
     def __init__(
         self, *, attempts: int, random: Random, sleep: Callable[[float], Awaitable[None]]
@@ -47,12 +52,20 @@ class Backoff:
         self._policy = AsyncRetrying(
             stop=stop_after_attempt(attempts),
             wait=FullJitter(random),
+            # By the answer alone. A condition on exceptions would have to name all that pass, or it
+            # would retry cancellation too (jd/tenacity#529).
             retry=retry_if_result(_is_worth_retrying),
             retry_error_callback=_last_answer,
             sleep=sleep,
         )
 
-    async def __call__(self, attempt: AttemptOnce) -> Answer:
+    async def __call__(self, attempt: SendOnce) -> Answer:
+        async def let_through() -> Answer:
+            # What a 429 turned away was not applied: no attempt has failed.
+            while (answer := await attempt()).meaning is Meaning.BUSY:
+                pass
+            return answer
+
         # A copy each: one AsyncRetrying keeps the state of one call.
-        answer: Answer = await self._policy.copy()(attempt)
+        answer: Answer = await self._policy.copy()(let_through)
         return answer

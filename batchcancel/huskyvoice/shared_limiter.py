@@ -1,4 +1,4 @@
-"""The limiter of one program where several share a window: it asks for each slot."""
+"""Rate limiter on a window that several programs share: it asks for each slot."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,23 +10,23 @@ from batchcancel.api import PERMIT_S, Permit, SharedWindow, Turn
 from batchcancel.clock import Clocks, Stopwatch, real_clocks
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.huskyvoice.gate import Patience, closing
-from batchcancel.huskyvoice.offload import Offload, Result
+from batchcancel.huskyvoice.offload import OffloadCall, Result
 
-Note = Callable[[], None]
+Update = Callable[[], None]
 
 
 class SharedLimiter:
-    """One worker at a time asks, for the others wait behind it in their order.
+    """Asks the shared window for a slot, one worker at a time, in the order of asking.
 
-    What became of a slot is told on the next way to the window: late, in order, and never before
-    it is true.
+    Slots used and given back are queued and told with the next call, in their order. That saves
+    calls, and late is safe: others get the slots later.
     """
 
     def __init__(
         self,
         window: SharedWindow,
         *,
-        offload: Offload,
+        offload: OffloadCall,
         clocks: Clocks = real_clocks,
         patience: Patience | None = None,
     ) -> None:
@@ -35,7 +35,7 @@ class SharedLimiter:
         self._clocks = clocks
         self._patience = patience or Patience()
         self.kept_in: str | None = window.kept_in
-        self._notes: list[Note] = []
+        self._pending: list[Update] = []
         self._turn = anyio.Lock()
         self._changed = anyio.Event()
         self._closed_until = self._worth_asking_at = anyio.current_time()
@@ -57,16 +57,16 @@ class SharedLimiter:
 
     def unused(self, permit: Permit) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
-        self._note(partial(self._window.unused, permit.slot))
+        self._defer(partial(self._window.unused, permit.slot))
 
     def used(self, permit: Permit) -> None:
         """The answer came, or will not come: the slot is free one window from now."""
-        self._note(partial(self._window.used, permit.slot))
+        self._defer(partial(self._window.used, permit.slot))
 
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
-        self._note(closing(self._window, seconds, self._clocks))
+        self._defer(closing(self._window, seconds, self._clocks))
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
@@ -81,15 +81,16 @@ class SharedLimiter:
         """How many slots were not free when the window was last asked."""
         return self._taken
 
-    async def tell(self) -> None:
-        """Tell what has not been told, for those who go on."""
-        if self._notes:
+    async def flush(self) -> None:
+        """Tell the window what is queued, for the programs that go on."""
+        if self._pending:
             await self._away(lambda: None)
 
     async def _ask(self) -> Permit | None:
         if self._closed_until > anyio.current_time():
-            await self.tell()
+            await self.flush()
             return None
+        # From before the call: the database may have taken the slot when the call began.
         age = Stopwatch(self._clocks)
         turn = await self._away(self._window.take)
         self._learn(turn)
@@ -103,18 +104,20 @@ class SharedLimiter:
         return await self._offload(partial(self._deliver, call))
 
     def _deliver(self, call: Callable[[], Result]) -> Result:
-        """Tell what has gathered, in its order, then call.
+        """Tell what is queued, in its order, then call.
 
-        What cannot be told is not tried again: its slots are free later, which is safe.
+        What cannot be told is dropped: its slots are free later, which is safe. Told later, a
+        closing of the gate would begin anew.
         """
         try:
-            while self._notes:
-                self._notes.pop(0)()
+            while self._pending:
+                self._pending.pop(0)()
         except LedgerWriteFailed:
-            self._notes.clear()
+            self._pending.clear()
         return call()
 
     async def _refuse_if_cancelled(self, permit: Permit) -> None:
+        # The call was finished although its caller was cancelled: nobody will use the slot.
         try:
             await checkpoint_if_cancelled()
         except BaseException:
@@ -127,7 +130,7 @@ class SharedLimiter:
         self._worth_asking_at = now + turn.wait
         self._closed_until = max(self._closed_until, now + turn.closed)
 
-    def _note(self, note: Note) -> None:
-        self._notes.append(note)
+    def _defer(self, update: Update) -> None:
+        self._pending.append(update)
         self._changed.set()
         self._changed = anyio.Event()

@@ -1,4 +1,4 @@
-"""What earlier runs left of a batch, and whether its manifest is still the same."""
+"""Resuming: what earlier runs left of a batch, and whether its manifest is still the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
 
 
 def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) -> EarlierRuns:
-    """What they left of a batch; `but_refused` lets refused and not-found rows be sent again."""
+    """What is settled and what is open; `but_refused` lets refused and not-found rows be sent."""
     if reader is None:
         return EarlierRuns()
     return EarlierRuns(

@@ -1,4 +1,4 @@
-"""The notice window, stated once: deadline = start - notice; past the deadline, hands off.
+"""The notice window as a pure rule: deadline = start - notice, and past it nothing is cancelled.
 
 Planning applies the rule to a whole frame, sending to one row; both call `is_past`.
 """
@@ -13,9 +13,10 @@ from batchcancel.appointments import Cancel, Decision, Skip, SkipReason, require
 
 
 def is_past(deadline: Any, *, now: datetime) -> Any:
-    """True when `now` is later than the deadline; exactly enough notice is enough.
+    """Whether `now` is later than the deadline; exactly enough notice is enough.
 
-    `deadline` is a datetime or a polars expression of datetimes, and so is the truth.
+    `deadline` is a datetime or a polars expression of datetimes; so the result is a bool or one
+    of booleans.
     """
     return deadline < now
 
@@ -27,7 +28,7 @@ def deadline(starts_at: Any, *, notice: timedelta) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticePolicy:
-    """Cancel only with so much notice. No notice lifts the window: what has not begun may go."""
+    """Allows cancelling up to `notice` before the start; zero allows it until the start."""
 
     notice: timedelta
 

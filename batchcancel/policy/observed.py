@@ -1,8 +1,8 @@
-"""Find many start times in few requests: a page of 200 records may save 200 look-ups.
+"""Prefetch of start times: one page of 200 records may save 200 single look-ups.
 
-The rows of a closure mostly lie on a day or two. One record tells a day; the pages of that day
-tell the others. It ends as soon as a page is not worth its request; rows that stay unknown are
-looked up one by one when their turn comes.
+The rows of a closure mostly lie on a day or two. One record gives a day, and the pages of that day
+give the others. It ends when pages are no longer worth their requests; rows whose start is
+still unknown are looked up one by one before they are sent.
 """
 
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ from datetime import date, datetime
 from batchcancel.api import PAGE, Lookup, Record
 from batchcancel.policy.starts import Starts
 
-WORTH_IT = 3
-"""A page that finds fewer wanted records than this ends the search."""
+MIN_HITS = 3
+"""A page with fewer wanted records than this is the last that is read of its day."""
 
-PATIENCE = 3
-"""So many rows without a record, or with one that told no new day, end the search too."""
+MAX_MISSES = 3
+"""So many rows in a row that led to fewer than `MIN_HITS` records end the search."""
 
 
-async def look_ahead(
+async def prefetch_starts(
     ids: Sequence[str], *, lookup: Lookup, starts: Starts
 ) -> list[tuple[str, datetime]]:
-    """The start times found for `ids`; at most a few requests are spent in vain."""
-    unknown = dict.fromkeys(ids)
+    """Pairs of id and start time for those of `ids` that were found."""
+    unknown = dict.fromkeys(ids)  # a set that keeps the order, so that requests can be repeated
     found: list[tuple[str, datetime]] = []
     days: set[date] = set()
-    patience = PATIENCE
+    misses_left = MAX_MISSES
     for appointment_id in ids:
-        if len(unknown) < WORTH_IT or patience == 0:
+        if len(unknown) < MIN_HITS or misses_left == 0:
             break
         if appointment_id not in unknown:
             continue
         records = await _records_near(appointment_id, unknown, days, lookup=lookup)
-        patience = patience - 1 if len(records) < WORTH_IT else PATIENCE
+        misses_left = misses_left - 1 if len(records) < MIN_HITS else MAX_MISSES
         for record in records:
             if unknown.pop(record.appointment_id, appointment_id) is None:
                 starts_at = await starts.of_record(record)
@@ -59,7 +59,7 @@ async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[
     while (records := await lookup.page_of_day(day, page=page)) is not None:
         hits = [record for record in records if record.appointment_id in wanted]
         found += hits
-        if len(hits) < WORTH_IT or len(records) < PAGE:
+        if len(hits) < MIN_HITS or len(records) < PAGE:
             break
         page += 1
     return found

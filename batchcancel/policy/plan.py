@@ -1,6 +1,5 @@
-"""What a run would do, decided for the whole manifest at once: counts, order, time."""
+"""The plan: every row of a manifest decided at once, with counts, order and duration."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from batchcancel.settings.quantities import Cap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every row of the manifest has one place: eligible, held back, skipped, rejected, settled.
+    """Every row of the manifest counts once: eligible, held back, skipped, rejected or settled.
 
     `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
     long the requests take at this rate, and `will_miss` how many rows are past their deadline by
@@ -82,18 +81,21 @@ def make_plan(
 ) -> Plan:
     """Decide on every row at `now`. `limit` counts from the batch's first row, not this run's.
 
-    So the same canary twice sends nothing the second time. `taken` slots of the limiter are not
+    So the same canary run twice sends nothing the second time. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
     rows = manifest.frame.select("appointment_id", "starts_at", "notes")
     rest = _undone(rows, earlier).with_columns(
         policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
     )
+    # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()
+    # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
+    # every run takes the same order.
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     settled = rows.height - rest.height
     work = _canary(eligible, None if limit is None else limit - settled)
-    work = _with_turns(work, policy=policy, now=now, rate=rate, taken=taken)
+    work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
     skips = rest.filter(~is_eligible).select("appointment_id", "reason")
     counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
     requests = int(work["cost"].sum())
@@ -111,7 +113,7 @@ def make_plan(
         last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
-        will_miss=work.filter(pl.col("deadline") < pl.col("turn")).height,
+        will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
         work=work,
         skips=skips,
     )
@@ -163,28 +165,30 @@ def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:
     return eligible.filter(is_open | ((~is_open).cum_sum() <= room))
 
 
-def _with_turns(
+def _with_send_times(
     work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
 ) -> pl.DataFrame:
-    """Add each row's `cost` in requests, and its `turn`: when it will be sent."""
+    """Add each row's `cost` in requests, and its `send_at`: when it will be sent."""
+    # What is read first, to read it back or for its start, costs a second request.
     needs_read = pl.col("opened_at").is_not_null()
     if policy.needs_start:
         needs_read |= pl.col("starts_at").is_null()
     work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
-    if math.isinf(rate.limit):
-        return work.with_columns(pl.lit(now).alias("turn"))
+    if rate.is_unlimited:
+        return work.with_columns(pl.lit(now).alias("send_at"))
+    # As `Rate.seconds_for` has it: a burst of `limit`, then another with each window.
     windows = (pl.col("cost").cum_sum() - 1 + taken) // int(rate.limit)
     waits = (windows * int(timedelta(seconds=rate.window) / timedelta(microseconds=1))).cast(
         pl.Duration("us")
     )
-    return work.with_columns((pl.lit(now) + waits).alias("turn"))
+    return work.with_columns((pl.lit(now) + waits).alias("send_at"))
 
 
 def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
     """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
     if max_cancel is None:
         return
-    most, wanted = max_cancel.rows_of(plan.rows), plan.eligible + plan.settled
+    most, wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.settled
     if wanted > most:
         raise Refusal(
             f"the batch would cancel {wanted} appointments, more than the {most} "

@@ -43,6 +43,7 @@ async def rules_in_force(
     try:
         config = await lookup.config()
     except ScopeMissing:
+        # A key that may only write can be used, as long as the operator gives what it cannot read.
         if notice_hours is None:
             raise
         config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
@@ -81,7 +82,7 @@ def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> 
         return given
     try:
         return quantities.timezone(config.timezone or "")
-    except ValueError:
+    except ValueError:  # none told, or one that this machine's zone database does not know
         if not is_needed:
             return None
         raise InputError(

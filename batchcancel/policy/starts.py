@@ -1,4 +1,4 @@
-"""Where a start time comes from, when the manifest gives a day or nothing at all."""
+"""Resolution of start times from the job file's sessions and the calendar windows."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time

@@ -1,4 +1,4 @@
-"""The attempts on one appointment: one PATCH each, numbered from 1."""
+"""Attempts to cancel one appointment: one PATCH each, numbered from 1."""
 
 from datetime import datetime, timedelta
 
@@ -11,19 +11,19 @@ from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.exchange import Exchange
 
 LONGEST_DOUBT = timedelta(minutes=2)
-"""How long an attempt whose result is unknown may be followed by another one, unread.
+"""How long after an attempt of unknown result another one may be sent without reading back.
 
-Later, after a long Retry-After or a sleep of the machine, somebody may have re-confirmed what the
-lost attempt had cancelled. The next run reads it back first.
+Later, after a long Retry-After or a sleep of the machine, staff may have re-confirmed what the
+lost attempt had cancelled. Then the row waits, and the next run reads it back first.
 """
 
 
-class DoubtTooOld(Exception):  # noqa: N818 - it is a decision, not an error
-    """Nothing more is sent for this row before it was read back."""
+class DoubtTooOld(Exception):  # noqa: N818 - a decision, not an error
+    """The row must be read back before anything more is sent for it."""
 
 
 class Attempts:
-    """Called once for each attempt; remembers what the attempts so far leave in doubt."""
+    """Sends one attempt with each call, and keeps whether an earlier one may have been applied."""
 
     def __init__(
         self, appointment: Appointment, *, exchange: Exchange, policy: NoticePolicy, now: Now
@@ -42,16 +42,22 @@ class Attempts:
     async def __call__(self) -> Answer:
         self._number += 1
         answer = await self._exchange.send(self._request, attempt=self._number, decide=self._decide)
+        # Never reset: a later refusal says nothing about an earlier attempt that may have arrived.
         self.is_in_doubt |= answer.meaning is Meaning.UNKNOWN
         return answer
 
     def age(self) -> timedelta:
         """The time since the oldest attempt that may have been applied was about to leave."""
         opened_at = self._appointment.opened_at
-        return self._doubt() if opened_at is None else max(self._doubt(), self._now() - opened_at)
+        if opened_at is None:
+            return self._age_in_this_run()
+        return max(self._age_in_this_run(), self._now() - opened_at)
 
-    def _doubt(self) -> timedelta:
-        """The same for this run's attempts; the wall clock goes on while the machine sleeps."""
+    def _age_in_this_run(self) -> timedelta:
+        """The same for this run's attempts alone, by the clock that saw more time pass.
+
+        The monotonic clock may stand still while the machine sleeps, the wall clock may be set.
+        """
         if self._began is None:
             return timedelta(0)
         monotonic, wall = self._began
@@ -60,6 +66,6 @@ class Attempts:
     def _decide(self, now: datetime) -> Decision:
         if not self.is_in_doubt:  # what a 429 turned away was not applied
             self._began = anyio.current_time(), now
-        elif self._doubt() > LONGEST_DOUBT:
+        elif self._age_in_this_run() > LONGEST_DOUBT:
             raise DoubtTooOld
         return self._policy.decide(self._appointment.starts_at, now=now)

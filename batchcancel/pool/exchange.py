@@ -1,13 +1,19 @@
-"""One request from permit to answer: every way to the API goes through here.
+"""Request pipeline with a write-ahead intent: every request to the API goes through it.
 
-permit -> decision -> intent, durable -> still ours? -> send -> answer -> slot back
+permit -> decision -> intent, durable -> stop? batch still held? -> send -> answer -> slot back
+
+The permit comes first, for its wait may be long, and what follows must hold when sending. The
+intent is durable before the request leaves: a crash in between leaves a row in doubt, which the
+next run reads back, and never a request that nobody knows of.
 """
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from batchcancel.api import Answer, Api, Limiter, Meaning, Permit, Request
+import anyio
+
+from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
 from batchcancel.errors import GateClosed, StoppedEarly
@@ -18,11 +24,14 @@ from batchcancel.writer import Writer
 PAUSE_WITHOUT_RETRY_AFTER = 5.0
 """How long a 429 that names no time closes the gate, in seconds."""
 
+SHORTEST_PAUSE = 1.0
+"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
+
 Decide = Callable[[datetime], Decision]
 
 
-class Withheld(Exception):  # noqa: N818 - it is a decision, not an error
-    """The permit was granted, and by then the policy no longer allowed sending."""
+class Withheld(Exception):  # noqa: N818 - a decision, not an error
+    """When the permit came, the policy no longer allowed sending."""
 
     def __init__(self, skip: Skip) -> None:
         super().__init__(skip.reason)
@@ -37,14 +46,14 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `GateClosed` when a 429 asks for more patience than `max_retry_after` seconds, and
-    `FatalAnswer` as the API does.
+    moment, `GateClosed` when an answer asks for more patience than `max_retry_after` seconds,
+    `StoppedEarly` when nothing but 429s came for longer than that, and as the API does.
     """
 
     def __init__(
         self,
         *,
-        api: Api,
+        api: ApiClient,
         limiter: Limiter,
         writer: Writer,
         stop: Stop,
@@ -61,11 +70,13 @@ class Exchange:
         self._require_held = require_held
         self.requests = 0
         self.rate_limited = 0
+        self._turned_away_since: float | None = None
 
     async def send(
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
     ) -> Answer:
         """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
+        # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
             permit = await self._limiter.permit()
         is_sent = False
@@ -74,21 +85,23 @@ class Exchange:
             _require_good(permit)
             self.requests += 1
             is_sent = True
-            # A read has no effect, so nobody needs to wait for it once the run is to stop.
+            # On a stop a read is given up at once, for it has no effect. A write is not: only its
+            # answer spares the next run a read-back.
             with self._stop.breaks() if not request.ask.writes else nullcontext():
                 answer = await self._api.send(request)
         finally:
+            # Without an answer the server may still have counted it: the slot stays taken.
             if is_sent:
                 self._limiter.used(permit)
             else:
                 self._limiter.unused(permit)
-        self._writer.note(Answered(request=number, at=self._now(), result=answer.code))
-        if answer.meaning is Meaning.BUSY:
-            self.rate_limited += 1
-        if answer.is_worth_retrying and (
-            answer.meaning is Meaning.BUSY or answer.retry_after is not None
-        ):
+        self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code))
+        is_busy = answer.meaning is Meaning.BUSY
+        self.rate_limited += is_busy
+        # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
+        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
             self._close_gate(answer)
+        self._limit_patience(is_busy=is_busy)
         return answer
 
     async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
@@ -96,24 +109,41 @@ class Exchange:
         decision = decide(now)
         if isinstance(decision, Skip):
             raise Withheld(decision)
-        number = self._writer.number()
+        number = self._writer.next_request_number()
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
+        # The commit took time: only now is it known whether the request may still be sent.
         if self._stop.reason is not None:
             raise Stopped
-        self._require_held()
+        self._require_held()  # fencing: while we slept another run may have taken the lease
         return number
 
     def _close_gate(self, answer: Answer) -> None:
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER
-        self._limiter.close_for(seconds)
+        self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
         if seconds > self._max_retry_after:
             raise GateClosed(
                 seconds,
                 most=self._max_retry_after,
                 until=self._now() + timedelta(seconds=seconds),
                 kept_in=self._limiter.kept_in,
+            )
+
+    def _limit_patience(self, *, is_busy: bool) -> None:
+        """A 429 costs no row its attempts, so the time must bound how often it is asked again."""
+        if not is_busy:
+            self._turned_away_since = None
+            return
+        now = anyio.current_time()
+        if self._turned_away_since is None:
+            self._turned_away_since = now
+        lasted = now - self._turned_away_since
+        if lasted > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {lasted:.0f} s the API has turned every request away (429): does another "
+                "program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
             )
 
 

@@ -12,7 +12,7 @@ from batchcancel.api import Answer, Meaning, Record
 from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 
 SLACK = timedelta(minutes=1)
-"""Clocks that differ by less are taken for equal; a doubt within it is for a person."""
+"""Tolerance between two clocks: what was changed within it may be older or newer than ours."""
 
 _BY_MEANING = {
     Meaning.ABSENT: OutcomeName.NOT_FOUND,
@@ -30,6 +30,7 @@ def outcome_of_cancel(answer: Answer, *, age: timedelta, is_in_doubt: bool) -> O
     """
     if answer.meaning is Meaning.PROVED and answer.record is not None:
         return Outcome(_whose(answer.record, since=_on_server(answer, age)))
+    # The refusal may be the echo of our own earlier attempt.
     if is_in_doubt and answer.meaning in (Meaning.REFUSED, Meaning.ABSENT):
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     return Outcome(_BY_MEANING[answer.meaning], answer.code)
@@ -49,6 +50,7 @@ def outcome_of_read(answer: Answer, *, opened_at: datetime | None, now: datetime
     if record.status == "completed":
         return Outcome(OutcomeName.SKIPPED, SkipReason.COMPLETED)
     if opened_at is not None:
+        # An intent that seems to lie ahead means a clock that was set: then nothing is known.
         since = _on_server(answer, now - opened_at) if now >= opened_at else None
         return _after_intent(record, since=since)
     return Outcome(OutcomeName.ALREADY_CANCELLED) if record.status == "cancelled" else None
@@ -71,6 +73,7 @@ def _on_server(answer: Answer, age: timedelta) -> datetime | None:
 
 
 def _whose(record: Record, *, since: datetime | None) -> OutcomeName:
+    # Unknown counts as ours: the intent is on record, and nothing says that somebody was earlier.
     if since is None or record.updated_at is None or record.updated_at >= since:
         return OutcomeName.CANCELLED
     return OutcomeName.ALREADY_CANCELLED

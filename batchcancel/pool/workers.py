@@ -1,4 +1,4 @@
-"""A bounded number of workers settles each appointment: read back, PATCH, retry, give up."""
+"""Worker pool over one queue, with a circuit breaker and a bounded drain."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,10 +24,10 @@ DRAIN = 3.0
 
 
 class Pool:
-    """Workers over one queue. Trouble with a row is its outcome; trouble with the run asks `stop`.
+    """Workers over one queue. A row's trouble becomes its outcome; the run's trouble sets `stop`.
 
-    `halt_after` so many failed appointments in a row, the run stops: that is no bad luck but an
-    outage, or a rule nobody told us about.
+    The circuit breaker: after `halt_after` failed appointments in a row the run stops, for that
+    is an outage, a key of another clinic, or a rule of the API that we do not know.
     """
 
     def __init__(
@@ -55,9 +55,10 @@ class Pool:
         self._failures_in_a_row = 0
 
     async def settle_all(self, appointments: Iterator[Appointment], *, workers: int) -> None:
-        """Settle appointments in their order until they, or the time, or the luck runs out."""
+        """Settle appointments in their order, until none is left or the run is to stop."""
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._limit_the_drain, outer.cancel_scope)
+            # Two groups: the inner one ends with the workers, and then there is no drain to limit.
             async with anyio.create_task_group() as inner:
                 for _ in range(workers):
                     inner.start_soon(self._work, appointments)
@@ -70,13 +71,14 @@ class Pool:
 
     async def _work(self, appointments: Iterator[Appointment]) -> None:
         try:
+            # All workers share one iterator. It never awaits, so none can get another's row.
             for appointment in appointments:
-                self._record(appointment, await self._settle(appointment))
+                self._write_outcome(appointment, await self._settle(appointment))
         except Stopped:
             return
         except BatchcancelError as error:
             self._stop.ask(error)
-        except Exception as error:  # noqa: BLE001 - it must stop the run, not wreck the drain
+        except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request
             self._stop.ask(UnexpectedFailure(error))
 
     async def _settle(self, appointment: Appointment) -> Outcome:
@@ -102,7 +104,9 @@ class Pool:
         starts_at = await self._starts.of_record(answer.record) if answer.record else None
         if starts_at is None:
             return appointment
-        self._writer.note(Learned(appointment_id=appointment.appointment_id, starts_at=starts_at))
+        self._writer.enqueue(
+            Learned(appointment_id=appointment.appointment_id, starts_at=starts_at)
+        )
         return replace(appointment, starts_at=starts_at)
 
     async def _cancel(self, appointment: Appointment) -> Outcome:
@@ -114,13 +118,14 @@ class Pool:
         except DoubtTooOld:
             return Outcome(OutcomeName.GAVE_UP, "doubt_too_old")
         except Withheld as withheld:
+            # Not skipped: an earlier attempt may have cancelled it, so the next run reads it back.
             if attempts.is_in_doubt:
                 return Outcome(OutcomeName.GAVE_UP, withheld.skip.reason)
             return Outcome(OutcomeName.SKIPPED, withheld.skip.reason)
         return outcome_of_cancel(answer, age=attempts.age(), is_in_doubt=attempts.is_in_doubt)
 
-    def _record(self, appointment: Appointment, outcome: Outcome) -> None:
-        self._writer.note(
+    def _write_outcome(self, appointment: Appointment, outcome: Outcome) -> None:
+        self._writer.enqueue(
             Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
         )
         self._observe(RowEnded(appointment_id=appointment.appointment_id, outcome=outcome))

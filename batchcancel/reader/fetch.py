@@ -1,4 +1,4 @@
-"""A manifest that lies far away, fetched whole into a private temporary file before it is read."""
+"""Download of a remote manifest to a private temporary file, bounded in size and time."""
 
 import functools
 import logging
@@ -15,52 +15,56 @@ from anyio import to_thread
 from batchcancel.addresses import Source
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.events import FetchBegan, FetchEnded, Observer
-from batchcancel.reader.store_errors import cut_short, no_room, out_of_reach, trouble_with
+from batchcancel.reader.store_errors import cut_short, no_room, out_of_reach, store_error
 from batchcancel.reader.stores import open_store
 from batchcancel.stop import Stop
 
-DEADLINE: Final = 600.0
-"""Seconds for a download, from the first name that is looked up to the last byte."""
+LONGEST_DOWNLOAD: Final = 600.0
+"""Seconds for a whole download: the libraries bound single reads, and a slow store never ends."""
 
 
 @asynccontextmanager
-async def brought(
-    source: Source, *, stop: Stop, observe: Observer, deadline: float = DEADLINE
+async def fetched(
+    source: Source, *, stop: Stop, observe: Observer, longest: float = LONGEST_DOWNLOAD
 ) -> AsyncIterator[str]:
     """Give what `read_manifest` reads: the path, `-`, or a private copy that is gone at the end.
 
-    A stop is heard at once; the reason for it is raised.
+    On a stop its reason is raised at once. `longest` bounds the download, in seconds.
     """
     if not source.is_remote:
         yield source.reveal()
         return
     observe(FetchBegan(manifest=str(source)))
     with private_file() as path:
-        size = await _downloaded(source, path, stop=stop, deadline=deadline)
+        size = await _downloaded(source, path, stop=stop, longest=longest)
         observe(FetchEnded(manifest=str(source), size=size))
         yield str(path)
 
 
-async def _downloaded(source: Source, path: Path, *, stop: Stop, deadline: float) -> int:
+async def _downloaded(source: Source, path: Path, *, stop: Stop, longest: float) -> int:
     try:
-        with stop.told(), stop.breaks():
-            return await _aside(functools.partial(download, source, path), deadline=deadline)
+        with stop.raising_reason(), stop.breaks():
+            return await _in_daemon_thread(
+                functools.partial(download, source, path), longest=longest
+            )
     except TimeoutError:
         raise out_of_reach(source) from None
 
 
-async def _aside(work: Callable[..., int], *, deadline: float) -> int:
-    """Do `work` in a thread that nobody has to wait for: a process ends without it."""
+async def _in_daemon_thread(work: Callable[..., int], *, longest: float) -> int:
+    """Run `work` in a daemon thread, for at most `longest` seconds."""
+    # Not in a worker thread of anyio: the process would wait at its end for a store that hangs.
     result: Future[int] = Future()
-    Thread(target=_settle, args=(result, work), daemon=True, name="fetching").start()
+    Thread(target=_fulfil, args=(result, work), daemon=True, name="fetching").start()
     try:
-        wait = functools.partial(result.result, deadline)
+        wait = functools.partial(result.result, longest)
         return await to_thread.run_sync(wait, abandon_on_cancel=True)
     finally:
+        # Ends the abandoned wait above, and tells the download that nobody wants it any more.
         result.cancel()
 
 
-def _settle(result: Future[int], work: Callable[..., int]) -> None:
+def _fulfil(result: Future[int], work: Callable[..., int]) -> None:
     with suppress(InvalidStateError):  # nobody waits any more
         try:
             size = work(is_wanted=lambda: not result.cancelled())
@@ -71,7 +75,7 @@ def _settle(result: Future[int], work: Callable[..., int]) -> None:
 
 
 MOST_BYTES: Final = 1 << 30
-"""More than this is no manifest."""
+"""The largest manifest that is fetched: 1 GiB."""
 
 _LOGGERS = (
     "adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs",
@@ -93,9 +97,9 @@ def private_file() -> Iterator[Path]:
 
 
 def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lambda: True) -> int:
-    """Bring the object into `path`, and give its size; what it cannot do it tells in a sentence.
+    """Download the object to `path`, and give its size; every failure is a `BatchcancelError`.
 
-    Once it is not wanted any more it ends with the next piece that comes.
+    It ends with the next piece that comes once `is_wanted` says no.
     """
     progress = _Progress(source, is_wanted)
     with _silence():
@@ -105,8 +109,10 @@ def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lamb
         except BatchcancelError:
             raise
         except Exception as error:  # noqa: BLE001 - four libraries, and each raises its own
-            raise trouble_with(source, error) from None
+            # From None: the texts of the libraries may hold signatures and whole addresses.
+            raise store_error(source, error) from None
     size = path.stat().st_size
+    # A connection that closes early is no error to every library.
     if progress.size not in (None, size):
         raise cut_short(source)
     return size
@@ -118,7 +124,7 @@ def _address(source: Source) -> str:
 
 
 class _Progress:
-    """What the libraries report to while they download, by the names that fsspec calls."""
+    """An fsspec callback: bounds the size, and ends a download that nobody waits for."""
 
     def __init__(self, source: Source, is_wanted: Callable[[], bool]) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""What a manifest says: its distinct appointments, its rejected rows, and their digest."""
+"""The manifest as a validated table: distinct appointments, rejected rows, content digest."""
 
 import hashlib
 from collections import Counter
@@ -53,7 +53,7 @@ _KNOWN_SESSIONS = pl.Schema(
     {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
 )
 _SHOWN_ROWS = 20
-_SLICE = 50_000  # a part of how the digest is made
+_SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +93,7 @@ class Manifest:
         return self.frame.get_column("appointment_id").to_list()
 
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
-        """Read the local starts in `tz`; a row whose local time is skipped there is rejected."""
+        """Convert local starts from `tz`; rows whose local time is skipped there are rejected."""
         local = self.frame.get_column("local_start").drop_nulls().unique()
         instants = [instant_of(moment, tz) for moment in local]
         known = pl.DataFrame([local, pl.Series("instant", instants, _UTC)])
@@ -108,14 +108,14 @@ class Manifest:
         )
 
     def sessions_wanted(self) -> list[SessionKey]:
-        """Tell which session starts would complete the rows that have a date and no start."""
+        """The sessions whose starts would complete the rows that have a date and no start."""
         wanted = self.frame.filter(_lacks_start_on_a_date()).select(_SESSION_KEY)
         return wanted.unique().sort(_SESSION_KEY).rows()
 
     def with_session_starts(
         self, starts: Mapping[SessionKey, time | None], tz: ZoneInfo
     ) -> "Manifest":
-        """Start the rows that have a date and no start when their session starts in `tz`.
+        """Give the rows that have a date and no start the start of their session in `tz`.
 
         An unknown session (None), or a start that the clocks skip, becomes the start of the day:
         the most cautious reading. Sessions that are not among `starts` stay as they are.
@@ -157,7 +157,7 @@ class Manifest:
 def manifest_of(
     texts: pl.DataFrame, *, source: str, rejected: Sequence[RejectedRow] = ()
 ) -> Manifest:
-    """Judge the rows of a table as appointments.
+    """Validate the rows of a table as appointments.
 
     `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
     `rejected` are rows that could not even be read as rows.
@@ -170,7 +170,7 @@ def manifest_of(
     conflicting = distinct.select(_conflicting(bad.get_column("appointment_id"))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(reason=pl.lit("conflicting_duplicate"))
     everything = _merged(rejected, _rejected_rows(bad), _rejected_rows(at_odds))
-    frame = distinct.filter(~conflicting)
+    frame = distinct.filter(~conflicting)  # none of them is used: nothing says which one is right
     return Manifest(
         source=source,
         frame=frame,
@@ -230,13 +230,14 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Sort by id, and collapse rows that say the same, the first of the file staying."""
     by_id = rows.sort("appointment_id", "line")
     ids = by_id.get_column("appointment_id")
+    # Most manifests repeat no id, and comparing whole rows is slow for a million of them.
     if not (ids == ids.shift()).any():
         return by_id
     return by_id.unique(subset=_CONTENT, keep="first", maintain_order=True)
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
-    """Tell of rows sorted by id whether another one, be it a rejected one, names the same."""
+    """Whether another row, or a rejected one, has the same id; the rows are sorted by id."""
     own = pl.col("appointment_id")
     beside = own.eq_missing(own.shift()) | own.eq_missing(own.shift(-1))
     return beside | own.is_in(bad_ids.drop_nulls().to_list())
@@ -280,6 +281,7 @@ def _lacks_start_on_a_date() -> pl.Expr:
 
 
 def _left_join(frame: pl.DataFrame, known: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+    # Nulls are equal here: a row without a branch belongs to the session without one.
     return frame.join(known, on=on, how="left", nulls_equal=True, maintain_order="left")
 
 

@@ -1,7 +1,8 @@
-"""Stage 1: a CSV or Parquet manifest becomes appointments and rejected rows.
+"""Parser of CSV and Parquet manifests; CSV is parsed twice, and the results are compared.
 
-The bytes are read once and judged by their content, not by the name of the file. CSV is read
-twice, by polars and by a strict reader of our own, and the two must find the same rows.
+The bytes are read once and judged by their content, not by the name of the file. A stray quote in
+a column that is not used can make polars lose rows without a word (pola-rs/polars#21519), so a
+strict parser of our own has to find the same rows.
 """
 
 import difflib
@@ -22,7 +23,7 @@ from batchcancel.reader.strict_csv import StrictReading, read_header, read_rows,
 _ID = "appointment_id"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HOW_TO_SAVE = "Save it as CSV in UTF-8, or as Parquet."
-_FOREIGN = {
+_OTHER_FORMATS = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
     b"PK\x03\x04": "a spreadsheet or a ZIP archive",
@@ -38,7 +39,7 @@ _SHOWN_NAMES = 12
 _SHOWN_LENGTH = 40
 
 Table = tuple[pl.DataFrame, Sequence[RejectedRow]]
-"""The used columns as text, with the `line` of each row, and the rows that are no rows at all."""
+"""The used columns as text, with the `line` of each row, and the rows that cannot be parsed."""
 
 
 def read_manifest(source: str, *, stdin: BinaryIO | None = None) -> Manifest:
@@ -47,6 +48,7 @@ def read_manifest(source: str, *, stdin: BinaryIO | None = None) -> Manifest:
     Bad rows are values in `Manifest.rejected`, all of them found in one go. `InputError` when there
     is no manifest to be had: missing, empty, not a table, or without an `appointment_id` column.
     """
+    # Opened here and not by polars, to which a path may be a pattern or a URL.
     data = _read_bytes(source, stdin).removeprefix(_BYTE_ORDER_MARK)
     if not data.strip():
         raise _empty()
@@ -91,9 +93,12 @@ def _csv_table(data: bytes) -> Table:
     reading = read_rows(data, width=len(names), id_at=names.index(_ID))
     used = [name for name in USED_COLUMNS if name in names]
     try:
-        # Never a schema (it is positional), never lenient: rows would be lost in silence.
+        # Nothing is inferred: ids such as 007 or 1e5 must stay as they are. No schema: polars
+        # applies it by position, and a swapped header would swap columns (pola-rs/polars#22326).
+        # Never lenient either: rows would be lost without a word.
         frame = pl.read_csv(without_dropped(data, reading), columns=used, infer_schema=False)
     except pl.exceptions.PolarsError:
+        # From None, here and below: the message of polars may quote cells, which are personal.
         raise _disagreement(reading, at=0) from None
     _require_same_rows(frame.get_column(_ID).fill_null(""), reading)
     line = pl.Series("line", reading.lines, pl.Int64)
@@ -101,7 +106,7 @@ def _csv_table(data: bytes) -> Table:
 
 
 def _require_text(data: bytes) -> None:
-    kind = next((kind for magic, kind in _FOREIGN.items() if data.startswith(magic)), None)
+    kind = next((kind for magic, kind in _OTHER_FORMATS.items() if data.startswith(magic)), None)
     if kind is None and b"\0" in data.partition(b"\n")[0]:
         kind = "binary, or UTF-16 text"
     if kind is not None:
@@ -148,12 +153,12 @@ def _check_names(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise InputError(
-            f"the manifest has more than one column named {_shown(twice)}",
+            f"the manifest has more than one column named {_quoted(twice)}",
             hint="Give every column a name of its own.",
         )
     if _ID not in names:
         raise InputError(
-            f"the manifest has no column {_ID}; its columns are {_shown(names)}",
+            f"the manifest has no column {_ID}; its columns are {_quoted(names)}",
             hint=_hint_for_missing_id(names),
         )
 
@@ -163,14 +168,14 @@ def _hint_for_missing_id(names: Sequence[str]) -> str:
         if any(delimiter in name for name in names):
             return f"Its columns seem to be separated by {called}: save it with commas."
     plain = {name.strip().lower().replace(" ", "_"): name for name in names}
-    close = difflib.get_close_matches(_ID, plain, n=1)
+    close = difflib.get_close_matches(_ID, plain, n=1) or [one for one in plain if one == "id"]
     if close:
-        return f"Did you mean {_shown([plain[close[0]]])}? Rename it to {_ID}, to the letter."
+        return f"Did you mean {_quoted([plain[close[0]]])}? Rename it to {_ID}, to the letter."
     return f"The first line must name the columns, one of them {_ID}."
 
 
-def _shown(names: Sequence[str]) -> str:
-    """Show names so that they cannot steer a terminal or fill it."""
+def _quoted(names: Sequence[str]) -> str:
+    """Names as literals, cut to a length, so that they can neither steer a terminal nor fill it."""
     shown = [
         repr(name if len(name) <= _SHOWN_LENGTH else name[:_SHOWN_LENGTH] + "…") for name in names
     ]
@@ -183,6 +188,7 @@ def _parquet_table(data: bytes) -> Table:
     _check_names(list(schema))
     used = [name for name in USED_COLUMNS if name in schema]
     texts = [_as_text(name, schema[name]) for name in used]
+    # Only the columns that are used: some types of others make polars panic.
     try:
         frame = pl.read_parquet(io.BytesIO(data), columns=used)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
@@ -205,7 +211,7 @@ def _broken_parquet() -> InputError:
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Write a column the way a CSV manifest would hold it, so that both are judged alike."""
+    """A column as the text that a CSV manifest would hold, so that both are validated alike."""
     column = pl.col(name)
     if dtype == pl.String or (dtype == pl.Null and name != _ID):
         return column.cast(pl.String)

@@ -1,4 +1,4 @@
-"""What a store's libraries raise, in sentences of ours: their own texts may hold secrets."""
+"""Error translation for object stores: their own messages may hold secrets."""
 
 import errno
 import ssl
@@ -8,7 +8,7 @@ from typing import Any
 from batchcancel.addresses import Source
 from batchcancel.errors import BatchcancelError, InputError, StoppedEarly
 
-_ACCOUNTS = {
+_CREDENTIALS = {
     "s3": "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and what it needs",
@@ -35,16 +35,16 @@ _OUT_OF_REACH = {
 }  # fmt: skip
 
 
-def trouble_with(source: Source, error: Exception) -> BatchcancelError:
-    """Say what an exception means for whoever named the source."""
+def store_error(source: Source, error: Exception) -> BatchcancelError:
+    """The error to raise for what a library raised about the source."""
     found = list(_chain(error))
     for one in found:
         if isinstance(one, OSError) and one.errno in _NO_ROOM:
             return no_room(one)
-    return _far_away(source, error, found)
+    return _by_chain(source, error, found)
 
 
-def _far_away(source: Source, error: Exception, found: Sequence[BaseException]) -> BatchcancelError:
+def _by_chain(source: Source, error: Exception, found: Sequence[BaseException]) -> BatchcancelError:
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
         return _certificate(source)
     # The outermost knows best what it means: what it came from may be one of several tries.
@@ -54,7 +54,7 @@ def _far_away(source: Source, error: Exception, found: Sequence[BaseException]) 
 
 def _in_words(source: Source, error: BaseException) -> BatchcancelError | None:
     names = {kind.__name__ for kind in type(error).__mro__}
-    status = _status(error)
+    status = _http_status(error)
     if "NonHttpUrlClientError" in names:
         return _redirected(source)
     if "FileNotFoundError" in names or status == _NOT_FOUND:
@@ -67,7 +67,7 @@ def _in_words(source: Source, error: BaseException) -> BatchcancelError | None:
 
 
 def out_of_reach(source: Source) -> StoppedEarly:
-    """Nobody's mistake: later it may work."""
+    """A passing failure: later it may work."""
     return StoppedEarly(
         f"{source} cannot be fetched: the store does not answer, or not to the end",
         hint="Nothing was sent. Check the network and the address, then run the same command.",
@@ -82,7 +82,7 @@ def cut_short(source: Source) -> StoppedEarly:
 
 
 def no_room(error: OSError) -> InputError:
-    """The trouble is on this machine."""
+    """The temporary file cannot be written."""
     return InputError(
         f"the manifest cannot be put in a temporary file: {error.strerror}",
         hint="Make room, or name another folder with TMPDIR. Nothing was sent.",
@@ -98,7 +98,7 @@ def _missing(source: Source) -> InputError:
 def _forbidden(source: Source) -> InputError:
     return InputError(
         f"{source} may not be read with the credentials that were found",
-        hint=f"Check {_ACCOUNTS[source.scheme]}. Nothing was sent.",
+        hint=f"Check {_CREDENTIALS[source.scheme]}. Nothing was sent.",
     )
 
 
@@ -119,7 +119,7 @@ def _redirected(source: Source) -> InputError:
 def _unusable(source: Source, error: Exception) -> InputError:
     return InputError(
         f"{source} cannot be fetched: {type(error).__name__}",
-        hint=f"Check the address and {_ACCOUNTS[source.scheme]}. Nothing was sent.",
+        hint=f"Check the address and {_CREDENTIALS[source.scheme]}. Nothing was sent.",
     )
 
 
@@ -130,8 +130,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _status(error: BaseException) -> int:
-    """The status of the answer an exception tells of; 0 where it tells none."""
+def _http_status(error: BaseException) -> int:
+    """The HTTP status that an exception carries; 0 where it carries none."""
     answer: Any = getattr(error, "response", None)
     if isinstance(answer, dict):
         return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,6 +1,6 @@
-"""Each scheme's file system, with the arguments that make one download exact and bounded.
+"""The fsspec file system of each scheme, set up so that one download is exact and bounded.
 
-Credentials and addresses of stores are found as usual by each library: in the environment, in its
+Each library finds credentials and endpoints as it always does: in the environment, in its
 configuration, or from the machine it runs on.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from batchcancel.errors import InputError
 
 _CONNECT = 10.0
-_SILENCE = 30.0
+_SILENCE = 30.0  # seconds without a byte; the whole download is bounded by whoever starts it
 
 
 def open_store(scheme: str) -> Any:
@@ -34,7 +34,7 @@ def _s3() -> Any:
         config_kwargs={"connect_timeout": _CONNECT, "read_timeout": _SILENCE},
         skip_instance_cache=True,
     )
-    # A second reading goes on in the middle, of what may by then be another object.
+    # A retry would go on in the middle, of what may by then be another object.
     store.retries = 1
     return store
 
@@ -61,7 +61,7 @@ def _https() -> Any:
 
 
 async def _session(**given: Any) -> Any:
-    """A session that takes the bytes as they are, and follows no redirect away from TLS."""
+    """A session that decodes nothing, and follows no redirect away from TLS."""
     import aiohttp
 
     async def over_tls(request: Any, send: Any) -> Any:

@@ -1,7 +1,7 @@
-"""A CSV manifest read strictly, record by record, independently of the fast reader.
+"""Strict CSV parser (RFC 4180), independent of polars, for the comparison with it.
 
-Python's reader decides where records begin and end. It lets a quote inside an unquoted cell pass,
-so the text is also held against the grammar of RFC 4180.
+Python's `csv` decides where records begin and end. It accepts a quote inside an unquoted cell, so
+the text is also matched against the grammar of RFC 4180.
 """
 
 import csv
@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from batchcancel.appointments import RejectedRow
 
+# Possessive quantifiers (`*+`) never backtrack, so no text takes more than linear time.
 _CELL = r'(?:"[^"\0]*+(?:""[^"\0]*+)*+"|[^",\r\n\0]*+)'
 _RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+(?:\r?\n)?")
 _TABLE = re.compile(rf"(?:{_CELL}(?:,{_CELL})*+\r?\n)*+(?:{_CELL}(?:,{_CELL})*+)?+".encode())
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """The lines `first` to `last`: their cells (none when blank), and what is wrong with them."""
 
     first: int
@@ -41,8 +42,8 @@ class StrictReading:
     dropped: Collection[int] = ()
 
 
-def read_header(data: bytes) -> Record | None:
-    """Give the first record that is not blank, or None when there is none."""
+def read_header(data: bytes) -> CsvRecord | None:
+    """The first record that is not blank, or None when there is none."""
     return _first_filled(_records(data, suspect=True))
 
 
@@ -54,7 +55,7 @@ def read_rows(data: bytes, *, width: int, id_at: int) -> StrictReading:
 
 
 def without_dropped(data: bytes, reading: StrictReading) -> bytes:
-    """Leave the header and the well-formed rows, byte by byte as they were."""
+    """The data without blank lines and rejected rows; what is left is unchanged byte by byte."""
     if not reading.dropped:
         return data
     dropped = frozenset(reading.dropped)
@@ -63,7 +64,7 @@ def without_dropped(data: bytes, reading: StrictReading) -> bytes:
 
 
 def _is_plain(data: bytes) -> bool:
-    """Tell at a glance that the grammar holds; a table without quotes is the usual case."""
+    """A cheap proof that the grammar holds, for the usual table: one without quotes."""
     marked = b'"' in data or b"\0" in data
     return not marked and data.count(b"\r") == data.count(b"\r\n")
 
@@ -98,7 +99,7 @@ def _read_records(data: bytes, *, width: int, id_at: int, suspect: bool) -> Stri
     return StrictReading(ids=ids, lines=lines, rejected=rejected, dropped=dropped)
 
 
-def _first_filled(records: Iterator[Record]) -> Record | None:
+def _first_filled(records: Iterator[CsvRecord]) -> CsvRecord | None:
     return next((record for record in records if record.cells or record.fault), None)
 
 
@@ -106,8 +107,8 @@ def _lines(data: bytes) -> Iterator[str]:
     return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
 
 
-def _records(data: bytes, *, suspect: bool) -> Iterator[Record]:
-    """Go through the records; those of a `suspect` file are held against the grammar."""
+def _records(data: bytes, *, suspect: bool) -> Iterator[CsvRecord]:
+    """Iterate over the records; those of a `suspect` file are matched against the grammar."""
     held: list[str] = []
     feed = _holding(_lines(data), held)
     reader = csv.reader(feed, strict=True)
@@ -125,7 +126,7 @@ def _records(data: bytes, *, suspect: bool) -> Iterator[Record]:
             fault = _fault(held, first) if suspect else None
         last += len(held)
         held.clear()
-        yield Record(first, last, cells, fault)
+        yield CsvRecord(first, last, cells, fault)
 
 
 def _holding(lines: Iterator[str], held: list[str]) -> Iterator[str]:
@@ -135,14 +136,17 @@ def _holding(lines: Iterator[str], held: list[str]) -> Iterator[str]:
 
 
 def _read_on(feed: Iterator[str], held: list[str]) -> None:
-    """Let a refused record end where its quotes balance: no row is found inside a quoted cell."""
+    """Skip to where the quotes of a refused record balance.
+
+    Else lines inside one of its quoted cells would pass for rows.
+    """
     is_open = "".join(held).count('"') % 2
     while is_open and (line := next(feed, "")):
         is_open ^= line.count('"') % 2
 
 
 def _fault(held: Sequence[str], first: int) -> RejectedRow | None:
-    """Hold the text of one record, which begins on line `first`, against the grammar."""
+    """What is wrong with one record, which begins on line `first`; None for nothing."""
     text = "".join(held)
     end = match.end() if (match := _RECORD.match(text)) else 0
     if end == len(text):

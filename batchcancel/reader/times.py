@@ -1,4 +1,4 @@
-"""How a manifest writes moments, and which instant a local time is."""
+"""Parsing of ISO 8601 times and dates, and conversion of local times to UTC."""
 
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -44,17 +44,18 @@ def read_dates(texts: pl.Series) -> pl.Series:
 
 
 def instant_of(local: datetime, tz: ZoneInfo) -> datetime | None:
-    """Find the instant of a naive local time, in UTC.
+    """The instant of a naive local time, in UTC.
 
     An ambiguous time is the earlier instant; a time the clocks skip has none.
     """
+    # A skipped local time does not survive the way to UTC and back.
     instant = local.replace(tzinfo=tz).astimezone(UTC)
     is_real = instant.astimezone(tz).replace(tzinfo=None) == local
     return instant if is_real else None
 
 
 def session_start(day: date, clock: time | None, tz: ZoneInfo) -> datetime:
-    """Find when a session starts, in UTC.
+    """When a session starts, in UTC.
 
     When its time is not known (None), or the clocks skip it, that is the start of the day: the
     most cautious reading.
@@ -64,7 +65,7 @@ def session_start(day: date, clock: time | None, tz: ZoneInfo) -> datetime:
 
 
 def start_of_day(day: date, tz: ZoneInfo) -> datetime:
-    """Find the first instant of a local day, in UTC; also when the clocks skip midnight."""
+    """The first instant of a local day, in UTC; also when the clocks skip midnight."""
     # With fold=0 a skipped midnight is read by the clock before the change: the change itself.
     return datetime.combine(day, time(), tzinfo=tz).astimezone(UTC)
 

@@ -1,1 +1,1 @@
-"""What people and programs are given of a ledger: files of results."""
+"""Presentation of plans, runs and ledgers: text, JSON and exported files."""

@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Atomic replacement of a file: write a temporary one, fsync, rename."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ from batchcancel.errors import InputError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BufferedWriter]:
-    """Give a file to write into that takes the place of `path` at the end, with mode 0600.
+    """A file to write into, with mode 0600, that replaces `path` at the end of the body.
 
     After an error the old file is untouched; a place that cannot be written is an InputError.
     """
@@ -20,6 +20,7 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
         with _temporary(path) as (file, temporary):
             yield file
             file.flush()
+            # Before the rename, or a power cut could leave the new name with no content.
             os.fsync(file.fileno())
             temporary.replace(path)
     except OSError as error:
@@ -31,6 +32,7 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BufferedWriter, Path]]:
+    # In the same folder: a rename is atomic within one file system only.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""Ledger -> counts that add up, and the exit code they mean."""
+"""Aggregation of a ledger's tally into counts that add up, and the exit code they mean."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ _KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
 
 
 def key_of(name: OutcomeName) -> str:
-    """What the number of rows with an outcome is called, in tables and for machines."""
+    """The name of an outcome's count in tables and in JSON."""
     return _KEYS.get(name, name.value)
 
 
@@ -30,7 +30,7 @@ class Counts:
         return self.outcomes.get(name, 0)
 
     def with_fact(self, fact: Fact) -> int:
-        """Rows whose outcome has it."""
+        """Rows whose outcome has the fact."""
         return sum(self[name] for name in OutcomeName if fact in name.facts)
 
     @property
@@ -43,14 +43,14 @@ class Counts:
         return self.rows - self.with_fact(Fact.FINAL)
 
     def as_json(self) -> dict[str, Any]:
-        """The numbers under the names that machines know; but for `rows` they add up to it."""
+        """The counts by their names in JSON; all others add up to `rows`."""
         numbers: dict[str, Any] = {key_of(name): self[name] for name in OutcomeName}
         numbers |= {OutcomeName.SKIPPED.value: dict(self.skipped)}
         return {"rows": self.rows, **numbers, "open": self.open, "waiting": self.waiting}
 
 
-def count(lines: Iterable[TallyLine]) -> Counts:
-    """Fold a ledger's tally; a row that was given up counts there, not as open or waiting."""
+def counts_from(lines: Iterable[TallyLine]) -> Counts:
+    """Sum up a ledger's tally; a row that was given up counts as that, not as open or waiting."""
     numbers: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     for line in lines:
@@ -68,6 +68,7 @@ def count(lines: Iterable[TallyLine]) -> Counts:
 
 def exit_code(counts: Counts, *, held_back: int = 0) -> int:
     """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for."""
+    # An open row may be cancelled or not: until it is read back somebody has to look.
     is_for_a_person = counts.with_fact(Fact.PERSON) + counts.open > 0
     if is_for_a_person or counts.waiting > held_back:
         return ExitCode.INCOMPLETE

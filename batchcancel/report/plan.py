@@ -1,4 +1,4 @@
-"""The plan, in words and in JSON. Pure: values in, text out."""
+"""A plan as text and as JSON. Pure: values in, text out."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
@@ -7,11 +7,11 @@ from typing import Any
 from batchcancel.appointments import SkipReason
 from batchcancel.policy.plan import Planned
 from batchcancel.reader.manifest import REASONS
-from batchcancel.report.tables import SHOWN_ROWS, Line, duration, number, table
+from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, table
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:
-    """A time as the clinic reads it; in UTC when its timezone is not known."""
+    """A time in the clinic's timezone; in UTC when that is not known."""
     local = when.astimezone(zone) if zone else when
     return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
 
@@ -21,7 +21,7 @@ def plan_text(planned: Planned) -> str:
     parts = [
         f"Plan for batch {planned.batch.name}: {planned.manifest.source} at {planned.batch.origin}",
         "",
-        *table(_plan_lines(planned)),
+        *table(_plan_figures(planned)),
     ]
     warnings = [*_rejected(planned), *_plan_warnings(planned)]
     if warnings:
@@ -29,30 +29,34 @@ def plan_text(planned: Planned) -> str:
     return "\n".join(parts)
 
 
-def _plan_lines(planned: Planned) -> Iterable[Line]:
+def _plan_figures(planned: Planned) -> Iterable[Figure]:
     plan, zone = planned.plan, planned.rules.timezone
-    yield "rows", number(plan.rows), _repeated(plan.duplicates)
-    yield "rejected rows", number(plan.rejected_rows), ""
-    yield "settled already", number(plan.settled), "in the ledger; never sent again"
+    yield "rows", grouped(plan.rows), _repeated(plan.duplicates)
+    yield "rejected rows", grouped(plan.rejected_rows), ""
+    yield "settled already", grouped(plan.settled), "in the ledger; never sent again"
     for reason, rows in plan.skipped.items():
-        yield f"skipped: {reason}", number(rows), _why(reason, planned)
+        yield f"skipped: {reason}", grouped(rows), _why(reason, planned)
     if plan.held_back:
-        yield "held back", number(plan.held_back), f"by --limit {planned.limit}"
-    yield "eligible", number(plan.eligible), "to be cancelled"
+        yield "held back", grouped(plan.held_back), f"by --limit {planned.limit}"
+    yield "eligible", grouped(plan.eligible), "to be cancelled"
     if plan.open:
-        yield "  of them open", number(plan.open), "read back first: they may be cancelled already"
+        yield (
+            "  of them open",
+            grouped(plan.open),
+            "read back first: they may be cancelled already",
+        )
     if plan.look_ups - plan.open > 0:
-        yield "  start unknown", number(plan.look_ups - plan.open), "looked up in their turn"
+        yield "  start unknown", grouped(plan.look_ups - plan.open), "looked up in their turn"
     if plan.first_start and plan.last_start:
         yield "first start", "", moment(plan.first_start, zone)
         yield "last start", "", moment(plan.last_start, zone)
-    yield "requests", number(plan.requests), f"at {planned.rate}"
+    yield "requests", grouped(plan.requests), f"at {planned.rate}"
     yield "time", "", _time_needed(planned)
-    yield "miss their deadline", number(plan.will_miss), "before their turn comes"
+    yield "miss their deadline", grouped(plan.will_miss), "before their turn comes"
 
 
 def _repeated(duplicates: int) -> str:
-    return f"and {number(duplicates)} exact duplicates, counted once" if duplicates else ""
+    return f"and {grouped(duplicates)} exact duplicates, counted once" if duplicates else ""
 
 
 def _why(reason: SkipReason, planned: Planned) -> str:
@@ -67,7 +71,7 @@ def _notice(planned: Planned) -> str:
 
 
 def _time_needed(planned: Planned) -> str:
-    if str(planned.rate) == "none":
+    if planned.rate.is_unlimited:
         return "as fast as the API answers"
     end = planned.at + timedelta(seconds=planned.plan.seconds)
     return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
@@ -77,7 +81,7 @@ def _rejected(planned: Planned) -> Iterable[str]:
     rejected = planned.manifest.rejected
     yield from (f"   line {row.line}: {REASONS[row.reason]}" for row in rejected[:SHOWN_ROWS])
     if len(rejected) > SHOWN_ROWS:
-        yield f"   and {number(len(rejected) - SHOWN_ROWS)} more rejected rows"
+        yield f"   and {grouped(len(rejected) - SHOWN_ROWS)} more rejected rows"
 
 
 def _plan_warnings(planned: Planned) -> Iterable[str]:
@@ -85,13 +89,13 @@ def _plan_warnings(planned: Planned) -> Iterable[str]:
     inside = plan.skipped.get(SkipReason.NOTICE_WINDOW, 0)
     if inside:
         yield (
-            f"!! {number(inside)} appointments are inside the notice window of {_notice(planned)} "
+            f"!! {grouped(inside)} appointments are inside the notice window of {_notice(planned)} "
             "and will NOT be cancelled."
         )
         yield "   For a closure, cancel them too with --notice-hours 0"
     if plan.will_miss:
         yield (
-            f"!! {number(plan.will_miss)} appointments will be past their deadline before their "
+            f"!! {grouped(plan.will_miss)} appointments will be past their deadline before their "
             "turn comes, and will be skipped."
         )
 

@@ -1,4 +1,4 @@
-"""The account of a batch as CSV, Parquet or JSON; itself a manifest again.
+"""Export of a batch's rows as CSV, Parquet or JSON; the file is itself a valid manifest.
 
 Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
 `= + - @`, a tab or a carriage return for a formula, so such a `session`, `branch_id` or `reason`
@@ -61,7 +61,7 @@ def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
 
 
 def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    """Leave the disk to Python: polars has an error of its own for a full one."""
+    """Write through memory: for a full disk polars raises an error that is no OSError."""
     content = BytesIO()
     frame.write_parquet(content)
     file.write(content.getbuffer())
@@ -97,7 +97,7 @@ def _known(outcomes: Collection[str]) -> set[str]:
 
 
 def _frame(rows: Iterator[RowRecord]) -> pl.DataFrame:
-    """Keep a million rows small: as columns of Arrow, never all of them as objects."""
+    """Build the frame in parts, so that a million rows are never all there as Python objects."""
     parts = [pl.DataFrame(schema=_SCHEMA)]
     while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
         parts.append(pl.DataFrame(some, schema=_SCHEMA, orient="row"))

@@ -1,4 +1,4 @@
-"""Where the batches of a ledger stand, in words and in JSON."""
+"""The status of the batches in a ledger, as text and as JSON."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from batchcancel.appointments import Fact
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, LedgerReader, Run
-from batchcancel.report.counts import Counts, count
-from batchcancel.report.tables import count_table, number
+from batchcancel.report.counts import Counts, counts_from
+from batchcancel.report.tables import count_table, grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class BatchStatus:
         done = self.counts.with_fact(Fact.GONE)
         head = (
             f"Batch {self.batch.name} at {self.batch.origin}: "
-            f"{number(done)} of {number(self.counts.rows)} rows are cancelled"
+            f"{grouped(done)} of {grouped(self.counts.rows)} rows are cancelled"
         )
         return "\n".join([head, "", *count_table(self.counts), "", f"  {self._last_run()}"])
 
@@ -57,14 +57,14 @@ def read_status(account: LedgerReader, *, only: str | None) -> list[BatchStatus]
     if only is not None and not batches:
         names = ", ".join(one.name for one in account.batches()) or "none"
         raise InputError(f"the ledger has no batch {only}", hint=f"It has: {names}.")
-    return [_status(account, batch) for batch in batches]
+    return [_batch_status(account, batch) for batch in batches]
 
 
-def _status(account: LedgerReader, batch: Batch) -> BatchStatus:
+def _batch_status(account: LedgerReader, batch: Batch) -> BatchStatus:
     runs = account.runs(batch.name)
     return BatchStatus(
         batch=batch,
-        counts=count(account.tally(batch.name)),
+        counts=counts_from(account.tally(batch.name)),
         runs=len(runs),
         last=runs[-1] if runs else None,
     )

@@ -1,4 +1,4 @@
-"""What a run did and where its batch stands, in words and in JSON."""
+"""The summary of a run as text and as JSON, and what to type next."""
 
 import shlex
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts
-from batchcancel.report.tables import count_table, duration, number
+from batchcancel.report.tables import count_table, duration, grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +43,21 @@ def summary_text(summary: Summary) -> str:
     counts = summary.counts
     head = f"Batch {summary.batch}: {_headline(counts)}"
     foot = (
-        f"  {number(summary.requests)} requests, {number(summary.rate_limited)} refused by the "
+        f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
     )
     return "\n".join([head, "", *count_table(counts), "", foot])
 
 
 def _headline(counts: Counts) -> str:
-    return f"{number(counts.with_fact(Fact.GONE))} of {number(counts.rows)} rows are cancelled"
+    return f"{grouped(counts.with_fact(Fact.GONE))} of {grouped(counts.rows)} rows are cancelled"
 
 
 def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
-    """What to type next, or that nothing is left."""
+    """What to type next, or that nothing is left.
+
+    A run that was stopped has not tried every row, so what was not cancelled is not told yet.
+    """
     counts = summary.counts
     export = f"batchcancel export {shlex.quote(summary.ledger)} -o left.csv"
     lines = []
@@ -63,11 +66,12 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     elif counts[OutcomeName.GAVE_UP] or counts.open:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
-        lines.append(f"Held back:      {number(counts.waiting)}; the same command without --limit")
+        lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
+    # Only what no further run of the same command changes; the rest is told above.
     final = Fact.FINAL | Fact.PERSON
     uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
     uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []
-    if uncancelled:
+    if uncancelled and not was_stopped:
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
     return "\n".join(lines) or "Nothing is left to do."

@@ -1,25 +1,24 @@
-"""Counts as people read them. Light, so that `status` is quick."""
+"""Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
 from collections.abc import Iterable
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts, key_of
 
-Line = tuple[str, str, str]
-"""A name, a number, a remark."""
-
+Figure = tuple[str, str, str]
+"""One line of a table: a name, a number, a remark."""
 
 SHOWN_ROWS = 20
-"""So many rejected rows are named, by line and reason; all of them are counted."""
+"""How many rejected rows are named, by line and reason; all of them are counted."""
 
 
-def number(count: int) -> str:
+def grouped(count: int) -> str:
     return f"{count:,}"
 
 
-def table(lines: Iterable[Line]) -> list[str]:
-    """Names, numbers to the right, remarks."""
-    rows = list(lines)
+def table(figures: Iterable[Figure]) -> list[str]:
+    """Aligned columns: names, numbers flush right, remarks."""
+    rows = list(figures)
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)
     return [
@@ -29,21 +28,21 @@ def table(lines: Iterable[Line]) -> list[str]:
 
 def count_table(counts: Counts) -> list[str]:
     """Every state that has rows, and their sum."""
-    return table(_count_lines(counts))
+    return table(_count_figures(counts))
 
 
-def _count_lines(counts: Counts) -> Iterable[Line]:
+def _count_figures(counts: Counts) -> Iterable[Figure]:
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
             for reason, rows in counts.skipped.items():
-                yield f"{name}: {reason}", number(rows), name.remark
+                yield f"{name}: {reason}", grouped(rows), name.remark
         elif counts[name] or Fact.GONE in name.facts:
-            yield key_of(name), number(counts[name]), name.remark
+            yield key_of(name), grouped(counts[name]), name.remark
     if counts.open:
-        yield "open", number(counts.open), "result unknown; the next run reads them back"
+        yield "open", grouped(counts.open), "result unknown; the next run reads them back"
     if counts.waiting:
-        yield "waiting", number(counts.waiting), "not sent yet"
-    yield "rows", number(counts.rows), "in all"
+        yield "waiting", grouped(counts.waiting), "not sent yet"
+    yield "rows", grouped(counts.rows), "in all"
 
 
 def duration(seconds: float) -> str:

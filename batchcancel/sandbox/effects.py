@@ -13,6 +13,7 @@ from batchcancel.sandbox.faults import Fault
 from batchcancel.sandbox.wire import Connection, HttpResponse, error
 
 _HUGE = 2 * 1024 * 1024  # twice what a client is to read of one answer
+_FOREIGN = b"<!doctype html><title>Blocked</title><h1>The page you asked for is not here</h1>"
 _NAMED = frozenset(HTTPStatus)
 _BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
 Mangling = Callable[[HttpResponse], HttpResponse]
@@ -98,6 +99,8 @@ def _status_response(fault: Fault, *, now: datetime) -> HttpResponse:
     headers = {"retry-after": _retry_after(fault, now), "location": fault.location}
     given = tuple((name, text) for name, text in headers.items() if text is not None)
     response = replace(error(fault.status, code, "The sandbox was told to fail."), headers=given)
+    if fault.foreign:
+        return replace(response, body=_FOREIGN, media_type="text/html; charset=utf-8")
     return _empty(response) if fault.status in _BODILESS else response
 
 

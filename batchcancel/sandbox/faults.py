@@ -47,7 +47,8 @@ class Fault:
     ("before"; `slow` then applies it when the wait is over). `seconds` is the wait of `slow`, the
     delay of `late` and `late_reset`, and the gap between the bytes of `drip`. A `status` fault
     answers `status`, with `retry_after` as the text of Retry-After, or `retry_at` as an HTTP date
-    that many seconds ahead, and with `location` for redirects.
+    that many seconds ahead, and with `location` for redirects; `foreign`, it answers as a gateway
+    or a firewall does, without the API's envelope.
     """
 
     name: str = field(kw_only=False)
@@ -57,6 +58,7 @@ class Fault:
     retry_after: int | str | None = None
     retry_at: float | None = None
     location: str | None = None
+    foreign: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in _NAMES:
@@ -73,7 +75,9 @@ class Fault:
 
     @property
     def label(self) -> str:
-        return str(self.status) if self.name == "status" else self.name
+        if self.name != "status":
+            return self.name
+        return f"foreign {self.status}" if self.foreign else str(self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

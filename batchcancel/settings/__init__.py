@@ -1,1 +1,1 @@
-"""What a job was asked to do: every option, how its text is read, and who wins."""
+"""Configuration: every option, how its text is parsed, and which source wins."""

@@ -1,4 +1,4 @@
-"""Flags > environment > job file > defaults, into frozen values; all mistakes at once."""
+"""Configuration loading: flags > environment > job file > defaults; all mistakes at once."""
 
 import difflib
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from batchcancel.addresses import STDIN, Source, ledger_shown, source_of
+from batchcancel.addresses import STDIN, Source, redacted_ledger, source_of
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
@@ -20,6 +20,7 @@ from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.quantities import Cap
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
+_NAME_ONE = "Name a path, - for stdin, or an address with s3://, gs://, az:// or https://."
 _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 
 
@@ -27,7 +28,7 @@ _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 class Settings:
     """Everything a plan or a run was asked to do; the names are those of the options.
 
-    Times are in seconds. `api_key` is not ledger_shown, and `ledger` only as `ledger_shown`.
+    Times are in seconds. `api_key` never shows, and `ledger` only as `redacted_ledger`.
     """
 
     manifest: Source
@@ -61,20 +62,20 @@ class Settings:
     def origin(self) -> str:
         return quantities.origin(self.base_url)
 
-    def told(self) -> dict[str, str]:
-        """What was asked for, as the ledger may keep it: no key, no password, no notes."""
+    def recorded(self) -> dict[str, str]:
+        """The options as the ledger may keep them: no key, no password, no notes."""
         values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
-        values |= {"manifest": self.manifest, "ledger": self.ledger_shown}
+        values |= {"manifest": self.manifest, "ledger": self.redacted_ledger}
         return {name: str(values[name]) for name in sorted(values) if values[name] is not None}
 
     @property
-    def ledger_shown(self) -> str:
+    def redacted_ledger(self) -> str:
         """The ledger's address without a password."""
-        return ledger_shown(self.ledger)
+        return redacted_ledger(self.ledger)
 
 
 class Secret:
-    """A text that never shows by accident."""
+    """A text that `repr`, and so logs and tracebacks, do not show."""
 
     __slots__ = ("_text",)
 
@@ -86,7 +87,10 @@ class Secret:
 
     @property
     def fingerprint(self) -> str:
-        """Tells keys apart in the ledger, and tells nothing else."""
+        """Tells keys apart in the ledger without telling the key.
+
+        The prefix keeps it from equalling a hash of the key that another program made.
+        """
         return hashlib.sha256(b"batchcancel:" + self._text.encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -100,7 +104,7 @@ def load_settings(
     environ: Mapping[str, str],
     job_file: Path | None = None,
 ) -> Settings:
-    """Settle every option by who said it; raises `InputError` that names all mistakes.
+    """Parse every option from the source that wins; raises `InputError` that names all mistakes.
 
     `flags` has field names (`notice_hours`) and the text that was typed.
     """
@@ -113,6 +117,7 @@ def load_settings(
         values[option.field] = _parsed(option, text, said_by, mistakes)
     key = _api_key(values.pop("api_key_file"), environ, mistakes)
     source = _source(manifest, values, mistakes)
+    # Collected, not raised one by one: whoever mends a job file wants to see all of them.
     if mistakes:
         raise InputError(
             "\n".join(mistakes), hint="batchcancel run --help lists the options. Nothing was sent."
@@ -161,6 +166,7 @@ def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], d
         if field not in _BY_FIELD:
             mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
         elif isinstance(value, bool | int | float | str):
+            # As text, so that TOML, variables and flags go through the same parser.
             texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
@@ -174,6 +180,7 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
     sessions = {}
     for name, start in table.items():
         try:
+            # TOML knows times of its own: an unquoted 09:00:00 is one.
             text = start.isoformat("minutes") if isinstance(start, time) else str(start)
             sessions[name] = quantities.clock_time(text)
         except ValueError as error:
@@ -191,7 +198,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -
 
 
 def did_you_mean(field: str) -> str:
-    """A remark on what a misspelt option may have been; empty when nothing is near."""
+    """A suggestion for a misspelt option; empty when none is close."""
     close = difflib.get_close_matches(field, _BY_FIELD, n=1)
     return f"; did you mean {_BY_FIELD[close[0]].name}?" if close else ""
 
@@ -216,16 +223,24 @@ def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str])
         return ""
 
 
-def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+def manifest_source(manifest: str) -> Source:
+    """Where the manifest that was typed lies; raises `InputError` when that cannot be told."""
     try:
         source = source_of(manifest)
     except ValueError as error:
         # An address may hold a signature or a password, so the sentence must not repeat it.
-        mistakes.append(f"MANIFEST: {error}")
-        return Source(scheme="", place=STDIN)
+        raise InputError(f"MANIFEST: {error}", hint=_NAME_ONE) from None
     if not source.stem:
-        mistakes.append(f"MANIFEST: {str(source)!r} names no file")
-        return source
+        raise InputError(f"MANIFEST: {str(source)!r} names no file", hint=_NAME_ONE)
+    return source
+
+
+def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Source:
+    try:
+        source = manifest_source(manifest)
+    except InputError as error:
+        mistakes.append(error.message)
+        return Source(scheme="", place=STDIN)
     _name_by_manifest(source, values, mistakes)
     return source
 

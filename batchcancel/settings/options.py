@@ -1,4 +1,4 @@
-"""Every option of `plan` and `run`: its name, its meaning, and how its text is read."""
+"""Option table of `plan` and `run`: name, parser, default and help of each."""
 
 import re
 from collections.abc import Callable
@@ -55,16 +55,17 @@ def _notes(text: str) -> str:
     return text
 
 
-_number = quantities.count
+_number = quantities.whole_number
 _seconds = quantities.seconds
 
 
 def _workers(text: str) -> int:
-    if (workers := quantities.count(text)) > 256:  # noqa: PLR2004 - each is a connection
+    if (workers := quantities.whole_number(text)) > 256:  # noqa: PLR2004 - each is a connection
         raise ValueError("write at most 256 workers")
     return workers
 
 
+# One table, so that the flag, the variable and the job file's key of an option cannot differ.
 OPTIONS = (
     Option(name="ledger", parse=str, metavar="PATH|URL",
            help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
@@ -91,7 +92,8 @@ OPTIONS = (
     Option(name="timeout", parse=_seconds, metavar="S", default="10",
            help="Seconds for one request, from the connection to the last byte"),
     Option(name="max-retry-after", parse=_seconds, metavar="S", default="300",
-           help="Stop, resumably, when the API asks for more patience than this"),
+           help="Stop, resumably, when the API asks for more patience than this, or answers "
+                "nothing but 429s for longer"),
     Option(name="max-duration", parse=_seconds, metavar="TIME",
            help="Stop, resumably, after such a time, like 2h"),
     Option(name="allow-rejected-rows", parse=quantities.switch, default="false",

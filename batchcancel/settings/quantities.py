@@ -1,4 +1,4 @@
-"""How people write rates, durations, caps and addresses, and what is meant by them.
+"""Parsers for rates, durations, caps, times and addresses as people write them.
 
 Every parser raises ValueError with a sentence that says what would have been understood.
 """
@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.api import MOST_HOURS, Rate
 
-LONGEST = 366 * 86_400.0
-"""So is a duration of more than a year, in seconds."""
+LONGEST_DURATION = 366 * 86_400.0
+"""The longest duration that is believed, in seconds: a year."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 _DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+", re.ASCII)
 _RATE = re.compile(rf"([0-9]{{1,9}})/({_NUMBER})?(s|m|h)", re.ASCII)
 _CAP = re.compile(rf"({_NUMBER})(%?)", re.ASCII)
+# h11 quotes a header it refuses in its exception: a key with a line break would be printed whole.
 _KEY = re.compile(r"[!-~]{1,512}", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]+", re.ASCII)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -34,7 +35,7 @@ class Cap:
     amount: Decimal
     is_percent: bool
 
-    def rows_of(self, rows: int) -> int:
+    def rows_allowed(self, rows: int) -> int:
         return int(rows * self.amount // 100) if self.is_percent else int(self.amount)
 
     def __str__(self) -> str:
@@ -49,7 +50,7 @@ def rate(text: str) -> Rate:
     if not found:
         raise ValueError("write a rate like 60/60s or 60/m, or none")
     limit, window = int(found[1]), float(found[2] or 1) * _UNITS[found[3]]
-    if limit < 1 or not 0 < window <= LONGEST:
+    if limit < 1 or not 0 < window <= LONGEST_DURATION:
         raise ValueError("a rate allows at least one request, in some time up to a year")
     return Rate(limit, window)
 
@@ -63,7 +64,7 @@ def seconds(text: str) -> float:
         total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:
         raise ValueError("write a duration like 45s, 90m or 1h30m; a bare number counts seconds")
-    if not 0 < total <= LONGEST:
+    if not 0 < total <= LONGEST_DURATION:
         raise ValueError("a duration is longer than nothing, and at most a year")
     return total
 
@@ -85,7 +86,7 @@ def hours(text: str) -> float:
     return float(text)
 
 
-def count(text: str) -> int:
+def whole_number(text: str) -> int:
     """A whole number from 1 on."""
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) < 1:
         raise ValueError("write a whole number, 1 or more")
@@ -124,7 +125,7 @@ def base_url(text: str) -> str:
     parts = SplitResult("", "", "", "", "")
     if re.fullmatch(r"[!-~]+", text, re.ASCII):
         with suppress(ValueError):
-            found = urlsplit(text)
+            found = urlsplit(text)  # its `port` raises for what is no port
             parts = found if found.port != 0 else parts
     host = parts.hostname or ""
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
@@ -132,6 +133,7 @@ def base_url(text: str) -> str:
         raise ValueError("write an https address like https://api.huskyvoice.ai/v1")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("an address has no user, query or fragment here")
+    # A step such as `..` would be collapsed on the way, and another resource be asked.
     has_steps = {".", ".."} & set(parts.path.split("/"))
     if has_steps or not re.fullmatch(r"[A-Za-z0-9._~/\-]*", parts.path, re.ASCII):
         raise ValueError("the address's path holds characters that would not be sent as they are")
@@ -149,6 +151,8 @@ def origin(url: str) -> str:
 
 def api_key(text: str) -> str:
     """A key that can travel in a header: printable ASCII, no spaces or line breaks."""
+    if not text:
+        raise ValueError("the key is empty")
     if not _KEY.fullmatch(text):
         raise ValueError("a key is printable ASCII without spaces or line breaks")
     return text

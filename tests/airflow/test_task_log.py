@@ -11,9 +11,9 @@ from batchcancel.events import (
     ClockDiffers,
     FetchBegan,
     FetchEnded,
+    RateWindowFull,
     RowEnded,
     RunStarted,
-    WindowFull,
     WindowNotShared,
 )
 from batchcancel.settings import quantities
@@ -98,8 +98,8 @@ def test_a_window_that_is_not_shared_is_warned_of(watching, caplog):
 
 
 def test_a_wait_and_a_clock_that_differs_are_told(watching, caplog):
-    watching(WindowFull(seconds=75))
-    watching(WindowFull(seconds=75, is_closed=True))
+    watching(RateWindowFull(seconds=75))
+    watching(RateWindowFull(seconds=75, is_closed=True))
     watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     assert caplog.messages == [
         "waiting 1 min 15 s for the rate limit's window",

@@ -91,6 +91,12 @@ def test_every_exit_code_that_is_listed_exists(command):
     assert exit_codes(command) <= KNOWN_CODES
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exit_codes_are_told_in_words_and_not_in_names_of_the_code(command):
+    told = help_of(command).partition("Exit codes:")[2].partition("Options:")[0]
+    assert "_" not in told
+
+
 def test_run_lists_every_exit_code():
     assert exit_codes("run") == KNOWN_CODES
 

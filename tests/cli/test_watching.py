@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from batchcancel.cli.watching import ProgressBar, announce, logger
-from batchcancel.events import WindowFull, WindowNotShared
+from batchcancel.events import RateWindowFull, WindowNotShared
 from batchcancel.settings.load import load_settings
 
 KEY = "sk_live_0123456789"
@@ -130,7 +130,7 @@ def test_libraries_that_log_whole_addresses_are_quiet(log, name):
      (True, "the API asked for patience (Retry-After), here or elsewhere")],
 )  # fmt: skip
 def test_a_wait_is_told_with_its_reason(capsys, is_closed, why):
-    announce(WindowFull(seconds=75, is_closed=is_closed))
+    announce(RateWindowFull(seconds=75, is_closed=is_closed))
     assert f"Waiting 1 min 15 s: {why}.\n" == capsys.readouterr().err
 
 

@@ -1,5 +1,6 @@
 import re
 import signal
+import socket
 
 import pytest
 
@@ -29,3 +30,21 @@ def test_a_fault_it_does_not_know_ends_it_before_it_serves(stage):
     ended = stage.run("sandbox", "--port", "0", "--faults", "earthquake=1")
 
     assert (2, True) == (ended.returncode, "earthquake" in ended.stderr)
+
+
+def test_a_port_that_is_taken_is_named_with_the_option_for_another(stage):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = stage.here("sandbox", "--port", str(port))
+
+    assert (2, True) == (ended.returncode, f"port {port} is taken" in ended.stderr)
+    assert "--port" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+def test_without_its_extra_it_says_what_to_install(stage, command):
+    without = stage.tampered("import sys; sys.modules['starlette'] = None")
+    ended = stage.run(command, environ=without)
+
+    assert (2, True) == (ended.returncode, "needs the extra sandbox" in ended.stderr)
+    assert "pip install -e '.[sandbox]'" in ended.stderr

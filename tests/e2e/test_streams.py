@@ -46,6 +46,17 @@ def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
     assert (3, 3) == (planned["rows"], planned["eligible"])
 
 
+def test_one_row_is_exported_as_one_row_and_a_ledger_without_a_batch_says_so(stage):
+    stage.closure(1)
+    stage.here("plan", "closure.csv")
+    empty = stage.here("export", LEDGER, "-o", "none.csv")
+    stage.here(*RUN)
+    written = stage.here("export", LEDGER, "-o", "one.csv")
+
+    assert (2, True) == (empty.returncode, f"{LEDGER} holds no batch yet" in empty.stderr)
+    assert "1 row of batch closure written to one.csv\n" == written.stdout
+
+
 def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
     stage.closure(3)
     stage.here(*RUN, "--limit", "2")

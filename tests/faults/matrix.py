@@ -41,6 +41,7 @@ ABSENT = Ends(("not_found", 4), ("not_found", 4), ("not_found", 4))
 FATAL = Ends(("open", 7), ("open", 7), ("cancelled", 0))
 UNREAD = Ends(("gave_up", 4), ("gave_up", 4), ("cancelled", 0))
 STOPPED = Ends(("open", 5), ("open", 5), ("cancelled", 0))
+TURNED_AWAY = Ends(("cancelled", 0), ("open", 5), ("cancelled", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def _statuses(codes: str, ends: Ends, *promises: int) -> list[Row]:
 
 ELSEWHERE = ("Location", "https://elsewhere.example/v1/appointments/a00002")
 HTML = b"<!doctype html><title>Not here</title>"
+GATEWAYS = {"message": "no Route matched with those values"}
 
 SUCCESSES = [
     *(Row(f"{_named(code)} with the record", record(code), PROVED, (3,))
@@ -83,14 +85,27 @@ REFUSALS = [
     Row("401 of a proxy", status(401, HTML), FATAL, (16,)),
     Row("403 for want of a scope", status(403, error="INSUFFICIENT_SCOPE"), FATAL, (16,)),
     Row("403 of the clinic's rules", status(403, error="NOT_ALLOWED"), REFUSED, (16,)),
-    Row("403 of a firewall", status(403, HTML), REFUSED, (16,)),
+    Row("403 of a firewall", status(403, HTML), UNKNOWN, (3, 16)),
+    Row("403 of a gateway", status(403, GATEWAYS), UNKNOWN, (3, 16)),
     Row("404 of the API", status(404, error="NOT_FOUND"), ABSENT, (16,)),
     Row("404 of a proxy", status(404, HTML), UNKNOWN, (3, 16)),
+    Row("404 of a gateway", status(404, GATEWAYS), UNKNOWN, (3, 16)),
+    Row("404 of an empty object", status(404, {}), UNKNOWN, (3, 16)),
+    Row("404 with a code that is not in its place", status(404, {"error": "NOT_FOUND"}), UNKNOWN,
+        (3, 16)),
+    Row("404 with another code", status(404, error="NO_SUCH_ROUTE"), UNKNOWN, (3, 16)),
     Row("404 without a body", status(404, b""), UNKNOWN, (3, 16)),
-    *_statuses("400 402 405 406 407 409 410 411 412 413 414 415 416 417 418 421 422 423 424 425",
-               REFUSED, 16),
-    *_statuses("426 428 431 451 499", REFUSED, 16),
-    *_statuses("408", UNKNOWN, 3, 9),
+    Row("402 with a page", status(402, HTML), STOPPED, (16,)),
+    *_statuses("402", STOPPED, 16),
+    *(Row(f"{code} for want of credits", status(code, error="INSUFFICIENT_CREDITS"), STOPPED, (16,))
+      for code in (400, 403, 500)),
+    Row("429 of a daily quota", status(429, None, ("Retry-After", "9"), error="QUOTA_EXCEEDED"),
+        STOPPED, (16,)),
+    *_statuses("400 409 410 412 422", REFUSED, 16),
+    *(Row(f"{code} of a proxy", status(code, HTML), UNKNOWN, (3, 16))
+      for code in (400, 405, 409, 410, 412, 422)),
+    *_statuses("405 406 407 408 411 413 414 415 416 417 418 421 423 424 425", UNKNOWN, 3, 9, 16),
+    *_statuses("426 428 431 451 499", UNKNOWN, 3, 9, 16),
 ]  # fmt: skip
 
 FAILURES = [
@@ -101,17 +116,17 @@ FAILURES = [
 ]
 
 
-def _patience(asked: str, waits: float | None, ends: Ends = UNKNOWN, *, code: int = 429) -> Row:
+def _patience(asked: str, waits: float | None, ends: Ends = TURNED_AWAY, *, code: int = 429) -> Row:
     strike = status(code, None, ("Retry-After", asked))
     return Row(f"{code}, Retry-After {asked[:32]!r}", strike, ends, (8, 9), waits)
 
 
 PATIENCE = [
-    Row("429 without Retry-After", status(429), UNKNOWN, (8, 9), 5),
-    Row("429 with a page", status(429, HTML), UNKNOWN, (8, 9), 5),
+    Row("429 without Retry-After", status(429), TURNED_AWAY, (8, 9), 5),
+    Row("429 with a page", status(429, HTML), TURNED_AWAY, (8, 9), 5),
     Row("429 with Retry-After twice",
-        status(429, None, ("Retry-After", "7"), ("Retry-After", "9")), UNKNOWN, (8, 9), 5),
-    _patience("0", 0),
+        status(429, None, ("Retry-After", "7"), ("Retry-After", "9")), TURNED_AWAY, (8, 9), 5),
+    _patience("0", 1),
     _patience("17", 17),
     _patience(" 17\t", 17),
     _patience("0017", 17),
@@ -127,10 +142,11 @@ PATIENCE = [
     _patience("Mon, 01 Jun 2026 11:32:17 +0530", 17),
     _patience("Monday, 01-Jun-26 06:02:17 GMT", 17),
     _patience("Mon Jun  1 06:02:17 2026", 17),
-    _patience("Sun, 01 Jun 2025 06:02:17 GMT", 0),
+    _patience("Sun, 01 Jun 2025 06:02:17 GMT", 1),
     _patience("Fri, 31 Dec 9999 23:59:59 GMT", None, STOPPED),
-    _patience("17", 17, code=503),
-    _patience("100", 100, code=500),
+    _patience("17", 17, UNKNOWN, code=503),
+    _patience("0", 1, UNKNOWN, code=503),
+    _patience("100", 100, UNKNOWN, code=500),
     _patience("300", None, UNREAD, code=500),  # in doubt for too long: read back first
     _patience("301", None, STOPPED, code=503),
     _patience("99999", None, STOPPED, code=503),

@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Request
-from batchcancel.errors import FatalAnswer, ScopeMissing
+from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
 from batchcancel.huskyvoice.answers import read_answer
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 DATE = "Mon, 01 Jun 2026 06:00:00 GMT"
 CANCEL = Request(ask=Ask.CANCEL, appointment_id="a1")
 READ = Request(ask=Ask.READ, appointment_id="a1")
-EVERY_ASK = [CANCEL, READ, *(Request(ask=ask) for ask in (Ask.SEARCH, Ask.CONFIG, Ask.WINDOWS))]
+OF_NO_ROW = [Request(ask=ask) for ask in (Ask.SEARCH, Ask.CONFIG, Ask.WINDOWS)]
+EVERY_ASK = [CANCEL, READ, *OF_NO_ROW]
 
 
 def error(code: object) -> bytes:
@@ -23,40 +24,102 @@ def answer(status: int, body: bytes = b"", *, request=CANCEL, **headers: str) ->
     return read_answer(request, status=status, headers=named, body=body, now=NOW)
 
 
+FOREIGN = [b"", b"<html>", b"{}", b"null", b"[]", b'"NOT_FOUND"', b'{"error": "NOT_FOUND"}',
+           b'{"code": "NOT_FOUND"}', b'{"message": "no Route matched"}', error(None),
+           error("not found")]  # fmt: skip
+"""Bodies that are not the API's own envelope with a code."""
+
+
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (400, Meaning.REFUSED),
-        (402, Meaning.REFUSED),
-        (405, Meaning.REFUSED),
-        (408, Meaning.UNKNOWN),
-        (409, Meaning.REFUSED),
-        (410, Meaning.REFUSED),
-        (422, Meaning.REFUSED),
-        (429, Meaning.BUSY),
-        (499, Meaning.REFUSED),
-        (500, Meaning.UNKNOWN),
-        (502, Meaning.UNKNOWN),
-        (503, Meaning.UNKNOWN),
-        (504, Meaning.UNKNOWN),
-        (599, Meaning.UNKNOWN),
-        (600, Meaning.UNKNOWN),
         (100, Meaning.UNKNOWN),
+        *((status, Meaning.UNKNOWN) for status in (405, 408, 421, 423, 425, 451, 499)),
+        (429, Meaning.BUSY),
+        *((status, Meaning.UNKNOWN) for status in (500, 502, 503, 504, 599, 600)),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"<html>", error("SOME_CODE")], ids=["none", "page", "json"])
-def test_a_status_has_one_meaning_whatever_its_body_says(status, meaning, body):
-    assert meaning is answer(status, body).meaning
+@pytest.mark.parametrize("body", [*FOREIGN, error("SOME_CODE"), error("NOT_FOUND")])
+@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+def test_such_a_status_has_one_meaning_whatever_its_body_says(status, meaning, body, request_):
+    assert meaning is answer(status, body, request=request_).meaning
 
 
-@pytest.mark.parametrize("body", [error("NOT_FOUND"), b"{}"])
-def test_a_404_of_the_api_says_that_there_is_no_such_appointment(body):
-    assert answer(404, body).meaning is Meaning.ABSENT
+@pytest.mark.parametrize("status", [400, 403, 409, 410, 412, 422])
+@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+def test_a_row_is_refused_by_the_apis_own_envelope_with_a_code(status, request_):
+    refused = answer(status, error("SOME_CODE"), request=request_)
+    assert (Meaning.REFUSED, "SOME_CODE") == (refused.meaning, refused.code)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>not found</html>", b"null", b"[]", b'"NOT_FOUND"'])
-def test_a_404_that_is_not_the_apis_own_says_nothing(body):
-    assert answer(404, body).meaning is Meaning.UNKNOWN
+@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+def test_a_404_with_its_own_code_says_that_there_is_no_such_appointment(request_):
+    assert answer(404, error("NOT_FOUND"), request=request_).meaning is Meaning.ABSENT
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 412, 422])
+@pytest.mark.parametrize("body", FOREIGN)
+@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+def test_what_is_not_the_apis_own_envelope_says_nothing_of_a_row(status, body, request_):
+    unknown = answer(status, body, request=request_)
+    assert (Meaning.UNKNOWN, str(status)) == (unknown.meaning, unknown.code)
+
+
+def test_a_404_with_another_code_says_nothing_of_a_row():
+    assert answer(404, error("NO_SUCH_ROUTE")).meaning is Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 418, 422])
+@pytest.mark.parametrize("body", [b"{}", b'{"message": "no Route matched"}', error("NOT_FOUND")])
+@pytest.mark.parametrize("request_", OF_NO_ROW, ids=lambda one: one.ask)
+def test_any_json_may_refuse_a_question_that_is_about_no_row(status, body, request_):
+    assert answer(status, body, request=request_).meaning is Meaning.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b"<html>"), (403, b""), (400, b"null"), (408, b"{}"), (425, b"{}"), (500, b"{}")],
+)
+@pytest.mark.parametrize("request_", OF_NO_ROW, ids=lambda one: one.ask)
+def test_pages_and_what_passes_refuse_no_question(status, body, request_):
+    assert answer(status, body, request=request_).meaning is Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize("body", [*FOREIGN, error("PAYMENT_REQUIRED"), error("NOT_FOUND")])
+@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
+def test_a_402_stops_the_run_whatever_its_body_says(request_, body):
+    with pytest.raises(StoppedEarly, match="credits or a quota are used up"):
+        answer(402, body, request=request_)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 429, 500, 503])
+@pytest.mark.parametrize(
+    "code", ["INSUFFICIENT_CREDITS", "QUOTA_EXCEEDED", "BILLING_SUSPENDED", "PAYMENT_OVERDUE"]
+)
+def test_a_code_that_speaks_of_credits_a_quota_or_payment_stops_the_run(status, code):
+    with pytest.raises(StoppedEarly, match=code):
+        answer(status, error(code), retry_after="9")
+
+
+def test_a_code_that_speaks_of_credentials_does_not():
+    assert answer(403, error("STALE_CREDENTIAL")).meaning is Meaning.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("date", "left"),
+    [
+        (DATE, "in 18 h 0 min"),
+        ("Mon, 01 Jun 2026 23:59:30 GMT", "in 0 h 0 min"),
+        ("Tue, 02 Jun 2026 00:00:00 GMT", "in 24 h 0 min"),
+        ("Tue, 02 Jun 2026 01:15:00 +0530", "in 4 h 15 min"),
+        ("", "in 18 h 0 min"),
+    ],
+)
+def test_it_is_told_when_a_daily_quota_is_there_again_by_the_servers_clock(date, left):
+    with pytest.raises(StoppedEarly) as stopped:
+        answer(402, date=date)
+
+    assert left in stopped.value.hint
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
@@ -96,20 +159,15 @@ def test_a_missing_scope_is_named_and_what_does_without_it(ask, scope, instead):
     assert instead in missing.value.hint
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [(error("CANCELLATION_NOT_ALLOWED"), "CANCELLATION_NOT_ALLOWED"), (b"", "403")],
-)
-def test_any_other_403_refuses_this_row_alone(body, code):
-    refused = answer(403, body)
-    assert (refused.meaning, refused.code) == (Meaning.REFUSED, code)
+def test_any_other_code_of_a_403_refuses_this_row_alone():
+    refused = answer(403, error("CANCELLATION_NOT_ALLOWED"))
+    assert (refused.meaning, refused.code) == (Meaning.REFUSED, "CANCELLATION_NOT_ALLOWED")
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
         (error("SLOT_FULL"), "SLOT_FULL"),
-        (b'{"error": "SLOT_FULL"}', "SLOT_FULL"),
         (error("A" * 64), "A" * 64),
     ],
 )
@@ -127,8 +185,10 @@ def test_a_code_that_may_hold_anything_is_replaced_by_the_status(code):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"[]", b"7", b"\xff\xfe", b'{"error": null}', b"[" * 100_000]
-)
+    "body",
+    [b"", b"null", b"[]", b"7", b"\xff\xfe", b'{"error": null}', b'{"error": "SLOT_FULL"}',
+     b"[" * 100_000],
+)  # fmt: skip
 def test_a_body_of_any_other_shape_is_replaced_by_the_status(body):
     assert answer(422, body).code == "422"
 
@@ -153,11 +213,11 @@ def test_the_servers_clock_is_its_date(status, date, server_now):
     assert server_now == answer(status, b"{}", date=date).server_now
 
 
-@pytest.mark.parametrize("status", [429, 500, 408])
+@pytest.mark.parametrize("status", [429, 500, 408, 403])
 def test_only_what_may_go_better_is_worth_retrying(status):
     assert answer(status).is_worth_retrying
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
 def test_what_would_go_the_same_is_not_worth_retrying(status):
-    assert not answer(status, b"{}").is_worth_retrying
+    assert not answer(status, error("NOT_FOUND")).is_worth_retrying

@@ -101,10 +101,10 @@ async def test_a_gate_closed_here_is_closed_elsewhere_by_the_time_somebody_asks_
 async def test_what_was_not_told_can_be_told_at_the_end():
     book, offload = Book(), Counted()
     gate = gate_of(book, offload=offload)
-    await gate.tell()
+    await gate.flush()
     assert 0 == offload.calls
     gate.close_for(30)
-    await gate.tell()
+    await gate.flush()
     assert 30.0 == window_of(book).look().closed
 
 
@@ -115,7 +115,7 @@ async def test_a_closure_that_is_told_late_lasts_no_longer_for_that(make, late, 
     limiter = make(window_of(book), offload=inline, clocks=virtual)
     limiter.close_for(30)
     await anyio.sleep(late)
-    await limiter.tell()
+    await limiter.flush()
     assert left == window_of(book).look().closed
 
 

@@ -50,6 +50,19 @@ async def test_after_the_last_attempt_its_answer_comes_back():
     assert 4 == len(script.asked_at)
 
 
+async def test_what_the_rate_limit_turns_away_costs_no_attempt():
+    script = Script(BUSY, UNKNOWN, *[BUSY] * 9, UNKNOWN, DONE)
+    assert UNKNOWN == await backoff(attempts=2)(script)
+    assert 12 == len(script.asked_at)
+
+
+async def test_what_the_rate_limit_turns_away_makes_no_later_wait_longer():
+    script = Script(*[BUSY] * 9, UNKNOWN, DONE)
+    await backoff()(script)
+    assert script.asked_at[9] == 0.0
+    assert 0.0 < script.asked_at[10] <= 2.0
+
+
 async def test_waits_are_anything_up_to_a_bound_that_doubles():
     script = Script(*[UNKNOWN] * 9)
     await backoff(attempts=9)(script)

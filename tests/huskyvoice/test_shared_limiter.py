@@ -49,7 +49,7 @@ async def test_two_programs_have_one_window():
     first, second = limiter_of(book), limiter_of(book)
     first.used(await first.permit())
     await second.permit()
-    await first.tell()
+    await first.flush()
     await second.permit()
     assert 60.0 == anyio.current_time()
 
@@ -92,7 +92,7 @@ async def test_a_gate_closed_here_is_closed_elsewhere():
     here, there = limiter_of(book), limiter_of(book)
     here.close_for(30)
     assert 30.0 == here.wait()
-    await here.tell()
+    await here.flush()
     await there.permit()
     assert 30.0 == anyio.current_time()
 
@@ -130,7 +130,7 @@ async def test_once_a_closure_is_over_there_is_nothing_to_wait_for():
 
 async def test_where_there_is_nothing_to_tell_nobody_is_asked():
     offload = Slow()
-    await limiter_of(Book(), offload=offload).tell()
+    await limiter_of(Book(), offload=offload).flush()
     assert 0 == offload.calls
 
 
@@ -173,7 +173,7 @@ async def test_who_is_stopped_while_a_slot_is_being_taken_gives_it_back():
     limiter = limiter_of(book, offload=Slow(2.0))
     with anyio.move_on_after(1):
         granted.append(await limiter.permit())
-    await limiter.tell()
+    await limiter.flush()
     assert ([], 1, {}) == (granted, book.taken_ever, book.slots)
 
 
@@ -194,7 +194,7 @@ async def test_what_is_known_before_anything_was_asked_is_how_the_window_stands(
     earlier = limiter_of(book)
     for _ in range(2):
         earlier.used(await earlier.permit())
-    await earlier.tell()
+    await earlier.flush()
     await anyio.sleep(10)
     limiter = limiter_of(book)
     assert (50.0, 2) == (limiter.wait(), limiter.taken())
@@ -208,7 +208,7 @@ async def test_waiting_asks_no_more_often_than_it_may_help():
         group.start_soon(second.permit)
         await anyio.sleep(1)
         first.used(permit)
-        await first.tell()
+        await first.flush()
     assert 61.0 == anyio.current_time()
     assert offload.calls <= 3
 

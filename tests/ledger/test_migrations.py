@@ -14,7 +14,7 @@ import pytest
 from batchcancel.errors import InputError
 from batchcancel.ledger import migrations
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
-from batchcancel.ledger.sqlite import migration
+from batchcancel.ledger.sqlite import files
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 from tests.postgres import PASSWORD
 
@@ -140,7 +140,7 @@ class TestSqlite:
         def full(_path):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(migration, "_create_private", full)
+        monkeypatch.setattr(files, "_create_private", full)
         before = dump(old)
         with pytest.raises(InputError, match=r"earlier version.*No space left") as refusal:
             open_sqlite(old, **WHO)

@@ -14,7 +14,7 @@ import pytest
 
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger.contract import Asked, OpenRow
-from batchcancel.ledger.sqlite import connection
+from batchcancel.ledger.sqlite import connection, files
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -106,10 +106,19 @@ class TestFiles:
             assert [row.appointment_id for row in again.open_rows("closure")] == ["a"]
         assert names(path.parent) == [path.name]
 
-    def test_an_empty_file_becomes_a_ledger(self, path):
-        path.touch()
-        with closing(open_sqlite(path, **WHO)) as ledger:
-            assert ledger.batches() == []
+    def test_a_new_ledger_has_its_name_with_its_tables_and_not_before(self, path, monkeypatch):
+        def killed(_db):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(files, "create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_sqlite(path, **WHO)
+        assert names(path.parent) == []
+
+    def test_what_a_kill_left_of_a_new_ledger_is_in_nobodys_way(self, path):
+        path.with_name(f"{path.name}-new").write_text("half of it")
+        open_sqlite(path, **WHO).close()
+        assert names(path.parent) == [path.name]
 
     def test_every_commit_is_flushed_to_the_disk(self, ledger):
         (synchronous,) = ledger._db.execute("PRAGMA synchronous").fetchone()
@@ -180,10 +189,26 @@ class TestRefusals:
         self.refused(path, "is not a ledger of batchcancel")
         assert path.read_bytes() == before
 
+    @pytest.mark.parametrize("content", [b"", b"appointment_id\n" * 100])
+    def test_only_who_writes_is_told_of_another_file(self, path, content):
+        path.write_bytes(content)
+        for opened, is_told in (
+            (lambda: open_sqlite(path, **WHO), True),
+            (lambda: read_sqlite(path), False),
+        ):
+            with pytest.raises(InputError) as refusal:
+                opened()
+            assert is_told is ("--ledger" in refusal.value.hint)
+
     def test_a_ledger_of_a_newer_program(self, closed):
         with closing(sqlite3.connect(closed)) as newer:
             newer.execute("PRAGMA user_version = 99")
         self.refused(closed, "newer batchcancel")
+
+    def test_an_empty_file_is_left_as_it_is(self, path):
+        path.touch()
+        self.refused(path, "is empty, so it is no ledger")
+        assert (b"", [path.name]) == (path.read_bytes(), names(path.parent))
 
     def test_a_folder(self, tmp_path):
         with pytest.raises(InputError, match="is a folder"):

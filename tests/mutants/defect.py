@@ -59,7 +59,8 @@ def survives(defect: Defect, folder: Path) -> str | None:
 
 def plant(defect: Defect, folder: Path) -> None:
     """Copy the program into the folder, with the defect."""
-    shutil.copytree(ROOT / "batchcancel", folder / "batchcancel")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "batchcancel", folder / "batchcancel", ignore=ignored)
     path = defect.source_in(folder)
     if not path.exists():
         raise Unusable(f"{defect.name}: there is no module {defect.module}")

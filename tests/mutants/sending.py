@@ -18,6 +18,57 @@ DEFECTS = (
         killer="test_a_retry_after_that_is_just_allowed_closes_the_gate",
     ),
     Defect(
+        name="a run is turned away by 429s without end",
+        module="batchcancel.pool.exchange",
+        old="if lasted > self._max_retry_after:",
+        new="if False:",
+        killer="test_a_run_whose_every_request_is_turned_away_for_too_long_stops",
+    ),
+    Defect(
+        name="a request that got through does not start the patience with 429s anew",
+        module="batchcancel.pool.exchange",
+        old="""            self._turned_away_since = None
+            return
+""",
+        new="            return\n",
+        killer="test_one_request_that_gets_through_starts_the_patience_anew",
+    ),
+    Defect(
+        name="a Retry-After of 0 lets every worker ask again at once",
+        module="batchcancel.pool.exchange",
+        old="max(seconds, SHORTEST_PAUSE)",
+        new="seconds",
+        killer="test_a_429_closes_the_gate_and_so_does_trouble_that_names_a_time",
+    ),
+    Defect(
+        name="a 429 costs an attempt",
+        module="batchcancel.huskyvoice.retry",
+        old="(let_through)",
+        new="(attempt)",
+        killer="test_what_the_rate_limit_turns_away_costs_no_attempt",
+    ),
+    Defect(
+        name="a status alone refuses a row, whoever answered it",
+        module="batchcancel.huskyvoice.answers",
+        old="if status in _REFUSALS and code is not None:",
+        new="if status in _REFUSALS:",
+        killer="test_what_is_not_the_apis_own_envelope_says_nothing_of_a_row",
+    ),
+    Defect(
+        name="any 404 says that there is no such appointment",
+        module="batchcancel.huskyvoice.answers",
+        old='if status == HTTPStatus.NOT_FOUND and code == "NOT_FOUND":',
+        new="if status == HTTPStatus.NOT_FOUND:",
+        killer="test_a_404_with_another_code_says_nothing_of_a_row",
+    ),
+    Defect(
+        name="a 402 without a code that says so goes on with the next row",
+        module="batchcancel.huskyvoice.answers",
+        old="status != HTTPStatus.PAYMENT_REQUIRED and not _SPENT",
+        new="not _SPENT",
+        killer="test_a_402_stops_the_run_whatever_its_body_says",
+    ),
+    Defect(
         name="a doubt of up to twenty minutes is followed by another attempt",
         module="batchcancel.pool.cancel",
         old="LONGEST_DOUBT = timedelta(minutes=2)",
@@ -27,15 +78,15 @@ DEFECTS = (
     Defect(
         name="the age of a doubt ignores the attempts of this run",
         module="batchcancel.pool.cancel",
-        old="max(self._doubt(), self._now() - opened_at)",
+        old="max(self._age_in_this_run(), self._now() - opened_at)",
         new="self._now() - opened_at",
         killer="test_an_intent_that_seems_to_lie_ahead_makes_no_age_younger_than_this_runs_attempt",
     ),
     Defect(
         name="the age of a doubt ignores the intents of earlier runs",
         module="batchcancel.pool.cancel",
-        old="max(self._doubt(), self._now() - opened_at)",
-        new="self._doubt()",
+        old="max(self._age_in_this_run(), self._now() - opened_at)",
+        new="self._age_in_this_run()",
         killer="test_the_age_counts_from_the_intent_of_an_earlier_run",
     ),
     Defect(
@@ -55,7 +106,7 @@ DEFECTS = (
     Defect(
         name="what could not be told to a shared window is told late",
         module="batchcancel.huskyvoice.shared_limiter",
-        old="self._notes.clear()",
+        old="self._pending.clear()",
         new="pass",
         killer="test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_begun_anew",
     ),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.api import PAGE, Record
-from batchcancel.policy.observed import PATIENCE, WORTH_IT, look_ahead
+from batchcancel.policy.observed import MAX_MISSES, MIN_HITS, prefetch_starts
 from batchcancel.policy.starts import Starts
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ class Clinic:
 
 async def search(clinic: Clinic, ids: list[str]) -> dict[str, datetime]:
     starts = Starts(sessions={}, lookup=clinic, timezone=ZoneInfo("UTC"))
-    found = await look_ahead(ids, lookup=clinic, starts=starts)
+    found = await prefetch_starts(ids, lookup=clinic, starts=starts)
     assert len(found) == len(dict(found))
     return dict(found)
 
@@ -71,8 +71,8 @@ async def test_a_closure_of_two_days_takes_two_searches():
 async def test_scattered_appointments_end_the_search_after_a_few_pages():
     clinic = Clinic({name: number for number, name in enumerate(names(300))})
 
-    assert sorted(await search(clinic, names(300))) == names(PATIENCE)
-    assert (clinic.records, clinic.pages) == (PATIENCE, PATIENCE)
+    assert sorted(await search(clinic, names(300))) == names(MAX_MISSES)
+    assert (clinic.records, clinic.pages) == (MAX_MISSES, MAX_MISSES)
 
 
 async def test_a_page_of_strangers_ends_the_search_of_its_day():
@@ -81,10 +81,10 @@ async def test_a_page_of_strangers_ends_the_search_of_its_day():
 
     await search(clinic, names(50))
 
-    assert (clinic.records, clinic.pages) == (PATIENCE, 1)
+    assert (clinic.records, clinic.pages) == (MAX_MISSES, 1)
 
 
-@pytest.mark.parametrize("count", range(WORTH_IT))
+@pytest.mark.parametrize("count", range(MIN_HITS))
 async def test_a_handful_is_not_worth_a_search(count):
     clinic = Clinic(dict.fromkeys(names(count), 0))
 
@@ -102,7 +102,7 @@ async def test_ids_without_a_record_or_a_day_cost_a_few_requests_and_are_not_inv
     clinic = Clinic(days)
 
     assert await search(clinic, names(9)) == {}
-    assert (clinic.records, clinic.pages) == (PATIENCE, 0)
+    assert (clinic.records, clinic.pages) == (MAX_MISSES, 0)
 
 
 async def test_one_absent_id_does_not_hide_a_closed_day():
@@ -117,7 +117,7 @@ async def test_a_search_that_the_api_refuses_leaves_the_rest_for_later():
         return None
 
     clinic.page_of_day = refused
-    assert sorted(await search(clinic, names(9))) == names(PATIENCE)
+    assert sorted(await search(clinic, names(9))) == names(MAX_MISSES)
 
 
 @settings(deadline=None)

@@ -140,7 +140,9 @@ async def test_a_retry_after_that_stops_the_run_closes_the_gate_for_those_who_co
     [
         (busy(None), ["gate closed for 5.0 s"]),
         (busy(7), ["gate closed for 7 s"]),
-        (busy(0), ["gate closed for 0 s"]),
+        (busy(0), ["gate closed for 1.0 s"]),
+        (busy(0.5), ["gate closed for 1.0 s"]),
+        (unknown(0), ["gate closed for 1.0 s"]),
         (unknown(7), ["gate closed for 7 s"]),
         (unknown(None), []),
         (Answer(meaning=Meaning.REFUSED, code="409", retry_after=7), []),
@@ -150,6 +152,34 @@ async def test_a_429_closes_the_gate_and_so_does_trouble_that_names_a_time(answe
     parts = Parts(answer=answer)
     await parts.exchange()
     assert closed == [one for one in parts.told if one.startswith("gate")]
+
+
+class Answering(Parts):
+    """Every answer takes a hundred seconds."""
+
+    def __init__(self, *answers):
+        super().__init__()
+        self._answers = iter(answers)
+
+    async def send(self, request):
+        await anyio.sleep(100)
+        return next(self._answers)
+
+
+@pytest.mark.promise(9)
+async def test_a_run_whose_every_request_is_turned_away_for_too_long_stops():
+    parts = Answering(*[busy(1)] * 9)
+    with pytest.raises(StoppedEarly, match="for 400 s the API has turned every request away"):
+        await parts.exchange(*[PATCH] * 9)
+    assert (5, 5) == (parts.counted.requests, parts.counted.rate_limited)
+    assert 5 == parts.told.count("gate closed for 1 s")
+
+
+@pytest.mark.parametrize("through", [PROVED, unknown(None)])
+async def test_one_request_that_gets_through_starts_the_patience_anew(through):
+    parts = Answering(*[busy(1)] * 4, through, *[busy(1)] * 4, through)
+    await parts.exchange(*[PATCH] * 10)
+    assert (10, 8) == (parts.counted.requests, parts.counted.rate_limited)
 
 
 @pytest.mark.promise(7)

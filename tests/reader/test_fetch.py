@@ -8,7 +8,7 @@ from batchcancel.addresses import source_of
 from batchcancel.errors import InputError, Interrupted, StoppedEarly
 from batchcancel.events import FetchBegan, FetchEnded
 from batchcancel.reader import fetch
-from batchcancel.reader.fetch import brought
+from batchcancel.reader.fetch import fetched
 from batchcancel.stop import Stop
 
 FAR = source_of("https://store.example/monday.csv?sig=canary")
@@ -65,7 +65,7 @@ def hanging(downloads):
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", ["closure.csv", "-", "/data/a?b.csv"])
 async def test_what_is_here_already_is_left_where_it_is(told, text):
-    async with brought(source_of(text), stop=Stop(), observe=told) as readable:
+    async with fetched(source_of(text), stop=Stop(), observe=told) as readable:
         assert text == readable
     assert [] == told.lines
 
@@ -73,7 +73,7 @@ async def test_what_is_here_already_is_left_where_it_is(told, text):
 @pytest.mark.anyio
 async def test_what_is_far_away_is_read_from_a_copy_that_is_gone_afterwards(told, downloads):
     downloads(lambda path, _is_wanted: path.write_bytes(b"a1"))
-    async with brought(FAR, stop=Stop(), observe=told) as readable:
+    async with fetched(FAR, stop=Stop(), observe=told) as readable:
         copy = anyio.Path(readable)
         assert b"a1" == await copy.read_bytes()
 
@@ -92,7 +92,7 @@ async def test_trouble_comes_out_as_it_is_and_nothing_stays(told, downloads):
 
     downloads(refuse)
     with pytest.raises(InputError, match="no"):
-        async with brought(FAR, stop=Stop(), observe=told):
+        async with fetched(FAR, stop=Stop(), observe=told):
             pytest.fail("there is nothing to read")
     assert not paths[0].parent.exists()
 
@@ -110,7 +110,7 @@ async def test_a_stop_is_heard_although_the_store_hangs(told, hanging):
     async with anyio.create_task_group() as group:
         group.start_soon(interrupt)
         with pytest.raises(Interrupted):
-            async with brought(FAR, stop=stop, observe=told):
+            async with fetched(FAR, stop=stop, observe=told):
                 pytest.fail("there is nothing to read")
     assert not paths[0].parent.exists()
 
@@ -121,7 +121,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
     stop = Stop()
     stop.ask(Interrupted(15))
     with pytest.raises(Interrupted):
-        async with brought(FAR, stop=stop, observe=told):
+        async with fetched(FAR, stop=stop, observe=told):
             pytest.fail("there is nothing to read")
     assert not began.is_set()
 
@@ -130,7 +130,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
 @pytest.mark.promise(9)
 async def test_a_store_that_hangs_is_given_up_after_the_deadline(told, hanging):
     with pytest.raises(StoppedEarly, match="does not answer"):
-        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
+        async with fetched(FAR, stop=Stop(), observe=told, longest=0.05):
             pytest.fail("there is nothing to read")
 
 
@@ -146,6 +146,6 @@ async def test_a_download_that_was_given_up_learns_of_it(told, downloads):
 
     downloads(wait)
     with pytest.raises(StoppedEarly):
-        async with brought(FAR, stop=Stop(), observe=told, deadline=0.05):
+        async with fetched(FAR, stop=Stop(), observe=told, longest=0.05):
             pytest.fail("there is nothing to read")
     assert await anyio.to_thread.run_sync(partial(learnt.wait, 60))

@@ -219,6 +219,7 @@ def test_what_is_not_a_manifest_is_refused_in_one_sentence(data, message):
             "Its columns seem to be separated by semicolons: save it with commas.",
         ),
         ("appointment_id\tx", "Its columns seem to be separated by tabs: save it with commas."),
+        ("id,name", "Did you mean 'id'? Rename it to appointment_id, to the letter."),
         ("name", "The first line must name the columns, one of them appointment_id."),
     ],
 )

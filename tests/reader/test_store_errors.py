@@ -6,7 +6,7 @@ import pytest
 
 from batchcancel.addresses import source_of
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.reader.store_errors import trouble_with
+from batchcancel.reader.store_errors import store_error
 
 SOURCE = source_of("gs://closures/monday.csv")
 
@@ -56,7 +56,7 @@ def caused(error, cause):
     ids=repr,
 )
 def test_each_library_is_understood_and_none_of_their_texts_is_repeated(error, kind, sentence):
-    found = trouble_with(SOURCE, error)
+    found = store_error(SOURCE, error)
 
     assert kind is type(found)
     assert sentence in found.message

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from batchcancel.appointments import OutcomeName, SkipReason
 from batchcancel.ledger.contract import State, TallyLine
-from batchcancel.report.counts import Counts, count, exit_code
+from batchcancel.report.counts import Counts, counts_from, exit_code
 from batchcancel.report.summary import Summary
 from tests.tallies import counts_of
 
@@ -23,7 +23,7 @@ unsettled = st.builds(
 
 
 def total(numbers: dict) -> int:
-    rest = {name: rows for name, rows in numbers.items() if name in count([]).as_json()}
+    rest = {name: rows for name, rows in numbers.items() if name in counts_from([]).as_json()}
     skipped = rest.pop("skipped")
     return sum(rest.values()) - rest["rows"] + sum(skipped.values())
 
@@ -31,7 +31,7 @@ def total(numbers: dict) -> int:
 @settings(deadline=None)
 @given(tally=st.lists(lines | unsettled, max_size=20))
 def test_rows_are_the_sum_of_all_states(tally):
-    counts = count(tally)
+    counts = counts_from(tally)
 
     assert counts.rows == sum(one.rows for one in tally)
     assert counts.rows == total(counts.as_json())
@@ -41,12 +41,12 @@ def test_skips_are_counted_by_reason_in_a_fixed_order():
     tally = [line("skipped", 2, reason="unknown_start"), line("skipped", 3, reason="completed"),
              line("skipped", 4, reason="unknown_start")]  # fmt: skip
 
-    assert list(count(tally).skipped.items()) == [("completed", 3), ("unknown_start", 6)]
+    assert list(counts_from(tally).skipped.items()) == [("completed", 3), ("unknown_start", 6)]
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.WAITING])
 def test_a_row_given_up_counts_once_whatever_its_state(state):
-    counts = count([line("gave_up", 2, state=state)])
+    counts = counts_from([line("gave_up", 2, state=state)])
     assert counts == counts_of(gave_up=2)
 
 
@@ -75,7 +75,7 @@ def test_the_exit_code_is_0_only_when_all_that_was_asked_for_is_cancelled(change
 
 @pytest.fixture
 def summary() -> Summary:
-    counts: Counts = count(
+    counts: Counts = counts_from(
         [line("cancelled", 5), line("skipped", 2, reason="notice_window"), line("refused")]
     )
     return Summary(

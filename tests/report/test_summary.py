@@ -80,6 +80,12 @@ def test_what_was_not_cancelled_can_be_exported(counts, outcomes):
     assert next_lines(**counts) == {"Not cancelled": command}
 
 
+def test_after_an_early_end_nothing_is_told_of_what_was_not_cancelled():
+    told = next_lines(was_stopped=True, waiting=5, refused=1, skipped={"notice_window": 1})
+
+    assert told == {"To go on": COMMAND}
+
+
 def test_a_command_to_paste_survives_spaces_in_names():
     told = next_lines(refused=1, ledger="/data/closed day's.ledger.db")["Not cancelled"]
     assert "/data/closed day's.ledger.db" in shlex.split(told)

@@ -1,6 +1,6 @@
 import pytest
 
-from batchcancel.report.tables import count_table, number, table
+from batchcancel.report.tables import count_table, grouped, table
 from tests.tallies import counts_of
 
 TROUBLE = ["rejected_rows", "not_found", "refused", "gave_up", "needs_review", "open", "waiting"]
@@ -19,7 +19,7 @@ def shown(**numbers: object) -> dict[str, int]:
     ("count_", "text"), [(0, "0"), (999, "999"), (1000, "1,000"), (1_000_000, "1,000,000")]
 )
 def test_thousands_are_set_apart(count_, text):
-    assert text == number(count_)
+    assert text == grouped(count_)
 
 
 def test_names_stand_to_the_left_and_numbers_to_the_right():

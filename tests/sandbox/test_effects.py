@@ -28,6 +28,18 @@ async def test_any_status_can_be_answered_before_or_after_the_change_is_applied(
     )
 
 
+async def test_a_foreign_status_comes_without_the_apis_envelope_and_is_noted_as_such(
+    cancel, sandbox
+):
+    sandbox.faults.add(Fault("status", status=403, foreign=True))
+    answer = await cancel()
+
+    [arrival] = sandbox.history.patches(ID)
+    assert (403, 403, "foreign 403") == (answer.status_code, arrival.status, arrival.fault)
+    assert b"Blocked" in answer.content
+    assert "text/html" in answer.headers["content-type"]
+
+
 @pytest.mark.parametrize("text", ["30", "soon", "-1", "nan", None])
 async def test_a_429_carries_the_retry_after_that_was_ordered(cancel, sandbox, text):
     sandbox.faults.add(Fault("status", status=429, retry_after=text))

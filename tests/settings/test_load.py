@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
-from batchcancel.settings.load import Secret, load_settings
+from batchcancel.settings.load import Secret, load_settings, manifest_source
 
 KEY = "sk_live_0123456789"
 
@@ -169,6 +169,16 @@ def test_a_manifest_far_away_names_the_batch_and_not_the_ledger():
     assert ("l.db", "closed_day") == (settings.ledger, settings.batch)
 
 
+@pytest.mark.parametrize(
+    "address", ["ftp://h/monday.csv", "s3://closures/", "https://u:sig@h/m.csv"]
+)
+def test_where_a_manifest_lies_is_told_or_refused_without_a_secret(address):
+    assert "monday" == manifest_source("monday.csv").stem
+    with pytest.raises(InputError, match=r"^MANIFEST: ") as refused:
+        manifest_source(address)
+    assert "sig" not in refused.value.message + refused.value.hint
+
+
 @pytest.mark.parametrize("address", ["s3://closures/", "https://store.example/?f=monday.csv"])
 def test_an_address_that_names_no_file_is_a_mistake(address):
     (mistake,) = mistakes(address, flags={"ledger": "l.db"})
@@ -239,7 +249,7 @@ def test_the_origin_is_that_of_the_address():
 
 def test_what_a_ledger_may_keep_of_the_options_holds_no_secret_and_no_notes():
     flags = {"notes": "Mrs Rao knows", "ledger": "postgresql://u:hidden@db/x", "limit": "5"}
-    told = load("s3://b/m.csv", flags=flags).told()
+    told = load("s3://b/m.csv", flags=flags).recorded()
 
     assert ("5", "postgresql://u@db/x") == (told["limit"], told["ledger"])
     assert not any(word in str(told) for word in ("Rao", "hidden", KEY))

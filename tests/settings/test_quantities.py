@@ -94,7 +94,7 @@ def test_any_other_cap_is_refused(text):
 def test_a_share_is_the_exact_number_of_rows_rounded_down(tenths, rows):
     cap = quantities.cap(f"{tenths // 10}.{tenths % 10}%")
 
-    assert Fraction(tenths * rows, 1000) // 1 == cap.rows_of(rows)
+    assert Fraction(tenths * rows, 1000) // 1 == cap.rows_allowed(rows)
 
 
 @pytest.mark.parametrize(("text", "hours"), [("0", 0), ("24", 24), ("1.5", 1.5)])
@@ -110,13 +110,13 @@ def test_any_other_hours_are_refused(text):
 
 @pytest.mark.parametrize(("text", "count"), [("1", 1), ("007", 7), ("600", 600)])
 def test_a_count_is_a_whole_number_from_1_on(text, count):
-    assert count == quantities.count(text)
+    assert count == quantities.whole_number(text)
 
 
 @pytest.mark.parametrize("text", [*NOT_NUMBERS, "0", "000", "1.0", "1234567890"])
 def test_any_other_count_is_refused(text):
     with pytest.raises(ValueError, match="whole number"):
-        quantities.count(text)
+        quantities.whole_number(text)
 
 
 def test_a_timezone_is_an_iana_name():

@@ -92,12 +92,17 @@ def test_the_usual_port_makes_no_other_origin():
     )
 
 
+def test_a_key_that_is_not_there_is_called_empty():
+    with pytest.raises(ValueError, match="the key is empty"):
+        quantities.api_key("")
+
+
 def test_a_key_is_printable_ascii():
     assert quantities.api_key(KEY) == KEY
 
 
 @pytest.mark.parametrize(
-    "text", ["", f"{KEY}\n", f"{KEY}\r\nX-Other: 1", f"{KEY} ", f"{KEY}é", f"{KEY}\0", KEY * 40]
+    "text", [f"{KEY}\n", f"{KEY}\r\nX-Other: 1", f"{KEY} ", f"{KEY}é", f"{KEY}\0", KEY * 40]
 )
 def test_a_key_that_cannot_travel_in_a_header_is_refused_and_never_repeated(text):
     with pytest.raises(ValueError, match="printable ASCII") as refused:

@@ -113,7 +113,7 @@ def skipped_is_too_late(
 def refusals_were_answered(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as not found or refused, the server had answered a 404 or another 4xx."""
+    """Settled as not found or refused, the API itself had answered a 404 or another 4xx."""
     for one, standing in newly_settled(before, after):
         if standing.outcome not in ("not_found", "refused"):
             continue
@@ -136,11 +136,13 @@ def is_late_application(world: World, appointment_id: str, changed_at: datetime)
 
 
 def refusals_of(world: World, appointment_id: str) -> set[int]:
-    """The 4xx that the server answered about an appointment."""
+    """The 4xx that the API answered about an appointment; what stood before it does not count."""
     return {
         arrival.status
         for arrival in world.sandbox.history.arrivals
-        if arrival.path.endswith(f"/{appointment_id}") and 400 <= (arrival.status or 0) < 500
+        if arrival.path.endswith(f"/{appointment_id}")
+        and 400 <= (arrival.status or 0) < 500
+        and not (arrival.fault or "").startswith("foreign")
     }
 
 

@@ -61,7 +61,8 @@ class Disk:
 
     def snapshot(self) -> None:
         """Keep what the kernel has of the ledger now."""
-        self._image = {path: path.read_bytes() for path in self._files() if path.exists()}
+        files = (*self._files(), self._beside("-lock"))
+        self._image = {path: path.read_bytes() for path in files if path.exists()}
 
     def restore(self) -> None:
         """After the process is gone: the files as it left them, and a lock file nobody holds."""
@@ -70,7 +71,6 @@ class Disk:
                 path.unlink()
         for path, content in self._image.items():
             path.write_bytes(content)
-        self._beside("-lock").write_text("pid 1\n")
 
     def _files(self) -> tuple[Path, Path]:
         return self.path, self._beside("-wal")

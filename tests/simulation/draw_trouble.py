@@ -21,6 +21,8 @@ TRANSIENT = (
     Fault("status", status=503, retry_after=7),
     Fault("status", status=504, when="after"),
     Fault("status", status=408),
+    Fault("status", status=403, foreign=True),
+    Fault("status", status=404, foreign=True),
     Fault("status", status=429, retry_after=9),
     Fault("status", status=429, retry_at=6.0),
     Fault("status", status=429, retry_after="soon"),
@@ -51,6 +53,7 @@ TRANSIENT = (
 
 LASTING = (
     Fault("status", status=400),
+    Fault("status", status=402),
     Fault("status", status=404),
     Fault("status", status=409),
     Fault("status", status=422),

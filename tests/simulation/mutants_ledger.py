@@ -76,7 +76,7 @@ def ledger_failure_ignored() -> Iterator[Any]:
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
-    init, record, count = workers.Pool.__init__, workers.Pool._record, run.count
+    init, record, counts_from = workers.Pool.__init__, workers.Pool._write_outcome, run.counts_from
 
     def begin(self, **parts):
         seen.clear()
@@ -87,13 +87,13 @@ def counts_from_memory() -> Iterator[Any]:
         record(self, appointment, outcome)
 
     def from_memory(lines):
-        counts = count(lines)
+        counts = counts_from(lines)
         outcomes = {**counts.outcomes, "cancelled": seen.count("cancelled")}
         return replace(counts, outcomes=outcomes)
 
     yield swap(workers.Pool, "__init__", begin)
-    yield swap(workers.Pool, "_record", remember)
-    yield swap(run, "count", from_memory)
+    yield swap(workers.Pool, "_write_outcome", remember)
+    yield swap(run, "counts_from", from_memory)
 
 
 @mutant()

@@ -27,8 +27,8 @@ def intent_after_send() -> Iterator[Any]:
         now = self._now()
         if isinstance(decision := decide(now), Skip):
             raise Withheld(decision)
-        number = self._writer.number()
-        self._writer.note(exchange._entry(request, number=number, attempt=attempt, at=now))
+        number = self._writer.next_request_number()
+        self._writer.enqueue(exchange._entry(request, number=number, attempt=attempt, at=now))
         if self._stop.reason is not None:
             raise Stopped
         return number
@@ -85,7 +85,6 @@ def patience_without_end() -> Iterator[Any]:
     """A Retry-After is waited for, however long it is."""
 
     def close_gate(self, answer):
-        self.rate_limited += 1
         self._limiter.close_for(answer.retry_after or 5.0)
 
     yield swap(Exchange, "_close_gate", close_gate)
@@ -137,7 +136,7 @@ def stop_ignored_by_workers() -> Iterator[Any]:
         now = self._now()
         if isinstance(decision := decide(now), Skip):
             raise Withheld(decision)
-        number = self._writer.number()
+        number = self._writer.next_request_number()
         entry = exchange._entry(request, number=number, attempt=attempt, at=now)
         await self._writer.durable(entry)
         return number
@@ -159,6 +158,13 @@ def success_without_proof() -> Iterator[Any]:
         return answers.Answer(meaning=answers.Meaning.PROVED, code=str(status), record=record)
 
     yield swap(answers, "_success", trusting)
+
+
+@mutant()
+def refusal_without_proof() -> Iterator[Any]:
+    """A 404 settles a row, whoever answered it: a firewall, a gateway."""
+    error_code = answers._error_code
+    yield swap(answers, "_error_code", lambda content: error_code(content) or "NOT_FOUND")
 
 
 @mutant()

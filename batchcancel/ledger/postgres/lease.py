@@ -5,27 +5,18 @@ write carries the token and the number of the lease's commit. So a write of a ru
 lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
 """
 
-import os
-import socket
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-import psycopg
 from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
+from batchcancel.ledger.lease import held, signature, taken_over
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
-
-TTL_S = 30.0
-"""How long a batch stays with a run that is not heard of any more."""
-
-_LAST_RENEWAL_S = 10.0
 
 Result = TypeVar("Result")
 Work = Callable[[Cursor[Any]], Result]
@@ -79,12 +70,8 @@ def take(
     if token and of_session == session:
         return int(token), False
     if left > 0:
-        raise BatchHeld(
-            f"another run has batch {run.batch}: {holder}",
-            hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
-            f"free {left:.0f} s from now.",
-        )
-    ((token,),) = statements.fetch(_TAKE, {**known, "holder": _signature(run), "ttl": ttl})
+        raise held(run.batch, holder=holder, left=left)
+    ((token,),) = statements.fetch(_TAKE, {**known, "holder": signature(run), "ttl": ttl})
     return int(token), True
 
 
@@ -105,8 +92,8 @@ class Lease:
 
     def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
         self._values = {"batch": batch, "token": token, "ttl": ttl}
-        self._batch = batch
-        self._ttl = ttl
+        self.batch = batch
+        self.ttl = ttl
         self._renewed = taken
         self._commits = 0
         self._is_lost = False
@@ -133,16 +120,16 @@ class Lease:
     def release(self, cursor: Cursor[Any]) -> None:
         """Let the next run have the batch at once."""
         if not self._meets(cursor, _RELEASE):
-            raise self.taken_over()
+            raise taken_over(self.batch, ttl=self.ttl)
 
     def require(self) -> None:
         """Raise `LedgerWriteFailed` where another run may have the batch by now."""
         if self._is_lost:
-            raise self.taken_over()
-        if (seconds := self._renewed.seconds()) >= self._ttl:
+            raise taken_over(self.batch, ttl=self.ttl)
+        if (seconds := self._renewed.seconds()) >= self.ttl:
             raise LedgerWriteFailed(
                 f"the ledger was not heard of for {seconds:.0f} s, so another run may have taken "
-                f"batch {self._batch}",
+                f"batch {self.batch}",
                 hint="Run the same command again.",
             )
 
@@ -155,13 +142,6 @@ class Lease:
 
     def has_happened(self, cursor: Cursor[Any], number: int) -> bool:
         return self._meets(cursor, _HAPPENED, number=number)
-
-    def taken_over(self) -> LedgerWriteFailed:
-        return LedgerWriteFailed(
-            f"another run has taken over batch {self._batch}, because this one was not heard of "
-            f"for {self._ttl:.0f} s",
-            hint="The other run goes on with it; batchcancel status shows how far it is.",
-        )
 
     def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
         return PostgresStatements(cursor).execute(sql, self._values | values) == 1
@@ -186,7 +166,7 @@ class _Attempts(Generic[Result]):
             return self._done(cursor)
         if self._results and self._lease.has_happened(cursor, self._number):
             return self._results[-1]
-        raise self._lease.taken_over()
+        raise taken_over(self._lease.batch, ttl=self._lease.ttl)
 
     def _done(self, cursor: Cursor[Any]) -> Result:
         if self._is_long and not self._is_first:
@@ -202,36 +182,3 @@ class _Attempts(Generic[Result]):
             self._lease.extend(cursor)
         self._results.append(result)
         return result
-
-
-class Heartbeat:
-    """Renews a lease every so many seconds in a thread of its own; after a failure a little sooner.
-
-    However busy the rest of the program is: a person at the prompt, or a manifest of a million
-    rows, holds up the event loop, and the lease must not run out meanwhile.
-    """
-
-    def __init__(self, renew: Callable[[], None], *, every: float) -> None:
-        self._renew = renew
-        self._every = every
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Return when no renewal is under way any more, or when it takes too long to wait for."""
-        self._is_over.set()
-        self._thread.join(_LAST_RENEWAL_S)
-
-    def _beat(self) -> None:
-        pause = self._every
-        while not self._is_over.wait(pause):
-            pause = self._every / 10
-            with suppress(psycopg.Error):
-                self._renew()
-                pause = self._every
-
-
-def _signature(run: Run) -> str:
-    since = run.started_at.isoformat(timespec="seconds")
-    return f"run {run.run_id} on {socket.gethostname()}, pid {os.getpid()}, since {since}"

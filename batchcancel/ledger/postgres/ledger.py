@@ -15,9 +15,10 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger import enrolment
 from batchcancel.ledger.contract import Batch, Entry, Ledger, LedgerRow, Run
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
+from batchcancel.ledger.lease import BEATS, Heartbeat
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
 from batchcancel.ledger.postgres.enrolment import PostgresLoad
-from batchcancel.ledger.postgres.lease import Heartbeat, Lease, refusal, take
+from batchcancel.ledger.postgres.lease import Lease, refusal, take
 from batchcancel.ledger.postgres.reader import PostgresReader
 from batchcancel.ledger.postgres.trouble import write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -77,7 +78,9 @@ class PostgresLedger(PostgresReader, Ledger):
             raise refusal(error, run) from error
         lease = Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
         self._run, self._lease = run, lease
-        self._heartbeat = Heartbeat(lambda: lease.renew(self._side), every=self._ttl / 3)
+        self._heartbeat = Heartbeat(
+            lambda: lease.renew(self._side), every=self._ttl / BEATS, passing=psycopg.Error
+        )
 
     def require_held(self) -> None:
         if self._lease is not None:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Cursor
 
-from batchcancel.addresses import ledger_shown
+from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.ledger.lease import TTL_S
 from batchcancel.ledger.postgres.connection import PATIENCE_S, PatientConnection, connection_info
-from batchcancel.ledger.postgres.lease import TTL_S
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
@@ -43,7 +43,7 @@ def open_postgres(
     Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
     not answer just now.
     """
-    name, info = ledger_shown(url), _info(url)
+    name, info = redacted_ledger(url), _info(url)
     db, side = (PatientConnection(info, patience=patience) for _ in range(2))
     _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
     return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
@@ -51,7 +51,7 @@ def open_postgres(
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name, db = ledger_shown(url), PatientConnection(_info(url))
+    name, db = redacted_ledger(url), PatientConnection(_info(url))
     version = _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
     return PostgresReader(db, name=name, version=version)
 
@@ -84,7 +84,7 @@ def _info(url: str) -> str:
         return connection_info(url)
     except psycopg.ProgrammingError:
         raise InputError(
-            f"{ledger_shown(url)} is no URL of a PostgreSQL database",
+            f"{redacted_ledger(url)} is no URL of a PostgreSQL database",
             hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
         ) from None
 

@@ -4,7 +4,6 @@ While a ledger is open for writing it is in WAL mode, so that readers do not wai
 is one plain file: it may be copied, and reading it leaves nothing behind.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,11 +14,13 @@ from typing import Any, overload
 from batchcancel.appointments import require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledger.migrations import VERSION
-from batchcancel.ledger.sqlite.migration import migrate_file
-from batchcancel.ledger.sqlite.schema import create, is_empty, require_ledger
+from batchcancel.ledger.sqlite.files import create_file, migrate_file
+from batchcancel.ledger.sqlite.schema import create, require_ledger
 from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
 from batchcancel.ledger.statements import Statements, Values
 
+_TO_WRITE = "Name another file with --ledger; this one was left as it is."
+_TO_READ = "Name a ledger of batchcancel; this file was left as it is."
 _PATIENCE_S = 5.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -60,8 +61,9 @@ class SqliteStatements(Statements):
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
     """Open or create the ledger; its folder is usable and its lock is held."""
-    _create_private(place)
-    with _refusals(place), ExitStack() as undo:
+    with _refusals(place, otherwise=_TO_WRITE), ExitStack() as undo:
+        if not place.exists():
+            create_file(place)
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?mode=rw")))
         _prepare(db, place)
         undo.pop_all()
@@ -82,7 +84,7 @@ def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
     place = path.resolve()
     if not place.is_file():
         raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
-    with _refusals(path):
+    with _refusals(path, otherwise=_TO_READ):
         try:
             return _asked(place, "mode=ro")
         except sqlite3.OperationalError as error:
@@ -108,7 +110,7 @@ def _connect(address: str) -> sqlite3.Connection:
 def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
     with ExitStack() as undo:
         db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
-        version = require_ledger(db, str(place))
+        version = require_ledger(db, place, otherwise=_TO_READ)
         undo.pop_all()
         return db, version
 
@@ -121,18 +123,9 @@ def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
     )
 
 
-def _create_private(place: Path) -> None:
-    """SQLite would create the file with the mode that the umask leaves."""
-    with suppress(FileExistsError):
-        descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.fchmod(descriptor, 0o600)
-        os.close(descriptor)
-
-
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
-    version = None if is_empty(db) else require_ledger(db, str(place))
-    if version is not None:
-        _require_sound(db, place)
+    version = require_ledger(db, place, otherwise=_TO_WRITE)
+    _require_sound(db, place)
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise InputError(
@@ -141,9 +134,7 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
         )
     db.execute("PRAGMA synchronous = FULL")
     try:
-        if version is None:
-            create(db)
-        elif version < VERSION:
+        if version < VERSION:
             migrate_file(db, place, version=version)
     except BaseException:
         settle_into_one_file(db)
@@ -160,9 +151,11 @@ def _require_sound(db: sqlite3.Connection, place: Path) -> None:
 
 
 @contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def _refusals(path: Path, *, otherwise: str) -> Iterator[None]:
+    """Errors of SQLite as refusals; `otherwise` is the hint for a file that is no database."""
     try:
         yield
     except sqlite3.Error as error:
         found = diagnose(error)
-        raise InputError(f"{path} {found.meaning}", hint=found.hint) from error
+        hint = otherwise if primary_code(error) == sqlite3.SQLITE_NOTADB else found.hint
+        raise InputError(f"{path} {found.meaning}", hint=hint) from error

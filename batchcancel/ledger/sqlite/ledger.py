@@ -1,6 +1,7 @@
 """The SQLite ledger: one file, one writer, every commit on the disk before it returns."""
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger import enrolment
 from batchcancel.ledger.contract import Batch, Entry, Ledger, LedgerRow, Run
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
+from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
 from batchcancel.ledger.sqlite.connection import (
     SqliteStatements,
     connect_for_writing,
@@ -18,6 +20,7 @@ from batchcancel.ledger.sqlite.connection import (
     settle_into_one_file,
 )
 from batchcancel.ledger.sqlite.enrolment import SqliteLoad
+from batchcancel.ledger.sqlite.lease import Lease, end, take
 from batchcancel.ledger.sqlite.place import FileLock, Place, require_place
 from batchcancel.ledger.sqlite.reader import SqliteReader, read_sqlite
 from batchcancel.ledger.sqlite.trouble import diagnose
@@ -48,8 +51,13 @@ class SqliteLedger(SqliteReader, Ledger):
         key: str,
         lock: FileLock | None = None,
         place: Place | None = None,
+        ttl: float = TTL_S,
     ) -> None:
         super().__init__(db, name=name)
+        self._ttl = ttl
+        self._turn = threading.Lock()
+        self._lease: Lease | None = None
+        self._heartbeat: Heartbeat | None = None
         self._place = place
         self._origin = origin
         self._key = key
@@ -62,23 +70,30 @@ class SqliteLedger(SqliteReader, Ledger):
             raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
         self._require_origin()
         with self._transaction() as statements:
+            lease = self._take(statements, run)
             begin_run(statements, run)
-        self._run = run
+        self._run, self._lease = run, lease
         self._earlier_requests = self._last_request()
-        if self._lock is not None:
-            since = run.started_at.isoformat(timespec="seconds")
-            self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}")
+        if lease is not None:
+            self._heartbeat = Heartbeat(
+                self._renew, every=self._ttl / BEATS, passing=LedgerWriteFailed
+            )
 
     def require_held(self) -> None:
-        """The kernel holds the lock for as long as the process lives."""
+        """Raise where another run took the lease: it can, if somebody removed the lock file."""
+        if self._lease is not None and self._lease.is_due():
+            self._renew()
 
     def shared_window(self, rate: Rate, *, timeout: float) -> None:
         """Nobody else writes here meanwhile, so the window is the run's own."""
 
     def finish(self, run: Run) -> None:
+        self._stop_heartbeat()
         with self._transaction() as statements:
             end_run(statements, run)
-        self._run = None
+            if self._lease is not None:
+                self._lease.end(statements)
+        self._run = self._lease = None
 
     def enrol(
         self, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
@@ -105,30 +120,85 @@ class SqliteLedger(SqliteReader, Ledger):
             for entry in entries:
                 record(statements, entry, holder)
 
+    def end_lease_of_the_dead(self) -> None:
+        """Its token in a lock file whose lock we got proves that its holder lives no more."""
+        if self._lock is not None and self._lock.token is not None:
+            with self._transaction() as statements:
+                end(statements, self._lock.token)
+            self._lock.sign("")
+
     def hurry(self) -> None:
         """A disk keeps nobody waiting on purpose."""
 
     def close(self) -> None:
         """Leave one plain file; closing twice is harmless."""
-        settle_into_one_file(self._db)
-        super().close()
-        if self._lock is not None:
-            self._lock.release()
+        self._stop_heartbeat()
+        is_let_go = False
+        try:
+            is_let_go = self._let_go()
+        finally:
+            settle_into_one_file(self._db)
+            super().close()
+            if self._lock is not None:
+                self._lock.release(keep_file=not is_let_go)
 
     @contextmanager
     def _transaction(self) -> Iterator[SqliteStatements]:
+        """One at a time: the heartbeat writes over the same connection."""
         self._require_place()
+        with self._turn:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                statements = SqliteStatements(self._db)
+                if self._lease is not None:
+                    self._lease.fence(statements)
+                yield statements
+                if self._lease is not None and self._lease.is_due():  # it was long work
+                    self._lease.renew(statements)
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                found = diagnose(error)
+                message = f"the ledger could not be written: {self._name} {found.meaning}"
+                raise LedgerWriteFailed(message, hint=found.hint) from error
+            finally:
+                with suppress(sqlite3.Error):  # after SQLITE_FULL nothing may be left to undo
+                    self._db.rollback()
+
+    def _take(self, statements: SqliteStatements, run: Run) -> Lease | None:
+        """A ledger in memory is nobody else's, so it needs no lease."""
+        if self._lock is None:
+            return None
+        lease = take(statements, run, ttl=self._ttl)
+        since = run.started_at.isoformat(timespec="seconds")
+        signed = f"run {run.run_id} of batch {run.batch} since {since}"
+        self._lock.sign(signed, token=lease.token)
+        return lease
+
+    def _renew(self) -> None:
+        with self._transaction() as statements:
+            if self._lease is not None:
+                self._lease.renew(statements)
+
+    def _let_go(self) -> bool:
+        """End the lease of a run that did not finish.
+
+        Where that fails, on a full disk, its token must stay in the lock file: so the next run
+        knows that nobody holds it any more.
+        """
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return True
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield SqliteStatements(self._db)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            found = diagnose(error)
-            message = f"the ledger could not be written: {self._name} {found.meaning}"
-            raise LedgerWriteFailed(message, hint=found.hint) from error
-        finally:
-            with suppress(sqlite3.Error):  # after SQLITE_FULL nothing may be left to undo
-                self._db.rollback()
+            with self._transaction() as statements:
+                lease.end(statements)
+        except LedgerWriteFailed:
+            return False
+        return True
+
+    def _stop_heartbeat(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self._heartbeat = None
 
     def _require_place(self) -> None:
         """Refuse to write into a file that was removed or replaced: nobody would find it again."""
@@ -167,11 +237,12 @@ class SqliteLedger(SqliteReader, Ledger):
         return int(last)
 
 
-def open_sqlite(path: Path, *, origin: str, key: str) -> SqliteLedger:
+def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> SqliteLedger:
     """Open or create a ledger for one run; `BatchHeld` while another has it open.
 
-    `key` is the fingerprint of the API key. Raises InputError when the path is no place for a
-    ledger, or holds something else.
+    `key` is the fingerprint of the API key; `ttl` is for how many seconds a batch stays with a run
+    that is not heard of and whose lock file was removed. Raises InputError when the path is no
+    place for a ledger, or holds something else.
     """
     place = path.resolve()
     require_place(place)
@@ -180,9 +251,11 @@ def open_sqlite(path: Path, *, origin: str, key: str) -> SqliteLedger:
         undo.callback(lock.release)
         db = connect_for_writing(place)
         undo.callback(db.close)
+        found = Place(place)
         ledger = SqliteLedger(
-            db, name=str(path), origin=origin, key=key, lock=lock, place=Place(place)
+            db, name=str(path), origin=origin, key=key, lock=lock, place=found, ttl=ttl
         )
+        ledger.end_lease_of_the_dead()
         undo.pop_all()
         return ledger
 

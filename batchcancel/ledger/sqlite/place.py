@@ -79,22 +79,29 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = _locked(path)
-        self.sign("")
+        self.token = _token_in(self._descriptor)
+        """The lease of the holder before, who is dead; later that of this one."""
+        self.sign("", token=self.token)
 
-    def sign(self, holder: str) -> None:
-        """Leave a line that tells the next one to come who holds the lock."""
+    def sign(self, holder: str, *, token: int | None = None) -> None:
+        """Leave two lines that tell the next one to come who holds the lock, and its lease."""
         if self._descriptor is None:
             return
-        line = f"pid {os.getpid()}{holder and ', '}{holder}\n"
+        self.token = token
+        lines = f"pid {os.getpid()}{holder and ', '}{holder}\n"
+        lines += "" if token is None else f"lease {token}\n"
         with suppress(OSError):  # on a full disk it locks all the same, and tells nobody who
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, line.encode(), 0)
+            os.pwrite(self._descriptor, lines.encode(), 0)
+            os.ftruncate(self._descriptor, len(lines.encode()))
 
-    def release(self) -> None:
+    def release(self, *, keep_file: bool = False) -> None:
+        """Let the next one have the lock; a file that is kept still tells it our token."""
         if self._descriptor is None:
             return
-        with suppress(OSError):
-            self._path.unlink()
+        is_ours = _is_still(self._path, self._descriptor)  # somebody may have removed it
+        if is_ours and not keep_file:
+            with suppress(OSError):
+                self._path.unlink()
         os.close(self._descriptor)
         self._descriptor = None
 
@@ -137,8 +144,13 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return False
 
 
+def _token_in(descriptor: int) -> int | None:
+    found = re.search(rb"^lease ([0-9]+)$", os.pread(descriptor, 500, 0), re.MULTILINE)
+    return None if found is None else int(found[1])
+
+
 def _held(descriptor: int) -> BatchHeld:
-    holder = os.pread(descriptor, 500, 0).decode(errors="replace").strip()
+    holder = os.pread(descriptor, 500, 0).decode(errors="replace").partition("\n")[0].strip()
     os.close(descriptor)
     return BatchHeld(
         f"another run is using this ledger: {holder or 'it has just begun'}",

@@ -5,6 +5,7 @@ it takes to enrol a million rows, and one class writes here.
 """
 
 import sqlite3
+from pathlib import Path
 
 from batchcancel.errors import InputError
 from batchcancel.ledger.migrations import VERSION, require_known, sqlite_steps
@@ -138,21 +139,24 @@ def create(db: sqlite3.Connection) -> None:
     db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {identity} COMMIT;")
 
 
-def is_empty(db: sqlite3.Connection) -> bool:
-    (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(objects == 0)
+def require_ledger(db: sqlite3.Connection, place: Path, *, otherwise: str) -> int:
+    """Refuse a database of something else, or of a later program; give the ledger's version.
 
+    `otherwise` is the hint for a file that is no ledger.
 
-def require_ledger(db: sqlite3.Connection, name: str) -> int:
-    """Refuse a database of something else, or of a later program; give the ledger's version."""
+    An empty file is a database to SQLite, and not ours: a new ledger gets its name with its tables.
+    """
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
+        is_empty = place.stat().st_size == 0
         raise InputError(
-            f"{name} is not a ledger of batchcancel",
-            hint="Name another file with --ledger; this one was left as it is.",
+            f"{place} is {'empty, so it is no' if is_empty else 'not a'} ledger of batchcancel",
+            hint=f"Put the ledger back if there was one: it knows what was sent. Else: {otherwise}"
+            if is_empty
+            else otherwise,
         )
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    require_known(version, name=name)
+    require_known(version, name=str(place))
     return int(version)
 
 

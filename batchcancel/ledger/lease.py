@@ -1,0 +1,79 @@
+"""A lease on a batch, whichever database keeps it: its terms, its heartbeat, and its refusals.
+
+A lease says until when a batch is one run's; its fencing token grows with every holder, and every
+write of a run carries it. A lease that ran out may be taken by another run. Until somebody does,
+its holder may go on; afterwards none of its writes is kept.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.ledger.contract import Run
+
+TTL_S = 30.0
+"""How long a batch stays with a run that is not heard of any more."""
+
+BEATS = 3
+"""How often a lease is renewed while it lasts, so that one lost beat ends nothing."""
+
+_LAST_RENEWAL_S = 10.0
+
+
+class Heartbeat:
+    """Renews a lease every so many seconds in a thread of its own; after a failure a little sooner.
+
+    However busy the rest of the program is: a person at the prompt, or a manifest of a million
+    rows, holds up the event loop, and the lease must not run out meanwhile. `passing` are the
+    errors after which the next renewal may succeed.
+    """
+
+    def __init__(
+        self, renew: Callable[[], None], *, every: float, passing: type[Exception]
+    ) -> None:
+        self._renew = renew
+        self._every = every
+        self._passing = passing
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when no renewal is under way any more, or when it takes too long to wait for."""
+        self._is_over.set()
+        self._thread.join(_LAST_RENEWAL_S)
+
+    def _beat(self) -> None:
+        pause = self._every
+        while not self._is_over.wait(pause):
+            pause = self._every / 10
+            with suppress(self._passing):
+                self._renew()
+                pause = self._every
+
+
+def held(batch: str, *, holder: str, left: float) -> BatchHeld:
+    """Another run's lease has `left` seconds to go."""
+    return BatchHeld(
+        f"another run has batch {batch}: {holder}",
+        hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
+        f"free {left:.0f} s from now.",
+    )
+
+
+def taken_over(batch: str, *, ttl: float) -> LedgerWriteFailed:
+    """Another run has taken the lease, and a write was fenced off."""
+    return LedgerWriteFailed(
+        f"another run has taken over batch {batch}, because this one was not heard of "
+        f"for {ttl:.0f} s",
+        hint="The other run goes on with it; batchcancel status shows how far it is.",
+    )
+
+
+def signature(run: Run) -> str:
+    """Who holds a lease, for the next one to come."""
+    since = run.started_at.isoformat(timespec="seconds")
+    return f"run {run.run_id} on {socket.gethostname()}, pid {os.getpid()}, since {since}"

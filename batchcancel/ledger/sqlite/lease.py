@@ -1,0 +1,107 @@
+"""The lease on a SQLite ledger: it fences off a run whose lock file was removed.
+
+The file lock alone keeps runs apart while its file stays. The lease is kept inside the database,
+on the clock that goes on while the machine sleeps, and counts from its boot: after another boot
+nobody holds anything. Its token also stands in the lock file: who gets the lock on a file with
+that token knows that its holder is dead, and need not wait until the lease runs out.
+"""
+
+import functools
+import time
+from pathlib import Path
+
+from batchcancel.ledger.contract import Run
+from batchcancel.ledger.lease import BEATS, held, signature, taken_over
+from batchcancel.ledger.statements import Statements, Values
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_MICROS = 1_000_000
+
+_ALIVE = """
+    SELECT batch, holder, expires_at - :now FROM leases
+    WHERE boot = :boot AND expires_at > :now ORDER BY batch = :batch DESC LIMIT 1
+"""
+_TAKE = """
+    INSERT INTO leases (batch, token, holder, boot, expires_at)
+    SELECT :batch, coalesce(max(token), 0) + 1, :holder, :boot, :expires_at FROM leases WHERE true
+    ON CONFLICT (batch) DO UPDATE
+    SET token = excluded.token, holder = excluded.holder, boot = excluded.boot,
+        expires_at = excluded.expires_at
+"""
+_GIVEN = "SELECT token FROM leases WHERE batch = :batch"
+_RENEW = """
+    UPDATE leases SET boot = :boot, expires_at = :expires_at
+    WHERE batch = :batch AND token = :token
+"""
+_HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
+_END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
+
+
+class Lease:
+    """The right of one run to write on its ledger, while nobody else has taken it."""
+
+    def __init__(self, *, batch: str, token: int, ttl: float) -> None:
+        self.token = token
+        self._batch = batch
+        self._ttl = ttl
+        self._renewed_at = _seconds()
+
+    def fence(self, statements: Statements) -> None:
+        """Keep the open transaction from a run that lost its lease: `LedgerWriteFailed`.
+
+        The database lets one write at a time, so nobody takes it before the transaction ends.
+        """
+        if self.is_due():
+            self.renew(statements)
+        elif not statements.fetch(_HELD, {"batch": self._batch, "token": self.token}):
+            raise taken_over(self._batch, ttl=self._ttl)
+
+    def renew(self, statements: Statements) -> None:
+        """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
+        renewed_at = _seconds()
+        values = {**_until(self._ttl), "batch": self._batch, "token": self.token}
+        if statements.execute(_RENEW, values) != 1:
+            raise taken_over(self._batch, ttl=self._ttl)
+        self._renewed_at = renewed_at
+
+    def is_due(self) -> bool:
+        """It was not renewed for longer than between two heartbeats."""
+        return _seconds() - self._renewed_at > self._ttl / BEATS
+
+    def end(self, statements: Statements) -> None:
+        """Let the next run have the ledger at once."""
+        end(statements, self.token)
+
+
+def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
+    """Take the ledger for a run in this transaction; `BatchHeld` while another one has it.
+
+    A file has one writer, so the lease on any batch of it keeps others out.
+    """
+    values = {**_until(ttl), "batch": run.batch, "holder": signature(run)}
+    for batch, holder, left in statements.fetch(_ALIVE, values):
+        raise held(batch, holder=holder, left=left / _MICROS)
+    statements.execute(_TAKE, values)
+    ((token,),) = statements.fetch(_GIVEN, values)
+    return Lease(batch=run.batch, token=token, ttl=ttl)
+
+
+def end(statements: Statements, token: int) -> None:
+    """End the lease with that token, if it is still there: its holder is done, or dead."""
+    statements.execute(_END, {"token": token})
+
+
+def _until(ttl: float) -> Values:
+    boot, now = _boot(), int(_seconds() * _MICROS)
+    return {"boot": boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
+
+
+@functools.cache
+def _boot() -> str:
+    """Tells one boot of the machine from another; nothing where the kernel does not say it."""
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+
+
+def _seconds() -> float:
+    """Since the boot, sleep included; where there is no such clock, the wall clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if _boot() else time.time()
