@@ -15,6 +15,9 @@ PAGE = 200
 MOST_HOURS = 1_000_000.0
 """The most hours of notice that are believed; more than a century is a mistake."""
 
+MOST_NOTES = 2_000
+"""A bound of ours on the notes that one PATCH carries, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -238,7 +241,10 @@ class SendOnce(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrgConfig:
-    """The organisation's settings; None where the API did not say."""
+    """The organisation's settings; None where the API did not say.
+
+    `allow_cancellation` is false for whatever is said there but true.
+    """
 
     allow_cancellation: bool | None
     notice_hours: float | None

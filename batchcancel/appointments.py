@@ -33,7 +33,7 @@ class OutcomeName(StrEnum):
         "before we came",
     )
     SKIPPED = "skipped", Fact.FINAL, "left alone by policy"
-    REJECTED_ROW = "rejected_row", Fact.FINAL, "could not be read"
+    REJECTED_ROW = "rejected_row", Fact.FINAL | Fact.PERSON, "could not be read"
     NOT_FOUND = (
         "not_found",
         Fact.FINAL | Fact.FAILURE | Fact.PERSON,
@@ -74,6 +74,11 @@ class SkipReason(StrEnum):
     COMPLETED = "completed"
 
 
+def as_meant(text: str) -> str:
+    """The words of a session, branch or batch label as people mean them: case and blanks apart."""
+    return " ".join(text.split()).casefold()
+
+
 def require_aware(*moments: datetime | None) -> None:
     """Raise ValueError for naive datetimes: they mean another instant on every machine."""
     for moment in moments:
@@ -105,10 +110,12 @@ class RejectedRow:
 
     `line` counts from 1; in CSV it is the line of the file where the row begins, in Parquet the
     number of the row. `reason` never repeats what the row holds: that may be personal.
+    `appointment_id` is the id it names, None where there is none to be read.
     """
 
     line: int
     reason: str
+    appointment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     BatchcancelError
     ├── UnexpectedFailure     1  a defect of ours
     ├── InputError            2  usage, configuration or manifest; nothing was sent
+    │   └── UnsafeLedger         somebody else may write it, or it has other names
     ├── Refusal               3  refused before any write
     ├── StoppedEarly          5  resumable: run the same command again
     │   ├── GateClosed           the API asked for more patience than is allowed
@@ -65,6 +66,10 @@ class InputError(BatchcancelError):
     """A mistyped option, an unusable manifest or an unusable ledger; nothing was sent."""
 
     exit_code = ExitCode.BAD_INPUT
+
+
+class UnsafeLedger(InputError):
+    """A ledger that others may change is no proof of what was sent, not even for a plan."""
 
 
 class Refusal(BatchcancelError):

@@ -53,6 +53,17 @@ class ClockDiffers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """Something about the plan's ground that a person should know; `text` is a sentence of ours.
+
+    `code` names its kind, for logs and machines.
+    """
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade:
     """Every row was decided on. `text` is the plan for people; `seconds` is the time it takes.
 
@@ -92,6 +103,7 @@ Event = (
     | RateWindowFull
     | WindowNotShared
     | ClockDiffers
+    | Caution
     | PlanMade
     | RunStarted
     | RowEnded

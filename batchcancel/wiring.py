@@ -15,7 +15,13 @@ import anyio.to_thread
 from batchcancel.addresses import is_postgres
 from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry, SharedWindow
 from batchcancel.clock import BootClock, Now, boot_clock, utc_now
-from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import (
+    BatchHeld,
+    InputError,
+    LedgerWriteFailed,
+    StoppedEarly,
+    UnsafeLedger,
+)
 from batchcancel.events import Observer, WindowNotShared
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
 from batchcancel.huskyvoice.gate import GateLimiter, Patience
@@ -96,6 +102,8 @@ def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
     """
     try:
         return for_run(settings, is_shared=is_shared)
+    except UnsafeLedger:
+        raise
     except (InputError, BatchHeld) as error:
         if is_postgres(settings.ledger) or (isinstance(error, BatchHeld) and not is_shared):
             raise
@@ -141,6 +149,7 @@ async def tools(
                 now=around.now,
                 max_retry_after=settings.max_retry_after,
                 require_held=ledger.require_held,
+                max_requests=settings.max_requests,
             )
             retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             try:

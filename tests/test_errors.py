@@ -8,6 +8,7 @@ from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, Unexpect
 CODES = {
     "UnexpectedFailure": 1,
     "InputError": 2,
+    "UnsafeLedger": 2,
     "Refusal": 3,
     "StoppedEarly": 5,
     "GateClosed": 5,

@@ -35,14 +35,10 @@ def raise_unless_done(summary: Summary, *, allow_failures: bool, skip_nothing: b
 
 def _incomplete(summary: Summary) -> AirflowException:
     counts = summary.counts
-    uncancelled = counts.rows - counts.with_fact(Fact.GONE) - _left_alone(counts)
+    uncancelled = counts.rows - counts.with_fact(Fact.GONE) - counts[OutcomeName.SKIPPED]
     text = f"{uncancelled} rows of batch {summary.batch} are not cancelled"
     return AirflowException(text) if counts.left else AirflowFailException(text)
 
 
 def _is_nothing(counts: Counts) -> bool:
-    return counts.rows == _left_alone(counts)
-
-
-def _left_alone(counts: Counts) -> int:
-    return counts[OutcomeName.SKIPPED] + counts[OutcomeName.REJECTED_ROW]
+    return counts.rows == counts[OutcomeName.SKIPPED]

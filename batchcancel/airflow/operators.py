@@ -51,6 +51,7 @@ class BatchOperator(BaseOperator):
         timeout: float | str | None = None,
         max_retry_after: float | str | None = None,
         max_duration: float | str | None = None,
+        max_requests: int | str | None = None,
         allow_rejected_rows: bool | str | None = None,
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
@@ -77,6 +78,7 @@ class BatchOperator(BaseOperator):
         self.timeout = timeout
         self.max_retry_after = max_retry_after
         self.max_duration = max_duration
+        self.max_requests = max_requests
         self.allow_rejected_rows = allow_rejected_rows
         self.accept_changed_manifest = accept_changed_manifest
         self.retry_refused = retry_refused

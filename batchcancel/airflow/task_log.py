@@ -6,6 +6,7 @@ import anyio
 
 from batchcancel.appointments import Fact
 from batchcancel.events import (
+    Caution,
     ClockDiffers,
     Event,
     FetchBegan,
@@ -54,6 +55,8 @@ class TaskLog:
                     event.folder,
                     event.why,
                 )
+            case Caution():
+                self._log.warning("%s", event.text)
             case PlanMade():
                 self.say(event.text)
             case RunStarted():

@@ -4,7 +4,6 @@ Airflow raises from signal handlers in the main thread, `execution_timeout` by S
 event loop that would break off a request anywhere; here it only interrupts a thread that waits.
 """
 
-import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from batchcancel.errors import BatchcancelError, StoppedEarly, defect_in
+from batchcancel.report.summary import summary_text
 from batchcancel.stop import Stop, background
 
 if TYPE_CHECKING:
-    from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import Finished
     from batchcancel.settings.load import Settings
 
@@ -67,24 +66,16 @@ class JobThread:
 def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
     """Run the batch to its end, and log its plan, progress and summary."""
     from batchcancel.airflow.task_log import TaskLog
+    from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
 
     task_log = TaskLog(log)
-    finished = thread.run(functools.partial(_run, settings, task_log))
+
+    async def job(stop: Stop) -> "Finished":
+        async with background(task_log.tell_progress):
+            return await run(settings, stop=stop, observe=task_log, confirm=lambda _planned: None)
+
+    finished = thread.run(job)
+    task_log.say(summary_text(finished.summary))
     if finished.reason is not None and (cause := defect_in(finished.reason)) is not None:
         log.error("where it happened", exc_info=cause)
-    return finished
-
-
-async def _run(settings: "Settings", task_log: "TaskLog", stop: Stop) -> "Finished":
-    from batchcancel.commands.run import run
-    from batchcancel.report.summary import summary_text
-
-    async with background(task_log.tell_progress):
-        finished = await run(
-            settings,
-            stop=stop,
-            observe=task_log,
-            confirm=lambda _planned: None,
-        )
-    task_log.say(summary_text(finished.summary))
     return finished

@@ -1,11 +1,11 @@
-"""batchcancel demo: an end-to-end demonstration on the sample manifest and a real port."""
+"""batchcancel demo: an end-to-end demonstration on the sample manifest and a real port.
 
-import csv
+Every call of the program imports this file, so what only the demonstration needs is imported late.
+"""
+
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +19,8 @@ import click
 from batchcancel.cli.sandbox import require_extra
 
 if TYPE_CHECKING:
+    import subprocess
+
     from batchcancel.sandbox import Sandbox
 
 
@@ -54,6 +56,8 @@ def demo() -> None:
 
 def tell() -> bool:
     """Run the demonstration; False when something was not as promised."""
+    import tempfile
+
     from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox, serving
 
     rows = _rows_moved_to_now()
@@ -120,6 +124,8 @@ class _Stage:
 
     @contextmanager
     def process(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        import subprocess
+
         click.echo(f"$ batchcancel {' '.join(words)}")
         with subprocess.Popen(  # noqa: S603 - our own command, our own words
             [sys.executable, "-m", "batchcancel", *words], cwd=self._folder, env=self._environ
@@ -142,6 +148,8 @@ def _say(text: str) -> None:
 
 def _rows_moved_to_now() -> list[dict[str, str]]:
     """The sample with its first midnight moved to the last full hour."""
+    import csv
+
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     with (_samples() / SAMPLE).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -159,6 +167,8 @@ def _samples() -> Path:
 
 
 def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    import csv
+
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()

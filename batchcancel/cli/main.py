@@ -2,7 +2,10 @@
 
 import difflib
 import io
+import os
+import resource
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -69,8 +72,20 @@ def _show_usage(error: click.ClickException) -> None:
     say(text.getvalue().rstrip("\n"))
 
 
+def leave_no_secrets() -> None:
+    """As far as the system lets us: no core dump, and no keys of TLS connections in a file.
+
+    The libraries of the stores read SSLKEYLOGFILE too, so it is taken out of the environment.
+    """
+    os.environ.pop("SSLKEYLOGFILE", None)
+    with suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def main() -> NoReturn:
     """Run the command line and exit; every end has its exit code."""
+    leave_no_secrets()
     open_missing_streams()
     try:
         # Not standalone: click would exit by itself, with codes of its own.

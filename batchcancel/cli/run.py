@@ -39,8 +39,8 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
 
     \b
     Exit codes: 0 every eligible row is cancelled, 1 defect, 2 usage or manifest,
-    3 refused before any write, 4 finished with rows refused, not found, given up or in
-    need of review, 5 stopped early and resumable, 6 another run holds the batch,
+    3 refused before any write, 4 finished with rows rejected, refused, not found, given
+    up or in need of review, 5 stopped early and resumable, 6 another run holds the batch,
     7 key or scope rejected, redirect or wrong record, 130 or 143 stopped by a signal.
     """
     from batchcancel.cli.door import confirm, enter

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import anyio
-import structlog
 
 from batchcancel.cli.terminal import say
 from batchcancel.events import (
+    Caution,
     ClockDiffers,
     Event,
     FetchBegan,
@@ -73,6 +73,8 @@ def log_lines(settings: Settings) -> Observer:
                 log.info(name, seconds=round(event.seconds, 1))
             case WindowNotShared():
                 log.warning("rate_limit_not_shared", folder=event.folder, why=event.why)
+            case Caution():
+                log.warning(event.code, text=event.text)
             case PlanMade():
                 _log_plan(log, event)
             case RunStarted():
@@ -171,6 +173,8 @@ class ProgressBar:
 
 def logger(settings: Settings) -> Any:
     """A logger in the format asked for, whose lines never hold the key."""
+    import structlog
+
     # At INFO these write whole URLs.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -181,6 +185,8 @@ def logger(settings: Settings) -> Any:
 
 
 def _configure(settings: Settings) -> None:
+    import structlog
+
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
         # A plain traceback: the rich one prints local variables, and the key is one.

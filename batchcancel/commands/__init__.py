@@ -1,1 +1,1 @@
-"""Use cases, one file for each command; doors call these and nothing below."""
+"""Use cases, one file for each command; a door translates between a caller and one of them."""

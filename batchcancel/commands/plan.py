@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.errors import Refusal
-from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
+from batchcancel.events import Caution, ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
-from batchcancel.policy.starts import Starts
+from batchcancel.policy.starts import Starts, unknown_sessions
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
@@ -103,6 +103,8 @@ async def plan_batch(
         learned=learned,
         at=at,
     )
+    for caution in rules.cautions:
+        observe(caution)
     observe(_plan_made(planned))
     return planned
 
@@ -129,7 +131,10 @@ async def _rules_and_starts(
         return rules, manifest, []
     lookup: Lookup = tools.lookup
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    manifest, cautions = await _with_starts(
+        manifest, settings, starts=starts, timezone=rules.timezone
+    )
+    rules = replace(rules, cautions=(*rules.cautions, *cautions))
     if not rules.policy.needs_start:
         return rules, manifest, []
     unknown = [one for one in manifest.unknown_starts() if one not in settled]
@@ -139,13 +144,13 @@ async def _rules_and_starts(
 
 async def _with_starts(
     manifest: Manifest, settings: Settings, *, starts: Starts, timezone: ZoneInfo
-) -> Manifest:
-    """Every start time the manifest and the calendar can give, in UTC."""
+) -> tuple[Manifest, Iterator[Caution]]:
+    """Every start time the manifest and the calendar can give, in UTC; and where they give none."""
     manifest = manifest.in_timezone(timezone)
     if not settings.allow_rejected_rows:
         manifest.require_clean()  # once more: only now are skipped local times known
     found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
-    return manifest.with_session_starts(found, timezone)
+    return manifest.with_session_starts(found, timezone), unknown_sessions(found)
 
 
 def _check_clock(

@@ -34,10 +34,12 @@ NewTransport = Callable[[], httpx.AsyncBaseTransport]
 def tls_transports() -> NewTransport:
     """Transports with one connection each and a common TLS context.
 
-    It trusts the well-known authorities that httpx brings, and this machine's own.
+    It trusts the well-known authorities that httpx brings, and this machine's own, and writes no
+    keys of its connections down, whatever SSLKEYLOGFILE says.
     """
     # No environment: a proxy in cron's or Airflow's must not get the key.
     context = httpx.create_ssl_context(trust_env=False)
+    context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
     context.load_default_certs()
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     return lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)

@@ -1,6 +1,5 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import date, time
 from typing import Any
@@ -8,10 +7,9 @@ from typing import Any
 import anyio
 
 from batchcancel.api import MOST_HOURS, PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
+from batchcancel.appointments import as_meant
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from
-
-_BRANCH = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 
 Send = Callable[[Request], Awaitable[Answer]]
 
@@ -19,12 +17,12 @@ Send = Callable[[Request], Awaitable[Answer]]
 class HuskyLookup:
     """Sends reads through `send`, which paces and retries; caches calendar windows.
 
-    Every row of a day asks for the same windows: they are read once for a day and branch.
+    Every row of a day asks for the same windows: they are read once for a day.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._calendar_windows: dict[tuple[date, str | None], list[dict[str, Any]]] = {}
+        self._calendar_windows: dict[date, list[dict[str, Any]]] = {}
         self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
@@ -33,9 +31,9 @@ class HuskyLookup:
         data = answer.body.get("data", answer.body)
         if not isinstance(data, dict):
             data = {}
-        allowed, zone = data.get("allow_cancellation"), data.get("timezone")
+        zone = data.get("timezone")
         return OrgConfig(
-            allow_cancellation=allowed if isinstance(allowed, bool) else None,
+            allow_cancellation=_permission(data),
             notice_hours=_hours(data.get("cancellation_notice_hours")),
             timezone=zone if isinstance(zone, str) else None,
             server_now=answer.server_now,
@@ -44,29 +42,30 @@ class HuskyLookup:
     async def session_start(
         self, day: date, *, session: str | None, branch_id: str | None
     ) -> time | None:
-        """The earliest local start among the day's windows of the session, if there is one."""
+        """The earliest local start among the day's windows of session and branch, if there is one.
+
+        A window that names no branch is every branch's.
+        """
         starts = [
             start
-            for window in await self._windows_on(day, branch_id)
-            if session is None or str(window.get("session")).casefold() == session.casefold()
+            for window in await self._windows_on(day)
+            if _is_meant(session, window.get("session"))
+            if _is_meant(branch_id, window.get("branch_id", branch_id))
             if (start := _clock_time(window.get("start_time"))) is not None
         ]
         return min(starts, default=None)
 
-    async def _windows_on(self, day: date, branch_id: str | None) -> list[dict[str, Any]]:
-        if branch_id is not None and not _BRANCH.fullmatch(branch_id):
-            branch_id = None  # it could not be part of an address
-        key = (day, branch_id)
+    async def _windows_on(self, day: date) -> list[dict[str, Any]]:
+        """Of all branches: a query finds a branch only by the API's own spelling."""
         async with self._asking:  # else all workers would ask for the same windows at once
-            if key not in self._calendar_windows:
-                branch = {} if branch_id is None else {"branch_id": branch_id}
-                query = {"date": day.isoformat(), **branch}
+            if day not in self._calendar_windows:
+                query = {"date": day.isoformat()}
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
                     raise _no_answer(Ask.WINDOWS, answer)
                 body = answer.body or {}  # refused: no window is known, so the day's start counts
-                self._calendar_windows[key] = _dicts(body.get("slots"))
-        return self._calendar_windows[key]
+                self._calendar_windows[day] = _dicts(body.get("slots"))
+        return self._calendar_windows[day]
 
     async def record(self, appointment_id: str) -> Record | None:
         """The record of one appointment; None when it cannot be had."""
@@ -102,9 +101,18 @@ def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
     )
 
 
+def _is_meant(asked: str | None, told: Any) -> bool:
+    return asked is None or as_meant(asked) == as_meant(str(told))
+
+
 def _dicts(value: Any) -> list[dict[str, Any]]:
     found = value if isinstance(value, list) else []
     return [one for one in found if isinstance(one, dict)]
+
+
+def _permission(data: dict[str, Any]) -> bool | None:
+    """Only `true` allows: whatever else stands there was meant to say no, or nobody knows what."""
+    return data["allow_cancellation"] is True if "allow_cancellation" in data else None
 
 
 def _hours(value: Any) -> float | None:

@@ -76,9 +76,9 @@ class LedgerRow(NamedTuple):
 
 
 class RowRecord(NamedTuple):
-    """One row of the account, for exports."""
+    """One row of the account, for exports; a rejected row may have no id."""
 
-    appointment_id: str
+    appointment_id: str | None
     starts_at: datetime | None
     date: date | None
     session: str | None
@@ -89,6 +89,7 @@ class RowRecord(NamedTuple):
     attempts: int
     opened_at: datetime | None
     settled_at: datetime | None
+    line: int | None = None
 
 
 class OpenRow(NamedTuple):
@@ -176,7 +177,7 @@ class LedgerReader(Protocol):
         """Every row of the batch counted once, rejected rows included."""
 
     def rows(self, batch: str) -> Iterable[RowRecord]:
-        """Every appointment of the batch, ordered by id; rejected rows are not among them."""
+        """Every appointment of the batch, ordered by id, then the rejected rows by line."""
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         """Ids that must not be sent again, with or without the refused and not-found ones.

@@ -3,7 +3,7 @@
 A step is written once for both databases, in words that both know, but for the names of three
 types; what only one of them needs follows it. Whoever runs the steps does so in one transaction,
 and writes the new version in the same one. A new ledger is made at this version straight away, by
-the tables in `schema` and `postgres_schema`: they and the steps must come to the same.
+the tables in `sqlite/schema` and `postgres/schema`: they and the steps must come to the same.
 """
 
 from batchcancel.errors import InputError

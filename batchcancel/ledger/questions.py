@@ -30,10 +30,17 @@ _TALLY = """
     WHERE name = :batch GROUP BY reason
 """
 _ROWS = """
-    SELECT appointment_id, start, date, session, branch_id,
-           state, outcome, reason, attempts, opened_at, settled_at
-    FROM account WHERE batch = :batch ORDER BY appointment_id
+    SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
+           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line
+    FROM account WHERE batch = :batch
+    UNION ALL
+    SELECT 1, '', {rejected_id}, NULL, NULL, NULL, NULL,
+           'settled', 'rejected_row', reason, 0, NULL, NULL, line
+    FROM batches JOIN rejected_rows USING (batch_id)
+    WHERE name = :batch
+    ORDER BY part, place, line
 """
+_ROWS_SINCE_2 = {"line": "line", "rejected_id": "appointment_id"}
 _SETTLED = """
     SELECT appointment_id FROM account
     WHERE batch = :batch
@@ -98,7 +105,9 @@ class SqlReader(LedgerReader):
         ]
 
     def rows(self, batch: str) -> Iterator[RowRecord]:
-        return map(self._row_record, self._stream(_ROWS, batch=batch))
+        known = self._version > 1
+        columns = {name: sql if known else "NULL" for name, sql in _ROWS_SINCE_2.items()}
+        return map(self._row_record, self._stream(_ROWS.format_map(columns), batch=batch))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
@@ -140,8 +149,8 @@ class SqlReader(LedgerReader):
         )
 
     def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
-        appointment_id, start, day, session, branch_id, *standing, opened_at, settled_at = row
-        state, outcome, reason, attempts = standing
+        _, _, appointment_id, start, day, session, branch_id, *rest = row
+        state, outcome, reason, attempts, opened_at, settled_at, line = rest
         return RowRecord(
             appointment_id=appointment_id,
             starts_at=self._restored(start),
@@ -154,4 +163,5 @@ class SqlReader(LedgerReader):
             attempts=attempts,
             opened_at=self._restored(opened_at),
             settled_at=self._restored(settled_at),
+            line=line,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import Batch, LedgerReader, OpenRow, State
 from batchcancel.reader.manifest import Manifest
@@ -80,7 +81,11 @@ def _refuse_changed_manifest(
     if known.digest == batch.digest:
         return
     ids = set(manifest.ids())
-    rows = {row.appointment_id: row.state for row in reader.rows(batch.name)}
+    rows = {
+        row.appointment_id: row.state
+        for row in reader.rows(batch.name)
+        if row.outcome != OutcomeName.REJECTED_ROW
+    }
     new, gone = len(ids - rows.keys()), rows.keys() - ids
     what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
     if not new and not gone:

@@ -54,10 +54,17 @@ async def _records_near(
 
 
 async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[Record]:
+    """Each record once, page by page; a page with nothing new on it is the last.
+
+    So a server that ignores the number of a page, or gives the last one again, ends it too.
+    """
     found: list[Record] = []
+    seen: set[str] = set()
     page = 1
     while (records := await lookup.page_of_day(day, page=page)) is not None:
-        hits = [record for record in records if record.appointment_id in wanted]
+        new = {one.appointment_id: one for one in records if one.appointment_id not in seen}
+        seen |= new.keys()
+        hits = [record for one, record in new.items() if one in wanted]
         found += hits
         if len(hits) < MIN_HITS or len(records) < PAGE:
             break

@@ -23,7 +23,8 @@ class Plan:
 
     `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
     long the requests take at this rate, and `will_miss` how many rows are past their deadline by
-    then. Rows whose start is looked up count as eligible.
+    then. Rows whose start is looked up count as eligible. `spent` is how many rows of the batch are
+    settled, whether this manifest still names them or not: caps count the batch.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Plan:
     held_back: int
     skipped: Mapping[SkipReason, int]
     settled: int
+    spent: int
     open: int
     look_ups: int
     first_start: datetime | None
@@ -79,9 +81,10 @@ def make_plan(
     limit: int | None = None,
     taken: int = 0,
 ) -> Plan:
-    """Decide on every row at `now`. `limit` counts from the batch's first row, not this run's.
+    """Decide on every row at `now`. `limit` counts the batch, not this run or this manifest.
 
-    So the same canary run twice sends nothing the second time. `taken` slots of the limiter are not
+    So the same canary run twice sends nothing the second time, and what a changed manifest no
+    longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
     rows = manifest.frame.select("appointment_id", "starts_at", "notes")
@@ -93,8 +96,8 @@ def make_plan(
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
     # every run takes the same order.
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
-    settled = rows.height - rest.height
-    work = _canary(eligible, None if limit is None else limit - settled)
+    spent = len(earlier.settled_ids)
+    work = _canary(eligible, None if limit is None else limit - spent)
     work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
     skips = rest.filter(~is_eligible).select("appointment_id", "reason")
     counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
@@ -106,7 +109,8 @@ def make_plan(
         eligible=work.height,
         held_back=eligible.height - work.height,
         skipped={SkipReason(reason): rows for reason, rows in counts.items()},
-        settled=settled,
+        settled=rows.height - rest.height,
+        spent=spent,
         open=work["opened_at"].count(),
         look_ups=requests - work.height,
         first_start=work["starts_at"].min(),  # type: ignore[arg-type]  # a column of datetimes
@@ -188,10 +192,11 @@ def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
     """Raise `Refusal` when the batch would cancel more than `--max-cancel` allows."""
     if max_cancel is None:
         return
-    most, wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.settled
+    most, wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.spent
     if wanted > most:
+        before = f", {plan.spent} of them in earlier runs," if plan.spent else ","
         raise Refusal(
-            f"the batch would cancel {wanted} appointments, more than the {most} "
+            f"the batch would cancel {wanted} appointments{before} more than the {most} "
             f"that --max-cancel {max_cancel} allows",
             hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
         )

@@ -1,5 +1,6 @@
 """The rules in force: what the API says of the organisation, and what the operator overrides."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.clock import Now
 from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.events import Caution
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.reader.manifest import Manifest
 from batchcancel.settings import quantities
@@ -14,14 +16,25 @@ from batchcancel.settings import quantities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy, the clinic's timezone (None when nothing needs it), and how far the server's
-    clock is ahead (None when it did not say).
+    """The policy, the clinic's timezone (None when nothing needs it), how far the server's clock
+    is ahead (None when it did not say), and what a person should know of where they come from.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     clock_ahead: timedelta | None
+    cautions: tuple[Caution, ...] = ()
 
+
+UNASKED = Caution(
+    code="cancelling_not_asked",
+    text="the key may not read the organisation's rules: nobody could be asked whether cancelling "
+    "is allowed",
+)
+UNTOLD = Caution(
+    code="cancelling_not_told",
+    text="the API does not tell whether the organisation allows cancelling (allow_cancellation)",
+)
 
 NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
 """For a batch whose rows are all settled: the API need not be asked."""
@@ -40,8 +53,10 @@ async def rules_in_force(
     Raises `Refusal` when the organisation does not allow cancelling, `InputError` when a rule is
     neither told by the API nor given, `ScopeMissing` when it may not be asked and is not given.
     """
+    cautions = []
     try:
         config = await lookup.config()
+        cautions += [UNTOLD] if config.allow_cancellation is None else []
     except ScopeMissing:
         # A key that may only write can be used, as long as the operator gives what it cannot read.
         if notice_hours is None:
@@ -49,18 +64,47 @@ async def rules_in_force(
         config = OrgConfig(allow_cancellation=None, notice_hours=None, timezone=None)
         if timezone is None and _needs_timezone(manifest, notice_hours):
             raise
+        cautions.append(UNASKED)
     if config.allow_cancellation is False:
         raise Refusal(
-            "the organisation does not allow cancelling (allow_cancellation is false)",
+            "the organisation does not allow cancelling (allow_cancellation is not true)",
             hint="Allow it in HuskyVoice's booking rules, then run the same command again. "
             "Nothing was sent.",
         )
+    cautions += _differences(config, notice_hours=notice_hours, timezone=timezone)
     hours = _notice_hours(notice_hours, config)
     return Rules(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         clock_ahead=None if config.server_now is None else config.server_now - now(),
+        cautions=tuple(cautions),
     )
+
+
+def _differences(
+    config: OrgConfig, *, notice_hours: float | None, timezone: ZoneInfo | None
+) -> Iterator[Caution]:
+    """Where the operator says something else than the organisation."""
+    hours, zone = config.notice_hours, _zone_of(config)
+    if notice_hours is not None and hours is not None and notice_hours != hours:
+        yield Caution(
+            code="notice_differs",
+            text=f"--notice-hours is {notice_hours:g}, "
+            f"and the organisation's notice is {hours:g} h",
+        )
+    if timezone is not None and zone is not None and timezone.key != zone.key:
+        yield Caution(
+            code="timezone_differs",
+            text=f"--timezone is {timezone}, and the organisation's timezone is {zone}",
+        )
+
+
+def _zone_of(config: OrgConfig) -> ZoneInfo | None:
+    """None told, or one that this machine's zone database does not know, is None."""
+    try:
+        return quantities.timezone(config.timezone or "")
+    except ValueError:
+        return None
 
 
 def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
@@ -78,17 +122,13 @@ def _notice_hours(given: float | None, config: OrgConfig) -> float:
 
 
 def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
-    if given is not None:
-        return given
-    try:
-        return quantities.timezone(config.timezone or "")
-    except ValueError:  # none told, or one that this machine's zone database does not know
-        if not is_needed:
-            return None
+    zone = given or _zone_of(config)
+    if zone is None and is_needed:
         raise InputError(
             "the API does not tell the organisation's timezone, and times here need it",
             hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
-        ) from None
+        )
+    return zone
 
 
 def clock_difference(rules: Rules) -> timedelta | None:

@@ -47,7 +47,8 @@ class Exchange:
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
     moment, `GateClosed` when an answer asks for more patience than `max_retry_after` seconds,
-    `StoppedEarly` when nothing but 429s came for longer than that, and as the API does.
+    `StoppedEarly` when nothing but 429s came for longer than that or `max_requests` were sent, and
+    as the API does.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Exchange:
         now: Now,
         max_retry_after: float,
         require_held: Callable[[], None],
+        max_requests: int | None = None,
     ) -> None:
         self._api = api
         self._limiter = limiter
@@ -68,6 +70,8 @@ class Exchange:
         self._now = now
         self._max_retry_after = max_retry_after
         self._require_held = require_held
+        self._max_requests = max_requests
+        self._announced = 0
         self.requests = 0
         self.rate_limited = 0
         self._turned_away_since: float | None = None
@@ -76,6 +80,7 @@ class Exchange:
         self, request: Request, *, attempt: int | None = None, decide: Decide = _always
     ) -> Answer:
         """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
+        self._require_left()  # else the last word would come after a wait for a permit
         # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
             permit = await self._limiter.permit()
@@ -109,6 +114,8 @@ class Exchange:
         decision = decide(now)
         if isinstance(decision, Skip):
             raise Withheld(decision)
+        self._require_left()
+        self._announced += 1
         number = self._writer.next_request_number()
         await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
         # The commit took time: only now is it known whether the request may still be sent.
@@ -116,6 +123,14 @@ class Exchange:
             raise Stopped
         self._require_held()  # fencing: while we slept another run may have taken the lease
         return number
+
+    def _require_left(self) -> None:
+        """Asked before the intent, so that no row is left open by the last request."""
+        if self._max_requests is not None and self._announced >= self._max_requests:
+            raise StoppedEarly(
+                f"--max-requests of {self._max_requests} were sent",
+                hint="Run the same command again to go on.",
+            )
 
     def _close_gate(self, answer: Answer) -> None:
         seconds = answer.retry_after

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from batchcancel.appointments import RejectedRow, require_aware
+from batchcancel.api import MOST_NOTES
+from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
@@ -25,6 +26,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "session",
     "branch_id",
     "notes",
+    "outcome",
 )
 
 REASONS: Final[Mapping[str, str]] = {
@@ -40,6 +42,8 @@ REASONS: Final[Mapping[str, str]] = {
     "stray_return": "a carriage return stands inside an unquoted cell",
     "cell_too_long": "a cell is too long to be read",
     "nul": "the row holds a NUL character",
+    "notes_too_long": f"the notes are longer than {MOST_NOTES:,} characters",
+    "rejected_before": "the outcome of the row in an export: it could not be read; mend it first",
 }
 """Every reason a row is rejected for, in plain words."""
 
@@ -52,6 +56,7 @@ _UTC = pl.Datetime("us", "UTC")
 _KNOWN_SESSIONS = pl.Schema(
     {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
 )
+_READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
 
@@ -160,6 +165,7 @@ def manifest_of(
     """Validate the rows of a table as appointments.
 
     `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
+    Of `outcome`, which our exports have, one word counts: a row that was rejected before is again.
     `rejected` are rows that could not even be read as rows.
     """
     rows = _typed(texts)
@@ -213,12 +219,16 @@ def _reason() -> pl.Expr:
     )
     no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
     return (
-        pl.when(appointment_id.is_null())
+        pl.when(pl.col("outcome") == OutcomeName.REJECTED_ROW.value)
+        .then(pl.lit("rejected_before"))
+        .when(appointment_id.is_null())
         .then(pl.lit("empty_id"))
-        .when(~appointment_id.str.contains("^[A-Za-z0-9_-]{1,64}$"))
+        .when(~appointment_id.str.contains(_READABLE_ID))
         .then(pl.lit("bad_id"))
         .when(has_nul)
         .then(pl.lit("nul"))
+        .when(pl.col("notes").str.len_chars() > MOST_NOTES)
+        .then(pl.lit("notes_too_long"))
         .when(pl.col("start").is_not_null() & no_time)
         .then(pl.lit("unreadable_time"))
         .when(pl.col("date").is_not_null() & pl.col("day").is_null())
@@ -268,8 +278,9 @@ def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
 
 
 def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
-    pairs = rows.select("line", "reason").iter_rows()
-    return (RejectedRow(line=line, reason=reason) for line, reason in pairs)
+    readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
+    for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
+        yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
 
 
 def _lacks_start_on_a_date() -> pl.Expr:

@@ -9,7 +9,7 @@ import difflib
 import io
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +32,7 @@ _OTHER_FORMATS = {
     b"PARE": "an encrypted Parquet file",
     b"SQLite format 3\0": "a database",
 }
+_OURS_IF_TEXT = "outcome"
 _MOMENTS = ("starts_at", "appointment_date")
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _LAST_DAY = 2_932_896  # 9999-12-31, counted from 1970-01-01
@@ -186,14 +187,23 @@ def _quoted(names: Sequence[str]) -> str:
 def _parquet_table(data: bytes) -> Table:
     schema = _parquet_schema(data)
     _check_names(list(schema))
-    used = [name for name in USED_COLUMNS if name in schema]
+    used = [name for name in USED_COLUMNS if name in schema and not _is_foreign(name, schema)]
     texts = [_as_text(name, schema[name]) for name in used]
     # Only the columns that are used: some types of others make polars panic.
     try:
         frame = pl.read_parquet(io.BytesIO(data), columns=used)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if "utf-8" in str(error).casefold():
+            raise InputError(
+                "the manifest holds text that is not Unicode", hint="Write its text as UTF-8."
+            ) from None
         raise _broken_parquet() from None
     return frame.select(pl.int_range(1, pl.len() + 1).alias("line"), *texts), ()
+
+
+def _is_foreign(name: str, schema: Mapping[str, pl.DataType]) -> bool:
+    """An `outcome` that is no text is nobody's but the clinic's, and not looked at."""
+    return name == _OURS_IF_TEXT and schema[name] != pl.String
 
 
 def _parquet_schema(data: bytes) -> dict[str, pl.DataType]:

@@ -61,8 +61,14 @@ def _https() -> Any:
 
 
 async def _session(**given: Any) -> Any:
-    """A session that decodes nothing, and follows no redirect away from TLS."""
+    """A session that decodes nothing, and follows no redirect away from TLS.
+
+    Keys of its connections are not written down, whatever SSLKEYLOGFILE says.
+    """
     import aiohttp
+
+    context = ssl.create_default_context()
+    context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
 
     async def over_tls(request: Any, send: Any) -> Any:
         if request.url.scheme != "https":
@@ -70,7 +76,7 @@ async def _session(**given: Any) -> Any:
         return await send(request)
 
     usual: dict[str, Any] = {
-        "connector": aiohttp.TCPConnector(ssl=ssl.create_default_context()),
+        "connector": aiohttp.TCPConnector(ssl=context),
         "auto_decompress": False,
         "headers": {"Accept-Encoding": "identity"},
         "timeout": aiohttp.ClientTimeout(sock_connect=_CONNECT, sock_read=_SILENCE),

@@ -34,6 +34,9 @@ def _plan_figures(planned: Planned) -> Iterable[Figure]:
     yield "rows", grouped(plan.rows), _repeated(plan.duplicates)
     yield "rejected rows", grouped(plan.rejected_rows), ""
     yield "settled already", grouped(plan.settled), "in the ledger; never sent again"
+    if plan.spent > plan.settled:
+        gone = grouped(plan.spent - plan.settled)
+        yield "  no longer named", gone, "settled too; caps count them"
     for reason, rows in plan.skipped.items():
         yield f"skipped: {reason}", grouped(rows), _why(reason, planned)
     if plan.held_back:
@@ -86,6 +89,8 @@ def _rejected(planned: Planned) -> Iterable[str]:
 
 def _plan_warnings(planned: Planned) -> Iterable[str]:
     plan = planned.plan
+    for caution in planned.rules.cautions:
+        yield f"!! {caution.text[0].upper()}{caution.text[1:]}."
     inside = plan.skipped.get(SkipReason.NOTICE_WINDOW, 0)
     if inside:
         yield (
@@ -122,5 +127,6 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "requests": plan.requests,
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
+        "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "ledger": ledger,
     }

@@ -1,5 +1,8 @@
 """Export of a batch's rows as CSV, Parquet or JSON; the file is itself a valid manifest.
 
+Every row that was read is in it once, rejected rows at the end: read as a manifest, they are
+rejected rows again, because what was wrong with them is not mended by having been exported.
+
 Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
 `= + - @`, a tab or a carriage return for a formula, so such a `session`, `branch_id` or `reason`
 gets a `'` in front. Ids and codes have letters, digits, `_` and `-` only: they can do no harm, and
@@ -27,6 +30,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "attempts": pl.Int64(),
     "opened_at": _INSTANT,
     "settled_at": _INSTANT,
+    "line": pl.Int64(),
 }
 _FOREIGN_TEXT = ("session", "branch_id", "reason")
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"

@@ -47,6 +47,7 @@ class Settings:
     timeout: float
     max_retry_after: float
     max_duration: float | None
+    max_requests: int | None
     allow_rejected_rows: bool
     accept_changed_manifest: bool
     retry_refused: bool

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchcancel.api import MOST_NOTES
 from batchcancel.settings import quantities
 
 KEY_VARIABLE = "HUSKYVOICE_API_KEY"
@@ -50,8 +51,12 @@ def _name(text: str) -> str:
 
 
 def _notes(text: str) -> str:
-    if not text or len(text) > 2000:  # noqa: PLR2004 - a bound on what one PATCH carries
-        raise ValueError("notes are 1 to 2,000 characters")
+    if not text or len(text) > MOST_NOTES:
+        raise ValueError(f"notes are 1 to {MOST_NOTES:,} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of another encoding come in as lone surrogates
+        raise ValueError("notes are Unicode text; these were typed in another encoding") from None
     return text
 
 
@@ -96,6 +101,8 @@ OPTIONS = (
                 "nothing but 429s for longer"),
     Option(name="max-duration", parse=_seconds, metavar="TIME",
            help="Stop, resumably, after such a time, like 2h"),
+    Option(name="max-requests", parse=_number, metavar="N",
+           help="Stop, resumably, after so many requests, those of the plan among them"),
     Option(name="allow-rejected-rows", parse=quantities.switch, default="false",
            help="Go on without the rows that cannot be read"),
     Option(name="accept-changed-manifest", parse=quantities.switch, default="false",

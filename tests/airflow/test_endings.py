@@ -56,8 +56,18 @@ def test_4_is_tried_again_while_rows_were_given_up_on():
     assert AirflowException is caught.type
 
 
-def test_4_succeeds_where_failures_are_allowed():
-    end(summary(ExitCode.INCOMPLETE, refused=1), allow_failures=True)
+def test_rejected_rows_fail_for_good_because_another_try_reads_the_same_file():
+    with pytest.raises(AirflowFailException, match="2 rows of batch b are not cancelled"):
+        end(summary(ExitCode.INCOMPLETE, cancelled=1, rejected_rows=2))
+
+
+@pytest.mark.parametrize("outcome", ["refused", "rejected_rows"])
+def test_4_succeeds_where_failures_are_allowed(outcome):
+    end(summary(ExitCode.INCOMPLETE, **{outcome: 1}), allow_failures=True)
+
+
+def test_a_batch_whose_rows_nobody_can_read_is_not_skipped_as_nothing_to_do():
+    end(summary(ExitCode.INCOMPLETE, rejected_rows=1), allow_failures=True, skip_nothing=True)
 
 
 def test_0_succeeds():
@@ -65,7 +75,7 @@ def test_0_succeeds():
 
 
 def test_a_batch_without_a_row_to_cancel_is_skipped_where_that_is_wanted():
-    nothing = summary(rejected_rows=1, skipped={"notice_window": 1})
+    nothing = summary(skipped={"notice_window": 2})
     end(nothing)
     with pytest.raises(AirflowSkipException):
         end(nothing, skip_nothing=True)

@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 from collections import Counter
 
@@ -27,6 +28,32 @@ def test_a_disk_that_fills_up_in_the_middle_ends_the_sending(stage):
     assert set(patched) <= {row["appointment_id"] for row in rows if row["attempts"]}
     assert (0, {"cancelled": 40}) == (resumed.returncode, resumed.counts)
     assert Counter(ids) == stage.cancellations()
+
+
+def test_a_ledger_that_anybody_may_write_is_refused_until_nobody_else_may(stage):
+    stage.closure(2)
+    stage.here(*RUN, "--limit", "1")
+    (stage.folder / LEDGER).chmod(0o666)
+    before = stage.arrivals
+    refused = [stage.here(*words) for words in (RUN, ("plan", "closure.csv"))]
+
+    assert [2, 2] == [one.returncode for one in refused]
+    assert all("may be written by others" in one.stderr for one in refused)
+    assert before == stage.arrivals
+    (stage.folder / LEDGER).chmod(0o644)
+    assert (0, {"cancelled": 2}) == ((again := stage.here(*RUN)).returncode, again.counts)
+
+
+def test_a_lock_that_leads_to_another_file_is_refused_and_that_file_stays(stage):
+    stage.closure(1)
+    letter = stage.folder / "letter.txt"
+    letter.write_text("Dear Mrs Rao")
+    os.link(letter, stage.folder / f"{LEDGER}-lock")
+    refused = stage.here(*RUN)
+
+    assert (2, 0) == (refused.returncode, stage.arrivals)
+    assert "hard link" in refused.stderr
+    assert "Dear Mrs Rao" == letter.read_text()
 
 
 SLOW_DISK = """

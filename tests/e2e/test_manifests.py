@@ -1,6 +1,9 @@
+import csv
+import json
+
 import pytest
 
-from tests.e2e.stage import FAR, RUN
+from tests.e2e.stage import FAR, LEDGER, RUN
 
 HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
 
@@ -13,6 +16,7 @@ HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
         (HEADER.encode("utf-16"), "UTF-16 text"),
         (HEADER.encode() + b"../../x,\n", "line 3: the appointment_id is not"),
         (HEADER.encode() + b"a001,2099-01-01\n", "names the same appointment"),
+        (b"appointment_id,notes\na001," + b"x" * 2_001 + b"\n", "line 2: the notes are longer"),
         (HEADER.encode() + b'"a002,\n', "line 3: the quote that opens here is never closed"),
     ],
 )
@@ -34,7 +38,58 @@ def test_rejected_rows_are_left_out_when_they_are_allowed_and_still_counted(stag
         manifest.write("not an id,\n")
     ended = stage.run(*RUN, "--allow-rejected-rows")
 
-    assert (0, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
+    assert (4, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
+
+
+def test_a_manifest_nobody_can_read_ends_with_4_and_its_rows_are_in_the_export(stage):
+    stage.write("closure.csv", ["not an id", "nor this"])
+    ended = stage.here(*RUN, "--allow-rejected-rows")
+    exported = stage.here("export", LEDGER, "-o", "left.csv", "--outcome", "rejected_row")
+
+    assert (4, {"rejected_rows": 2}) == (ended.returncode, ended.counts)
+    assert "Nothing is left to do." not in ended.stderr
+    assert "--outcome rejected_row" in ended.stderr
+    assert (0, 0) == (exported.returncode, len(stage.patched()))
+    with (stage.folder / "left.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [("rejected_row", "bad_id", "2"), ("rejected_row", "bad_id", "3")] == [
+        (row["outcome"], row["reason"], row["line"]) for row in rows
+    ]
+
+
+def test_caps_count_the_batch_however_often_its_manifest_changes(stage):
+    for day in range(4):
+        ids = [f"d{day}a{number}" for number in range(10)]
+        stage.book(*ids)
+        stage.write("closure.csv", ids)
+        capped = stage.here(*RUN, "--accept-changed-manifest", "--max-cancel", "10")
+        assert (0 if day == 0 else 3) == capped.returncode
+        canary = stage.here(*RUN, "--accept-changed-manifest", "--limit", "12")
+        assert 0 == canary.returncode
+
+    assert "the batch would cancel 22 appointments, 12 of them in earlier runs" in capped.stderr
+    assert 12 == len(stage.patched())
+
+
+def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_are_named(stage):
+    known, late = stage.sandbox.book.clinic.branch_ids
+    stage.book("a1", "a2")
+    header = "appointment_id,date,session,branch_id\n"
+    meant = f'a1,{FAR},Evening   ,{known.upper()}\na2,{FAR},evening," {late} "\n'
+    mistyped = f"a1,{FAR},Evning,{known}\na2,{FAR},Evening,nowhere\n"
+
+    def plan(rows):
+        (stage.folder / "closure.csv").write_text(header + rows)
+        return stage.here("plan", "closure.csv"), stage.here("plan", "closure.csv", "--json")
+
+    text, told = plan(meant)
+    assert "!!" not in text.stdout
+    assert f"{FAR} 17:00 Asia/Kolkata" in text.stdout
+    assert f"{FAR} 17:30 Asia/Kolkata" in text.stdout
+    text, told = plan(mistyped)
+    assert f"!! No start is known for {FAR} session 'Evening' branch 'nowhere'; " in text.stdout
+    assert f"; {FAR} session 'Evning' branch '{known}': the calendar" in text.stdout
+    assert ["unknown_session"] == [*json.loads(told.stdout)["cautions"]]
 
 
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):

@@ -33,6 +33,21 @@ def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_li
     assert ["far", "near"] == stage.patched()
 
 
+def test_a_notice_and_a_timezone_that_are_not_the_organisations_are_told_in_plan_and_log(stage):
+    stage.closure(1)
+    options = ("closure.csv", "--notice-hours", "0", "--timezone", "Europe/Berlin")
+    plan = stage.here("plan", *options)
+    told = stage.here("plan", *options, "--json")
+    ran = stage.here("run", *options, "--yes", "--log-format", "json")
+
+    assert "!! --notice-hours is 0, and the organisation's notice is 24 h." in plan.stdout
+    assert "!! --timezone is Europe/Berlin, and the organisation's" in plan.stdout
+    codes = ["notice_differs", "timezone_differs"]
+    assert codes == [*json.loads(told.stdout)["cautions"]]
+    events = [json.loads(line)["event"] for line in ran.stderr.splitlines() if line[:1] == "{"]
+    assert codes == [one for one in events if one.endswith("_differs") and one != "clock_differs"]
+
+
 @pytest.mark.long
 def test_a_row_whose_deadline_passes_in_the_queue_is_skipped_when_its_turn_comes(stage):
     stage.sandbox.faults.add(Fault("slow", seconds=9), appointment_id="first")

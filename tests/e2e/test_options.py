@@ -47,6 +47,18 @@ def test_what_is_mistyped_is_told_with_what_was_meant(stage):
     assert 0 == stage.arrivals
 
 
+def test_notes_that_are_no_unicode_are_refused_wherever_they_come_from(stage):
+    stage.closure(1)
+    (stage.folder / "job.toml").write_text('notes = "\\ud800"\n')
+    typed = stage.here(*RUN, "--notes", "Caf\udce9")
+    filed = stage.here(*RUN, "--job-file", "job.toml")
+
+    assert [2, 2] == [typed.returncode, filed.returncode]
+    assert "--notes: notes are Unicode text" in typed.stderr
+    assert "job.toml is not TOML" in filed.stderr
+    assert 0 == stage.arrivals
+
+
 def test_a_mistyped_command_is_told_what_was_meant(stage):
     ended = stage.run("statsu")
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.e2e.stage import RUN
@@ -27,8 +29,22 @@ def test_an_organisation_that_does_not_allow_cancelling_is_not_asked_to(stage):
     refused = stage.run(*RUN)
 
     assert 3 == refused.returncode
-    assert "allow_cancellation is false" in refused.stderr
+    assert "allow_cancellation is not true" in refused.stderr
     assert [] == stage.patched()
+
+
+def test_where_nobody_can_be_asked_whether_cancelling_is_allowed_that_is_told(stage):
+    stage.closure(2)
+    environ = {"HUSKYVOICE_API_KEY": stage.new_key("appointments:write")}
+    options = ("closure.csv", "--notice-hours", "0", "--timezone", "UTC")
+    planned = stage.here("plan", *options, environ=environ)
+    told = stage.here("plan", *options, "--json", environ=environ)
+    ran = stage.here("run", *options, "--yes", environ=environ)
+
+    assert "!! The key may not read the organisation's rules" in planned.stdout
+    assert ["cancelling_not_asked"] == [*json.loads(told.stdout)["cautions"]]
+    assert "cancelling_not_asked" in ran.stderr
+    assert (0, 2) == (ran.returncode, len(stage.patched()))
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(stage):

@@ -83,6 +83,9 @@ BEFORE_ANY_WRITE = {
     "notice without end": (rules(cancellation_notice_hours=math.inf), 2),
     "notice beyond floats": (rules(cancellation_notice_hours=10**400), 2),
     "cancelling not allowed": (rules(allow_cancellation=False), 3),
+    "cancelling null": (rules(allow_cancellation=None), 3),
+    "cancelling as text": (rules(allow_cancellation="false"), 3),
+    "cancelling as a number": (rules(allow_cancellation=1), 3),
 }
 
 

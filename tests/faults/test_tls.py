@@ -33,7 +33,7 @@ def cancel(folder):
     """Cancel through a server with that certificate: what came of it, and what the server read."""
 
     async def cancel():
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
         async with serving({"a1": answer()}, ssl=context) as server:
             return await sent(server.url), server.requests
@@ -73,6 +73,18 @@ def test_a_certificate_that_is_valid_for_the_address_is_enough(new_certificate, 
     outcome, requests = cancel(folder)
 
     assert ("200", 1) == (outcome, len(requests))
+
+
+def test_the_keys_of_a_connection_are_not_written_down_whatever_a_variable_says(
+    new_certificate, monkeypatch, tmp_path
+):
+    folder, log = new_certificate(RIGHT, days=1), tmp_path / "keys.log"
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "certificate.pem"))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    outcome, _ = cancel(folder)
+
+    assert "200" == outcome
+    assert "CLIENT" not in (log.read_text() if log.exists() else "")
 
 
 @pytest.mark.parametrize(

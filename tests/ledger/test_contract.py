@@ -1,5 +1,6 @@
 """What every ledger promises; `conftest.MAKERS` lists the ledgers that are put through it."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -139,7 +140,7 @@ class TestEnrol:
         ledger.enrol(example.batch(), reversed(example.rows()), [])
         rows = list(ledger.rows("closure"))
         nothing = (State.WAITING, None, None, 0, None, None)
-        assert rows == [RowRecord(*row[:5], *nothing) for row in example.rows()]
+        assert rows == [RowRecord(*row[:5], *nothing, line=2) for row in example.rows()]
 
     def test_ids_are_kept_byte_for_byte(self, store, example):
         ledger = store.open()
@@ -218,6 +219,32 @@ class TestEnrol:
         ledger.enrol(example.batch(rejected_rows=1), example.rows(), after)
         rejected = TallyLine(State.SETTLED, "rejected_row", "bad_id", 1)
         assert [line for line in ledger.tally("closure") if line.outcome] == [rejected]
+
+    def test_rejected_rows_stand_among_the_rows_after_the_others_by_line(self, store, example):
+        ledger = store.open()
+        rejected = [
+            RejectedRow(line=9, reason="unreadable_time", appointment_id="z"),
+            RejectedRow(line=10, reason="ragged"),
+            RejectedRow(line=11, reason="bad_id"),
+        ]
+        ledger.enrol(example.batch(rejected_rows=3), example.rows(), rejected)
+        rows = list(ledger.rows("closure"))
+        assert ["a", "b", "c", "z", None, None] == [row.appointment_id for row in rows]
+        assert [2, 2, 2, 9, 10, 11] == [row.line for row in rows]
+        assert [("rejected_row", one.reason) for one in rejected] == [
+            (row.outcome, row.reason) for row in rows[3:]
+        ]
+        assert {State.SETTLED} == {row.state for row in rows[3:]}
+
+    def test_the_rows_are_as_many_as_the_tally_counts(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        rejected = [RejectedRow(line=line, reason="ragged") for line in (5, 6)]
+        ledger.enrol(example.batch(rejected_rows=2), example.rows(), rejected)
+        ledger.decide("closure", [("c", SkipReason.NOTICE_WINDOW)])
+        ledger.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
+        found = Counter((one.state, one.outcome, one.reason) for one in ledger.rows("closure"))
+        assert found == {tuple(line[:3]): line.rows for line in ledger.tally("closure")}
 
 
 class TestTally:

@@ -1,10 +1,11 @@
 """One holder at a time, also when locks come and go."""
 
 import os
+import stat
 
 import pytest
 
-from batchcancel.errors import BatchHeld
+from batchcancel.errors import BatchHeld, UnsafeLedger
 from batchcancel.ledger.sqlite import place
 from batchcancel.ledger.sqlite.place import FileLock
 
@@ -36,6 +37,22 @@ def test_the_holder_is_told_to_the_next_one(path):
     with pytest.raises(BatchHeld, match=f": pid {os.getpid()}, run 2$"):
         FileLock(path)
     held.release()
+
+
+def test_a_pipe_is_no_lock(path):
+    os.mkfifo(path)
+    with pytest.raises(UnsafeLedger, match="not a plain file"):
+        FileLock(path)
+
+
+def test_a_hard_link_is_no_lock_and_what_it_leads_to_stays_as_it_was(path):
+    other = path.with_name("letter.txt")
+    other.write_text("Dear Mrs Rao\n")
+    other.chmod(0o644)
+    os.link(other, path)
+    with pytest.raises(UnsafeLedger, match="hard link"):
+        FileLock(path)
+    assert ("Dear Mrs Rao\n", 0o644) == (other.read_text(), stat.S_IMODE(other.stat().st_mode))
 
 
 def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(path, monkeypatch):

@@ -1,12 +1,20 @@
 """Which places are fit for a SQLite ledger."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from batchcancel.errors import InputError
+from batchcancel.errors import InputError, UnsafeLedger
 from batchcancel.ledger.sqlite import place
-from batchcancel.ledger.sqlite.place import file_system_of, is_network, require_place
+from batchcancel.ledger.sqlite.place import (
+    file_system_of,
+    is_network,
+    require_place,
+    require_private,
+)
 
 MOUNTS = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -17,6 +25,13 @@ MOUNTS = r"""
 33 27 0:52 / /mnt/twice rw - ext4 /dev/vdc rw
 34 27 0:53 / /mnt/twice rw - fuse.sshfs clinic:/ rw
 """.strip()
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / "closure.ledger.db"
+    path.touch(0o600)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -58,6 +73,77 @@ def test_a_ledger_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"network file system \(nfs4\)") as refusal:
         require_place(tmp_path / "closure.ledger.db")
     assert "--ledger" in refusal.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o606, 0o666])
+def test_a_ledger_that_anybody_may_write_is_refused_with_what_to_type(ledger, mode):
+    ledger.chmod(mode)
+    with pytest.raises(UnsafeLedger, match="may be written by others") as refusal:
+        require_private(ledger)
+    assert f"chmod go-w '{ledger}'" in refusal.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o400])
+def test_a_ledger_that_others_may_only_read_is_fine(ledger, mode):
+    ledger.chmod(mode)
+    require_private(ledger)
+
+
+@pytest.mark.parametrize(
+    ("group", "is_fine"),
+    [
+        (SimpleNamespace(gr_name="meera", gr_mem=[]), True),
+        (SimpleNamespace(gr_name="meera", gr_mem=["meera"]), True),
+        (SimpleNamespace(gr_name="meera", gr_mem=["meera", "arjun"]), False),
+        (SimpleNamespace(gr_name="staff", gr_mem=[]), False),
+    ],
+    ids=["of the owner alone", "that names its owner", "with another", "of many"],
+)
+def test_a_ledger_that_a_group_may_write_is_fine_where_nobody_else_is_in_it(
+    ledger, monkeypatch, group, is_fine
+):
+    ledger.chmod(0o660)
+    owner = SimpleNamespace(pw_name="meera", pw_gid=ledger.stat().st_gid)
+    monkeypatch.setattr(place.pwd, "getpwuid", lambda _: owner)
+    monkeypatch.setattr(place.grp, "getgrgid", lambda _: group)
+    with nullcontext() if is_fine else pytest.raises(UnsafeLedger):
+        require_private(ledger)
+
+
+def test_a_group_that_is_not_the_owners_first_is_others(ledger, monkeypatch):
+    ledger.chmod(0o660)
+    owner = SimpleNamespace(pw_name="meera", pw_gid=ledger.stat().st_gid + 1)
+    group = SimpleNamespace(gr_name="meera", gr_mem=[])
+    monkeypatch.setattr(place.pwd, "getpwuid", lambda _: owner)
+    monkeypatch.setattr(place.grp, "getgrgid", lambda _: group)
+    with pytest.raises(UnsafeLedger):
+        require_private(ledger)
+
+
+def test_a_group_that_has_no_name_is_others(ledger, monkeypatch):
+    def nobody(_):
+        raise KeyError
+
+    ledger.chmod(0o660)
+    monkeypatch.setattr(place.grp, "getgrgid", nobody)
+    with pytest.raises(UnsafeLedger):
+        require_private(ledger)
+
+
+def test_a_ledger_with_a_second_name_is_refused_because_each_would_have_a_lock(ledger):
+    os.link(ledger, ledger.with_name("second.db"))
+    with pytest.raises(UnsafeLedger, match="hard link"):
+        require_private(ledger)
+
+
+def test_a_pipe_is_no_ledger(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnsafeLedger, match="not a plain file"):
+        require_private(tmp_path / "pipe")
+
+
+def test_where_no_ledger_is_yet_none_can_be_unsafe(tmp_path):
+    require_private(tmp_path / "closure.ledger.db")
 
 
 def test_where_mounts_are_not_listed_a_place_is_taken_as_local(tmp_path, monkeypatch):

@@ -119,6 +119,14 @@ def test_a_manifest_without_a_row_in_doubt_is_refused_even_when_accepted(compare
         compare(manifest("done", "new", "no"), is_accepted=is_accepted)
 
 
+def test_rejected_rows_are_no_appointments_of_the_batch(ledger, compare):
+    rejected = [RejectedRow(line=2, reason="unreadable_time", appointment_id="x"), BAD_ROW]
+    known = manifest("done", "new", "no", "open", rejected=rejected)
+    ledger.enrol(batch(known), known.ledger_rows(), known.rejected)
+    with pytest.raises(Refusal, match="1 new, 0 gone, 4 in both"):
+        compare(manifest("done", "new", "no", "open", "x"))
+
+
 def test_a_new_rejected_row_is_a_change(compare):
     with pytest.raises(Refusal, match="the same 4 appointments, with other times, notes or"):
         compare(manifest("done", "new", "no", "open", rejected=[BAD_ROW]))

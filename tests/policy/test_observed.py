@@ -84,6 +84,21 @@ async def test_a_page_of_strangers_ends_the_search_of_its_day():
     assert (clinic.records, clinic.pages) == (MAX_MISSES, 1)
 
 
+@pytest.mark.parametrize("pages", [1, 2])
+async def test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice(pages):
+    clinic = Clinic(dict.fromkeys(names(pages * PAGE), 0))
+    whole = clinic.page_of_day
+
+    async def clamped(day, *, page):
+        return await whole(day, page=min(page, pages))
+
+    clinic.page_of_day = clamped
+    found = await search(clinic, names(1000))
+    assert pages * PAGE == len(found)
+    assert clinic.pages == pages + 1
+    assert clinic.records <= 1 + MAX_MISSES
+
+
 @pytest.mark.parametrize("count", range(MIN_HITS))
 async def test_a_handful_is_not_worth_a_search(count):
     clinic = Clinic(dict.fromkeys(names(count), 0))

@@ -1,4 +1,5 @@
 import math
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -8,11 +9,13 @@ from hypothesis import strategies as st
 
 from batchcancel.api import Rate
 from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.plan import Plan, depends_on_clock, make_plan
+from batchcancel.policy.plan import Plan, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.reader.manifest import Manifest, manifest_of
+from batchcancel.settings import quantities
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -171,6 +174,31 @@ def test_open_rows_are_taken_up_whatever_the_limit_and_count_in_it():
 
     assert ids(plan_of(many(10), limit=2, earlier=earlier)) == ["a0003", "a0007", "a0008"]
     assert plan_of(many(10), limit=4, earlier=earlier).eligible == 4
+
+
+GONE = [f"gone{number}" for number in range(30)]
+
+
+def test_a_limit_counts_what_an_earlier_manifest_of_the_batch_cancelled():
+    plan = plan_of(many(10), limit=32, earlier=EarlierRuns(settled_ids=GONE))
+
+    assert (ids(plan), plan.held_back, plan.settled) == (["a0000", "a0001"], 8, 0)
+    assert [] == ids(plan_of(many(10), limit=5, earlier=EarlierRuns(settled_ids=GONE)))
+
+
+@pytest.mark.parametrize(("cap", "is_allowed"), [("40", True), ("39", False), ("100%", False)])
+def test_a_cap_counts_what_an_earlier_manifest_of_the_batch_cancelled(cap, is_allowed):
+    plan = plan_of(many(10), earlier=EarlierRuns(settled_ids=GONE))
+    refused = (
+        nullcontext() if is_allowed else pytest.raises(Refusal, match="30 of them in earlier runs")
+    )
+    with refused:
+        refuse_above_cap(plan, quantities.cap(cap))
+
+
+def test_a_cap_counts_a_row_that_is_sent_once_more_once():
+    earlier = EarlierRuns(settled_ids=["a0000"], open_rows=opened("a0001"))
+    refuse_above_cap(plan_of(many(3), earlier=earlier), quantities.cap("3"))
 
 
 places = st.sampled_from(["settled", "open", "waiting"])

@@ -7,7 +7,7 @@ import pytest
 from batchcancel.api import OrgConfig
 from batchcancel.errors import InputError, Refusal, ScopeMissing
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.rules import Rules, clock_difference, rules_in_force
+from batchcancel.policy.rules import UNASKED, UNTOLD, Rules, clock_difference, rules_in_force
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.settings.load import load_settings
 
@@ -69,14 +69,53 @@ async def test_what_the_operator_says_wins():
     assert (hours(found), found.timezone) == (0, ZoneInfo("Europe/Berlin"))
 
 
+@pytest.mark.parametrize(
+    ("flags", "codes"),
+    [
+        ({"notice_hours": "0"}, ["notice_differs"]),
+        ({"timezone": "Europe/Berlin"}, ["timezone_differs"]),
+        ({"notice_hours": "48", "timezone": "UTC"}, ["notice_differs", "timezone_differs"]),
+        ({"notice_hours": "24", "timezone": "Asia/Kolkata"}, []),
+        ({}, []),
+    ],
+)
+async def test_what_is_given_and_differs_from_what_the_organisation_says_is_told(flags, codes):
+    assert codes == [one.code for one in (await rules(Organisation(), **flags)).cautions]
+
+
+async def test_a_difference_is_told_with_both_values():
+    given = {"notice_hours": "0", "timezone": "Europe/Berlin"}
+    notice, zone = (await rules(Organisation(), **given)).cautions
+    assert "--notice-hours is 0, and the organisation's notice is 24 h" == notice.text
+    assert "--timezone is Europe/Berlin, and the organisation's timezone is Asia/Kolkata" == (
+        zone.text
+    )
+
+
+@pytest.mark.parametrize("told", [{"notice_hours": None}, {"timezone": None}, {"timezone": "?"}])
+async def test_what_the_organisation_does_not_say_cannot_differ(told):
+    flags = {"notice_hours": "24", "timezone": "Asia/Kolkata"}
+    assert () == (await rules(Organisation(**told), **flags)).cautions
+
+
 @pytest.mark.parametrize("flags", [{}, {"notice_hours": "0", "timezone": "UTC"}])
 async def test_an_organisation_that_does_not_allow_cancelling_is_obeyed(flags):
     with pytest.raises(Refusal, match="does not allow cancelling"):
         await rules(Organisation(allow_cancellation=False), **flags)
 
 
-async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_asked_by_doing():
-    assert hours(await rules(Organisation(allow_cancellation=None))) == 24
+async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_told_of():
+    found = await rules(Organisation(allow_cancellation=None))
+    assert ([UNTOLD], 24) == ([*found.cautions], hours(found))
+
+
+async def test_where_nobody_may_be_asked_that_is_told():
+    found = await rules(Organisation(may_ask=False), notice_hours="24")
+    assert [UNASKED] == [*found.cautions]
+
+
+async def test_an_organisation_that_allows_cancelling_gives_no_cause_for_caution():
+    assert () == (await rules(Organisation())).cautions
 
 
 async def test_notice_that_nobody_tells_must_be_given():

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from batchcancel.api import Record
-from batchcancel.policy.starts import Starts
+from batchcancel.policy.starts import Starts, unknown_sessions
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +39,31 @@ async def test_the_job_files_sessions_win_in_any_case_and_ask_nobody():
 
     assert await starts(calendar, MORNING=time(9)).local(DAY, "morning", None) == time(9)
     assert calendar.asked == []
+
+
+@pytest.mark.parametrize("name", ["morning", "MORNING ", "  Morning\t"])
+async def test_blanks_around_a_session_do_not_count_on_either_side(name):
+    known = starts(Calendar(), **{" Morning": time(9)})
+    assert await known.local(DAY, name, None) == time(9)
+
+
+def test_sessions_without_a_start_are_named_as_the_manifest_writes_them():
+    found = {(DAY, "Evning", "b1"): None, (DAY, None, None): None, (DAY, "Morning", None): time(9)}
+    [told] = unknown_sessions(found)
+    assert "unknown_session" == told.code
+    assert "2026-06-15 session 'Evning' branch 'b1'; 2026-06-15: " in told.text
+    assert "Morning" not in told.text
+
+
+def test_where_every_session_has_a_start_nothing_is_told():
+    assert [] == list(unknown_sessions({(DAY, "Morning", None): time(9)}))
+
+
+def test_what_a_cell_holds_cannot_steer_a_terminal_or_fill_it():
+    [told] = unknown_sessions({(DAY, "\x1b[2J" + "x" * 999 + str(n), None): None for n in range(9)})
+    assert told.text.isprintable()
+    assert "and 4 more" in told.text
+    assert len(told.text) < 600
 
 
 async def test_other_sessions_are_asked_of_the_calendar():

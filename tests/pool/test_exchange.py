@@ -1,5 +1,6 @@
 """Between a permit and its request: what may still keep the request from leaving."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import anyio
@@ -30,12 +31,15 @@ class Parts:
 
     kept_in = "memory"
 
-    def __init__(self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED):
+    def __init__(
+        self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED, most=None
+    ):
         self.told = []
         self.stop = Stop()
         self.permit = self._permit
         self._given = Permit(7, is_good)
         self._answer = answer
+        self._most = most
         self.require_held = require_held
 
     async def _permit(self):
@@ -57,9 +61,8 @@ class Parts:
         self.told.append("sent")
         return self._answer
 
-    async def exchange(self, *requests):
-        writer = Writer(self.commit, offload=inline)
-        self.counted = exchange = Exchange(
+    def _exchange(self, writer):
+        return Exchange(
             api=self,
             limiter=self,
             writer=writer,
@@ -67,11 +70,58 @@ class Parts:
             now=lambda: datetime(2026, 6, 1, tzinfo=UTC),
             max_retry_after=300,
             require_held=self.require_held,
+            max_requests=self._most,
         )
+
+    async def exchange_with(self, work, *, times, then):
+        writer = Writer(self.commit, offload=inline)
+        exchange = self._exchange(writer)
+        async with background(writer.serve):
+            async with anyio.create_task_group() as group:
+                for _ in range(times):
+                    group.start_soon(work, exchange)
+                await anyio.wait_all_tasks_blocked()
+                then()
+            await writer.durable()
+
+    async def exchange(self, *requests):
+        writer = Writer(self.commit, offload=inline)
+        self.counted = exchange = self._exchange(writer)
         async with background(writer.serve):
             for request in requests or [PATCH]:
                 await exchange.send(request, attempt=1 if request is PATCH else None)
             await writer.durable()
+
+
+async def test_the_last_allowed_request_is_sent_and_no_intent_is_written_for_another():
+    parts = Parts(most=2)
+    with pytest.raises(StoppedEarly, match="--max-requests of 2"):
+        await parts.exchange(READ, PATCH, PATCH)
+    assert 2 == parts.counted.requests == parts.told.count("sent")
+    assert 1 == parts.told.count("intent")
+
+
+async def test_requests_that_wait_for_a_permit_together_are_no_more_than_allowed():
+    parts = Parts(most=3)
+    permits = anyio.Event()
+
+    async def permit():
+        await permits.wait()
+        return Permit(7)
+
+    parts.permit = permit
+    refused = []
+
+    async def one(exchange):
+        try:
+            await exchange.send(PATCH, attempt=1)
+        except StoppedEarly as error:
+            refused.append(error)
+
+    await parts.exchange_with(one, times=8, then=permits.set)
+    assert (3, 5) == (parts.told.count("sent"), len(refused))
+    assert 3 == parts.told.count("intent")
+    assert 5 == parts.told.count("slot 7 unused")
 
 
 async def test_the_slot_of_a_request_is_told_of_by_its_number():
@@ -119,7 +169,7 @@ async def test_a_retry_after_that_is_just_allowed_closes_the_gate():
         await parts.exchange()
     except GateClosed as stopped:
         parts.told.append(stopped.message)
-    assert ["gate closed for 300 s", "answered"] == parts.told[3:5]
+    assert ["intent", "sent", "slot 7 used", "gate closed for 300 s", "answered"] == parts.told
 
 
 @pytest.mark.promise(9)
@@ -181,7 +231,8 @@ async def test_a_run_whose_every_request_is_turned_away_for_too_long_stops():
 @pytest.mark.parametrize("through", [PROVED, unknown(None)])
 async def test_one_request_that_gets_through_starts_the_patience_anew(through):
     parts = Answering(*[busy(1)] * 4, through, *[busy(1)] * 4, through)
-    await parts.exchange(*[PATCH] * 10)
+    with suppress(StoppedEarly):
+        await parts.exchange(*[PATCH] * 10)
     assert (10, 8) == (parts.counted.requests, parts.counted.rate_limited)
 
 

@@ -59,7 +59,7 @@ def serving_shelf(certificate: Path | None) -> Iterator[Shelf]:
         server.handle_error = lambda *_: None
         shelf.url = f"http://127.0.0.1:{server.server_port}"
         if certificate is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
             server.socket = context.wrap_socket(server.socket, server_side=True)
             shelf.url = shelf.url.replace("http:", "https:")

@@ -30,6 +30,15 @@ def test_a_page_comes_byte_for_byte_and_its_query_as_it_was_typed(shelf, copy):
     assert [f"/c/monday.csv?{SIGNATURE}"] == shelf.asked
 
 
+def test_the_keys_of_a_connection_are_not_written_down(shelf, copy, monkeypatch, tmp_path):
+    log = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    shelf.answers["/monday.csv"] = Canned(CONTENT)
+
+    assert CONTENT == copy(f"{shelf.url}/monday.csv")
+    assert "CLIENT" not in (log.read_text() if log.exists() else "")
+
+
 def test_what_is_compressed_is_not_asked_for_and_not_unpacked(shelf, copy):
     packed = gzip.compress(CONTENT)
     shelf.answers["/monday.csv"] = Canned(packed, headers={"Content-Encoding": "gzip"})

@@ -103,24 +103,60 @@ REJECTED = {
     "stray_return": "a,x\ry,",
     "cell_too_long": "a," + "x" * 200_000 + ",",
     "nul": "a,x\0y,",
+    "notes_too_long": "a," + "x" * 2_001 + ",",
+    "rejected_before": "a,,,,rejected_row",
 }
 
 
-def row_of_four(cells: str) -> str:
-    return cells + "," * (3 - cells.count(",")) if "," in cells else cells
+def row_of_five(cells: str) -> str:
+    return cells + "," * (4 - cells.count(",")) if "," in cells else cells
 
 
 @pytest.mark.parametrize("reason", REJECTED)
 def test_every_fault_of_a_row_has_a_reason(reason):
-    text = f"appointment_id,notes,starts_at,date\n{row_of_four(REJECTED[reason])}\n"
+    text = f"appointment_id,notes,starts_at,date,outcome\n{row_of_five(REJECTED[reason])}\n"
     if reason == "conflicting_duplicate":
-        assert [(2, reason), (3, reason)] == rejected(read(text + "good,,,\n"))
+        assert [(2, reason), (3, reason)] == rejected(read(text + "good,,,,\n"))
     else:
         assert [(2, reason)] == rejected(read(text))
 
 
 def test_every_reason_is_told_in_plain_words_and_tested():
     assert REASONS.keys() == REJECTED.keys() | {"non_existent_time"}
+
+
+def test_notes_may_be_as_long_as_those_of_the_command_counted_in_characters():
+    assert [] == rejected(read(f"appointment_id,notes\na,{'Ä' * 2_000}\n"))
+    assert [(2, "notes_too_long")] == rejected(read(f"appointment_id,notes\na,{'☎' * 2_001}\n"))
+
+
+@pytest.mark.parametrize("bad", [b"\xed\xa0\x80", b"\xff\xfe\xfd"])
+def test_text_that_is_no_unicode_is_refused_in_a_sentence_also_in_parquet(tmp_path, bad):
+    path = tmp_path / "m.parquet"
+    frame = pl.DataFrame({"appointment_id": ["a"], "notes": ["xyz"]})
+    frame.write_parquet(path, compression="uncompressed", statistics=False)
+    path.write_bytes(path.read_bytes().replace(b"xyz", bad))
+    with pytest.raises(InputError, match="not Unicode"):
+        read_manifest(str(path))
+
+
+@pytest.mark.parametrize("outcome", ["", "cancelled", "Rejected_row", "dental"])
+def test_no_other_outcome_than_an_exports_own_makes_a_row_unreadable(outcome):
+    assert [] == rejected(read(f"appointment_id,outcome\na,{outcome}\n"))
+
+
+def test_an_outcome_that_is_no_text_is_another_programs_column(tmp_path):
+    path = tmp_path / "m.parquet"
+    pl.DataFrame({"appointment_id": ["a"], "outcome": [4]}).write_parquet(path)
+    assert (["a"], ()) == ((found := read_manifest(str(path))).ids(), found.rejected)
+
+
+@pytest.mark.parametrize(
+    ("row", "known"), [("a,?", "a"), ("no id,", None), (",", None), ("a", None)]
+)
+def test_a_rejected_row_keeps_its_id_where_that_can_be_read(row, known):
+    [found] = read(f"appointment_id,starts_at\n{row}\n").rejected
+    assert known == found.appointment_id
 
 
 def test_all_faults_of_a_file_are_found_in_one_go_and_good_rows_stay():

@@ -56,7 +56,7 @@ def test_a_row_given_up_counts_once_whatever_its_state(state):
         ({}, 0, 0),
         ({"cancelled": 5, "already_cancelled": 1}, 0, 0),
         ({"skipped": {"notice_window": 3}}, 0, 0),
-        ({"rejected_rows": 2}, 0, 0),
+        ({"rejected_rows": 2}, 0, 4),
         ({"not_found": 1}, 0, 4),
         ({"refused": 1}, 0, 4),
         ({"gave_up": 1}, 0, 4),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -5,6 +6,7 @@ import polars as pl
 import pytest
 
 from batchcancel.appointments import RejectedRow
+from batchcancel.events import Caution
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
 from batchcancel.policy.notice import NoticePolicy
@@ -168,8 +170,18 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "requests": 1303,
         "seconds": 1260,
         "will_miss": 40,
+        "cautions": {},
         "ledger": "closure.ledger.db",
     }
+
+
+def test_what_a_person_should_know_is_told_to_both():
+    given = planned(closure(), settings())
+    told = Caution(code="odd", text="the moon is full")
+    given = replace(given, rules=replace(given.rules, cautions=(told,)))
+
+    assert "!! The moon is full." in plan_text(given).splitlines()
+    assert {"odd": "the moon is full"} == plan_json(given, ledger="l")["cautions"]
 
 
 def test_the_plan_for_machines_adds_up(busy):

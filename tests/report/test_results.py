@@ -114,6 +114,21 @@ def test_results_are_a_manifest_again(tmp_path, ending):
     assert [row[:5] for row in manifest.ledger_rows()] == [row[:5] for row in ROWS]
 
 
+REJECTED = WAITING._replace(
+    appointment_id=None, state=State.SETTLED, outcome="rejected_row", reason="bad_id", line=7
+)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_rejected_rows_of_an_export_are_rejected_again_and_the_others_stay(tmp_path, ending):
+    path = tmp_path / f"results{ending}"
+    named = REJECTED._replace(appointment_id="a", reason="unreadable_time", line=9)
+    write_results([*ROWS, named, REJECTED], path)
+    manifest = read_manifest(str(path))
+    assert ["rejected_before"] * 2 == [row.reason for row in manifest.rejected]
+    assert sorted(row.appointment_id for row in ROWS) == manifest.ids()
+
+
 class TestOutcomes:
     @pytest.mark.parametrize(
         ("outcomes", "picked"),

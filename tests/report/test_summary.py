@@ -66,6 +66,7 @@ def test_what_a_limit_held_back_needs_the_command_without_it():
 @pytest.mark.parametrize(
     ("counts", "outcomes"),
     [
+        ({"rejected_rows": 1}, ["rejected_row"]),
         ({"not_found": 1}, ["not_found"]),
         ({"refused": 1}, ["refused"]),
         ({"needs_review": 1}, ["needs_review"]),

@@ -9,6 +9,7 @@ BY_NAME = {option.name: option for option in OPTIONS}
 DESIGNED = {
     *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
+    "max-requests",
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
     *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
 }
@@ -55,6 +56,11 @@ def test_notes_are_neither_empty_nor_a_book(notes):
         BY_NAME["notes"].parse(notes)
 
 
+def test_notes_that_are_no_unicode_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="notes are Unicode text"):
+        BY_NAME["notes"].parse("Caf\udce9")
+
+
 def test_notes_keep_every_character():
     assert BY_NAME["notes"].parse(" Praxis zu: Ärztin krank ☎\n") == " Praxis zu: Ärztin krank ☎\n"
 
@@ -69,7 +75,8 @@ def test_a_log_format_is_one_of_two_words():
     [("rate", "fast"), ("concurrency", "0"), ("notice-hours", "soon"), ("timezone", "IST"),
      ("limit", "0"), ("max-cancel", "some"), ("halt-after", "x"), ("max-attempts", "0"),
      ("timeout", "0"), ("max-retry-after", "-1"), ("max-duration", "long"), ("yes", "maybe"),
-     ("allow-rejected-rows", "x"), ("progress", "x"), ("base-url", "x"), ("log-format", "x")],
+     ("max-requests", "0"), ("allow-rejected-rows", "x"), ("progress", "x"), ("base-url", "x"),
+     ("log-format", "x")],
 )  # fmt: skip
 def test_a_mistake_in_an_option_is_told_by_the_flag_it_came_from(name, text):
     with pytest.raises(InputError, match=f"^--{name}: "):

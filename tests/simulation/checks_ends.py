@@ -20,7 +20,7 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
     account, code = world.account, end.exit_code
     if code is None or end.process.command.is_plan:
         return
-    left = account.having(*NOT_DONE) or account.ids("open")
+    left = account.having(*NOT_DONE) or account.ids("open") or account.rejected
     waiting = account.ids("waiting")
     if code == 0 and (left or not account.is_enrolled):
         yield f"exit 0, and {left} are not done"

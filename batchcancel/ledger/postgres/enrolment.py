@@ -24,7 +24,7 @@ _ENROL_ROWS = """
     SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
         session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
 """
-_COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason) FROM STDIN"
+_COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason, appointment_id) FROM STDIN"
 _SKIPS = "CREATE TEMPORARY TABLE skips (appointment_id text, reason text) ON COMMIT DROP"
 _COPY_SKIPS = "COPY skips FROM STDIN"
 _SKIP = """
@@ -46,7 +46,8 @@ class PostgresLoad(BulkLoad):
         self._cursor.execute(_ENROL_ROWS, (batch_id, enrolment))
 
     def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
-        self._copy(_COPY_REJECTED, ((batch_id, row.line, row.reason) for row in rejected))
+        values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)
+        self._copy(_COPY_REJECTED, values)
 
     def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
         self._cursor.execute(_SKIPS)

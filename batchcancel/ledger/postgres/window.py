@@ -78,7 +78,7 @@ class PostgresWindow(SharedWindow):
 
     def look(self) -> Turn:
         with write_failures(self._name):
-            return self._db.repeat(self._standing)
+            return self._db.repeat(self._turn)
 
     def take(self) -> Turn:
         with write_failures(self._name):
@@ -97,14 +97,14 @@ class PostgresWindow(SharedWindow):
         statements = PostgresStatements(cursor)
         statements.execute(_KNOW, self._values)
         statements.execute(_LOCK, self._values)
-        turn = self._standing(cursor)
+        turn = self._turn(cursor)
         if turn.wait > 0:
             return turn
         statements.execute(_FORGET, self._values)
         ((slot,),) = statements.fetch(_TAKE, self._values)
         return Turn(slot=slot, wait=0.0, taken=turn.taken + 1)
 
-    def _standing(self, cursor: Cursor[Any]) -> Turn:
+    def _turn(self, cursor: Cursor[Any]) -> Turn:
         ((taken, closed, full),) = PostgresStatements(cursor).fetch(_STANDING, self._values)
         closed, is_full = closed or 0.0, taken >= self._values["limit"]
         return Turn(None, max(closed, full if is_full else 0.0), taken, closed)

@@ -16,7 +16,9 @@ _ENROL_ROW = """
     SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
         session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
 """
-_REJECT = "INSERT INTO rejected_rows (batch_id, line, reason) VALUES (?, ?, ?)"
+_REJECT = """
+    INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
+"""
 _SKIP = """
     UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
     WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
@@ -33,7 +35,8 @@ class SqliteLoad(BulkLoad):
         self._db.executemany(_ENROL_ROW, _row_values(batch_id, enrolment, rows))
 
     def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
-        self._db.executemany(_REJECT, ((batch_id, row.line, row.reason) for row in rejected))
+        values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)
+        self._db.executemany(_REJECT, values)
 
     def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
         values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)

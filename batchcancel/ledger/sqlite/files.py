@@ -41,7 +41,8 @@ def migrate_file(db: sqlite3.Connection, place: Path, *, version: int) -> None:
         raise InputError(
             f"{place} is of an earlier version, and {backup.name} cannot be written beside it: "
             f"{error.strerror}",
-            hint="An earlier ledger is copied before it is changed. Make room for that.",
+            hint="An earlier ledger is copied before it is changed. Make room, or move away what "
+            "has that name.",
         ) from error
     migrate(db, version)
 

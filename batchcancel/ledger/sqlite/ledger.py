@@ -21,7 +21,7 @@ from batchcancel.ledger.sqlite.connection import (
 )
 from batchcancel.ledger.sqlite.enrolment import SqliteLoad
 from batchcancel.ledger.sqlite.lease import Lease, end, take
-from batchcancel.ledger.sqlite.place import FileLock, Place, require_place
+from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
 from batchcancel.ledger.sqlite.reader import SqliteReader, read_sqlite
 from batchcancel.ledger.sqlite.trouble import diagnose
 from batchcancel.ledger.statements import Values
@@ -246,6 +246,7 @@ def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> Sql
     """
     place = path.resolve()
     require_place(place)
+    require_private(place)
     with ExitStack() as undo:
         lock = FileLock(place.with_name(f"{place.name}-lock"))
         undo.callback(lock.release)

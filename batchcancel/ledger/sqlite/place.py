@@ -6,12 +6,15 @@ that SQLite holds on it in the same process.
 """
 
 import fcntl
+import grp
 import os
+import pwd
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
-from batchcancel.errors import BatchHeld, InputError
+from batchcancel.errors import BatchHeld, InputError, UnsafeLedger
 
 _NETWORK = re.compile(
     r"(fuse\.)?(9p|afs|beegfs|ceph|cifs|coda|davfs|gcsfuse|glusterfs|gpfs|lustre|ncpfs|nfs4?"
@@ -48,6 +51,50 @@ def require_place(path: Path) -> None:
             f"{path} is on a network file system ({kind}), where SQLite can lose data",
             hint="Name a file on a local disk with --ledger.",
         )
+
+
+def require_private(path: Path) -> None:
+    """Refuse a ledger that others may write, or that is not a plain file with one name.
+
+    Under a second name it would have another lock and another write-ahead log beside it.
+    """
+    if not path.exists():
+        return
+    found = path.stat()
+    _require_plain(path, found)
+    if _others_may_write(found):
+        raise UnsafeLedger(
+            f"{path} may be written by others, and so proves nothing",
+            hint=f"If you trust what it says, type: chmod go-w '{path}'",
+        )
+
+
+def _require_plain(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise UnsafeLedger(
+            f"{path} is not a plain file", hint="Remove it, or name another file with --ledger."
+        )
+    if found.st_nlink > 1:
+        raise UnsafeLedger(
+            f"{path} is a hard link: the same file has another name too",
+            hint="Remove the other name, or name another file with --ledger.",
+        )
+
+
+def _others_may_write(found: os.stat_result) -> bool:
+    """A group of which its owner is the only member is nobody else."""
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and not _is_alone(found.st_uid, found.st_gid)
+
+
+def _is_alone(uid: int, gid: int) -> bool:
+    try:
+        owner, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    is_own = owner.pw_gid == gid and group.gr_name == owner.pw_name
+    return is_own and set(group.gr_mem) <= {owner.pw_name}
 
 
 def file_system_of(path: Path, mountinfo: str) -> str:
@@ -133,7 +180,12 @@ def _opened(path: Path) -> int:
             f"{path.parent} cannot hold a ledger: {error.strerror}",
             hint="Name a file in a folder that can be written with --ledger.",
         ) from error
-    os.fchmod(descriptor, 0o600)
+    try:
+        _require_plain(path, os.fstat(descriptor))  # before it is changed: it may be another's
+        os.fchmod(descriptor, 0o600)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
