@@ -192,10 +192,18 @@ class Permit:
 
 
 class Limiter(Protocol):
-    """Rate limiter: at most so many requests in any window, as the server counts them."""
+    """Rate limiter: at most so many requests in any window, as the server counts them.
+
+    `kept_in` names the file or database that others share it through; None where nobody does.
+    """
+
+    kept_in: str | None
 
     async def permit(self) -> Permit:
-        """Wait until one more request may be sent, and take its slot."""
+        """Wait until one more request may be sent, and take its slot.
+
+        Raises `GateClosed` where others closed the gate for longer than is to be waited.
+        """
 
     def unused(self, permit: Permit, /) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
@@ -208,6 +216,9 @@ class Limiter(Protocol):
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
+
+    def closed(self) -> float:
+        """Seconds until the gate opens, as far as is known; 0 while it is open."""
 
     def taken(self) -> int:
         """How many slots are not free now."""
@@ -268,19 +279,25 @@ request that leaves later, after a sleep of the machine, might be counted when i
 
 
 class Turn(NamedTuple):
-    """A slot, or None and the seconds after which to ask again; and how many slots are taken."""
+    """A slot, or None and the seconds after which to ask again; and how many slots are taken.
+
+    `closed` are the seconds until the gate opens; `wait` is never shorter.
+    """
 
     slot: int | None
     wait: float
     taken: int
+    closed: float = 0.0
 
 
 class SharedWindow(Protocol):
     """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
 
     `used`, `unused` and `close_for` may be told late, or never: then slots are free later, and
-    nothing is sent too early.
+    nothing is sent too early. `kept_in` names the file or database for people.
     """
+
+    kept_in: str
 
     def look(self) -> Turn:
         """The wait and the slots taken now; takes none."""

@@ -6,6 +6,7 @@
     │   └── UnsafeLedger         somebody else may write it, or it has other names
     ├── Refusal               3  refused before any write
     ├── StoppedEarly          5  resumable: run the same command again
+    │   ├── GateClosed           the API asked for more patience than is allowed
     │   └── LedgerWriteFailed
     ├── BatchHeld             6  another run holds the batch
     ├── FatalAnswer           7  key rejected, redirect, wrong record
@@ -16,6 +17,7 @@ Trouble with a single row is a value (`Outcome`), never one of these.
 """
 
 import signal
+from datetime import UTC, datetime
 from enum import IntEnum
 
 
@@ -82,8 +84,26 @@ class StoppedEarly(BatchcancelError):
     exit_code = ExitCode.STOPPED_EARLY
 
 
+class GateClosed(StoppedEarly):
+    """The API asked for more patience (Retry-After) than this run may have.
+
+    `kept_in` names what other programs learn it from; None where they do not.
+    """
+
+    def __init__(
+        self, seconds: float, *, most: float, until: datetime, kept_in: str | None
+    ) -> None:
+        super().__init__(
+            f"the API asks for {seconds:.0f} s of patience (Retry-After), more than the "
+            f"{most:.0f} s allowed",
+            hint=f"Run the same command again after {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, "
+            "or raise --max-retry-after."
+            + (f" Until then nobody sends with this key: {kept_in} says so." if kept_in else ""),
+        )
+
+
 class LedgerWriteFailed(StoppedEarly):
-    """The ledger could not be written, so nothing more may be sent."""
+    """The ledger, or the window it paces by, could not be written: nothing more may be sent."""
 
 
 class BatchHeld(BatchcancelError):

@@ -28,9 +28,21 @@ class FetchEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateWindowFull:
-    """No request for so many seconds: earlier ones fill the rate limit's window."""
+    """No request for so many seconds: earlier ones fill the rate limit's window.
+
+    Or the gate is closed: the API asked for patience (Retry-After).
+    """
 
     seconds: float
+    is_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowNotShared:
+    """Other programs with this key do not see our requests: `folder` cannot hold the window."""
+
+    folder: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +101,7 @@ Event = (
     FetchBegan
     | FetchEnded
     | RateWindowFull
+    | WindowNotShared
     | ClockDiffers
     | Caution
     | PlanMade

@@ -5,19 +5,32 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import anyio
+import anyio.to_thread
 
 from batchcancel.addresses import is_postgres
-from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
-from batchcancel.clock import Now, utc_now
-from batchcancel.errors import InputError, LedgerWriteFailed, StoppedEarly, UnsafeLedger
+from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry, SharedWindow
+from batchcancel.clock import BootClock, Now, boot_clock, utc_now
+from batchcancel.errors import (
+    BatchHeld,
+    InputError,
+    LedgerWriteFailed,
+    StoppedEarly,
+    UnsafeLedger,
+)
+from batchcancel.events import Observer, WindowNotShared
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
+from batchcancel.huskyvoice.gate import GateLimiter, Patience
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
+from batchcancel.huskyvoice.offload import OffloadCall
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.window_file import FileWindow, window_path
 from batchcancel.ledger.contract import Ledger, LedgerReader, SentRequest
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.pool.exchange import Exchange
@@ -29,6 +42,9 @@ from batchcancel.writer import Commit, Writer
 Ledgers = tuple[Ledger, LedgerReader | None]
 """The ledger that is written, and the account of earlier runs; None where there were none."""
 
+_NO_RATE = Rate(2.0**31 - 1, 1.0)
+"""What a window that is only looked at for its gate counts by."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -38,10 +54,18 @@ class Surroundings:
     """
 
     now: Now = utc_now
+    boot: BootClock = field(default_factory=boot_clock)
     random: Random = field(default_factory=Random)
     new_transport: NewTransport | None = None
     new_writer: Callable[[Commit], Writer] = Writer
+    offload: OffloadCall = anyio.to_thread.run_sync
     on_open: Callable[[Ledger], None] = lambda _ledger: None
+
+
+class OpenLedgers(Protocol):
+    """How a command opens its ledger; `is_shared` tells whether other programs see its pace."""
+
+    def __call__(self, settings: Settings, *, is_shared: bool) -> Ledgers: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,30 +87,31 @@ class Tools:
     stop: Stop
 
 
-def for_run(settings: Settings) -> Ledgers:
+def for_run(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
     """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
     ledger = open_ledger(settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint)
     return ledger, ledger
 
 
-def for_plan(settings: Settings) -> Ledgers:
+def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
-    Where a file cannot be written it is only read. While a run holds it there is no plan: its
-    requests would come on top of the run's, and the limit would be broken.
+    Where a file cannot be written it is only read. So it is while a run holds it, if the rate
+    limit's window is shared; if not there is no plan, for its requests would come on top of the
+    run's.
     """
     try:
-        return for_run(settings)
+        return for_run(settings, is_shared=is_shared)
     except UnsafeLedger:
         raise
-    except InputError:
-        if is_postgres(settings.ledger):  # only through it is the rate limit shared
+    except (InputError, BatchHeld) as error:
+        if is_postgres(settings.ledger) or (isinstance(error, BatchHeld) and not is_shared):
             raise
-        ledger, _ = in_memory(settings)
+        ledger, _ = in_memory(settings, is_shared=is_shared)
         return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
 
 
-def in_memory(settings: Settings) -> Ledgers:
+def in_memory(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
     """A ledger in memory, gone when it is closed, for requests that belong to no batch."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
@@ -94,14 +119,16 @@ def in_memory(settings: Settings) -> Ledgers:
 @asynccontextmanager
 async def tools(
     settings: Settings,
-    ledgers: Callable[[Settings], Ledgers],
+    ledgers: OpenLedgers,
     *,
     stop: Stop,
+    observe: Observer = lambda _event: None,
     around: Surroundings | None = None,
 ) -> AsyncIterator[Tools]:
     """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
     around = around or Surroundings()
-    ledger, account = ledgers(settings)
+    file = _window_file(settings, around=around, observe=observe)
+    ledger, account = ledgers(settings, is_shared=file is not None)
     around.on_open(ledger)
     # In a run both are one ledger; closing a ledger twice is harmless.
     with closing(ledger), closing(account or ledger):
@@ -111,7 +138,7 @@ async def tools(
         # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, now=around.now, new_transport=around.new_transport) as api,
-            _limiter(settings, ledger=ledger, account=account, now=around.now) as limiter,
+            _limiter(settings, ledger, file=file, account=account, around=around) as limiter,
             background(writer.serve, limit_time, hurry),
         ):
             exchange = Exchange(
@@ -168,24 +195,82 @@ def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
 
 @asynccontextmanager
 async def _limiter(
-    settings: Settings, *, ledger: Ledger, account: LedgerReader | None, now: Now
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    file: FileWindow | None,
+    account: LedgerReader | None,
+    around: Surroundings,
 ) -> AsyncIterator[Limiter]:
-    """A limiter on the window that the ledger shares with other hosts, else on one of our own."""
-    rate = settings.rate
-    shared = None if rate.is_unlimited else ledger.shared_window(rate, timeout=settings.timeout)
-    if shared is not None:
-        limiter = SharedLimiter(shared, offload=anyio.to_thread.run_sync)
-        try:
-            yield limiter
-        finally:
-            # Shielded, so that other programs get our slots back as early as they may.
-            with anyio.CancelScope(shield=True):
-                await limiter.flush()
+    """A limiter over the window that the database or the file shares, or over one of our own."""
+    shared = ledger.shared_window(_counted(settings.rate), timeout=settings.timeout) or file
+    if shared is None:
+        own = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
+        if account is not None and not settings.rate.is_unlimited:
+            own.remember(_slots(account, settings, now=around.now()))
+        yield own
         return
-    own = SlidingWindow(limit=rate.limit, window=rate.window)
-    if account is not None:
-        own.remember(_slots(account, settings, now=now()))
-    yield own
+    limiter = _over(shared, settings, around=around)
+    try:
+        yield limiter
+    finally:
+        # Shielded, so that other programs get our slots back as early as they may.
+        with anyio.CancelScope(shield=True):
+            await limiter.flush()
+
+
+def _over(
+    shared: SharedWindow, settings: Settings, *, around: Surroundings
+) -> SharedLimiter | GateLimiter:
+    kind = GateLimiter if settings.rate.is_unlimited else SharedLimiter
+    return kind(
+        shared,
+        offload=around.offload,
+        clocks=lambda: (around.boot.seconds(),),
+        patience=Patience(settings.max_retry_after, around.now),
+    )
+
+
+def _counted(rate: Rate) -> Rate:
+    return _NO_RATE if rate.is_unlimited else rate
+
+
+def _window_file(
+    settings: Settings, *, around: Surroundings, observe: Observer
+) -> FileWindow | None:
+    """The window that this user's programs share; None with a database, which has its own.
+
+    None, with a warning, where there is no folder to keep it in.
+    """
+    if is_postgres(settings.ledger):
+        return None
+    folder = settings.state_dir or _user_state()
+    window = FileWindow(
+        window_path(folder, origin=settings.origin, key=settings.api_key.fingerprint),
+        rate=_counted(settings.rate),
+        timeout=settings.timeout,
+        clock=around.boot,
+        now=around.now,
+    )
+    try:
+        _require_home(folder, settings)
+        window.open()
+    except OSError as error:
+        observe(WindowNotShared(folder=str(folder), why=error.strerror or "unknown"))
+        return None
+    return window
+
+
+def _require_home(folder: Path, settings: Settings) -> None:
+    """A user whom the system does not know, without HOME, would get a folder named ~."""
+    if settings.state_dir is None and not folder.is_absolute():
+        raise FileNotFoundError(None, "there is no home directory")
+
+
+def _user_state() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("batchcancel", appauthor=False)
 
 
 def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Iterable[float]:

@@ -53,6 +53,7 @@ ALLOWED = {
 REHEARSING = {"batchcancel.cli.sandbox", "batchcancel.cli.demo"}
 
 HOMES = {
+    "platformdirs": {"wiring"},
     "polars": {"reader", "policy", "report"},
     "httpx": {"huskyvoice"},
     "tenacity": {"huskyvoice"},

@@ -11,6 +11,7 @@ CODES = {
     "UnsafeLedger": 2,
     "Refusal": 3,
     "StoppedEarly": 5,
+    "GateClosed": 5,
     "LedgerWriteFailed": 5,
     "BatchHeld": 6,
     "FatalAnswer": 7,

@@ -1,9 +1,13 @@
-"""A shared window in memory, on whatever clock: what the one in a database is held against."""
+"""Shared windows on whatever clock: in a file, and in memory, which the others are held against."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
-from batchcancel.api import PERMIT_S, Turn
+from batchcancel.api import PERMIT_S, Rate, Turn
+from batchcancel.clock import BootClock
+from batchcancel.huskyvoice.window_file import FileWindow
 
 
 @dataclass
@@ -37,13 +41,15 @@ class MemoryWindow:
         self._length = length
         self._timeout = timeout
         self.book = book or Book()
+        self.kept_in = "memory"
 
     def look(self) -> Turn:
         now = self._clock()
         busy = [one for one in self.book.slots.values() if one.counted_by + self._length > now]
         free_at = sorted(one.free_at(self._length, now) for one in busy)
         full = free_at[len(busy) - self._limit] - now if len(busy) >= self._limit else 0.0
-        return Turn(None, max(full, self.book.closed_until - now, 0.0), len(busy))
+        closed = max(self.book.closed_until - now, 0.0)
+        return Turn(None, max(full, closed), len(busy), closed)
 
     def take(self) -> Turn:
         turn = self.look()
@@ -64,3 +70,17 @@ class MemoryWindow:
 
     def close_for(self, seconds: float) -> None:
         self.book.closed_until = max(self.book.closed_until, self._clock() + seconds)
+
+
+def file_window(
+    path: Path, clock: Callable[[], float], *, limit: float, length: float = 60.0,
+    timeout: float = 10.0, boot: str = "a boot", ahead: float = 0.0,
+) -> FileWindow:  # fmt: skip
+    """A window in a file, and a wall clock that is `ahead` of the other by so much."""
+    return FileWindow(
+        path,
+        rate=Rate(limit, length),
+        timeout=timeout,
+        clock=BootClock(boot, clock),
+        now=lambda: datetime.fromtimestamp(clock() + ahead, UTC),
+    )

@@ -12,9 +12,11 @@ import httpx
 from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
+from batchcancel.clock import BootClock
 from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.events import ClockDiffers, Event, RowEnded
+from batchcancel.huskyvoice.offload import inline as asked_inline
 from batchcancel.policy.plan import Planned
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
 from batchcancel.settings.load import Settings, load_settings
@@ -120,9 +122,11 @@ class World:
     def surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.now,
+            boot=BootClock("a boot", self.virtual.current_time),
             random=Random(1),
             new_transport=self.transport,
             new_writer=partial(Writer, offload=inline),
+            offload=asked_inline,
         )
 
     def transport(self) -> httpx.AsyncBaseTransport:

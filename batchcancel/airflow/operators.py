@@ -55,6 +55,7 @@ class BatchOperator(BaseOperator):
         allow_rejected_rows: bool | str | None = None,
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
+        state_dir: str | None = None,
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
@@ -81,6 +82,7 @@ class BatchOperator(BaseOperator):
         self.allow_rejected_rows = allow_rejected_rows
         self.accept_changed_manifest = accept_changed_manifest
         self.retry_refused = retry_refused
+        self.state_dir = state_dir
         self._thread = JobThread()
 
     def on_kill(self) -> None:

@@ -15,6 +15,7 @@ from batchcancel.events import (
     RateWindowFull,
     RowEnded,
     RunStarted,
+    WindowNotShared,
 )
 from batchcancel.report.tables import duration, grouped
 
@@ -45,7 +46,15 @@ class TaskLog:
                 seconds = event.ahead.total_seconds()
                 self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
             case RateWindowFull():
-                self._log.info("waiting %s for the rate limit's window", duration(event.seconds))
+                what = "API (Retry-After)" if event.is_closed else "rate limit's window"
+                self._log.info("waiting %s for the %s", duration(event.seconds), what)
+            case WindowNotShared():
+                self._log.warning(
+                    "the rate limit is not shared with other tasks of this key: %s: %s "
+                    "(state_dir names another folder)",
+                    event.folder,
+                    event.why,
+                )
             case Caution():
                 self._log.warning("%s", event.text)
             case PlanMade():

@@ -119,6 +119,7 @@ class _Stage:
             "HUSKYVOICE_API_KEY": key,
             "BATCHCANCEL_BASE_URL": url,
             "BATCHCANCEL_RATE": f"{LIMIT}/{WINDOW:g}s",
+            "BATCHCANCEL_STATE_DIR": folder,
         }
 
     @contextmanager

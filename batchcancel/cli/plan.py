@@ -16,9 +16,8 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     """Decide on every row of MANIFEST, count, and estimate the time. Sends no write.
 
     MANIFEST is CSV or Parquet with a column appointment_id: a path, - for stdin, or an address
-    with s3://, gs://, az:// or https://. The API is asked for the organisation's rules; the times
-    of these requests are kept in the ledger, so that a run right afterwards stays within the rate
-    limit.
+    with s3://, gs://, az:// or https://. The API is asked for the organisation's rules, within the
+    rate limit that this plan shares with every run.
 
     \b
     Examples:

@@ -21,6 +21,7 @@ from batchcancel.events import (
     RateWindowFull,
     RowEnded,
     RunStarted,
+    WindowNotShared,
 )
 from batchcancel.report.tables import SHOWN_ROWS, duration
 from batchcancel.settings.load import Secret, Settings
@@ -39,12 +40,22 @@ def announce(event: Event) -> None:
         case FetchBegan():
             say(f"Fetching {event.manifest} ...")
         case RateWindowFull():
-            wait = duration(event.seconds)
-            say(f"Waiting {wait}: the rate limit's window is full of earlier requests.")
+            say(f"Waiting {duration(event.seconds)}: {_why_full(event)}.")
+        case WindowNotShared():
+            say(
+                f"Warning: {event.folder} cannot be used ({event.why}): run nothing else with this "
+                "key meanwhile, or name another folder with --state-dir."
+            )
         case ClockDiffers():
             ahead = "ahead of" if event.ahead > timedelta(0) else "behind"
             gap = duration(abs(event.ahead).total_seconds())
             say(f"Note: the API's clock is {gap} {ahead} this machine's.")
+
+
+def _why_full(event: RateWindowFull) -> str:
+    if event.is_closed:
+        return "the API asked for patience (Retry-After), here or elsewhere"
+    return "the rate limit's window is full of earlier requests"
 
 
 def log_lines(settings: Settings) -> Observer:
@@ -58,7 +69,10 @@ def log_lines(settings: Settings) -> Observer:
             case ClockDiffers():
                 log.warning("clock_differs", seconds=event.ahead.total_seconds())
             case RateWindowFull():
-                log.info("waits_for_the_rate_limit", seconds=round(event.seconds, 1))
+                name = "waits_for_the_api" if event.is_closed else "waits_for_the_rate_limit"
+                log.info(name, seconds=round(event.seconds, 1))
+            case WindowNotShared():
+                log.warning("rate_limit_not_shared", folder=event.folder, why=event.why)
             case Caution():
                 log.warning(event.code, text=event.text)
             case PlanMade():

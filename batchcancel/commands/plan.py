@@ -38,7 +38,9 @@ async def plan(
     """Decide, count and estimate."""
     # Before the ledger is opened: an unreadable manifest must leave no ledger behind.
     manifest = await load_manifest(settings, stop=stop, observe=observe)
-    async with wiring.tools(settings, wiring.for_plan, stop=stop, around=around) as tools:
+    async with wiring.tools(
+        settings, wiring.for_plan, stop=stop, observe=observe, around=around
+    ) as tools:
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
 
@@ -74,8 +76,9 @@ async def plan_batch(
         is_accepted=settings.accept_changed_manifest,
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
-    if (seconds := tools.limiter.wait()) > 1:  # shorter waits need no explanation
-        observe(RateWindowFull(seconds=seconds))
+    seconds, closed = tools.limiter.wait(), tools.limiter.closed()
+    if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
+        observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
         rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
     at = tools.now()

@@ -20,6 +20,8 @@ class SlidingWindow:
     the order in which they were asked for. `limit=math.inf` means no limit.
     """
 
+    kept_in: str | None = None
+
     def __init__(self, *, limit: float, window: float) -> None:
         self._limit = limit
         self._window = window
@@ -46,12 +48,16 @@ class SlidingWindow:
             self._in_flight += 1
         return Permit()
 
+    async def changed(self) -> None:
+        """Wait for as long as is known to be needed, or until that has changed."""
+        changed = self._changed
+        # Not a plain sleep: a slot given back unused ends the wait, a closed gate prolongs it.
+        with anyio.move_on_after(self.wait()):
+            await changed.wait()
+
     async def _until_free(self) -> None:
-        while (seconds := self.wait()) > 0:
-            changed = self._changed
-            # Not a plain sleep: a slot given back unused ends the wait, a closed gate prolongs it.
-            with anyio.move_on_after(seconds):
-                await changed.wait()
+        while self.wait() > 0:
+            await self.changed()
 
     def unused(self, _permit: Permit) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
@@ -71,12 +77,16 @@ class SlidingWindow:
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted; infinite while all are in flight."""
-        now = anyio.current_time()
-        if self._closed_until > now:
-            return self._closed_until - now
+        if (closed := self.closed()) > 0:
+            return closed
         if self.taken() < self._limit:
             return 0.0
+        now = anyio.current_time()
         return self._free_at[0] - now if self._free_at else math.inf
+
+    def closed(self) -> float:
+        """Seconds until the gate opens."""
+        return max(0.0, self._closed_until - anyio.current_time())
 
     def taken(self) -> int:
         """How many slots are not free now."""

@@ -1,8 +1,7 @@
 """Rate limiter on a window that several programs share: it asks for each slot."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -10,18 +9,10 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from batchcancel.api import PERMIT_S, Permit, SharedWindow, Turn
 from batchcancel.clock import Clocks, Stopwatch, real_clocks
 from batchcancel.errors import LedgerWriteFailed
+from batchcancel.huskyvoice.gate import Patience, closing
+from batchcancel.huskyvoice.offload import OffloadCall, Result
 
-Result = TypeVar("Result")
 Update = Callable[[], None]
-
-
-class OffloadCall(Protocol):
-    """Makes a blocking call to the window without blocking the event loop.
-
-    A call that has begun is finished, even when its caller is cancelled meanwhile.
-    """
-
-    def __call__(self, call: Callable[[], Result], /) -> Awaitable[Result]: ...
 
 
 class SharedLimiter:
@@ -32,11 +23,18 @@ class SharedLimiter:
     """
 
     def __init__(
-        self, window: SharedWindow, *, offload: OffloadCall, clocks: Clocks = real_clocks
+        self,
+        window: SharedWindow,
+        *,
+        offload: OffloadCall,
+        clocks: Clocks = real_clocks,
+        patience: Patience | None = None,
     ) -> None:
         self._window = window
         self._offload = offload
         self._clocks = clocks
+        self._patience = patience or Patience()
+        self.kept_in: str | None = window.kept_in
         self._pending: list[Update] = []
         self._turn = anyio.Lock()
         self._changed = anyio.Event()
@@ -45,9 +43,13 @@ class SharedLimiter:
         self._learn(window.look())
 
     async def permit(self) -> Permit:
-        """Wait until one more request may be sent, and take its slot."""
+        """Wait until one more request may be sent, and take its slot.
+
+        A gate that is closed for longer than there is patience raises `GateClosed`.
+        """
         async with self._turn:
             while (permit := await self._ask()) is None:
+                self._patience.require(self.closed(), kept_in=self.kept_in)
                 changed = self._changed
                 with anyio.move_on_after(self.wait()):
                     await changed.wait()
@@ -64,12 +66,16 @@ class SharedLimiter:
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
-        self._defer(partial(self._window.close_for, seconds))
+        self._defer(closing(self._window, seconds, self._clocks))
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
         until = max(self._closed_until, self._worth_asking_at)
         return max(0.0, until - anyio.current_time())
+
+    def closed(self) -> float:
+        """Seconds until the gate opens, as far as is known."""
+        return max(0.0, self._closed_until - anyio.current_time())
 
     def taken(self) -> int:
         """How many slots were not free when the window was last asked."""
@@ -120,7 +126,9 @@ class SharedLimiter:
 
     def _learn(self, turn: Turn) -> None:
         self._taken = turn.taken
-        self._worth_asking_at = anyio.current_time() + turn.wait
+        now = anyio.current_time()
+        self._worth_asking_at = now + turn.wait
+        self._closed_until = max(self._closed_until, now + turn.closed)
 
     def _defer(self, update: Update) -> None:
         self._pending.append(update)

@@ -9,14 +9,14 @@ next run reads back, and never a request that nobody knows of.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import anyio
 
 from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
-from batchcancel.errors import StoppedEarly
+from batchcancel.errors import GateClosed, StoppedEarly
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
@@ -46,8 +46,9 @@ class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `StoppedEarly` when an answer asks for more patience than `max_retry_after` seconds,
-    nothing but 429s came for longer than that, or `max_requests` were sent, and as the API does.
+    moment, `GateClosed` when an answer asks for more patience than `max_retry_after` seconds,
+    `StoppedEarly` when nothing but 429s came for longer than that or `max_requests` were sent, and
+    as the API does.
     """
 
     def __init__(
@@ -135,13 +136,14 @@ class Exchange:
         seconds = answer.retry_after
         if seconds is None:
             seconds = PAUSE_WITHOUT_RETRY_AFTER
-        if seconds > self._max_retry_after:
-            raise StoppedEarly(
-                f"the API asks for {seconds:.0f} s of patience (Retry-After), more than the "
-                f"{self._max_retry_after:.0f} s allowed",
-                hint="Run the same command again later, or raise --max-retry-after.",
-            )
         self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
+        if seconds > self._max_retry_after:
+            raise GateClosed(
+                seconds,
+                most=self._max_retry_after,
+                until=self._now() + timedelta(seconds=seconds),
+                kept_in=self._limiter.kept_in,
+            )
 
     def _limit_patience(self, *, is_busy: bool) -> None:
         """A 429 costs no row its attempts, so the time must bound how often it is asked again."""

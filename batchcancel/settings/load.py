@@ -51,6 +51,7 @@ class Settings:
     allow_rejected_rows: bool
     accept_changed_manifest: bool
     retry_refused: bool
+    state_dir: Path | None
     base_url: str
     api_key: "Secret"
     yes: bool

@@ -109,6 +109,8 @@ OPTIONS = (
            help="Let new rows join a batch that has begun"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
+    Option(name="state-dir", parse=Path, metavar="PATH",
+           help="Where programs with one key share its rate limit  [default: the user's state]"),
     Option(name="base-url", parse=quantities.base_url, metavar="URL",
            default="https://api.huskyvoice.ai/v1", help="The API's address"),
     Option(name="api-key-file", parse=Path, metavar="PATH",

@@ -15,6 +15,7 @@ from batchcancel.events import (
     RateWindowFull,
     RowEnded,
     RunStarted,
+    WindowNotShared,
 )
 from batchcancel.settings import quantities
 from batchcancel.stop import background
@@ -91,12 +92,20 @@ def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
     ]
 
 
+def test_a_window_that_is_not_shared_is_warned_of(watching, caplog):
+    watching(WindowNotShared(folder="/var/state", why="Read-only file system"))
+    assert "/var/state: Read-only file system" in caplog.text
+    assert ["WARNING"] == [one.levelname for one in caplog.records]
+
+
 def test_a_wait_a_clock_that_differs_and_what_else_one_should_know_are_told(watching, caplog):
     watching(RateWindowFull(seconds=75))
+    watching(RateWindowFull(seconds=75, is_closed=True))
     watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     watching(Caution(code="odd", text="the moon is full"))
     assert caplog.messages == [
         "waiting 1 min 15 s for the rate limit's window",
+        "waiting 1 min 15 s for the API (Retry-After)",
         "the API's clock is -120 s from this machine's",
         "the moon is full",
     ]

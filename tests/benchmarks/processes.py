@@ -7,11 +7,12 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from batchcancel.sandbox import FULL_KEY
 
 COMMAND = str(Path(sys.executable).with_name("batchcancel"))
+_STATE = TemporaryDirectory(prefix="batchcancel-state-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,11 @@ class Ended:
 def environment(base_url: str) -> dict[str, str]:
     """Ours, without settings that somebody exported."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith("BATCHCANCEL_")}
-    return ours | {"HUSKYVOICE_API_KEY": FULL_KEY, "BATCHCANCEL_BASE_URL": base_url}
+    return ours | {
+        "HUSKYVOICE_API_KEY": FULL_KEY,
+        "BATCHCANCEL_BASE_URL": base_url,
+        "BATCHCANCEL_STATE_DIR": _STATE.name,
+    }
 
 
 def start(*arguments: str, base_url: str) -> subprocess.Popen[bytes]:

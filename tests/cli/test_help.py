@@ -18,6 +18,7 @@ from batchcancel.settings.options import OPTIONS
 
 HEAVY = {
     "polars", "httpx", "rich", "structlog", "fsspec", "s3fs", "botocore", "aiohttp", "psycopg",
+    "platformdirs",
 }  # fmt: skip
 KNOWN_CODES = {int(code) for code in ExitCode} | {130, 143}
 COMMANDS = sorted(cli.commands)

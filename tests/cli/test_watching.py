@@ -6,7 +6,8 @@ import sys
 import pytest
 import structlog
 
-from batchcancel.cli.watching import logger
+from batchcancel.cli.watching import ProgressBar, announce, logger
+from batchcancel.events import RateWindowFull, WindowNotShared
 from batchcancel.settings.load import load_settings
 
 KEY = "sk_live_0123456789"
@@ -121,3 +122,20 @@ def test_who_configured_structlog_before_keeps_it(log):
 def test_libraries_that_log_whole_addresses_are_quiet(log, name):
     log()
     assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize(
+    ("is_closed", "why"),
+    [(False, "the rate limit's window is full of earlier requests"),
+     (True, "the API asked for patience (Retry-After), here or elsewhere")],
+)  # fmt: skip
+def test_a_wait_is_told_with_its_reason(capsys, is_closed, why):
+    announce(RateWindowFull(seconds=75, is_closed=is_closed))
+    assert f"Waiting 1 min 15 s: {why}.\n" == capsys.readouterr().err
+
+
+def test_a_window_that_is_not_shared_is_warned_of_where_a_bar_is_shown_too(capsys):
+    ProgressBar()(WindowNotShared(folder="/var/state", why="Read-only file system"))
+    told = capsys.readouterr().err
+    assert "/var/state cannot be used (Read-only file system)" in told
+    assert "--state-dir" in told

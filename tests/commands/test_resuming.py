@@ -46,14 +46,27 @@ async def test_the_window_holds_when_the_next_run_is_less_patient(world):
 
 
 @pytest.mark.promise(7)
-async def test_there_is_no_plan_while_a_run_holds_the_batch_because_it_would_break_the_limit(world):
+async def test_a_plan_beside_a_run_is_made_within_the_window_they_share(world):
     manifest = world.manifest(world.appointments(100))
     async with anyio.create_task_group() as group:
         group.start_soon(world.run, manifest)
         await anyio.sleep(30)
+        planned = await world.plan(manifest)
+    assert 0 < planned.plan.settled < 100
+    assert (0, 100) == (world.sandbox.history.rate_limited, len(world.sandbox.changes()))
+    assert world.sandbox.most_arrivals <= 60
+
+
+@pytest.mark.promise(7)
+async def test_there_is_no_plan_beside_a_run_where_the_window_cannot_be_shared(world):
+    manifest = world.manifest(world.appointments(100))
+    nowhere = world.folder / "closure.csv" / "state"
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: world.run(manifest, state_dir=nowhere))
+        await anyio.sleep(30)
         arrived = len(world.sandbox.history.arrivals)
         with pytest.raises(BatchHeld):
-            await world.plan(manifest)
+            await world.plan(manifest, state_dir=nowhere)
         assert arrived == len(world.sandbox.history.arrivals)
 
 

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 import pytest
 
 from batchcancel import __version__
-from batchcancel.errors import InputError, Refusal, ScopeMissing
+from batchcancel.errors import GateClosed, InputError, Refusal, ScopeMissing
 from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Clinic, Fault, Rate
+from tests.world import BEGIN
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +83,25 @@ async def test_a_retry_after_that_is_too_long_stops_the_run_resumably(world):
     world.sandbox.faults.add(Fault("status", status=429, retry_after=4000), method="PATCH")
     finished = await world.run(world.manifest(world.appointments(30)))
     assert 5 == finished.summary.exit_code
+    world.virtual.jump(4000)
     assert 0 == (await world.run(world.folder / "closure.csv")).summary.exit_code
+
+
+@pytest.mark.promise(8)
+async def test_after_a_retry_after_that_was_too_long_nothing_is_sent_until_it_is_over(world):
+    world.sandbox.faults.add(Fault("status", status=429, retry_after=600), method="PATCH")
+    manifest = world.manifest(world.appointments(30))
+    await world.run(manifest, concurrency=1)
+    arrived = len(world.sandbox.history)
+    with pytest.raises(GateClosed) as stopped:
+        await world.run(manifest)
+    assert arrived == len(world.sandbox.history)
+    assert "after 2026-06-01 06:12:00 UTC" in stopped.value.hint
+    assert ".json" in stopped.value.hint
+    finished = await world.run(manifest, max_retry_after=700)
+    [first, *_] = world.sandbox.history.arrivals[arrived:]
+    assert 0 == finished.summary.exit_code
+    assert timedelta(minutes=12) <= first.at - BEGIN < timedelta(minutes=12, seconds=1)
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])

@@ -1,4 +1,6 @@
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -94,8 +96,12 @@ def test_more_patience_than_allowed_stops_the_run_resumably(stage):
     stage.closure(2)
     stage.sandbox.faults.add(Fault("status", status=429, retry_after=9000), method="PATCH")
     stopped = stage.run(*RUN, "--concurrency", "1")
+    [gate] = re.findall(r"this key: (\S+\.json) says so", stopped.stderr)
+    too_early = stage.here(*RUN)
+    Path(gate).unlink()  # as somebody may who knows better than the API
     resumed = stage.here(*RUN)
 
     assert (5, {"open": 1, "waiting": 1}) == (stopped.returncode, stopped.counts)
     assert "9000 s of patience (Retry-After)" in stopped.stderr
+    assert (5, 3) == (too_early.returncode, len(stage.sandbox.history.patches()))
     assert (0, {"cancelled": 2}) == (resumed.returncode, resumed.counts)

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from batchcancel.huskyvoice.answers import LONGEST_RETRY_AFTER
 from batchcancel.ledger.open import read_ledger
 from tests.faults.matrix import MATRIX, PATIENCE, TURNED_AWAY, UNKNOWN
 from tests.faults.strikes import Struck
@@ -52,8 +53,9 @@ class Scene:
         return await self._run(max_attempts=2, concurrency=1), struck.seen
 
     async def undisturbed(self):
-        """The same command when the trouble is over."""
+        """The same command when the trouble is over, and the longest Retry-After with it."""
         self.world.transport = self.clear
+        self.world.virtual.jump(LONGEST_RETRY_AFTER)
         return await self._run(max_attempts=2, concurrency=1)
 
     async def _run(self, **options):

@@ -1,10 +1,13 @@
 """Two runs at the same time: of one batch, in one ledger, with one key."""
 
+from datetime import timedelta
+
 import anyio
 import pytest
 
 from batchcancel.errors import BatchHeld
-from batchcancel.sandbox import Fault
+from batchcancel.sandbox import Fault, Rate
+from tests.world import BEGIN
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +36,57 @@ async def at_once(*calls):
     return results
 
 
-@pytest.mark.promise(8)
+@pytest.mark.promise(7)
 @pytest.mark.promise(9)
-async def test_two_batches_that_share_a_key_wait_for_each_other_and_both_finish(
-    world, two_manifests
-):
+async def test_two_batches_that_share_a_key_share_its_window_and_both_finish(world, two_manifests):
     first, second = two_manifests
     results = await at_once(lambda: world.run(first), lambda: world.run(second))
+
+    assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts["cancelled"]) for one in results]
+    assert 0 == world.sandbox.history.rate_limited
+    assert world.sandbox.most_arrivals <= 60
+    assert max(one.elapsed_s for one in results) < 3 * 60 + 5
+
+
+@pytest.mark.promise(7)
+async def test_a_batch_right_after_another_with_the_same_key_finds_its_window(world, two_manifests):
+    first, second = two_manifests
+    await world.run(first)
+    began = world.virtual.current_time()
+    finished = (await world.run(second)).summary
+
+    assert (0, 0) == (finished.exit_code, world.sandbox.history.rate_limited)
+    assert world.sandbox.most_arrivals <= 60
+    assert world.virtual.current_time() - began < 2 * 60 + 5
+
+
+@pytest.mark.promise(8)
+async def test_a_run_without_a_rate_obeys_the_gate_that_another_closes(world, two_manifests):
+    first, second = two_manifests
+    world.new_sandbox(rate=Rate(limit=None))
+    world.appointments(120)
+    busy = Fault("status", status=429, retry_after=200)
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: world.run(first, rate="1/10s"))
+        await anyio.sleep(25)
+        world.sandbox.faults.add(busy, method="PATCH")
+        await anyio.sleep(10)
+        arrived = len(world.sandbox.history)
+        finished = (await world.run(second, rate="none")).summary
+    [next_one, *_] = world.sandbox.history.arrivals[arrived:]
+
+    assert 0 == finished.exit_code
+    assert next_one.at - BEGIN >= timedelta(seconds=120 + 120 + 30 + 200)
+
+
+@pytest.mark.promise(8)
+@pytest.mark.promise(9)
+async def test_two_batches_that_share_a_key_and_no_window_wait_out_every_429(world, two_manifests):
+    first, second = two_manifests
+    nowhere = first / "state"
+    results = await at_once(
+        lambda: world.run(first, state_dir=nowhere), lambda: world.run(second, state_dir=nowhere)
+    )
 
     assert [(0, 60), (0, 60)] == [(one.exit_code, one.counts["cancelled"]) for one in results]
     assert sum(one.rate_limited for one in results) == world.sandbox.history.rate_limited > 0

@@ -1,4 +1,4 @@
-"""What every shared window promises: the one in memory, and the one in a database."""
+"""What every shared window promises: in memory, in a file, and in a database."""
 
 import threading
 from contextlib import ExitStack, closing
@@ -9,7 +9,7 @@ import pytest
 
 from batchcancel.api import PERMIT_S, Rate
 from batchcancel.ledger.postgres.opening import open_postgres
-from tests.windows import Book, MemoryWindow
+from tests.windows import Book, MemoryWindow, file_window
 
 LENGTH, TIMEOUT = 1000.0, 10.0
 SLACK = 100.0
@@ -60,7 +60,22 @@ def shared(postgres, database):
         yield Kit(window, let_pass)
 
 
-@pytest.fixture(params=["memory", "shared"])
+@pytest.fixture
+def file(tmp_path):
+    now = [0.0]
+
+    def window(limit, key="key", length=LENGTH):
+        return file_window(
+            tmp_path / f"{key}.json", lambda: now[0], limit=limit, length=length, timeout=TIMEOUT
+        )
+
+    def let_pass(seconds):
+        now[0] += seconds
+
+    return Kit(window, let_pass)
+
+
+@pytest.fixture(params=["memory", "file", "shared"])
 def kit(request):
     return request.getfixturevalue(request.param)
 
@@ -94,7 +109,7 @@ def test_another_key_has_its_own(kit):
 
 def test_looking_takes_nothing(kit):
     window = kit.window(1)
-    assert (None, 0.0, 0) == window.look()
+    assert (None, 0.0, 0, 0.0) == window.look()
     assert 1 == len(take_all(window))
     assert window.look().slot is None
 
@@ -171,7 +186,7 @@ def test_a_closed_gate_is_closed_to_everybody_and_the_longest_closure_stands(kit
     kit.window(1).close_for(600)
     kit.window(1).close_for(300)
     turn = kit.window(1).take()
-    assert (None, about(600)) == (turn.slot, turn.wait)
+    assert (None, about(600), about(600)) == (turn.slot, turn.wait, turn.closed)
     kit.let_pass(600)
     assert kit.window(1).take().slot is not None
 
@@ -185,8 +200,10 @@ def test_what_is_long_over_is_forgotten(shared, postgres, database):
     assert [(1,)] == postgres.execute("SELECT count(*) FROM batchcancel.slots", url=database)
 
 
-def test_of_many_who_ask_at_once_no_more_have_slots_than_the_limit(shared):
-    windows, slots = [shared.window(10) for _ in range(4)], []
+@pytest.mark.parametrize("name", ["file", "shared"])
+def test_of_many_who_ask_at_once_no_more_have_slots_than_the_limit(request, name):
+    kit = request.getfixturevalue(name)
+    windows, slots = [kit.window(10) for _ in range(4)], []
     threads = [
         threading.Thread(target=lambda one=one: slots.extend(take_all(one))) for one in windows
     ]

@@ -110,4 +110,25 @@ DEFECTS = (
         new="pass",
         killer="test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_begun_anew",
     ),
+    Defect(
+        name="a window's file that cannot be read is taken for an empty one",
+        module="batchcancel.huskyvoice.window_file",
+        old="log.close_for(longest, now=now, wall=wall)",
+        new="pass",
+        killer="test_a_file_that_cannot_be_read_counts_as_full_for_one_window",
+    ),
+    Defect(
+        name="a closed gate is forgotten when the machine starts anew",
+        module="batchcancel.huskyvoice.window_log",
+        old="self.gate = Gate(now + left, wall + left, left)",
+        new="self.gate = None",
+        killer="test_after_another_boot_the_rest_of_a_closure_goes_by_the_wall_clock",
+    ),
+    Defect(
+        name="who comes when a slot gets free overtakes who waited in another program",
+        module="batchcancel.huskyvoice.window_log",
+        old="len(free_at) + len(ahead) + 1 - rate.limit",
+        new="len(free_at) + 1 - rate.limit",
+        killer="test_the_next_free_slot_is_kept_for_who_asked_first",
+    ),
 )

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
-from batchcancel.errors import FatalAnswer, Interrupted, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import FatalAnswer, GateClosed, Interrupted, LedgerWriteFailed, StoppedEarly
 from batchcancel.pool.exchange import Exchange
 from batchcancel.stop import Stop, Stopped, background
 from batchcancel.writer import Writer, inline
@@ -28,6 +28,8 @@ def busy(seconds):
 
 class Parts:
     """An API, a limiter and a ledger that remember what they were asked."""
+
+    kept_in = "memory"
 
     def __init__(
         self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED, most=None
@@ -165,15 +167,25 @@ async def test_a_retry_after_that_is_just_allowed_closes_the_gate():
     parts = Parts(answer=busy(300))
     try:
         await parts.exchange()
-    except StoppedEarly as stopped:
+    except GateClosed as stopped:
         parts.told.append(stopped.message)
-    assert "gate closed for 300 s" == parts.told[3]
+    assert ["intent", "sent", "slot 7 used", "gate closed for 300 s", "answered"] == parts.told
 
 
 @pytest.mark.promise(9)
 async def test_a_retry_after_that_is_longer_than_allowed_stops_the_run():
-    with pytest.raises(StoppedEarly, match="301 s"):
+    with pytest.raises(GateClosed, match="301 s"):
         await Parts(answer=busy(301)).exchange()
+
+
+@pytest.mark.promise(8)
+async def test_a_retry_after_that_stops_the_run_closes_the_gate_for_those_who_come_next():
+    parts = Parts(answer=busy(600))
+    with pytest.raises(GateClosed) as stopped:
+        await parts.exchange()
+    assert "gate closed for 600 s" in parts.told
+    assert "after 2026-06-01 00:10:00 UTC" in stopped.value.hint
+    assert "memory" in stopped.value.hint
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class Place:
 
     def __init__(self, folder, sandbox, url, state_home):
         self.folder = folder
+        self.state = state_home / "batchcancel"
         self.sandbox = sandbox
         self.impostor = sandbox.app
         self.shown = ""
@@ -51,7 +52,8 @@ class Place:
 
     def leaks(self, *secrets):
         """Which of these stand in what was shown, or in any file but the manifest."""
-        files = [path for path in self.folder.rglob("*") if path.name != "closure.csv"]
+        found = [*self.folder.rglob("*"), *self.state.rglob("*")]
+        files = [path for path in found if path.name != "closure.csv"]
         written = b"".join(path.read_bytes() for path in files if path.is_file())
         everything = self.shown.encode() + written
         return {

@@ -1,9 +1,12 @@
 """Files that only their owner may read, whatever the umask, at every moment."""
 
+import json
 import os
 from stat import S_IMODE
 
 import pytest
+
+from tests.security.conftest import KEY
 
 ENDINGS = ("-lock", "-shm", "-wal", "")
 
@@ -34,6 +37,19 @@ def test_everything_that_is_written_is_for_the_owner_alone(place, umask):
     while_running = {f"closure.ledger.db{ending}" for ending in ENDINGS}
     assert while_running | {"all.csv", "all.json", "all.parquet"} == set(seen)
     assert set(seen.values()) == {0o600}
+
+
+@pytest.mark.promise(15)
+def test_the_window_that_is_shared_is_for_the_owner_alone_and_holds_no_key(place, umask):
+    place.closure("a1")
+    place("run", "closure.csv", "--yes", "--rate", "60/60s")
+
+    assert {0o600} == set(modes(place.state).values())
+    assert 0o700 == S_IMODE(place.state.stat().st_mode)
+    [window] = place.state.glob("*.json")
+    assert 1 <= len(json.loads(window.read_text())["slots"])
+    assert set() == place.leaks(KEY, "canary")
+    assert [] == [path for path in place.state.iterdir() if "canary" in path.name]
 
 
 def test_a_lock_that_is_a_link_is_not_followed(place, tmp_path_factory):

@@ -11,7 +11,7 @@ DESIGNED = {
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     "max-requests",
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
-    *("log-format", "progress", "base-url", "api-key-file"),
+    *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
 }
 
 

@@ -1,16 +1,16 @@
 """Defects in what is sent, and when."""
 
-import heapq
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
-import anyio
-
 from batchcancel import wiring
 from batchcancel.appointments import Cancel, Skip
 from batchcancel.huskyvoice import answers
+from batchcancel.huskyvoice.gate import Patience
 from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.window_file import FileWindow
+from batchcancel.huskyvoice.window_log import WindowLog
 from batchcancel.policy import plan
 from batchcancel.pool import exchange, proof, workers
 from batchcancel.pool.exchange import Exchange, Withheld
@@ -39,29 +39,15 @@ def intent_after_send() -> Iterator[Any]:
 @mutant()
 def slot_freed_at_send() -> Iterator[Any]:
     """A slot comes back one window after the request left, not after its answer."""
+    take = WindowLog.take
 
-    def used(self, _permit):
-        self._in_flight -= 1
-        self._wake()
+    def counted(self, rate, now, *, ticket, timeout):
+        turn = take(self, rate, now, ticket=ticket, timeout=timeout)
+        if turn.slot is not None:
+            self.used(turn.slot, now)
+        return turn
 
-    permit = SlidingWindow.permit
-
-    async def counted(self):
-        granted = await permit(self)
-        self._in_flight -= 1
-        heapq.heappush(self._free_at, anyio.current_time() + self._window)
-        self._in_flight += 1
-        return granted
-
-    def taken(self):
-        now = anyio.current_time()
-        while self._free_at and self._free_at[0] <= now:
-            heapq.heappop(self._free_at)
-        return len(self._free_at)
-
-    yield swap(SlidingWindow, "used", used)
-    yield swap(SlidingWindow, "permit", counted)
-    yield swap(SlidingWindow, "taken", taken)
+    yield swap(WindowLog, "take", counted)
 
 
 @mutant()
@@ -102,6 +88,7 @@ def patience_without_end() -> Iterator[Any]:
         self._limiter.close_for(answer.retry_after or 5.0)
 
     yield swap(Exchange, "_close_gate", close_gate)
+    yield swap(Patience, "require", lambda *_, **__: None)
 
 
 @mutant()
@@ -131,6 +118,13 @@ def duplicates_sent_twice() -> Iterator[Any]:
 @mutant()
 def window_forgotten_at_restart() -> Iterator[Any]:
     """A run begins as if nothing had been sent in the last minute."""
+    begin = FileWindow.open
+
+    def forget(self):
+        begin(self)
+        self._path.unlink()
+
+    yield swap(FileWindow, "open", forget)
     yield swap(wiring, "_slots", lambda account, settings, *, now: ())
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from batchcancel.clock import BootClock
 from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import ClockDiffers, Event, RateWindowFull, RunStarted
+from batchcancel.huskyvoice.offload import inline
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
 from batchcancel.settings.load import Settings, load_settings
@@ -116,6 +118,7 @@ class Process:
         flags = {
             **self.world.scenario.options,
             "ledger": str(self.world.disk.path),
+            "state_dir": str(self.world.state_dir),
             "base_url": "http://localhost/v1",
             "retry_refused": str(self.command.retry_refused).lower(),
         }
@@ -125,6 +128,8 @@ class Process:
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.world.program_now,
+            boot=BootClock("a boot", self.world.seconds),
+            offload=inline,
             random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
             new_transport=lambda: Wire(self.world.network, self),
             new_writer=self._new_writer,

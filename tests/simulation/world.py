@@ -32,6 +32,8 @@ class World:
         self.trace = Trace(self.seconds, folder=folder)
         self.oracle = Oracle(self.trace)
         self.manifest = folder / "closure.csv"
+        # On every fourth machine there is no folder, for there is a file.
+        self.state_dir = (folder if scenario.seed % 4 else self.manifest) / "state"
         self.manifest.write_text(scenario.manifest.text)
         self.rows = {row.appointment_id: row for row in scenario.manifest.rows}
         self.days = {row.appointment_id: {row.day} for row in scenario.manifest.rows}

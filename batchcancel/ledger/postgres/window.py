@@ -68,7 +68,7 @@ class PostgresWindow(SharedWindow):
         self, db: PatientConnection, *, name: str, key: str, rate: Rate, timeout: float
     ) -> None:
         self._db = db
-        self._name = name
+        self._name = self.kept_in = name
         self._values = {
             "key": key,
             "limit": int(rate.limit),
@@ -106,8 +106,8 @@ class PostgresWindow(SharedWindow):
 
     def _turn(self, cursor: Cursor[Any]) -> Turn:
         ((taken, closed, full),) = PostgresStatements(cursor).fetch(_STANDING, self._values)
-        is_full = taken >= self._values["limit"]
-        return Turn(slot=None, wait=max(closed or 0.0, full if is_full else 0.0), taken=taken)
+        closed, is_full = closed or 0.0, taken >= self._values["limit"]
+        return Turn(None, max(closed, full if is_full else 0.0), taken, closed)
 
     def _tell(self, sql: str, **values: object) -> None:
         with write_failures(self._name):

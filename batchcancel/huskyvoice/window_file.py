@@ -1,0 +1,189 @@
+"""The rate limit's window of one API key, shared by the programs of one user on one machine.
+
+Each change is a read, a change and a replacement of a small file under a lock. Whoever is killed
+meanwhile leaves the old file or the new one, never half of one.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
+from batchcancel.clock import BootClock, Now
+from batchcancel.errors import InputError, LedgerWriteFailed
+from batchcancel.huskyvoice.window_log import NewerLogError, WindowLog, read_log
+
+LOCK_S = 2.0
+"""A change takes far less than a millisecond; whoever keeps the lock longer was stopped in it."""
+
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LARGEST = 64 * 1024 * 1024
+
+
+class FileWindow(SharedWindow):
+    """The window in `path` at `rate`; a request without an answer is over after `timeout` s.
+
+    Who asked first has the next free slot, also of several programs, unless it asks more than a
+    second later than it was told to.
+    """
+
+    def __init__(
+        self, path: Path, *, rate: Rate, timeout: float, clock: BootClock, now: Now
+    ) -> None:
+        self._path = path
+        self._rate = rate
+        self._timeout = timeout
+        self._clock = clock
+        self._now = now
+        self._ticket = secrets.randbits(48)
+        self.kept_in = os.fspath(path)
+
+    def open(self) -> None:
+        """Make folder and file where they are missing; `OSError` where they cannot be kept."""
+        _make_folder(self._path.parent)
+        with self._changed():
+            pass
+
+    def look(self) -> Turn:
+        with _write_failures(self._path):
+            return self._read().standing(self._rate, self._clock.seconds())
+
+    def take(self) -> Turn:
+        with self._change() as log:
+            now = self._clock.seconds()
+            return log.take(self._rate, now, ticket=self._ticket, timeout=self._timeout)
+
+    def used(self, slot: int) -> None:
+        with self._change() as log:
+            log.used(slot, self._clock.seconds())
+
+    def unused(self, slot: int) -> None:
+        with self._change() as log:
+            log.slots.pop(slot, None)
+
+    def close_for(self, seconds: float) -> None:
+        with self._change() as log:
+            log.close_for(seconds, now=self._clock.seconds(), wall=self._wall())
+
+    @contextmanager
+    def _change(self) -> Iterator[WindowLog]:
+        with _write_failures(self._path), self._changed() as log:
+            yield log
+
+    @contextmanager
+    def _changed(self) -> Iterator[WindowLog]:
+        with _locked(self._path.with_suffix(".lock")):
+            log = self._read()
+            log.forget(self._rate, self._clock.seconds())
+            yield log
+            _replace(self._path, log.text().encode())
+
+    def _read(self) -> WindowLog:
+        now, wall = self._clock.seconds(), self._wall()
+        log = WindowLog(self._clock.boot)
+        try:
+            if (content := _content(self._path)) is not None:
+                log = read_log(content)
+        except NewerLogError:
+            raise _newer(self._path) from None
+        except ValueError:
+            # Whatever it said, one window after the last request that it can have known it is over.
+            longest = PERMIT_S + self._timeout + self._rate.window
+            log.close_for(longest, now=now, wall=wall)
+        log.carry_over(self._clock.boot, now=now, wall=wall)
+        return log
+
+    def _wall(self) -> float:
+        return self._now().timestamp()
+
+
+def window_path(folder: Path, *, origin: str, key: str) -> Path:
+    """The file for a key (its fingerprint) at an origin, on this machine where homes are shared."""
+    name = hashlib.sha256(f"{_machine()}\n{origin}\n{key}".encode()).hexdigest()[:32]
+    return folder / f"window-{name}.json"
+
+
+def _machine() -> str:
+    with suppress(OSError):
+        if known := Path("/etc/machine-id").read_text(encoding="ascii").strip():
+            return known
+    return socket.gethostname()
+
+
+def _make_folder(folder: Path) -> None:
+    """Every folder that is missing is for its owner alone, whatever the umask."""
+    for one in [*reversed(folder.parents), folder]:
+        if not one.exists():
+            one.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Alone among all programs; a lock file that was removed meanwhile locks nobody out."""
+    over = time.monotonic() + LOCK_S
+    while (descriptor := _lock(path)) is None:
+        if time.monotonic() > over:
+            raise TimeoutError(None, "another program does not let go of it", str(path))
+        time.sleep(0.002)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
+    is_ours = False
+    try:
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = os.path.samestat(os.fstat(descriptor), path.stat())
+    finally:
+        if not is_ours:
+            os.close(descriptor)
+    return descriptor if is_ours else None
+
+
+def _content(path: Path) -> bytes | None:
+    """None where there is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_LARGEST)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Not synced: after a power cut it is another boot, and an unreadable file is a full one."""
+    new = path.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    new.replace(path)
+
+
+@contextmanager
+def _write_failures(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LedgerWriteFailed(
+            f"the rate limit's window {path} cannot be kept: {error.strerror}",
+            hint="See to its disk and folder, then run the same command again.",
+        ) from error
+
+
+def _newer(path: Path) -> InputError:
+    return InputError(
+        f"the rate limit's window {path} was written by a newer batchcancel",
+        hint="Use that version, or name another folder with --state-dir.",
+    )
