@@ -26,6 +26,7 @@ def paced(new_stage):
     return stage
 
 
+@pytest.mark.long
 @pytest.mark.promise(7)
 def test_two_programs_with_one_key_are_never_refused_and_are_as_quick_as_one(paced):
     commands = two_manifests(paced, rows=90)

@@ -102,8 +102,12 @@ def _try(defect: Defect, folder: Path, report: Path) -> subprocess.CompletedProc
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Ours, without what the pytest around this one says, and with the copy first on the path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    """Ours, without what the pytest around this one says, and with the copy first on the path.
+
+    Which branches a copy takes is nobody's coverage.
+    """
+    around = ("PYTEST", "COVERAGE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(around)}
     others = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     return kept | {"PYTHONPATH": os.pathsep.join([str(folder), *others])}
 
