@@ -7,6 +7,7 @@
     ├── Refusal               3  refused before any write
     ├── StoppedEarly          5  resumable: run the same command again
     │   ├── GateClosed           the API asked for more patience than is allowed
+    │   ├── RequestsSpent        --max-requests were sent
     │   └── LedgerWriteFailed
     ├── BatchHeld             6  another run holds the batch
     ├── FatalAnswer           7  key rejected, redirect, wrong record
@@ -99,6 +100,16 @@ class GateClosed(StoppedEarly):
             hint=f"Run the same command again after {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, "
             "or raise --max-retry-after."
             + (f" Until then nobody sends with this key: {kept_in} says so." if kept_in else ""),
+        )
+        self.seconds = seconds
+
+
+class RequestsSpent(StoppedEarly):
+    """As many requests were sent as `--max-requests` allows; those under way are waited for."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"--max-requests of {most} were sent", hint="Run the same command again to go on."
         )
 
 

@@ -12,6 +12,7 @@ CODES = {
     "Refusal": 3,
     "StoppedEarly": 5,
     "GateClosed": 5,
+    "RequestsSpent": 5,
     "LedgerWriteFailed": 5,
     "BatchHeld": 6,
     "FatalAnswer": 7,

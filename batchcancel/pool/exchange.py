@@ -16,7 +16,7 @@ import anyio
 from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
 from batchcancel.clock import Now
-from batchcancel.errors import GateClosed, StoppedEarly
+from batchcancel.errors import GateClosed, RequestsSpent, StoppedEarly
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
@@ -127,10 +127,7 @@ class Exchange:
     def _require_left(self) -> None:
         """Asked before the intent, so that no row is left open by the last request."""
         if self._max_requests is not None and self._announced >= self._max_requests:
-            raise StoppedEarly(
-                f"--max-requests of {self._max_requests} were sent",
-                hint="Run the same command again to go on.",
-            )
+            raise RequestsSpent(self._max_requests)
 
     def _close_gate(self, answer: Answer) -> None:
         seconds = answer.retry_after

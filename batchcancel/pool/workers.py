@@ -8,7 +8,7 @@ import anyio
 from batchcancel.api import Answer, Ask, Request, Retry
 from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
 from batchcancel.clock import Now
-from batchcancel.errors import BatchcancelError, StoppedEarly, UnexpectedFailure
+from batchcancel.errors import BatchcancelError, RequestsSpent, StoppedEarly, UnexpectedFailure
 from batchcancel.events import Observer, RowEnded
 from batchcancel.ledger.contract import Learned, Settled
 from batchcancel.policy.notice import NoticePolicy
@@ -53,6 +53,7 @@ class Pool:
         self._observe = observe
         self._halt_after = halt_after
         self._failures_in_a_row = 0
+        self._spent: RequestsSpent | None = None
 
     async def settle_all(self, appointments: Iterator[Appointment], *, workers: int) -> None:
         """Settle appointments in their order, until none is left or the run is to stop."""
@@ -63,6 +64,8 @@ class Pool:
                 for _ in range(workers):
                     inner.start_soon(self._work, appointments)
             outer.cancel_scope.cancel()
+        if self._spent is not None:
+            self._stop.ask(self._spent)
 
     async def _limit_the_drain(self, everything: anyio.CancelScope) -> None:
         await self._stop.asked()
@@ -76,6 +79,9 @@ class Pool:
                 self._write_outcome(appointment, await self._settle(appointment))
         except Stopped:
             return
+        except RequestsSpent as error:
+            # No stop yet: it would keep back what the others have an intent for already.
+            self._spent = error
         except BatchcancelError as error:
             self._stop.ask(error)
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request

@@ -154,13 +154,15 @@ def longest_recovery(world: World) -> float:
     """When trouble is over, the batch is finished after so many seconds at most.
 
     What is under way ends; then two more runs may be needed, for rows that were given up and for
-    their read-backs, each with two requests for a row, and a few to plan.
+    their read-backs, each with two requests for a row, and a few to plan. A closed gate is waited
+    for.
     """
     rate, option = world.scenario.rate, world.scenario.option
     requests = 2 * len(world.rows) + 20
     windows = 1 if rate.limit is None else requests // rate.limit + 2
     slowest = max(rate.seconds + option.timeout, requests * world.scenario.network.latency[1])
     pauses = sum(command.pause for command in world.scenario.commands)
+    pauses += world.patience
     return longest_silence(world) + 3 * (windows + 1) * slowest + pauses + 400.0
 
 

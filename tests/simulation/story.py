@@ -2,6 +2,7 @@
 
 import trio
 
+from batchcancel.errors import GateClosed
 from tests.simulation.checks_ends import longest_silence
 from tests.simulation.oracle import Broken
 from tests.simulation.process import End, Process
@@ -75,6 +76,10 @@ class Story:
             if process.second is not None:
                 process.second.kill("the first has ended, and it should not have begun")
             beside.cancel_scope.cancel()
+        if world.is_calm and isinstance(end.error, GateClosed):
+            # Whoever is told until when the gate is closed does not ask before.
+            world.patience += end.error.seconds
+            await trio.sleep(end.error.seconds)
         return end
 
     def _is_over(self, number: int, end: End) -> bool:

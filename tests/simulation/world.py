@@ -39,6 +39,7 @@ class World:
         self.days = {row.appointment_id: {row.day} for row in scenario.manifest.rows}
         self.final: dict[str, Standing] = {}
         self.is_calm = False
+        self.patience = 0.0
         self.last_sign = 0.0
         self.sandbox = self._new_sandbox()
         self.disk = Disk(
