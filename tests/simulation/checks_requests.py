@@ -110,8 +110,8 @@ def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[
     now = world.scenario.begin + min(
         timedelta(seconds=at) + world.clock_offset(at) for at in (decided, world.seconds())
     )
-    starts = list(world.starts_of(one))
-    if all(now > start - world.scenario.notice for start in starts):
+    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
+    if all(now > start.deadline(world.scenario.notice) for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
 
 
