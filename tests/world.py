@@ -84,7 +84,8 @@ class World:
         return path
 
     def settings(self, manifest: Path, **options: object) -> Settings:
-        flags = {"base_url": "http://localhost/v1"} | {
+        own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
+        flags = own | {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in options.items()
         }
