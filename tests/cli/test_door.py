@@ -9,7 +9,6 @@ import pytest
 from batchcancel.cli.door import confirm
 from batchcancel.errors import Interrupted
 
-
 PATIENCE = 5.0
 
 
