@@ -48,7 +48,7 @@ class Row:
     def opened(self, intent):
         if self.state == "settled":
             raise RefusedError
-        since = self.opened_at if self.state == "open" else intent.at
+        since = self.opened_at if self.state == "open" else intent.opened_at
         return Row("open", attempts=max(self.attempts, intent.attempt), opened_at=since)
 
     def ended(self, entry):
