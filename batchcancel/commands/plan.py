@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.appointments import Start
-from batchcancel.errors import Refusal
-from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
+from batchcancel.events import Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
-from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
+from batchcancel.policy.plan import Planned, make_plan, refuse_above_cap
+from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
@@ -82,8 +80,7 @@ async def plan_batch(
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
         rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
-    at = tools.now()
-    _check_clock(manifest, rules, earlier, now=at, observe=observe)
+    at = tools.clock.latest()
     plan = make_plan(
         manifest.with_known_starts(learned),
         policy=rules.policy,
@@ -124,10 +121,11 @@ async def _rules_and_starts(
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
-        now=tools.now,
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
+    told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
+    rules = replace(rules, cautions=(*rules.cautions, *told))
     if rules.timezone is None:
         return rules, manifest, []
     lookup: Lookup = tools.lookup
@@ -150,25 +148,6 @@ async def _with_starts(
         manifest.require_clean()  # once more: only now are skipped local times known
     wanted = manifest.sessions_wanted()
     return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
-
-
-def _check_clock(
-    manifest: Manifest, rules: Rules, earlier: EarlierRuns, *, now: datetime, observe: Observer
-) -> None:
-    ahead = clock_difference(rules)
-    if ahead is None:
-        return
-    observe(ClockDiffers(ahead=ahead))
-    # Refused only where it matters: most clocks that are wrong change no decision.
-    rows = depends_on_clock(
-        manifest, policy=rules.policy, earlier=earlier, ours=now, theirs=now + ahead
-    )
-    if rows:
-        raise Refusal(
-            f"this machine's clock and the API's differ by {abs(ahead)}, and {rows} "
-            "appointments would be decided differently",
-            hint="Set this machine's clock. Nothing was sent.",
-        )
 
 
 def _plan_made(planned: Planned) -> PlanMade:

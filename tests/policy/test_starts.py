@@ -191,8 +191,11 @@ async def test_where_nothing_is_listed_a_week_later_either_only_the_day_is_known
 
 async def test_windows_that_cannot_be_had_are_not_looked_for_a_week_later():
     calendar = Calendar({DAY: None, DAY + WEEK: ALL})
-    assert whole(DAY) == await starts(calendar).of_session(DAY, "Morning", "b1")
+    known = starts(calendar)
+    assert whole(DAY) == await known.of_session(DAY, "Morning", "b1")
     assert [DAY] == calendar.asked
+    assert ["windows_refused"] == [*told(known)]
+    assert "of 2026-06-15. " in told(known)["windows_refused"]
 
 
 async def test_the_last_week_of_the_calendar_has_none_later():

@@ -61,7 +61,7 @@ def planned(
         plan=plan,
         batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
-        rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
+        rules=Rules(policy=policy, timezone=timezone),
         rate=asked.rate,
         limit=asked.limit,
         learned=(),
