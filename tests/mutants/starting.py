@@ -65,14 +65,14 @@ DEFECTS = (
         module="batchcancel.policy.starts",
         old="self._read_a_week_later.add(day)",
         new="pass",
-        killer="test_a_day_without_any_window_is_read_as_a_week_later_and_asked_once",
+        killer="test_where_a_day_lists_no_window_the_same_weekday_a_week_later_counts",
     ),
     Defect(
         name="a window without an end lasts until another window of its session begins",
         module="batchcancel.policy.starts",
         old="""        if as_meant(one.session or "") != as_meant(window.session or "")\n""",
         new="",
-        killer="test_a_window_without_an_end_lasts_until_the_next_session_of_its_branch",
+        killer="test_another_window_of_the_same_session_is_not_the_next_session",
     ),
     Defect(
         name="a session past midnight ends before it begins",

@@ -163,6 +163,13 @@ async def test_a_window_without_an_end_lasts_until_the_next_session_of_its_branc
     assert expected == start_in(windows, DAY, session="Morning", label=None, timezone=KOLKATA)
 
 
+async def test_another_window_of_the_same_session_is_not_the_next_session():
+    windows = [a_morning(label="MA"), a_morning(label="MB", start=time(11)), EVENING]
+    assert by_session(9, 17) == start_in(
+        windows, DAY, session="Morning", label="MA", timezone=KOLKATA
+    )
+
+
 # By a later week
 
 
