@@ -31,16 +31,22 @@ _TALLY = """
 """
 _ROWS = """
     SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
-           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line
+           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
+           CASE WHEN {known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
+                THEN {known_by} ELSE 'session' END
     FROM account WHERE batch = :batch
     UNION ALL
     SELECT 1, '', {rejected_id}, NULL, NULL, NULL, NULL,
-           'settled', 'rejected_row', reason, 0, NULL, NULL, line
+           'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
     FROM batches JOIN rejected_rows USING (batch_id)
     WHERE name = :batch
     ORDER BY part, place, line
 """
-_ROWS_SINCE_2 = {"line": "line", "rejected_id": "appointment_id"}
+_ROWS_SINCE_2 = {
+    "line": "line",
+    "rejected_id": "appointment_id",
+    "known_by": "start_known_by",
+}
 _SETTLED = """
     SELECT appointment_id FROM account
     WHERE batch = :batch
@@ -150,7 +156,7 @@ class SqlReader(LedgerReader):
 
     def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
         _, _, appointment_id, start, day, session, branch_id, *rest = row
-        state, outcome, reason, attempts, opened_at, settled_at, line = rest
+        state, outcome, reason, attempts, opened_at, settled_at, line, known_by = rest
         return RowRecord(
             appointment_id=appointment_id,
             starts_at=self._restored(start),
@@ -164,4 +170,5 @@ class SqlReader(LedgerReader):
             opened_at=self._restored(opened_at),
             settled_at=self._restored(settled_at),
             line=line,
+            start_known_by=known_by,
         )

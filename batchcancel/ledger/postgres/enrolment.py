@@ -12,17 +12,20 @@ from batchcancel.ledger.enrolment import BulkLoad
 _NAMED = """
     CREATE TEMPORARY TABLE named (
         appointment_id text, starts_at timestamptz, date date, session text, branch_id text,
-        line bigint
+        line bigint, start_known_by text
     ) ON COMMIT DROP
 """
 _COPY_NAMED = "COPY named FROM STDIN"
 _ENROL_ROWS = """
     INSERT INTO rows
-        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line)
-    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id, line FROM named
+        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line,
+         start_known_by)
+    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id, line, start_known_by
+    FROM named
     ON CONFLICT (batch_id, appointment_id) DO UPDATE
     SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
+        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line,
+        start_known_by = excluded.start_known_by
 """
 _COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason, appointment_id) FROM STDIN"
 _SKIPS = "CREATE TEMPORARY TABLE skips (appointment_id text, reason text) ON COMMIT DROP"

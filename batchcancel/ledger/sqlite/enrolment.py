@@ -10,11 +10,13 @@ from batchcancel.ledger.sqlite.connection import stored
 
 _ENROL_ROW = """
     INSERT INTO rows
-        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line,
+         start_known_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (batch_id, appointment_id) DO UPDATE
     SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
+        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line,
+        start_known_by = excluded.start_known_by
 """
 _REJECT = """
     INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
@@ -46,6 +48,6 @@ class SqliteLoad(BulkLoad):
 def _row_values(
     batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
 ) -> Iterator[tuple[str | int | None, ...]]:
-    for one, starts_at, day, session, branch_id, line in rows:
+    for one, starts_at, day, *rest in rows:
         date = None if day is None else day.isoformat()
-        yield batch_id, enrolment, one, stored(starts_at), date, session, branch_id, line
+        yield batch_id, enrolment, one, stored(starts_at), date, *rest
