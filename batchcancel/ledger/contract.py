@@ -65,7 +65,11 @@ class Run:
 
 
 class LedgerRow(NamedTuple):
-    """What the manifest says of a row, as far as the ledger keeps it."""
+    """What the manifest says of a row, as far as the ledger keeps it.
+
+    `manifest_start` is its start to the letter, None where it gives none; `starts_at` is the
+    instant, which may come from its session instead.
+    """
 
     appointment_id: str
     starts_at: datetime | None
@@ -73,6 +77,7 @@ class LedgerRow(NamedTuple):
     session: str | None
     branch_id: str | None
     line: int | None = None
+    manifest_start: str | None = None
 
 
 class RowRecord(NamedTuple):
@@ -90,6 +95,14 @@ class RowRecord(NamedTuple):
     opened_at: datetime | None
     settled_at: datetime | None
     line: int | None = None
+
+
+class Approved(NamedTuple):
+    """The approval under which a batch was last run: its token, who gave it, and when."""
+
+    token: str
+    by: str | None
+    at: datetime
 
 
 class OpenRow(NamedTuple):
@@ -185,6 +198,15 @@ class LedgerReader(Protocol):
         Skipped rows are decided anew, so they are not among them, but for the completed.
         """
 
+    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
+        """What the manifest said of the rows with a final outcome, ordered by id.
+
+        Skipped rows are not among them: each run decides on them by what it is told then.
+        """
+
+    def approved(self, batch: str) -> Approved | None:
+        """The approval of the batch; None where it was run without one."""
+
     def open_rows(self, batch: str) -> list[OpenRow]:
         """Rows to be read back before anything else is done about them."""
 
@@ -225,9 +247,13 @@ class Ledger(LedgerReader, Protocol):
     ) -> None:
         """Make the batch hold exactly these rows; whole or not at all.
 
-        Rows that were known keep their state. Rows that are no longer named are dropped while
-        they are waiting or skipped, and stay otherwise: what was sent is never forgotten.
+        Rows that were known keep their state, and with a final outcome also what was said of
+        them and is left out now. Rows that are no longer named are dropped while they are waiting
+        or skipped, and stay otherwise: what was sent is never forgotten.
         """
+
+    def approve(self, batch: str, approved: Approved) -> None:
+        """Write down under which approval the batch is run from now on."""
 
     def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
         """Replace all skips of the batch by these; rows skipped before and not now are waiting.

@@ -66,10 +66,11 @@ class Manifest:
     """The content of one manifest.
 
     `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
-    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id` and
-    `notes`; all but the first two may be null. `rejected` is ordered by line, `duplicates` counts
-    the exact repetitions that were collapsed. `digest` belongs to what the file said, whatever the
-    order of its rows; what is found out later does not change it.
+    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id`,
+    `notes` and `manifest_start` (the start to the letter); all but the first two may be null.
+    `rejected` is ordered by line, `duplicates` counts the exact repetitions that were collapsed.
+    `digest` belongs to what the file said, whatever the order of its rows; what is found out later
+    does not change it.
     """
 
     source: str
@@ -202,6 +203,7 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "session",
         "branch_id",
         "notes",
+        pl.col("start").alias("manifest_start"),
         reason=_reason(),
     )
 
