@@ -48,4 +48,7 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
         result(plan_text(planned))
     command.refuse(planned, settings)
     if not settings.json:
-        result("\nNext:  " + same_command().replace(" plan ", " run ", 1))
+        typed = same_command().replace(" plan ", " run ", 1)
+        result(f"\nNext:  {typed}")
+        if settings.approved is None:
+            result(f"  or, for exactly this and unasked:  {typed} --approved {planned.approval}")

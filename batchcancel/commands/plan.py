@@ -7,10 +7,17 @@ from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
+from batchcancel.commands.approval import approval_of, refuse_unapproved
 from batchcancel.errors import Refusal
 from batchcancel.events import Caution, ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.earlier_runs import (
+    EarlierRuns,
+    batch_of,
+    earlier_runs,
+    refuse_conflicts,
+    refuse_other_work,
+)
 from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
@@ -46,6 +53,7 @@ async def plan(
 
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
+    refuse_unapproved(settings.approved, planned.approval)
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
@@ -67,14 +75,7 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-    refuse_other_work(
-        tools.account,
-        batch=batch,
-        manifest=manifest,
-        ledger=settings.redacted_ledger,
-        is_accepted=settings.accept_changed_manifest,
-    )
+    _refuse_other_work(manifest, settings, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     seconds, closed = tools.limiter.wait(), tools.limiter.closed()
     if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
@@ -94,6 +95,7 @@ async def plan_batch(
     )
     planned = Planned(
         plan=plan,
+        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
@@ -107,6 +109,18 @@ async def plan_batch(
         observe(caution)
     observe(_plan_made(planned))
     return planned
+
+
+def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) -> None:
+    refuse_other_work(
+        tools.account,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        ledger=settings.redacted_ledger,
+        timezone=settings.timezone,
+        is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
 
 
 async def _rules_and_starts(
@@ -129,6 +143,14 @@ async def _rules_and_starts(
     )
     if rules.timezone is None:
         return rules, manifest, []
+    if settings.timezone is None:  # only now is it known where times without an offset belong
+        refuse_conflicts(
+            tools.account,
+            batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+            manifest=manifest,
+            timezone=rules.timezone,
+            but_refused=settings.retry_refused,
+        )
     lookup: Lookup = tools.lookup
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
     manifest, cautions = await _with_starts(

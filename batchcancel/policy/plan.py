@@ -14,6 +14,7 @@ from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
+from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
 
@@ -59,9 +60,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan, and what it was made from."""
+    """A plan, what it was made from, and the approval that is for it alone."""
 
     plan: Plan
+    approval: Approval
     batch: Batch
     manifest: Manifest
     rules: Rules

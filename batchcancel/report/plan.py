@@ -26,6 +26,7 @@ def plan_text(planned: Planned) -> str:
     warnings = [*_rejected(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
+    parts += ["", f"Approval: {planned.approval}"]
     return "\n".join(parts)
 
 
@@ -128,5 +129,6 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
+        "approval": str(planned.approval),
         "ledger": ledger,
     }

@@ -22,6 +22,7 @@ class Summary:
     elapsed_s: float
     exit_code: int
     ledger: str
+    approval: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -35,6 +36,7 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "exit_code": int(self.exit_code),
             "ledger": self.ledger,
+            "approval": self.approval,
         }
 
 
