@@ -72,6 +72,7 @@ class SkipReason(StrEnum):
     ALREADY_STARTED = "already_started"
     UNKNOWN_START = "unknown_start"
     COMPLETED = "completed"
+    MARKED_DONE = "marked_done"
 
 
 def as_meant(text: str) -> str:

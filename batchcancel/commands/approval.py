@@ -3,7 +3,7 @@
 from batchcancel.appointments import as_meant
 from batchcancel.errors import Refusal
 from batchcancel.policy.plan import Plan
-from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules
+from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
@@ -11,7 +11,6 @@ from batchcancel.settings.load import Settings
 
 def approval_of(plan: Plan, *, manifest: Manifest, rules: Rules, settings: Settings) -> Approval:
     """The approval for this plan: what decides who is cancelled, and how many; not the pace."""
-    is_asked = rules is not NOTHING_TO_DECIDE
     sessions = {as_meant(name): start.isoformat() for name, start in settings.sessions.items()}
     return Approval.of(
         eligible=plan.eligible,
@@ -20,8 +19,8 @@ def approval_of(plan: Plan, *, manifest: Manifest, rules: Rules, settings: Setti
         origin=settings.origin,
         key=settings.api_key.fingerprint,
         batch=settings.batch,
-        notice=str(rules.policy.notice) if is_asked else None,
-        timezone=str(rules.timezone) if is_asked else None,
+        notice=str(rules.policy.notice) if rules.is_asked else None,
+        timezone=str(rules.timezone) if rules.is_asked else None,
         sessions=str(sorted(sessions.items())),
         statuses="",
         notes=settings.notes or "",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import Refusal
+from batchcancel.errors import ExitCode, Refusal
 from batchcancel.events import Caution, ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
@@ -18,6 +18,7 @@ from batchcancel.policy.earlier_runs import (
     refuse_conflicts,
     refuse_other_work,
 )
+from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
 from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
@@ -57,6 +58,11 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
+def ends_with(planned: Planned) -> int:
+    """The exit code of a plan that nothing refuses; a run with it would end with the same."""
+    return ExitCode.INCOMPLETE if planned.plan.are_all_marked_done else ExitCode.DONE
+
+
 def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
     """The appointments in the manifest at a path, for a rehearsal with it."""
     return read_manifest(manifest).ledger_rows()
@@ -68,7 +74,7 @@ async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) ->
         manifest = replace(read_manifest(readable), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
-    return manifest
+    return manifest.with_refused_undone() if settings.retry_refused else manifest
 
 
 async def plan_batch(
@@ -130,10 +136,10 @@ async def _rules_and_starts(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    settled = set(earlier.settled_ids)
+    cautions = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
-    if settled.issuperset(manifest.ids()):
-        return NOTHING_TO_DECIDE, manifest, []
+    if is_nothing_left(manifest, earlier):
+        return replace(NOTHING_TO_DECIDE, cautions=cautions), manifest, []
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
@@ -141,6 +147,7 @@ async def _rules_and_starts(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
+    rules = replace(rules, cautions=(*rules.cautions, *cautions))
     if rules.timezone is None:
         return rules, manifest, []
     if settings.timezone is None:  # only now is it known where times without an offset belong
@@ -153,12 +160,11 @@ async def _rules_and_starts(
         )
     lookup: Lookup = tools.lookup
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    manifest, cautions = await _with_starts(
-        manifest, settings, starts=starts, timezone=rules.timezone
-    )
-    rules = replace(rules, cautions=(*rules.cautions, *cautions))
+    manifest, more = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    rules = replace(rules, cautions=(*rules.cautions, *more))
     if not rules.policy.needs_start:
         return rules, manifest, []
+    settled = set(earlier.settled_ids)
     unknown = [one for one in manifest.unknown_starts() if one not in settled]
     learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
     return rules, manifest, learned

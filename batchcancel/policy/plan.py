@@ -46,6 +46,11 @@ class Plan:
     work: pl.DataFrame = field(repr=False)
     skips: pl.DataFrame = field(repr=False)
 
+    @property
+    def are_all_marked_done(self) -> bool:
+        """Whether the manifest itself leaves no row to be decided on."""
+        return 0 < self.rows == self.skipped.get(SkipReason.MARKED_DONE, 0)
+
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
         columns = ("appointment_id", "starts_at", "notes", "opened_at", "attempts")
@@ -89,9 +94,11 @@ def make_plan(
     longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", "starts_at", "notes")
+    rows = manifest.frame.select("appointment_id", "starts_at", "notes", "marked")
+    marked = pl.when(pl.col("marked").is_not_null()).then(pl.lit(SkipReason.MARKED_DONE.value))
     rest = _undone(rows, earlier).with_columns(
-        policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
+        policy.deadlines().alias("deadline"),
+        pl.coalesce(marked, policy.skip_reasons(now=now)).alias("reason"),
     )
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()

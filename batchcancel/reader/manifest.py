@@ -16,6 +16,7 @@ from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
+from batchcancel.reader.outcomes import SENT_AGAIN, foreign_words, mark
 from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
 
 USED_COLUMNS: Final[tuple[str, ...]] = (
@@ -27,6 +28,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "branch_id",
     "notes",
     "outcome",
+    "reason",
 )
 
 REASONS: Final[Mapping[str, str]] = {
@@ -51,6 +53,7 @@ SessionKey = tuple[date, str | None, str | None]
 """A date, a session and a branch; the latter two may be unknown."""
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
+_EVERYTHING = (*_CONTENT, "marked")
 _SESSION_KEY = ("date", "session", "branch_id")
 _UTC = pl.Datetime("us", "UTC")
 _KNOWN_SESSIONS = pl.Schema(
@@ -67,10 +70,12 @@ class Manifest:
 
     `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
     (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id`,
-    `notes` and `manifest_start` (the start to the letter); all but the first two may be null.
+    `notes`, `manifest_start` (the start to the letter) and `marked` (the outcome with which the
+    manifest says that the row is done); all but the first two may be null.
     `rejected` is ordered by line, `duplicates` counts the exact repetitions that were collapsed.
     `digest` belongs to what the file said, whatever the order of its rows; what is found out later
-    does not change it.
+    does not change it. `foreign_rows` counts the rows with an `outcome` that is none of ours, and
+    `foreign_outcomes` has some of those words.
     """
 
     source: str
@@ -78,6 +83,8 @@ class Manifest:
     rejected: tuple[RejectedRow, ...]
     duplicates: int
     digest: str
+    foreign_rows: int = 0
+    foreign_outcomes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -88,15 +95,25 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
+        is_asked = _is_undone() & (has_local | _lacks_start_on_a_date())
+        return bool(self.frame.select(is_asked.any()).item())
 
     def unknown_starts(self) -> list[str]:
-        """Give the ids of rows that say nothing of their start, not even a day."""
+        """Give the ids of rows to be done that say nothing of their start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
-        return self.frame.filter(unknown).get_column("appointment_id").to_list()
+        return self.frame.filter(_is_undone(), unknown).get_column("appointment_id").to_list()
 
     def ids(self) -> list[str]:
         return self.frame.get_column("appointment_id").to_list()
+
+    def marked_ids(self) -> list[str]:
+        """Give the ids of rows that the manifest itself says are done."""
+        return self.frame.filter(~_is_undone()).get_column("appointment_id").to_list()
+
+    def with_refused_undone(self) -> "Manifest":
+        """Let rows that are marked as refused or not found be done once more."""
+        is_done = ~pl.col("marked").is_in(SENT_AGAIN)
+        return replace(self, frame=self.frame.with_columns(pl.when(is_done).then("marked")))
 
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
         """Convert local starts from `tz`; rows whose local time is skipped there are rejected."""
@@ -115,7 +132,7 @@ class Manifest:
 
     def sessions_wanted(self) -> list[SessionKey]:
         """The sessions whose starts would complete the rows that have a date and no start."""
-        wanted = self.frame.filter(_lacks_start_on_a_date()).select(_SESSION_KEY)
+        wanted = self.frame.filter(_is_undone(), _lacks_start_on_a_date()).select(_SESSION_KEY)
         return wanted.unique().sort(_SESSION_KEY).rows()
 
     def with_session_starts(
@@ -166,10 +183,11 @@ def manifest_of(
     """Validate the rows of a table as appointments.
 
     `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
-    Of `outcome`, which our exports have, one word counts: a row that was rejected before is again.
-    `rejected` are rows that could not even be read as rows.
+    By `outcome` and `reason`, which our exports have, rows are marked as done, and a row that was
+    rejected before is again. `rejected` are rows that could not even be read as rows.
     """
     rows = _typed(texts)
+    foreign_rows, foreign = foreign_words(_column(texts, "outcome"))
     reason = pl.col("reason")
     bad = rows.filter(reason.is_not_null())
     good = rows.filter(reason.is_null()).drop("reason")
@@ -184,6 +202,8 @@ def manifest_of(
         rejected=everything,
         duplicates=good.height - distinct.height,
         digest=_digest(frame, everything),
+        foreign_rows=foreign_rows,
+        foreign_outcomes=foreign,
     )
 
 
@@ -194,7 +214,7 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
     starts = read_starts(given.get_column("start"))
     day = read_dates(given.get_column("date")).alias("day")
-    return given.with_columns(*starts, day).select(
+    return given.with_columns(*starts, day, mark().alias("marked")).select(
         "line",
         "appointment_id",
         "starts_at",
@@ -204,8 +224,13 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "branch_id",
         "notes",
         pl.col("start").alias("manifest_start"),
+        "marked",
         reason=_reason(),
     )
+
+
+def _column(texts: pl.DataFrame, name: str) -> pl.Series:
+    return texts.select(_text_or_null(name, texts.columns)).to_series()
 
 
 def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
@@ -221,7 +246,7 @@ def _reason() -> pl.Expr:
     )
     no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
     return (
-        pl.when(pl.col("outcome") == OutcomeName.REJECTED_ROW.value)
+        pl.when(pl.col("marked") == OutcomeName.REJECTED_ROW.value)
         .then(pl.lit("rejected_before"))
         .when(appointment_id.is_null())
         .then(pl.lit("empty_id"))
@@ -245,7 +270,7 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     # Most manifests repeat no id, and comparing whole rows is slow for a million of them.
     if not (ids == ids.shift()).any():
         return by_id
-    return by_id.unique(subset=_CONTENT, keep="first", maintain_order=True)
+    return by_id.unique(subset=_EVERYTHING, keep="first", maintain_order=True)
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
@@ -256,13 +281,19 @@ def _conflicting(bad_ids: pl.Series) -> pl.Expr:
 
 
 def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
-    """Hash the content of rows sorted by id, column by column, and how often each reason came."""
+    """Hash the content of rows sorted by id, column by column, and how often each reason came.
+
+    Without marks the digest is what it was before there were any: batches go on.
+    """
     digest = hashlib.sha256()
     for part in frame.select(_CONTENT).iter_slices(_SLICE):
         for column in part:
             digest.update(_encoded(column))
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
+    if frame.get_column("marked").null_count() < frame.height:
+        for part in frame.select("marked").iter_slices(_SLICE):
+            digest.update(b"outcome " + _encoded(part.to_series()))
     return digest.hexdigest()
 
 
@@ -283,6 +314,10 @@ def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
     readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
     for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
         yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
+
+
+def _is_undone() -> pl.Expr:
+    return pl.col("marked").is_null()
 
 
 def _lacks_start_on_a_date() -> pl.Expr:

@@ -48,6 +48,7 @@ def test_the_frame_always_has_the_same_columns():
         "branch_id": pl.String,
         "notes": pl.String,
         "manifest_start": pl.String,
+        "marked": pl.String,
     }
     everything = [manifest("appointment_id\na\n"), manifest(MIXED), manifest(MIXED + "?,,,,\n")]
     everything += [read.in_timezone(BERLIN) for read in everything]
