@@ -1,5 +1,6 @@
 """The plan command, a dry run: a decision on every row of a manifest, and no write."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
 from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
+from batchcancel.policy.plan import Plan, Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
 from batchcancel.policy.starts import Starts, unknown_sessions
 from batchcancel.reader.fetch import fetched
@@ -105,13 +106,13 @@ async def plan_batch(
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
-        rules=rules,
+        rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
         learned=learned,
         at=at,
     )
-    for caution in rules.cautions:
+    for caution in planned.rules.cautions:
         observe(caution)
     observe(_plan_made(planned))
     return planned
@@ -179,6 +180,18 @@ async def _with_starts(
         manifest.require_clean()  # once more: only now are skipped local times known
     found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
     return manifest.with_session_starts(found, timezone), unknown_sessions(found)
+
+
+def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell where `--max-requests` ends the run before its rows end."""
+    left = (settings.max_requests or math.inf) - tools.exchange.requests
+    if plan.requests > left:
+        yield Caution(
+            code="max_requests",
+            text=f"the plan needs {plan.requests:,} requests, and --max-requests "
+            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
+            "early, and the same command goes on",
+        )
 
 
 def _check_clock(
