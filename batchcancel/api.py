@@ -249,7 +249,6 @@ class OrgConfig:
     allow_cancellation: bool | None
     notice_hours: float | None
     timezone: str | None
-    server_now: datetime | None = None
 
 
 class Lookup(Protocol):

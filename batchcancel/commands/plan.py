@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import ExitCode, Refusal
-from batchcancel.events import Caution, ClockDiffers, Observer, PlanMade, RateWindowFull
+from batchcancel.errors import ExitCode
+from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
     EarlierRuns,
@@ -21,8 +21,8 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
 from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Plan, Planned, depends_on_clock, make_plan, refuse_above_cap
-from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
+from batchcancel.policy.plan import Plan, Planned, make_plan, refuse_above_cap
+from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts, unknown_sessions
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
@@ -89,8 +89,7 @@ async def plan_batch(
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
         rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
-    at = tools.now()
-    _check_clock(manifest, rules, earlier, now=at, observe=observe)
+    at = tools.clock.latest()
     plan = make_plan(
         manifest.with_known_starts(learned),
         policy=rules.policy,
@@ -144,11 +143,11 @@ async def _rules_and_starts(
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
-        now=tools.now,
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    rules = replace(rules, cautions=(*rules.cautions, *cautions))
+    told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
+    rules = replace(rules, cautions=(*rules.cautions, *told, *cautions))
     if rules.timezone is None:
         return rules, manifest, []
     if settings.timezone is None:  # only now is it known where times without an offset belong
@@ -191,25 +190,6 @@ def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Cautio
             text=f"the plan needs {plan.requests:,} requests, and --max-requests "
             f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
             "early, and the same command goes on",
-        )
-
-
-def _check_clock(
-    manifest: Manifest, rules: Rules, earlier: EarlierRuns, *, now: datetime, observe: Observer
-) -> None:
-    ahead = clock_difference(rules)
-    if ahead is None:
-        return
-    observe(ClockDiffers(ahead=ahead))
-    # Refused only where it matters: most clocks that are wrong change no decision.
-    rows = depends_on_clock(
-        manifest, policy=rules.policy, earlier=earlier, ours=now, theirs=now + ahead
-    )
-    if rows:
-        raise Refusal(
-            f"this machine's clock and the API's differ by {abs(ahead)}, and {rows} "
-            "appointments would be decided differently",
-            hint="Set this machine's clock. Nothing was sent.",
         )
 
 

@@ -66,7 +66,7 @@ def planned(
         approval=APPROVAL,
         batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
-        rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
+        rules=Rules(policy=policy, timezone=timezone),
         rate=asked.rate,
         limit=asked.limit,
         learned=(),

@@ -97,7 +97,7 @@ def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[
 
 @promise(6, at="departure")
 def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[str]:
-    """When a PATCH leaves, its deadline is not over on the program's clock.
+    """When a PATCH leaves, its deadline is not over on the API's clock.
 
     The commit of the intent lies between decision and departure; that long is allowed.
     """
@@ -106,10 +106,7 @@ def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[
         return
     if world.rows[one].start is None and not world.scenario.notice:
         return
-    decided = world.seconds() - commit_time(world)
-    now = world.scenario.begin + min(
-        timedelta(seconds=at) + world.clock_offset(at) for at in (decided, world.seconds())
-    )
+    now = world.sandbox.now() - timedelta(seconds=commit_time(world))
     starts = list(world.starts_of(one))
     if all(now > start - world.scenario.notice for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
