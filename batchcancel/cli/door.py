@@ -13,7 +13,7 @@ import anyio
 
 from batchcancel.cli.terminal import say
 from batchcancel.errors import Interrupted, Refusal
-from batchcancel.stop import Stop, Task, background
+from batchcancel.stop import Stop, Task, background, wait_for_no_thread
 
 Result = TypeVar("Result")
 
@@ -26,6 +26,7 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
 
     async def main() -> Result:
         stop = Stop()
+        wait_for_no_thread()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
             return await command(stop)
