@@ -108,7 +108,10 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
         ledger.reopen_refused(batch.name)
     ledger.decide(batch.name, planned.plan.decided_skips())
     tools.writer.enqueue(
-        *(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned)
+        *(
+            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
+            for one, start in planned.learned
+        )
     )
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import Outcome, RejectedRow, SkipReason
+from batchcancel.appointments import KnownBy, Outcome, RejectedRow, SkipReason
 
 
 class State(StrEnum):
@@ -67,8 +67,8 @@ class Run:
 class LedgerRow(NamedTuple):
     """What the manifest says of a row, as far as the ledger keeps it.
 
-    `manifest_start` is its start to the letter, None where it gives none; `starts_at` is the
-    instant, which may come from its session instead.
+    `starts_at` is its earliest start, and `start_known_by` what that is known by; it may come from
+    its session. `manifest_start` is its start to the letter, None where it gives none.
     """
 
     appointment_id: str
@@ -77,6 +77,7 @@ class LedgerRow(NamedTuple):
     session: str | None
     branch_id: str | None
     line: int | None = None
+    start_known_by: str | None = None
     manifest_start: str | None = None
 
 
@@ -95,6 +96,7 @@ class RowRecord(NamedTuple):
     opened_at: datetime | None
     settled_at: datetime | None
     line: int | None = None
+    start_known_by: str | None = None
 
 
 class Approved(NamedTuple):
@@ -164,10 +166,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """A look-up told when an appointment starts: for the account, not for later decisions."""
+    """A look-up told when an appointment starts: for the account, not for later decisions.
+
+    A record has no time of day, so its start is known by its session, or by its day alone.
+    """
 
     appointment_id: str
     starts_at: datetime
+    known_by: KnownBy = KnownBy.SESSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

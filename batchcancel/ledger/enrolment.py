@@ -36,7 +36,7 @@ _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
 """
-_SAID = ("starts_at", "manifest_start", "date", "session", "branch_id")
+_SAID = ("starts_at", "start_known_by", "manifest_start", "date", "session", "branch_id")
 _SAID_NOW = """
     ON CONFLICT (batch_id, appointment_id) DO UPDATE
     SET enrolment = excluded.enrolment, line = excluded.line, """

@@ -33,11 +33,13 @@ _TALLY = """
 """
 _ROWS = """
     SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
-           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line
+           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
+           CASE WHEN {known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
+                THEN {known_by} ELSE 'session' END
     FROM account WHERE batch = :batch
     UNION ALL
     SELECT 1, '', {rejected_id}, NULL, NULL, NULL, NULL,
-           'settled', 'rejected_row', reason, 0, NULL, NULL, line
+           'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
     FROM batches JOIN rejected_rows USING (batch_id)
     WHERE name = :batch
     ORDER BY part, place, line
@@ -45,6 +47,7 @@ _ROWS = """
 _ROWS_SINCE_2 = {
     "line": "line",
     "rejected_id": "appointment_id",
+    "known_by": "start_known_by",
     "manifest_start": "manifest_start",
 }
 _SETTLED = """
@@ -54,7 +57,8 @@ _SETTLED = """
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
 _SETTLED_ROWS = """
-    SELECT appointment_id, starts_at, date, session, branch_id, {line}, {manifest_start}
+    SELECT appointment_id, starts_at, date, session, branch_id, {line}, {known_by},
+           {manifest_start}
     FROM account
     WHERE batch = :batch AND state = 'settled' AND outcome <> 'skipped'
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
@@ -178,7 +182,7 @@ class SqlReader(LedgerReader):
 
     def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
         _, _, appointment_id, start, day, session, branch_id, *rest = row
-        state, outcome, reason, attempts, opened_at, settled_at, line = rest
+        state, outcome, reason, attempts, opened_at, settled_at, line, known_by = rest
         return RowRecord(
             appointment_id=appointment_id,
             starts_at=self._restored(start),
@@ -192,4 +196,5 @@ class SqlReader(LedgerReader):
             opened_at=self._restored(opened_at),
             settled_at=self._restored(settled_at),
             line=line,
+            start_known_by=known_by,
         )

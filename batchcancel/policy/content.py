@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import as_meant
+from batchcancel.appointments import KnownBy, as_meant
 from batchcancel.ledger.contract import LedgerRow
 
 _FURTHEST_WEST, _FURTHEST_EAST = timedelta(hours=-12), timedelta(hours=14)
@@ -60,11 +60,19 @@ def _means_otherwise(before: str | None, now: str | None) -> bool:
 
 
 def _is_at_another_time(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | None) -> bool:
-    if before.manifest_start is not None and before.manifest_start == now.manifest_start:
-        return _differ(before.date, now.date)
+    if before.manifest_start == now.manifest_start and before.date == now.date:
+        return False  # as most do, of a million
     start, again = _start(before), _start(now)
-    if start is not None and again is not None and _starts_differ(start, again, timezone):
-        return True
+    is_exact = _is_exact(before) and _is_exact(now)
+    if start is None or again is None or before.manifest_start == now.manifest_start:
+        return _is_on_another_day(before, now, timezone)
+    return _starts_differ(start, again, timezone, is_exact=is_exact) or _is_on_another_day(
+        before, now, timezone
+    )
+
+
+def _is_on_another_day(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | None) -> bool:
+    start, again = _start(before), _start(now)
     if before.date is not None and now.date is not None:
         return before.date != now.date
     # A column that was `date` and is `starts_at` now, or the other way round, tells the day too.
@@ -75,8 +83,9 @@ def _is_at_another_time(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | 
     return False
 
 
-def _differ(before: date | None, now: date | None) -> bool:
-    return before is not None and now is not None and before != now
+def _is_exact(row: LedgerRow) -> bool:
+    """Whether its start is a time of its own, and not that of its session or its day."""
+    return row.start_known_by in (None, KnownBy.EXACT)
 
 
 def _start(row: LedgerRow) -> datetime | date | None:
@@ -96,10 +105,16 @@ def _start(row: LedgerRow) -> datetime | date | None:
         return None
 
 
-def _starts_differ(one: datetime | date, other: datetime | date, timezone: ZoneInfo | None) -> bool:
-    if isinstance(one, datetime) and isinstance(other, datetime):
+def _starts_differ(
+    one: datetime | date,
+    other: datetime | date,
+    timezone: ZoneInfo | None,
+    *,
+    is_exact: bool = True,
+) -> bool:
+    if is_exact and isinstance(one, datetime) and isinstance(other, datetime):
         return _moments_differ(one, other, timezone)
-    # A day alone says nothing of the time.
+    # A day alone, or the beginning of a session, says nothing of the time.
     (first, last), (begin, end) = _days(one, timezone), _days(other, timezone)
     return last < begin or end < first
 

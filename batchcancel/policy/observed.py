@@ -6,9 +6,10 @@ still unknown are looked up one by one before they are sent.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from batchcancel.api import PAGE, Lookup, Record
+from batchcancel.appointments import Start
 from batchcancel.policy.starts import Starts
 
 MIN_HITS = 3
@@ -20,10 +21,10 @@ MAX_MISSES = 3
 
 async def prefetch_starts(
     ids: Sequence[str], *, lookup: Lookup, starts: Starts
-) -> list[tuple[str, datetime]]:
-    """Pairs of id and start time for those of `ids` that were found."""
+) -> list[tuple[str, Start]]:
+    """Pairs of id and start for those of `ids` that were found."""
     unknown = dict.fromkeys(ids)  # a set that keeps the order, so that requests can be repeated
-    found: list[tuple[str, datetime]] = []
+    found: list[tuple[str, Start]] = []
     days: set[date] = set()
     misses_left = MAX_MISSES
     for appointment_id in ids:
@@ -35,8 +36,8 @@ async def prefetch_starts(
         misses_left = misses_left - 1 if len(records) < MIN_HITS else MAX_MISSES
         for record in records:
             if unknown.pop(record.appointment_id, appointment_id) is None:
-                starts_at = await starts.of_record(record)
-                found += [(record.appointment_id, starts_at)] if starts_at else []
+                start = await starts.of_record(record)
+                found += [(record.appointment_id, start)] if start else []
     return found
 
 

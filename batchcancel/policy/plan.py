@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from batchcancel.api import Rate
-from batchcancel.appointments import Appointment, SkipReason
+from batchcancel.appointments import Appointment, SkipReason, Start
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
@@ -38,8 +39,8 @@ class Plan:
     spent: int
     open: int
     look_ups: int
-    first_start: datetime | None
-    last_start: datetime | None
+    first_start: Start | None
+    last_start: Start | None
     requests: int
     seconds: float
     will_miss: int
@@ -53,9 +54,16 @@ class Plan:
 
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", "starts_at", "notes", "opened_at", "attempts")
-        for row in self.work.select(columns).iter_rows():
-            yield Appointment(**dict(zip(columns, row, strict=True)))
+        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts")
+        for one, earliest, latest, known_by, *rest in self.work.select(columns).iter_rows():
+            notes, opened_at, attempts = rest
+            yield Appointment(
+                appointment_id=one,
+                start=start_of(earliest, latest, known_by),
+                notes=notes,
+                opened_at=opened_at,
+                attempts=attempts,
+            )
 
     def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:
         """The rows the policy leaves alone, with its reasons."""
@@ -74,7 +82,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    learned: Sequence[tuple[str, datetime]]
+    learned: Sequence[tuple[str, Start]]
     at: datetime
 
 
@@ -94,7 +102,7 @@ def make_plan(
     longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", "starts_at", "notes", "marked")
+    rows = manifest.frame.select("appointment_id", *STARTS, "notes", "marked")
     marked = pl.when(pl.col("marked").is_not_null()).then(pl.lit(SkipReason.MARKED_DONE.value))
     rest = _undone(rows, earlier).with_columns(
         policy.deadlines().alias("deadline"),
@@ -122,8 +130,8 @@ def make_plan(
         spent=spent,
         open=work["opened_at"].count(),
         look_ups=requests - work.height,
-        first_start=work["starts_at"].min(),  # type: ignore[arg-type]  # a column of datetimes
-        last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
+        first_start=_first(work.bottom_k(1, by="starts_at")),
+        last_start=_first(work.top_k(1, by="latest_start")),
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
@@ -150,6 +158,11 @@ def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
         .join(opened, on="appointment_id", how="left")
         .with_columns(pl.col("attempts").fill_null(0))
     )
+
+
+def _first(rows: pl.DataFrame) -> Start | None:
+    """The start of the first of a few rows; None where there is none."""
+    return next((start_of(*row) for row in rows.select(STARTS).iter_rows()), None)
 
 
 def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -13,11 +13,30 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.api import MOST_NOTES
-from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
+from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader.outcomes import SENT_AGAIN, foreign_words, mark
-from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
+from batchcancel.reader.start_columns import (
+    EXACT,
+    SESSION_KEY,
+    contradicts_itself,
+    fill_starts,
+    known_by_told,
+    known_starts,
+    lacks_session_start,
+    latest_if_exact,
+    left_join,
+    session_key,
+    with_days,
+)
+from batchcancel.reader.times import (
+    UTC_TIME,
+    instant_of,
+    read_dates,
+    read_known_by,
+    read_starts,
+)
 
 USED_COLUMNS: Final[tuple[str, ...]] = (
     "appointment_id",
@@ -29,6 +48,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "notes",
     "outcome",
     "reason",
+    "start_known_by",
 )
 
 REASONS: Final[Mapping[str, str]] = {
@@ -37,6 +57,8 @@ REASONS: Final[Mapping[str, str]] = {
     "conflicting_duplicate": "another row names the same appointment with different content",
     "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
     "non_existent_time": "the clocks of the timezone skip this local time",
+    "unreadable_known_by": "start_known_by is none of exact, session and day",
+    "contradicting_start": "its columns name different starts, or different days",
     "unreadable_date": "the date is not a day such as 2026-06-15",
     "ragged": "the row has more or fewer cells than the header",
     "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",
@@ -53,12 +75,7 @@ SessionKey = tuple[date, str | None, str | None]
 """A date, a session and a branch; the latter two may be unknown."""
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
-_EVERYTHING = (*_CONTENT, "marked")
-_SESSION_KEY = ("date", "session", "branch_id")
-_UTC = pl.Datetime("us", "UTC")
-_KNOWN_SESSIONS = pl.Schema(
-    {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
-)
+_EVERYTHING = (*_CONTENT, "start_known_by", "marked")
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -68,10 +85,12 @@ _SLICE = 50_000  # the digest is made slice by slice: another number would chang
 class Manifest:
     """The content of one manifest.
 
-    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
-    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id`,
-    `notes`, `manifest_start` (the start to the letter) and `marked` (the outcome with which the
-    manifest says that the row is done); all but the first two may be null.
+    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`,
+    `latest_start` and `start_known_by` (a start, in UTC), `local_start` (naive: its timezone is not
+    known yet), `date`, `session`, `branch_id`, `notes`, `manifest_start` (the start to the letter)
+    and `marked` (the outcome with which the manifest says that the row is done); all but the first
+    two may be null. Where the start is not an exact one, `latest_start` is null until the sessions'
+    starts are known.
     `rejected` is ordered by line, `duplicates` counts the exact repetitions that were collapsed.
     `digest` belongs to what the file said, whatever the order of its rows; what is found out later
     does not change it. `foreign_rows` counts the rows with an `outcome` that is none of ours, and
@@ -95,7 +114,7 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        is_asked = _is_undone() & (has_local | _lacks_start_on_a_date())
+        is_asked = _is_undone() & (has_local | lacks_session_start())
         return bool(self.frame.select(is_asked.any()).item())
 
     def unknown_starts(self) -> list[str]:
@@ -116,47 +135,56 @@ class Manifest:
         return replace(self, frame=self.frame.with_columns(pl.when(is_done).then("marked")))
 
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
-        """Convert local starts from `tz`; rows whose local time is skipped there are rejected."""
+        """Convert local starts from `tz`.
+
+        Rows whose local time is skipped there, or whose start is on another day there than they
+        say, are rejected.
+        """
         local = self.frame.get_column("local_start").drop_nulls().unique()
         instants = [instant_of(moment, tz) for moment in local]
-        known = pl.DataFrame([local, pl.Series("instant", instants, _UTC)])
-        frame = _left_join(self.frame, known, ["local_start"])
+        known = pl.DataFrame([local, pl.Series("instant", instants, UTC_TIME)])
+        frame = left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
         lost = frame.filter(skipped).with_columns(reason=pl.lit("non_existent_time"))
-        kept = _fill_starts(frame.filter(~skipped))
+        kept = frame.filter(~skipped).with_columns(
+            starts_at=pl.coalesce("starts_at", "instant"),
+            local_start=pl.lit(None, pl.Datetime("us")),
+        )
+        dated = with_days(kept.drop("instant").with_columns(latest_if_exact()), tz)
+        is_another = (pl.col("own_day") != pl.col("date")).fill_null(value=False)
+        at_odds = dated.filter(is_another).with_columns(reason=pl.lit("contradicting_start"))
         return replace(
             self,
-            frame=kept.with_columns(local_start=pl.lit(None, pl.Datetime("us"))),
-            rejected=_merged(self.rejected, _rejected_rows(lost)),
+            frame=dated.filter(~is_another).drop("own_day"),
+            rejected=_merged(self.rejected, _rejected_rows(lost), _rejected_rows(at_odds)),
         )
 
     def sessions_wanted(self) -> list[SessionKey]:
-        """The sessions whose starts would complete the rows that have a date and no start."""
-        wanted = self.frame.filter(_is_undone(), _lacks_start_on_a_date()).select(_SESSION_KEY)
-        return wanted.unique().sort(_SESSION_KEY).rows()
+        """The sessions whose starts would complete the rows that have a day and no exact start."""
+        wanted = self.frame.filter(_is_undone(), lacks_session_start()).select(session_key())
+        return wanted.unique().sort(SESSION_KEY).rows()
 
-    def with_session_starts(
-        self, starts: Mapping[SessionKey, time | None], tz: ZoneInfo
-    ) -> "Manifest":
-        """Give the rows that have a date and no start the start of their session in `tz`.
+    def with_session_starts(self, starts: Mapping[SessionKey, Start]) -> "Manifest":
+        """Give the rows that have a day and no exact start that of their session.
 
-        An unknown session (None), or a start that the clocks skip, becomes the start of the day:
-        the most cautious reading. Sessions that are not among `starts` stay as they are.
+        Where the manifest itself tells when it begins, only the end is taken over. Rows of
+        sessions that are not among `starts` stay as they are.
         """
-        rows = [(*key, session_start(key[0], clock, tz)) for key, clock in starts.items()]
-        known = pl.DataFrame(rows, schema=_KNOWN_SESSIONS, orient="row")
-        return replace(self, frame=_fill_starts(_left_join(self.frame, known, [*_SESSION_KEY])))
+        if not starts:
+            return self
+        keys = {name: self.frame.schema[name] for name in SESSION_KEY}
+        known = known_starts(((*key, start) for key, start in starts.items()), keys)
+        keyed = self.frame.with_columns(session_key(prefix="of_"))
+        found = left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
+        frame = found.drop(f"of_{name}" for name in keys)
+        return replace(self, frame=fill_starts(frame))
 
-    def with_known_starts(self, starts: Sequence[tuple[str, datetime]]) -> "Manifest":
+    def with_known_starts(self, starts: Sequence[tuple[str, Start]]) -> "Manifest":
         """Fill in starts that were looked up earlier, by id, where the manifest tells none."""
-        by_id = dict(starts)
-        require_aware(*by_id.values())
-        instants = [moment.astimezone(UTC) for moment in by_id.values()]
-        known = pl.DataFrame(
-            {"appointment_id": list(by_id), "instant": instants},
-            schema={"appointment_id": pl.String, "instant": _UTC},
-        )
-        return replace(self, frame=_fill_starts(_left_join(self.frame, known, ["appointment_id"])))
+        if not starts:
+            return self
+        known = known_starts(dict(starts).items(), {"appointment_id": pl.String()})
+        return replace(self, frame=fill_starts(left_join(self.frame, known, ["appointment_id"])))
 
     def require_clean(self) -> None:
         """Refuse a manifest with rejected rows, telling the first of them."""
@@ -213,13 +241,20 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "line", *(_text_or_null(name, texts.columns) for name in USED_COLUMNS)
     ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
     starts = read_starts(given.get_column("start"))
+    has_two = {"starts_at", "appointment_date"} <= {*texts.columns}
+    other = given.get_column("appointment_date")
+    others = read_starts(other) if has_two else starts.clear(starts.height)
     day = read_dates(given.get_column("date")).alias("day")
-    return given.with_columns(*starts, day, mark().alias("marked")).select(
+    known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
+    others.columns = [f"other_{name}" for name in others.columns]
+    return given.with_columns(*starts, *others, day, known_by, mark().alias("marked")).select(
         "line",
         "appointment_id",
         "starts_at",
+        latest_if_exact(known_by_told()),
+        known_by_told().alias("start_known_by"),
         "local_start",
-        pl.col("day").alias("date"),
+        pl.coalesce("day", "start_day").alias("date"),
         "session",
         "branch_id",
         "notes",
@@ -244,7 +279,7 @@ def _reason() -> pl.Expr:
     has_nul = pl.any_horizontal(
         pl.col("session", "branch_id", "notes").str.contains("\0", literal=True)
     )
-    no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
+    no_time = pl.all_horizontal(pl.col("starts_at", "local_start", "start_day").is_null())
     return (
         pl.when(pl.col("marked") == OutcomeName.REJECTED_ROW.value)
         .then(pl.lit("rejected_before"))
@@ -260,6 +295,10 @@ def _reason() -> pl.Expr:
         .then(pl.lit("unreadable_time"))
         .when(pl.col("date").is_not_null() & pl.col("day").is_null())
         .then(pl.lit("unreadable_date"))
+        .when(pl.col("start_known_by").is_not_null() & pl.col("known_by").is_null())
+        .then(pl.lit("unreadable_known_by"))
+        .when(contradicts_itself())
+        .then(pl.lit("contradicting_start"))
     )
 
 
@@ -289,6 +328,11 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
     for part in frame.select(_CONTENT).iter_slices(_SLICE):
         for column in part:
             digest.update(_encoded(column))
+    known_by = frame.get_column("start_known_by").cast(pl.String)
+    if not (known_by == EXACT).all():  # left out where it says nothing, as it always was
+        digest.update(b"start_known_by\n")
+        for part in known_by.to_frame().iter_slices(_SLICE):
+            digest.update(_encoded(part.to_series()))
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
     if frame.get_column("marked").null_count() < frame.height:
@@ -318,21 +362,3 @@ def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
 
 def _is_undone() -> pl.Expr:
     return pl.col("marked").is_null()
-
-
-def _lacks_start_on_a_date() -> pl.Expr:
-    return (
-        pl.col("date").is_not_null()
-        & pl.col("starts_at").is_null()
-        & pl.col("local_start").is_null()
-    )
-
-
-def _left_join(frame: pl.DataFrame, known: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
-    # Nulls are equal here: a row without a branch belongs to the session without one.
-    return frame.join(known, on=on, how="left", nulls_equal=True, maintain_order="left")
-
-
-def _fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take over the joined `instant` where no start is known."""
-    return frame.with_columns(starts_at=pl.coalesce("starts_at", "instant")).drop("instant")

@@ -76,6 +76,15 @@ def test_starts_are_compared_as_what_they_mean_and_a_day_alone_is_a_day(one, oth
     assert is_different == differ(at(one), at(other))
 
 
+@pytest.mark.parametrize("known_by", ["session", "day"])
+@pytest.mark.parametrize(
+    ("start", "is_different"), [("2026-06-15T03:30Z", False), ("2026-06-22T03:30Z", True)]
+)
+def test_of_a_start_that_is_none_of_its_own_only_the_day_is_compared(known_by, start, is_different):
+    found = at(start)._replace(start_known_by=known_by)
+    assert is_different == differ(at("2026-06-15T05:00Z"), found)
+
+
 @pytest.mark.parametrize(
     ("local", "instant", "is_different"),
     [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchcancel.api import PAGE, Record
+from batchcancel.api import PAGE, Record, Window
 from batchcancel.policy.observed import MAX_MISSES, MIN_HITS, prefetch_starts
 from batchcancel.policy.starts import Starts
 
@@ -37,15 +37,15 @@ class Clinic:
         of_day = [one for one in self._records.values() if one.date == day]
         return of_day[(page - 1) * PAGE : page * PAGE]
 
-    async def session_start(self, day, *, session, branch_id):
-        return time(9)
+    async def windows(self, day):
+        return [Window(session="Morning", start=time(9), end=time(12))]
 
 
 async def search(clinic: Clinic, ids: list[str]) -> dict[str, datetime]:
     starts = Starts(sessions={}, lookup=clinic, timezone=ZoneInfo("UTC"))
     found = await prefetch_starts(ids, lookup=clinic, starts=starts)
     assert len(found) == len(dict(found))
-    return dict(found)
+    return {one: start.earliest for one, start in found}
 
 
 def names(count: int) -> list[str]:

@@ -105,7 +105,7 @@ def skipped_is_too_late(
         if standing.outcome != "skipped" or standing.reason not in TOO_LATE:
             continue
         starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
-        if all(now <= start - world.scenario.notice for start in starts):
+        if all(now <= start.deadline(world.scenario.notice) for start in starts):
             yield f"{one} starts at {starts}, and is skipped before {now}"
 
 

@@ -107,8 +107,8 @@ def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[
     if world.rows[one].start is None and not world.scenario.notice:
         return
     now = world.sandbox.now() - timedelta(seconds=commit_time(world))
-    starts = list(world.starts_of(one))
-    if all(now > start - world.scenario.notice for start in starts):
+    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
+    if all(now > start.deadline(world.scenario.notice) for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
 
 

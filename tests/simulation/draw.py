@@ -14,7 +14,7 @@ from tests.simulation.draw_trouble import (
     draw_others,
     draw_staff,
 )
-from tests.simulation.rows import session_start
+from tests.simulation.rows import session_span
 from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
 
 BEGINNINGS = (
@@ -64,7 +64,7 @@ def _hours(rng: Random, *, mode: Mode, begin: datetime, timezone: str) -> float:
     """Hours of notice; sometimes such that the deadline of a far day's session is near."""
     if mode is Mode.EQUIVALENCE or rng.random() < 0.85:
         return rng.choice((0, 1, 24, 24, 48))
-    first = session_start(SAFE_DAY, "Morning", 0, timezone=timezone)
+    first = session_span(SAFE_DAY, "Morning", 0, timezone=timezone).earliest
     ahead = first - begin - timedelta(seconds=rng.uniform(1, 40))
     return round(ahead / timedelta(hours=1), 6)
 

@@ -13,7 +13,7 @@ from tests.simulation.account import Account, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
-from tests.simulation.rows import Row, session_start, start_of_day
+from tests.simulation.rows import Row, Span, day_span, session_span
 from tests.simulation.scenario import SAFE_DAY, Scenario
 from tests.simulation.trace import Trace
 
@@ -98,25 +98,25 @@ class World:
         """What has been committed to the ledger."""
         return self.disk.committed
 
-    def starts_of(self, appointment_id: str) -> Iterator[datetime]:
+    def starts_of(self, appointment_id: str) -> Iterator[Span]:
         """When an appointment may be said to start; several when it was moved meanwhile."""
         row = self.rows[appointment_id]
         if row.start is not None:
             yield row.start
             return
         for day in sorted(self.days[appointment_id]):
-            yield session_start(day, row.session, row.branch, timezone=self.scenario.timezone)
+            yield session_span(day, row.session, row.branch, timezone=self.scenario.timezone)
 
-    def cautious_starts_of(self, appointment_id: str) -> Iterator[datetime]:
-        """The starts of its days, when the server once refused to tell the calendar windows."""
-        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "day", "ids")
+    def cautious_starts_of(self, appointment_id: str) -> Iterator[Span]:
+        """The whole of its days, when the server once refused to tell the calendar windows."""
+        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "ids")
         is_refused = any(
             400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
             for one in self.network.departures
         )
         if is_told_by_calendar and is_refused:
             for day in sorted(self.days[appointment_id]):
-                yield start_of_day(day, timezone=self.scenario.timezone)
+                yield day_span(day, timezone=self.scenario.timezone)
 
     def was_ever_cancelled(self, appointment_id: str) -> bool:
         """Whether the server's own book says so, now or at any time before."""

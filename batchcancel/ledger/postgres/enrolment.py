@@ -12,14 +12,15 @@ from batchcancel.ledger.enrolment import TAKE_OVER, BulkLoad
 _NAMED = """
     CREATE TEMPORARY TABLE named (
         appointment_id text, starts_at timestamptz, date date, session text, branch_id text,
-        line bigint, manifest_start text
+        line bigint, start_known_by text, manifest_start text
     ) ON COMMIT DROP
 """
 _COPY_NAMED = "COPY named FROM STDIN"
 _INSERT_ROWS = """
     INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id,
-        line, manifest_start)
-    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id, line, manifest_start
+        line, start_known_by, manifest_start)
+    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id,
+        line, start_known_by, manifest_start
     FROM named
 """
 _COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason, appointment_id) FROM STDIN"

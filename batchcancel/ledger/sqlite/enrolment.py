@@ -10,8 +10,8 @@ from batchcancel.ledger.sqlite.connection import stored
 
 _INSERT_ROW = """
     INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id,
-        line, manifest_start)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        line, start_known_by, manifest_start)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REJECT = """
     INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
@@ -43,6 +43,6 @@ class SqliteLoad(BulkLoad):
 def _row_values(
     batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
 ) -> Iterator[tuple[str | int | None, ...]]:
-    for one, starts_at, day, session, branch_id, line, start in rows:
+    for one, starts_at, day, *rest in rows:
         date = None if day is None else day.isoformat()
-        yield batch_id, enrolment, one, stored(starts_at), date, session, branch_id, line, start
+        yield batch_id, enrolment, one, stored(starts_at), date, *rest
