@@ -201,8 +201,8 @@ async def test_windows_that_cannot_be_had_are_not_looked_for_a_week_later():
     known = starts(calendar)
     assert whole(DAY) == await known.of_session(DAY, "Morning", "b1")
     assert [DAY] == calendar.asked
-    assert ["windows_refused"] == [*told(known)]
-    assert "of 2026-06-15. " in told(known)["windows_refused"]
+    assert ["windows_unread"] == [*told(known)]
+    assert "of 2026-06-15. " in told(known)["windows_unread"]
 
 
 async def test_the_last_week_of_the_calendar_has_none_later():

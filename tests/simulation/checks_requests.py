@@ -60,13 +60,9 @@ def open_rows_are_read_back_first(world: World, departure: Departure) -> Iterato
 
 @promise(2, at="departure")
 def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Iterator[str]:
-    """A row that staff revived between our intent and this run is not cancelled again.
-
-    Intents are dated by the program's wall clock, so nothing is claimed when that was set.
-    """
+    """A row that staff revived between our intent and this run is not cancelled again."""
     process, one = departure.process, departure.appointment_id
-    is_claimed = one in process.open_before and not world.scenario.clock_steps
-    if departure.method != "PATCH" or not is_claimed:
+    if departure.method != "PATCH" or one not in process.open_before:
         return
     first = patches_of(world, one)[0].at
     for change in world.sandbox.changes(one):

@@ -128,7 +128,7 @@ class Process:
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.world.program_now,
-            boot=BootClock("a boot", self.world.seconds),
+            boot=BootClock("a boot", self.world.steady),
             offload=inline,
             random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
             new_transport=lambda: Wire(self.world.network, self),

@@ -68,7 +68,7 @@ class World:
             clinic,
             rate=scenario.server_rate,
             faults=SeededFaults(chances=scenario.faults, seed=scenario.seed),
-            clock=self.seconds,
+            clock=self.steady,
             # What is there was booked an hour ago.
             now=scenario.begin - timedelta(hours=1),
             skew=timedelta(seconds=scenario.skew),
@@ -82,13 +82,20 @@ class World:
         return sandbox
 
     def seconds_of(self, moment: datetime) -> float:
-        """When the server's clock showed this moment."""
-        return (moment - self.sandbox.now()).total_seconds() + self.seconds()
+        """When the server's clock showed this moment; timers stood still during naps."""
+        seconds = (moment - self.sandbox.now()).total_seconds() + self.steady()
+        for at, length in sorted(self.scenario.naps):
+            seconds -= min(length, max(0.0, seconds - at))
+        return seconds
+
+    def steady(self) -> float:
+        """The clock that goes on while the program's machine sleeps; the server's does too."""
+        return self.seconds() + self.scenario.slept(self.seconds())
 
     def program_now(self) -> datetime:
         """The wall clock of the machine the program runs on."""
-        now = self.seconds()
-        return self.scenario.begin + timedelta(seconds=now) + self.clock_offset(now)
+        set_by = self.clock_offset(self.seconds())
+        return self.scenario.begin + timedelta(seconds=self.steady()) + set_by
 
     def clock_offset(self, seconds: float) -> timedelta:
         return self.scenario.clock_offset(seconds)
