@@ -55,7 +55,8 @@ def _in_both(
 def _means_otherwise(before: str | None, now: str | None) -> bool:
     if before is None or now is None or before == now:
         return False
-    before, now = as_meant(before), as_meant(now)
+    # As an export may have it: the quote keeps a spreadsheet from taking it for a formula.
+    before, now = (as_meant(text.removeprefix("'")) for text in (before, now))
     return bool(before) and bool(now) and before != now
 
 

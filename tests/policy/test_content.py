@@ -54,7 +54,7 @@ def test_every_field_that_both_fill_in_is_compared(one, other):
 
 
 @pytest.mark.parametrize("field", ["session", "branch_id"])
-@pytest.mark.parametrize("other", ["MORNING", " morning  ", "", "  "])
+@pytest.mark.parametrize("other", ["MORNING", " morning  ", "", "  ", "'Morning"])
 def test_sessions_and_branches_are_compared_as_people_mean_them(field, other):
     assert not differ(row(**{field: "Morning"}), row(**{field: other}))
 
