@@ -54,15 +54,16 @@ class Plan:
 
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts")
+        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
         for one, earliest, latest, known_by, *rest in self.work.select(columns).iter_rows():
-            notes, opened_at, attempts = rest
+            notes, opened_at, attempts, marked = rest
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
                 notes=notes,
                 opened_at=opened_at,
                 attempts=attempts,
+                is_marked=marked is not None,
             )
 
     def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:

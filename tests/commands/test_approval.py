@@ -8,6 +8,7 @@ import pytest
 from batchcancel.errors import Refusal
 from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox.keys import SCOPES
+from batchcancel.settings.options import OPTIONS
 from tests.world import BEGIN
 
 pytestmark = pytest.mark.anyio
@@ -122,3 +123,17 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
         await world.run(manifest, approved=token, ledger=ledger, **planned | ran)
 
     assert [] == patched(world)
+
+
+COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
+NOT_WHO_IS_CANCELLED = {
+    *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
+    *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
+    *("max_requests", "halt_after", "max_cancel"),
+}
+BY_THE_NUMBER = {"limit", "retry_refused", "accept_changed_manifest", "allow_rejected_rows"}
+
+
+def test_of_every_option_it_is_known_whether_an_approval_covers_it():
+    everything = COVERED | NOT_WHO_IS_CANCELLED | BY_THE_NUMBER
+    assert everything == {option.field for option in OPTIONS}
