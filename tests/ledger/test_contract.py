@@ -140,7 +140,10 @@ class TestEnrol:
         ledger.enrol(example.batch(), reversed(example.rows()), [])
         rows = list(ledger.rows("closure"))
         nothing = (State.WAITING, None, None, 0, None, None)
-        assert rows == [RowRecord(*row[:5], *nothing, line=2) for row in example.rows()]
+        assert rows == [
+            RowRecord(*row[:5], *nothing, line=2, start_known_by="session")
+            for row in example.rows()
+        ]
 
     def test_ids_are_kept_byte_for_byte(self, store, example):
         ledger = store.open()
@@ -196,10 +199,11 @@ class TestEnrol:
 
     def test_known_rows_keep_their_state_and_take_the_new_times(self, held, example):
         held.commit([example.intent("a"), example.settled("a")])
-        rows = [example.row(one, starts_at=LATER) for one in "abc"]
+        rows = [example.row(one, starts_at=LATER, start_known_by="day") for one in "abc"]
         held.enrol(example.batch(digest="digest-2"), rows, [])
         row = example.record(held, "a")
-        assert (row.outcome, row.attempts, row.starts_at) == ("cancelled", 1, LATER)
+        assert (row.outcome, row.attempts) == ("cancelled", 1)
+        assert (row.starts_at, row.start_known_by) == (LATER, "day")
 
     def test_what_was_said_of_a_settled_row_and_is_left_out_now_stays(self, held, example):
         held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
