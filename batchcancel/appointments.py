@@ -72,6 +72,7 @@ class SkipReason(StrEnum):
     ALREADY_STARTED = "already_started"
     UNKNOWN_START = "unknown_start"
     COMPLETED = "completed"
+    MARKED_DONE = "marked_done"
 
 
 def as_meant(text: str) -> str:
@@ -117,6 +118,7 @@ class Start:
 class Appointment:
     """One appointment as the pool takes it up.
 
+    `is_marked` says that the manifest itself has it as done, and that it is here to be read alone.
     `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
     on this machine's clock; None says that no intent is without a result.
     """
@@ -126,6 +128,7 @@ class Appointment:
     notes: str | None = None
     opened_at: datetime | None = None
     attempts: int = 0
+    is_marked: bool = False
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

@@ -1,5 +1,6 @@
 """The plan command, a dry run: a decision on every row of a manifest, and no write."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -7,11 +8,20 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
 from batchcancel.appointments import Start
-from batchcancel.events import Observer, PlanMade, RateWindowFull
+from batchcancel.commands.approval import approval_of, refuse_unapproved
+from batchcancel.errors import ExitCode
+from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.earlier_runs import (
+    EarlierRuns,
+    batch_of,
+    earlier_runs,
+    refuse_conflicts,
+    refuse_other_work,
+)
+from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
 from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Planned, make_plan, refuse_above_cap
+from batchcancel.policy.plan import Plan, Planned, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
@@ -45,7 +55,13 @@ async def plan(
 
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
+    refuse_unapproved(settings.approved, planned.approval)
     refuse_above_cap(planned.plan, settings.max_cancel)
+
+
+def ends_with(planned: Planned) -> int:
+    """The exit code of a plan that nothing refuses; a run with it would end with the same."""
+    return ExitCode.INCOMPLETE if planned.plan.are_all_marked_done else ExitCode.DONE
 
 
 def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
@@ -59,21 +75,14 @@ async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) ->
         manifest = replace(read_manifest(readable), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
-    return manifest
+    return manifest.with_refused_undone() if settings.retry_refused else manifest
 
 
 async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-    refuse_other_work(
-        tools.account,
-        batch=batch,
-        manifest=manifest,
-        ledger=settings.redacted_ledger,
-        is_accepted=settings.accept_changed_manifest,
-    )
+    _refuse_other_work(manifest, settings, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     seconds, closed = tools.limiter.wait(), tools.limiter.closed()
     if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
@@ -92,19 +101,32 @@ async def plan_batch(
     )
     planned = Planned(
         plan=plan,
+        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
-        rules=rules,
+        rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
         learned=learned,
         at=at,
     )
-    for caution in rules.cautions:
+    for caution in planned.rules.cautions:
         observe(caution)
     observe(_plan_made(planned))
     return planned
+
+
+def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) -> None:
+    refuse_other_work(
+        tools.account,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        ledger=settings.redacted_ledger,
+        timezone=settings.timezone,
+        is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
 
 
 async def _rules_and_starts(
@@ -114,10 +136,10 @@ async def _rules_and_starts(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    settled = set(earlier.settled_ids)
+    cautions = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
-    if settled.issuperset(manifest.ids()):
-        return NOTHING_TO_DECIDE, manifest, []
+    if is_nothing_left(manifest, earlier):
+        return replace(NOTHING_TO_DECIDE, cautions=cautions), manifest, []
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
@@ -125,14 +147,23 @@ async def _rules_and_starts(
         timezone=settings.timezone,
     )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    rules = replace(rules, cautions=(*rules.cautions, *told))
+    rules = replace(rules, cautions=(*rules.cautions, *told, *cautions))
     if rules.timezone is None:
         return rules, manifest, []
+    if settings.timezone is None:  # only now is it known where times without an offset belong
+        refuse_conflicts(
+            tools.account,
+            batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+            manifest=manifest,
+            timezone=rules.timezone,
+            but_refused=settings.retry_refused,
+        )
     lookup: Lookup = tools.lookup
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
     manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
     learned: list[tuple[str, Start]] = []
     if rules.policy.needs_start:
+        settled = set(earlier.settled_ids)
         unknown = [one for one in manifest.unknown_starts() if one not in settled]
         learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
     rules = replace(rules, cautions=(*rules.cautions, *starts.cautions()))
@@ -148,6 +179,18 @@ async def _with_starts(
         manifest.require_clean()  # once more: only now are skipped local times known
     wanted = manifest.sessions_wanted()
     return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
+
+
+def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell where `--max-requests` ends the run before its rows end."""
+    left = (settings.max_requests or math.inf) - tools.exchange.requests
+    if plan.requests > left:
+        yield Caution(
+            code="max_requests",
+            text=f"the plan needs {plan.requests:,} requests, and --max-requests "
+            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
+            "early, and the same command goes on",
+        )
 
 
 def _plan_made(planned: Planned) -> PlanMade:

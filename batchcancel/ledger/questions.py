@@ -7,8 +7,10 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 from batchcancel.ledger.contract import (
+    Approved,
     Batch,
     LedgerReader,
+    LedgerRow,
     OpenRow,
     RowRecord,
     Run,
@@ -46,6 +48,7 @@ _ROWS_SINCE_2 = {
     "line": "line",
     "rejected_id": "appointment_id",
     "known_by": "start_known_by",
+    "manifest_start": "manifest_start",
 }
 _SETTLED = """
     SELECT appointment_id FROM account
@@ -53,6 +56,15 @@ _SETTLED = """
       AND state = 'settled' AND (outcome <> 'skipped' OR reason = 'completed')
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
+_SETTLED_ROWS = """
+    SELECT appointment_id, starts_at, date, session, branch_id, {line}, {known_by},
+           {manifest_start}
+    FROM account
+    WHERE batch = :batch AND state = 'settled' AND outcome <> 'skipped'
+      AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+    ORDER BY appointment_id
+"""
+_APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
     FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
@@ -111,13 +123,22 @@ class SqlReader(LedgerReader):
         ]
 
     def rows(self, batch: str) -> Iterator[RowRecord]:
-        known = self._version > 1
-        columns = {name: sql if known else "NULL" for name, sql in _ROWS_SINCE_2.items()}
-        return map(self._row_record, self._stream(_ROWS.format_map(columns), batch=batch))
+        return map(self._row_record, self._stream(self._known(_ROWS), batch=batch))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
         return [appointment_id for (appointment_id,) in found]
+
+    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterator[LedgerRow]:
+        found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)
+        for one, starts_at, day, *said in found:
+            yield LedgerRow(one, self._restored(starts_at), self._day(day), *said)
+
+    def approved(self, batch: str) -> Approved | None:
+        found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
+        for token, by, at in found:
+            return None if token is None else Approved(token, by, self._restored(at))
+        return None
 
     def open_rows(self, batch: str) -> list[OpenRow]:
         return [
@@ -131,6 +152,11 @@ class SqlReader(LedgerReader):
             SentRequest(self._restored(sent_at), self._restored(answered_at))
             for sent_at, answered_at in found
         ]
+
+    def _known(self, sql: str) -> str:
+        """The question, without what a ledger of version 1 does not tell."""
+        known = self._version > 1
+        return sql.format_map({name: of if known else "NULL" for name, of in _ROWS_SINCE_2.items()})
 
     def _runs(self) -> str:
         columns = _SINCE_2 if self._version > 1 else ["NULL"] * len(_SINCE_2)

@@ -15,6 +15,7 @@ from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
+from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
 
@@ -46,17 +47,23 @@ class Plan:
     work: pl.DataFrame = field(repr=False)
     skips: pl.DataFrame = field(repr=False)
 
+    @property
+    def are_all_marked_done(self) -> bool:
+        """Whether the manifest itself leaves no row to be decided on."""
+        return 0 < self.rows == self.skipped.get(SkipReason.MARKED_DONE, 0)
+
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts")
+        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
         for one, earliest, latest, known_by, *rest in self.work.select(columns).iter_rows():
-            notes, opened_at, attempts = rest
+            notes, opened_at, attempts, marked = rest
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
                 notes=notes,
                 opened_at=opened_at,
                 attempts=attempts,
+                is_marked=marked is not None,
             )
 
     def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:
@@ -67,9 +74,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan, and what it was made from."""
+    """A plan, what it was made from, and the approval that is for it alone."""
 
     plan: Plan
+    approval: Approval
     batch: Batch
     manifest: Manifest
     rules: Rules
@@ -95,9 +103,11 @@ def make_plan(
     longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", *STARTS, "notes")
+    rows = manifest.frame.select("appointment_id", *STARTS, "notes", "marked")
+    marked = pl.when(pl.col("marked").is_not_null()).then(pl.lit(SkipReason.MARKED_DONE.value))
     rest = _undone(rows, earlier).with_columns(
-        policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
+        policy.deadlines().alias("deadline"),
+        pl.coalesce(marked, policy.skip_reasons(now=now)).alias("reason"),
     )
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()

@@ -17,11 +17,14 @@ from batchcancel.settings import quantities
 class Rules:
     """The policy, the clinic's timezone (None when nothing needs it), and what a person should know
     of where they come from.
+
+    `is_asked` is False where there is nothing to decide by them.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     cautions: tuple[Caution, ...] = ()
+    is_asked: bool = True
 
 
 _SAME_CLOCK = timedelta(minutes=1)
@@ -36,8 +39,8 @@ UNTOLD = Caution(
     text="the API does not tell whether the organisation allows cancelling (allow_cancellation)",
 )
 
-NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None)
-"""For a batch whose rows are all settled: the API need not be asked."""
+NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, is_asked=False)
+"""For a batch whose rows are all settled or marked as done: the API need not be asked."""
 
 
 async def rules_in_force(

@@ -38,6 +38,7 @@ def plan_text(planned: Planned) -> str:
     warnings = [*_rejected(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
+    parts += ["", f"Approval: {planned.approval}"]
     return "\n".join(parts)
 
 
@@ -77,7 +78,10 @@ def _repeated(duplicates: int) -> str:
 def _why(reason: SkipReason, planned: Planned) -> str:
     if reason is SkipReason.NOTICE_WINDOW:
         return f"less than {_notice(planned)} of notice left"
-    return {SkipReason.ALREADY_STARTED: "their time has come"}.get(reason, "")
+    return {
+        SkipReason.ALREADY_STARTED: "their time has come",
+        SkipReason.MARKED_DONE: "by the manifest's column outcome",
+    }.get(reason, "")
 
 
 def _notice(planned: Planned) -> str:
@@ -110,6 +114,12 @@ def _plan_warnings(planned: Planned) -> Iterable[str]:
             "and will NOT be cancelled."
         )
         yield "   For a closure, cancel them too with --notice-hours 0"
+    if marked := plan.skipped.get(SkipReason.MARKED_DONE, 0):
+        yield (
+            f"!! {grouped(marked)} appointments will NOT be cancelled: the manifest's column "
+            "outcome says that they are done."
+        )
+        yield "   To decide on them anew, leave that column out"
     if plan.will_miss:
         yield (
             f"!! {grouped(plan.will_miss)} appointments will be past their deadline before their "
@@ -140,6 +150,7 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
+        "approval": str(planned.approval),
         "ledger": ledger,
     }
 
