@@ -200,7 +200,8 @@ async def test_a_retry_after_that_is_just_allowed_closes_the_gate():
         await parts.exchange()
     except GateClosed as stopped:
         parts.told.append(stopped.message)
-    assert "gate closed for 300 s" in parts.told
+    after = ["gate closed for 300 s", "answered", "withdrawn"]
+    assert ["intent", "sent", "slot 7 used", *after] == parts.told
 
 
 @pytest.mark.promise(9)
