@@ -4,7 +4,7 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Flag, StrEnum, auto
 from typing import Self
 
@@ -68,10 +68,12 @@ class OutcomeName(StrEnum):
 class SkipReason(StrEnum):
     """Why the policy leaves an appointment alone."""
 
-    NOTICE_WINDOW = "notice_window"
-    ALREADY_STARTED = "already_started"
-    UNKNOWN_START = "unknown_start"
+    UNKNOWN_STATUS = "unknown_status"
     COMPLETED = "completed"
+    MOVED = "moved"
+    UNKNOWN_START = "unknown_start"
+    ALREADY_STARTED = "already_started"
+    NOTICE_WINDOW = "notice_window"
 
 
 def as_meant(text: str) -> str:
@@ -86,6 +88,19 @@ def require_aware(*moments: datetime | None) -> None:
             raise ValueError(f"naive datetime {moment!r}: give it a timezone")
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the manifest names of an appointment; None is what it leaves open.
+
+    `day` is that of the start in the clinic's timezone, or the `date`. A session or a branch that
+    the API itself does not use on that day cannot be compared, and is left out.
+    """
+
+    day: date | None = None
+    session: str | None = None
+    branch_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
     """One appointment as the pool takes it up.
@@ -95,6 +110,7 @@ class Appointment:
     """
 
     appointment_id: str
+    said: Said = Said()
     starts_at: datetime | None = None
     notes: str | None = None
     opened_at: datetime | None = None

@@ -5,11 +5,18 @@ give the others. It ends when pages are no longer worth their requests; rows who
 still unknown are looked up one by one before they are sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 
 from batchcancel.api import PAGE, Lookup, Record
+from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
 from batchcancel.policy.starts import Starts
+
+CANCELLED, COMPLETED = "cancelled", "completed"
+"""Statuses of the API that are never sent, whatever `--status` names."""
+
+SENDABLE = ("confirmed", "rescheduled")
+"""The statuses that are sent unless `--status` names others."""
 
 MIN_HITS = 3
 """A page with fewer wanted records than this is the last that is read of its day."""
@@ -70,3 +77,40 @@ async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[
             break
         page += 1
     return found
+
+
+def has_moved(said: Said, record: Record) -> bool:
+    """Whether it is on another day, session or branch than the manifest says."""
+    return any(True for _ in what_moved(said, record))
+
+
+def what_moved(said: Said, record: Record) -> Iterator[str]:
+    """Name what differs, as the record's fields are called; what one leaves open does not."""
+    if said.day is not None and record.date is not None and said.day != record.date:
+        yield "date"
+    for field in ("session", "branch_id"):
+        named, found = getattr(said, field), getattr(record, field)
+        if named is not None and found is not None and as_meant(named) != as_meant(found):
+            yield field
+
+
+def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
+    """Why a record is left alone for what it is; `statuses`, to the letter, are those to be sent.
+
+    None of a cancelled one, wherever it is: it is an outcome of its own.
+    """
+    if record.status == CANCELLED:
+        return None
+    if record.status == COMPLETED:
+        return SkipReason.COMPLETED
+    if record.status not in statuses:
+        return SkipReason.UNKNOWN_STATUS
+    return SkipReason.MOVED if has_moved(said, record) else None
+
+
+def outcome_of(said: Said, record: Record, *, statuses: Collection[str]) -> Outcome | None:
+    """How an appointment ends by its record alone; None when it is to be cancelled."""
+    if record.status == CANCELLED:
+        return Outcome(OutcomeName.ALREADY_CANCELLED)
+    reason = skip_of(said, record, statuses=statuses)
+    return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
