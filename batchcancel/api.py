@@ -137,7 +137,10 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What we use of an appointment record; the personal fields are not taken over."""
+    """What we use of an appointment record; the personal fields are not taken over.
+
+    `label` is the batch label, which the API calls `batch`.
+    """
 
     appointment_id: str
     status: str
@@ -145,6 +148,7 @@ class Record:
     date: Day | None = None
     session: str | None = None
     branch_id: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +267,8 @@ class Lookup(Protocol):
     ) -> time | None:
         """The local time at which the session begins; None when no window is known."""
 
-    async def record(self, appointment_id: str) -> "Record | None":
-        """The record of one appointment; None when it cannot be had."""
+    async def read(self, appointment_id: str) -> Answer:
+        """The record of one appointment, or what the API says in its place."""
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""

@@ -147,6 +147,7 @@ def record_from(data: Any) -> Record | None:
         date=_day(data.get("date")),
         session=_text(data.get("session")),
         branch_id=_text(data.get("branch_id")),
+        label=_text(data.get("batch")),
     )
 
 

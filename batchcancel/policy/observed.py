@@ -1,16 +1,19 @@
-"""Prefetch of start times: one page of 200 records may save 200 single look-ups.
+"""The decision on what a record shows: its status, and whether it is where the manifest says.
 
-The rows of a closure mostly lie on a day or two. One record gives a day, and the pages of that day
-give the others. It ends when pages are no longer worth their requests; rows whose start is
-still unknown are looked up one by one before they are sent.
+Planning applies it to a whole table, sending to one row; both call `outcome_of`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from typing import Any
 
-from batchcancel.api import PAGE, Lookup, Record
+import polars as pl
+
+from batchcancel.api import Record
 from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
-from batchcancel.policy.starts import Starts
+from batchcancel.ledger.contract import LeftAlone
+from batchcancel.policy.named import NAMED, SAID
+from batchcancel.policy.sightings import SEEN
 
 CANCELLED, COMPLETED = "cancelled", "completed"
 """Statuses of the API that are never sent, whatever `--status` names."""
@@ -18,65 +21,12 @@ CANCELLED, COMPLETED = "cancelled", "completed"
 SENDABLE = ("confirmed", "rescheduled")
 """The statuses that are sent unless `--status` names others."""
 
-MIN_HITS = 3
-"""A page with fewer wanted records than this is the last that is read of its day."""
+ALIVE_AGAIN = "alive_again"
+"""The reason for a person to look at what was cancelled by others when it was observed."""
 
-MAX_MISSES = 3
-"""So many rows in a row that led to fewer than `MIN_HITS` records end the search."""
-
-
-async def prefetch_starts(
-    ids: Sequence[str], *, lookup: Lookup, starts: Starts
-) -> list[tuple[str, datetime]]:
-    """Pairs of id and start time for those of `ids` that were found."""
-    unknown = dict.fromkeys(ids)  # a set that keeps the order, so that requests can be repeated
-    found: list[tuple[str, datetime]] = []
-    days: set[date] = set()
-    misses_left = MAX_MISSES
-    for appointment_id in ids:
-        if len(unknown) < MIN_HITS or misses_left == 0:
-            break
-        if appointment_id not in unknown:
-            continue
-        records = await _records_near(appointment_id, unknown, days, lookup=lookup)
-        misses_left = misses_left - 1 if len(records) < MIN_HITS else MAX_MISSES
-        for record in records:
-            if unknown.pop(record.appointment_id, appointment_id) is None:
-                starts_at = await starts.of_record(record)
-                found += [(record.appointment_id, starts_at)] if starts_at else []
-    return found
-
-
-async def _records_near(
-    appointment_id: str, wanted: dict[str, None], days: set[date], *, lookup: Lookup
-) -> list[Record]:
-    """The record of one row, and those of wanted rows on its day if that day is new."""
-    record = await lookup.record(appointment_id)
-    if record is None:
-        return []
-    if record.date is None or record.date in days:
-        return [record]
-    days.add(record.date)
-    return [record, *await _pages(record.date, wanted, lookup=lookup)]
-
-
-async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[Record]:
-    """Each record once, page by page; a page with nothing new on it is the last.
-
-    So a server that ignores the number of a page, or gives the last one again, ends it too.
-    """
-    found: list[Record] = []
-    seen: set[str] = set()
-    page = 1
-    while (records := await lookup.page_of_day(day, page=page)) is not None:
-        new = {one.appointment_id: one for one in records if one.appointment_id not in seen}
-        seen |= new.keys()
-        hits = [record for one, record in new.items() if one in wanted]
-        found += hits
-        if len(hits) < MIN_HITS or len(records) < PAGE:
-            break
-        page += 1
-    return found
+_CANCELLED = OutcomeName.ALREADY_CANCELLED.value
+_LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
+_SEEN = ("observed_status", "observed_date", "observed_session", "observed_branch")
 
 
 def has_moved(said: Said, record: Record) -> bool:
@@ -108,9 +58,74 @@ def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipRea
     return SkipReason.MOVED if has_moved(said, record) else None
 
 
-def outcome_of(said: Said, record: Record, *, statuses: Collection[str]) -> Outcome | None:
-    """How an appointment ends by its record alone; None when it is to be cancelled."""
+def outcome_of(
+    said: Said, record: Record, *, statuses: Collection[str], was_cancelled: bool = False
+) -> Outcome | None:
+    """How an appointment ends by its record alone; None when it is to be cancelled.
+
+    `was_cancelled` says that others had cancelled it when it was observed before: somebody wants
+    it alive again.
+    """
     if record.status == CANCELLED:
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     reason = skip_of(said, record, statuses=statuses)
+    if was_cancelled and reason in (None, SkipReason.MOVED):
+        return Outcome(OutcomeName.NEEDS_REVIEW, ALIVE_AGAIN)
     return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What is known of rows by looking.
+
+    `named` holds what the manifest names of each, as far as it can be compared, `seen` what was
+    seen. `missed` are rows that the pages of their day do not show; they are read when their turn
+    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they stand
+    until the rows are seen again. `statuses` are those to be sent.
+    """
+
+    named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
+    seen: pl.DataFrame = field(default_factory=SEEN.to_frame, repr=False)
+    missed: Sequence[str] = ()
+    left: Sequence[LeftAlone] = ()
+    statuses: Collection[str] = SENDABLE
+
+    def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
+        missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
+        left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
+        named = self.named.select("appointment_id", *SAID)
+        for beside in (named, self.seen, missed.with_columns(is_missed=True), left):
+            rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+        rows = rows.with_columns(
+            pl.col("is_missed").fill_null(value=False),
+            was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
+        )
+        return _with_endings(rows, statuses=self.statuses)
+
+
+def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
+    """Each way in which rows stand is judged once: a million of them stand in few."""
+    key = (*SAID, *_SEEN, "was_cancelled")
+    is_seen = pl.col("observed_status").is_not_null()
+    ways = rows.filter(is_seen).select(key).unique()
+    judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
+    schema = {**ways.schema, "outcome": pl.String(), "reason": pl.String()}
+    known = pl.DataFrame(judged, schema=schema, orient="row")
+    return (
+        rows.join(known, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
+            reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
+        )
+        .drop("was_cancelled", "left_outcome", "left_reason")
+    )
+
+
+def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
+    *said, status, day, session, branch_id, was_cancelled = way
+    record = Record(
+        appointment_id="", status=status, date=day, session=session, branch_id=branch_id
+    )
+    outcome = outcome_of(Said(*said), record, statuses=statuses, was_cancelled=was_cancelled)
+    return (None, None) if outcome is None else (outcome.name.value, outcome.reason)

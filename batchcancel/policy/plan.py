@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from batchcancel.api import Rate
-from batchcancel.appointments import Appointment, SkipReason
+from batchcancel.appointments import Appointment, Outcome, OutcomeName, Said, SkipReason
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.observed import NOTHING_OBSERVED, SAID, Observed, with_endings
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.settings.quantities import Cap
@@ -19,7 +20,8 @@ from batchcancel.settings.quantities import Cap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every row of the manifest counts once: eligible, held back, skipped, rejected or settled.
+    """Every row of the manifest counts once: eligible, held back, skipped, rejected, settled, or
+    ended by what was observed: already cancelled, or alive again and for a person to look at.
 
     `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
     long the requests take at this rate, and `will_miss` how many rows are past their deadline by
@@ -33,6 +35,8 @@ class Plan:
     eligible: int
     held_back: int
     skipped: Mapping[SkipReason, int]
+    already_cancelled: int
+    needs_review: int
     settled: int
     spent: int
     open: int
@@ -43,18 +47,27 @@ class Plan:
     seconds: float
     will_miss: int
     work: pl.DataFrame = field(repr=False)
-    skips: pl.DataFrame = field(repr=False)
+    ended: pl.DataFrame = field(repr=False)
 
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
         columns = ("appointment_id", "starts_at", "notes", "opened_at", "attempts")
-        for row in self.work.select(columns).iter_rows():
-            yield Appointment(**dict(zip(columns, row, strict=True)))
+        of_observed = ("page", "observed_at", "is_missed", *SAID)
+        for row in self.work.select(*columns, *of_observed).iter_rows():
+            known = dict(zip(columns, row, strict=False))
+            page, observed_at, is_missed, *said = row[len(columns) :]
+            yield Appointment(
+                **known,
+                said=Said(*said),
+                page=page,
+                observed_at=observed_at,
+                is_missed=is_missed,
+            )
 
-    def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:
-        """The rows the policy leaves alone, with its reasons."""
-        for appointment_id, reason in self.skips.iter_rows():
-            yield appointment_id, SkipReason(reason)
+    def endings(self) -> Iterator[tuple[str, Outcome]]:
+        """The rows that need no request, with their outcomes."""
+        for appointment_id, outcome, reason in self.ended.iter_rows():
+            yield appointment_id, Outcome(OutcomeName(outcome), reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,27 +93,26 @@ def make_plan(
     earlier: EarlierRuns,
     limit: int | None = None,
     taken: int = 0,
+    observed: Observed = NOTHING_OBSERVED,
 ) -> Plan:
-    """Decide on every row at `now`. `limit` counts the batch, not this run or this manifest.
+    """Decide on every row at `now`, by what was `observed` first, then by the notice policy. `limit` counts the batch, not this run or this manifest.
 
     So the same canary run twice sends nothing the second time, and what a changed manifest no
     longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
     rows = manifest.frame.select("appointment_id", "starts_at", "notes")
-    rest = _undone(rows, earlier).with_columns(
-        policy.deadlines().alias("deadline"), policy.skip_reasons(now=now).alias("reason")
-    )
+    rest = _decided(_undone(rows, earlier), policy=policy, now=now, observed=observed)
     # An open row is taken up whatever the policy says: its result has to be read back.
-    is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()
+    is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
     # every run takes the same order.
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     spent = len(earlier.settled_ids)
     work = _canary(eligible, None if limit is None else limit - spent)
     work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
-    skips = rest.filter(~is_eligible).select("appointment_id", "reason")
-    counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
+    ended = rest.filter(~is_eligible).select("appointment_id", "outcome", "reason")
+    counts = dict(ended.group_by("outcome").len().iter_rows())
     requests = int(work["cost"].sum())
     return Plan(
         rows=manifest.rows,
@@ -108,7 +120,9 @@ def make_plan(
         rejected_rows=len(manifest.rejected),
         eligible=work.height,
         held_back=eligible.height - work.height,
-        skipped={SkipReason(reason): rows for reason, rows in counts.items()},
+        skipped=_skipped(ended),
+        already_cancelled=counts.get(OutcomeName.ALREADY_CANCELLED.value, 0),
+        needs_review=counts.get(OutcomeName.NEEDS_REVIEW.value, 0),
         settled=rows.height - rest.height,
         spent=spent,
         open=work["opened_at"].count(),
@@ -119,8 +133,31 @@ def make_plan(
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
         work=work,
-        skips=skips,
+        ended=ended,
     )
+
+
+def _decided(
+    rows: pl.DataFrame, *, policy: NoticePolicy, now: datetime, observed: Observed
+) -> pl.DataFrame:
+    """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
+    seen = with_endings(observed.of(rows), statuses=observed.statuses)
+    by_policy = policy.skip_reasons(now=now)
+    # What the appointment is comes before when it is.
+    is_skipped = pl.col("outcome").is_null() & by_policy.is_not_null()
+    skipped = pl.lit(OutcomeName.SKIPPED.value)
+    return seen.with_columns(
+        policy.deadlines().alias("deadline"),
+        outcome=pl.when(is_skipped).then(skipped).otherwise("outcome"),
+        reason=pl.when(is_skipped).then(by_policy).otherwise("reason"),
+    )
+
+
+def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
+    """How many rows are skipped for each reason, in the order in which reasons count."""
+    skips = ended.filter(pl.col("outcome") == OutcomeName.SKIPPED.value)
+    counts = dict(skips.group_by("reason").len().iter_rows())
+    return {reason: counts[reason.value] for reason in SkipReason if reason.value in counts}
 
 
 def depends_on_clock(
@@ -173,8 +210,8 @@ def _with_send_times(
     work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
 ) -> pl.DataFrame:
     """Add each row's `cost` in requests, and its `send_at`: when it will be sent."""
-    # What is read first, to read it back or for its start, costs a second request.
-    needs_read = pl.col("opened_at").is_not_null()
+    # What is read first, to read it back, to find it or for its start, costs a second request.
+    needs_read = pl.col("opened_at").is_not_null() | pl.col("is_missed")
     if policy.needs_start:
         needs_read |= pl.col("starts_at").is_null()
     work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
