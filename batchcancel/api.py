@@ -1,7 +1,7 @@
 """Ports to the remote side: requests, answers, rate limiting and retry, as values and protocols."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -152,6 +152,20 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A calendar window on one day; times are the organisation's, None where not to be read.
+
+    One that names no branch is every branch's.
+    """
+
+    session: str | None = None
+    branch_id: str | None = None
+    label: str | None = None
+    start: time | None = None
+    end: time | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came of one request.
 
@@ -262,10 +276,8 @@ class Lookup(Protocol):
     async def config(self) -> OrgConfig:
         """The organisation's settings."""
 
-    async def session_start(
-        self, day: date, *, session: str | None, branch_id: str | None
-    ) -> time | None:
-        """The local time at which the session begins; None when no window is known."""
+    async def windows(self, day: date) -> "Sequence[Window] | None":
+        """The windows that the calendar lists for a day; None when they cannot be had."""
 
     async def read(self, appointment_id: str) -> Answer:
         """The record of one appointment, or what the API says in its place."""

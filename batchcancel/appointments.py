@@ -101,23 +101,53 @@ class Said:
     branch_id: str | None = None
 
 
+class KnownBy(StrEnum):
+    """What tells a start: a time of day, a session, or no more than the day."""
+
+    EXACT = "exact"
+    SESSION = "session"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When an appointment begins, at the earliest and at the latest; one moment where exact.
+
+    The notice window counts from `earliest`, and only `latest` proves that it has begun.
+    """
+
+    earliest: datetime
+    latest: datetime
+    known_by: KnownBy
+
+    def __post_init__(self) -> None:
+        require_aware(self.earliest, self.latest)
+
+    @classmethod
+    def exact(cls, moment: datetime) -> Self:
+        return cls(moment, moment, KnownBy.EXACT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
     """One appointment as the pool takes it up.
 
-    `starts_at` is aware, or None when nothing is known of it. `opened_at` is when its oldest
-    intent was written, on this machine's clock; None says that no intent is without a result.
+    `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
+    on this machine's clock; None says that no intent is without a result.
     """
 
     appointment_id: str
+    start: Start | None = None
     said: Said = Said()
-    starts_at: datetime | None = None
+    page: date | None = None
+    observed_at: datetime | None = None
+    is_missed: bool = False
     notes: str | None = None
     opened_at: datetime | None = None
     attempts: int = 0
 
     def __post_init__(self) -> None:
-        require_aware(self.starts_at, self.opened_at)
+        require_aware(self.opened_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import Lookup, OrgConfig
+from batchcancel.appointments import Start
 from batchcancel.errors import Refusal
-from batchcancel.events import Caution, ClockDiffers, Observer, PlanMade, RateWindowFull
+from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.policy.observed import prefetch_starts
 from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
-from batchcancel.policy.starts import Starts, unknown_sessions
+from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
@@ -111,7 +112,7 @@ async def plan_batch(
 
 async def _rules_and_starts(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, list[tuple[str, datetime]]]:
+) -> tuple[Rules, Manifest, list[tuple[str, Start]]]:
     """The rules, the manifest with every start it gives, and the starts that were prefetched.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
@@ -131,26 +132,24 @@ async def _rules_and_starts(
         return rules, manifest, []
     lookup: Lookup = tools.lookup
     starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    manifest, cautions = await _with_starts(
-        manifest, settings, starts=starts, timezone=rules.timezone
-    )
-    rules = replace(rules, cautions=(*rules.cautions, *cautions))
-    if not rules.policy.needs_start:
-        return rules, manifest, []
-    unknown = [one for one in manifest.unknown_starts() if one not in settled]
-    learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
+    manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    learned: list[tuple[str, Start]] = []
+    if rules.policy.needs_start:
+        unknown = [one for one in manifest.unknown_starts() if one not in settled]
+        learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
+    rules = replace(rules, cautions=(*rules.cautions, *starts.cautions()))
     return rules, manifest, learned
 
 
 async def _with_starts(
     manifest: Manifest, settings: Settings, *, starts: Starts, timezone: ZoneInfo
-) -> tuple[Manifest, Iterator[Caution]]:
-    """Every start time the manifest and the calendar can give, in UTC; and where they give none."""
+) -> Manifest:
+    """Every start that the manifest, the job file and the calendar can give, in UTC."""
     manifest = manifest.in_timezone(timezone)
     if not settings.allow_rejected_rows:
         manifest.require_clean()  # once more: only now are skipped local times known
-    found = {wanted: await starts.local(*wanted) for wanted in manifest.sessions_wanted()}
-    return manifest.with_session_starts(found, timezone), unknown_sessions(found)
+    wanted = manifest.sessions_wanted()
+    return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
 
 
 def _check_clock(

@@ -104,9 +104,12 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
-    ledger.decide(batch.name, planned.plan.decided_skips())
+    ledger.decide(batch.name, planned.plan.endings(), planned.looked.observed.observations())
     tools.writer.enqueue(
-        *(Learned(appointment_id=one, starts_at=at) for one, at in planned.learned)
+        *(
+            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
+            for one, start in planned.looked.learned
+        )
     )
 
 

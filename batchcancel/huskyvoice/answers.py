@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from batchcancel.api import Answer, Meaning, Record, Request
+from batchcancel.api import Answer, Meaning, Record, Request, Window
 from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
 
 _REFUSALS = {400, 403, 409, 410, 412, 422}
@@ -151,6 +151,17 @@ def record_from(data: Any) -> Record | None:
     )
 
 
+def window_from(data: Mapping[str, Any]) -> Window:
+    """A calendar window in the API's data; what cannot be read of it is None."""
+    return Window(
+        session=_text(data.get("session")),
+        branch_id=_text(data.get("branch_id")),
+        label=_text(data.get("batch")),
+        start=_clock_time(data.get("start_time")),
+        end=_clock_time(data.get("end_time")),
+    )
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
@@ -163,6 +174,15 @@ def _moment(value: Any) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _clock_time(value: Any) -> time | None:
+    """A time of day; one with an offset is not the organisation's, as all others are."""
+    try:
+        clock = time.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return clock if clock.tzinfo is None else None
 
 
 def _day(value: Any) -> date | None:

@@ -1,15 +1,24 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, time
+from datetime import date
 from typing import Any
 
 import anyio
 
-from batchcancel.api import MOST_HOURS, PAGE, Answer, Ask, Meaning, OrgConfig, Record, Request
-from batchcancel.appointments import as_meant
+from batchcancel.api import (
+    MOST_HOURS,
+    PAGE,
+    Answer,
+    Ask,
+    Meaning,
+    OrgConfig,
+    Record,
+    Request,
+    Window,
+)
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.huskyvoice.answers import record_from
+from batchcancel.huskyvoice.answers import record_from, window_from
 
 Send = Callable[[Request], Awaitable[Answer]]
 
@@ -22,7 +31,7 @@ class HuskyLookup:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._calendar_windows: dict[date, list[dict[str, Any]]] = {}
+        self._calendar_windows: dict[date, list[Window] | None] = {}
         self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
@@ -39,32 +48,20 @@ class HuskyLookup:
             server_now=answer.server_now,
         )
 
-    async def session_start(
-        self, day: date, *, session: str | None, branch_id: str | None
-    ) -> time | None:
-        """The earliest local start among the day's windows of session and branch, if there is one.
+    async def windows(self, day: date) -> list[Window] | None:
+        """The windows of all branches and sessions; None when the API refuses to list them.
 
-        A window that names no branch is every branch's.
+        All of them: a query finds a branch or a session only by the API's own spelling.
         """
-        starts = [
-            start
-            for window in await self._windows_on(day)
-            if _is_meant(session, window.get("session"))
-            if _is_meant(branch_id, window.get("branch_id", branch_id))
-            if (start := _clock_time(window.get("start_time"))) is not None
-        ]
-        return min(starts, default=None)
-
-    async def _windows_on(self, day: date) -> list[dict[str, Any]]:
-        """Of all branches: a query finds a branch only by the API's own spelling."""
         async with self._asking:  # else all workers would ask for the same windows at once
             if day not in self._calendar_windows:
                 query = {"date": day.isoformat()}
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
                     raise _no_answer(Ask.WINDOWS, answer)
-                body = answer.body or {}  # refused: no window is known, so the day's start counts
-                self._calendar_windows[day] = _dicts(body.get("slots"))
+                listed = (answer.body or {}).get("slots")
+                windows = [window_from(one) for one in _dicts(listed)]
+                self._calendar_windows[day] = windows if isinstance(listed, list) else None
         return self._calendar_windows[day]
 
     async def read(self, appointment_id: str) -> Answer:
@@ -100,10 +97,6 @@ def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
     )
 
 
-def _is_meant(asked: str | None, told: Any) -> bool:
-    return asked is None or as_meant(asked) == as_meant(str(told))
-
-
 def _dicts(value: Any) -> list[dict[str, Any]]:
     found = value if isinstance(value, list) else []
     return [one for one in found if isinstance(one, dict)]
@@ -118,11 +111,3 @@ def _hours(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= MOST_HOURS else None
-
-
-def _clock_time(value: Any) -> time | None:
-    try:
-        start = time.fromisoformat(value)
-    except (ValueError, TypeError):
-        return None
-    return start if start.tzinfo is None else None

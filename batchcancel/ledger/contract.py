@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import Outcome, RejectedRow, SkipReason
+from batchcancel.appointments import KnownBy, Outcome, RejectedRow
 
 
 class State(StrEnum):
@@ -65,7 +65,10 @@ class Run:
 
 
 class LedgerRow(NamedTuple):
-    """What the manifest says of a row, as far as the ledger keeps it."""
+    """What the manifest says of a row, as far as the ledger keeps it.
+
+    `starts_at` is its earliest start, and `start_known_by` what that is known by.
+    """
 
     appointment_id: str
     starts_at: datetime | None
@@ -73,6 +76,7 @@ class LedgerRow(NamedTuple):
     session: str | None
     branch_id: str | None
     line: int | None = None
+    start_known_by: str | None = None
 
 
 class RowRecord(NamedTuple):
@@ -90,6 +94,7 @@ class RowRecord(NamedTuple):
     opened_at: datetime | None
     settled_at: datetime | None
     line: int | None = None
+    start_known_by: str | None = None
 
 
 class OpenRow(NamedTuple):
@@ -98,6 +103,26 @@ class OpenRow(NamedTuple):
     appointment_id: str
     attempts: int
     opened_at: datetime
+
+
+class LeftAlone(NamedTuple):
+    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
+
+    appointment_id: str
+    outcome: str
+    reason: str | None
+
+
+class Observation(NamedTuple):
+    """What the API showed of a row, and when; `label` is the batch label."""
+
+    appointment_id: str
+    status: str
+    date: date | None
+    session: str | None
+    branch_id: str | None
+    label: str | None
+    at: datetime
 
 
 class SentRequest(NamedTuple):
@@ -146,10 +171,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """A look-up told when an appointment starts: for the account, not for later decisions."""
+    """A look-up told when an appointment starts: for the account, not for later decisions.
+
+    A record has no time of day, so its start is known by its session, or by its day alone.
+    """
 
     appointment_id: str
     starts_at: datetime
+    known_by: KnownBy = KnownBy.SESSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +211,15 @@ class LedgerReader(Protocol):
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         """Ids that must not be sent again, with or without the refused and not-found ones.
 
-        Skipped rows are decided anew, so they are not among them, but for the completed.
+        Skipped rows are decided anew, so they are not among them, nor are those that were
+        cancelled by others and never sent.
         """
+
+    def left_alone(self, batch: str) -> list[LeftAlone]:
+        """Rows that were not sent for what was seen of them: where they stand until seen again."""
+
+    def not_found_ids(self, batch: str) -> list[str]:
+        """Ids of the rows that the API did not know."""
 
     def open_rows(self, batch: str) -> list[OpenRow]:
         """Rows to be read back before anything else is done about them."""
@@ -229,10 +265,16 @@ class Ledger(LedgerReader, Protocol):
         they are waiting or skipped, and stay otherwise: what was sent is never forgotten.
         """
 
-    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        """Replace all skips of the batch by these; rows skipped before and not now are waiting.
+    def decide(
+        self,
+        batch: str,
+        endings: Iterable[tuple[str, Outcome]],
+        observed: Iterable[Observation] = (),
+    ) -> None:
+        """Replace all endings of the batch that needed no request by these, as of what was seen.
 
-        A row skipped as `completed` was read from the API and stays as it is.
+        Rows that were skipped, or cancelled by others and never sent, and are none of these now
+        are waiting.
         """
 
     def reopen_refused(self, batch: str) -> int:

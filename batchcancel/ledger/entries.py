@@ -23,7 +23,9 @@ _OPEN = """
       AND state <> 'settled'
 """
 _LEARN = """
-    UPDATE rows SET learned_start = :starts_at
+    UPDATE rows
+    SET learned_start = :starts_at,
+        start_known_by = CASE WHEN starts_at IS NULL THEN :known_by ELSE start_known_by END
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
 """
 _GIVE_UP = """
@@ -114,7 +116,8 @@ def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tupl
             answer = {"at": into.stored(entry.at), "result": entry.result}
             yield holder.requests.answer, {**holder.requests.identity(entry.request), **answer}
         case Learned():
-            yield _LEARN, _row(entry, holder, starts_at=into.stored(entry.starts_at))
+            start = {"starts_at": into.stored(entry.starts_at), "known_by": entry.known_by.value}
+            yield _LEARN, _row(entry, holder, **start)
         case Settled():
             outcome = entry.outcome
             sql = _SETTLE if Fact.FINAL in outcome.name.facts else _GIVE_UP

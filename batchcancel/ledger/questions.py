@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from batchcancel.ledger.contract import (
     Batch,
+    LeftAlone,
     LedgerReader,
     OpenRow,
     RowRecord,
@@ -31,21 +32,39 @@ _TALLY = """
 """
 _ROWS = """
     SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
-           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line
+           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
+           CASE WHEN {known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
+                THEN {known_by} ELSE 'session' END
     FROM account WHERE batch = :batch
     UNION ALL
     SELECT 1, '', {rejected_id}, NULL, NULL, NULL, NULL,
-           'settled', 'rejected_row', reason, 0, NULL, NULL, line
+           'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
     FROM batches JOIN rejected_rows USING (batch_id)
     WHERE name = :batch
     ORDER BY part, place, line
 """
-_ROWS_SINCE_2 = {"line": "line", "rejected_id": "appointment_id"}
+_ROWS_SINCE_2 = {
+    "line": "line",
+    "rejected_id": "appointment_id",
+    "known_by": "start_known_by",
+}
 _SETTLED = """
     SELECT appointment_id FROM account
     WHERE batch = :batch
-      AND state = 'settled' AND (outcome <> 'skipped' OR reason = 'completed')
+      AND state = 'settled' AND outcome <> 'skipped'
+      AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+"""
+_LEFT_ALONE = """
+    SELECT appointment_id, outcome, reason FROM account
+    WHERE batch = :batch
+      AND (outcome = 'already_cancelled' AND attempts = 0
+           OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status'))
+    ORDER BY appointment_id
+"""
+_NOT_FOUND = """
+    SELECT appointment_id FROM account
+    WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found' ORDER BY appointment_id
 """
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
@@ -113,6 +132,12 @@ class SqlReader(LedgerReader):
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
         return [appointment_id for (appointment_id,) in found]
 
+    def left_alone(self, batch: str) -> list[LeftAlone]:
+        return [LeftAlone(*row) for row in self._ask(_LEFT_ALONE, batch=batch)]
+
+    def not_found_ids(self, batch: str) -> list[str]:
+        return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]
+
     def open_rows(self, batch: str) -> list[OpenRow]:
         return [
             OpenRow(appointment_id, attempts, self._restored(opened_at))
@@ -150,7 +175,7 @@ class SqlReader(LedgerReader):
 
     def _row_record(self, row: tuple[Any, ...]) -> RowRecord:
         _, _, appointment_id, start, day, session, branch_id, *rest = row
-        state, outcome, reason, attempts, opened_at, settled_at, line = rest
+        state, outcome, reason, attempts, opened_at, settled_at, line, known_by = rest
         return RowRecord(
             appointment_id=appointment_id,
             starts_at=self._restored(start),
@@ -164,4 +189,5 @@ class SqlReader(LedgerReader):
             opened_at=self._restored(opened_at),
             settled_at=self._restored(settled_at),
             line=line,
+            start_known_by=known_by,
         )

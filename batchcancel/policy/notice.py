@@ -1,6 +1,8 @@
-"""The notice window as a pure rule: deadline = start - notice, and past it nothing is cancelled.
+"""The notice window as a pure rule: past its deadline nothing is cancelled.
 
-Planning applies the rule to a whole frame, sending to one row; both call `is_past`.
+A start that is known by its session or its day alone is read cautiously both ways: the notice
+counts back from its earliest moment, and only its latest one proves that it has begun. Planning
+applies the rule to a whole frame, sending to one row; both call the same functions.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from batchcancel.appointments import Cancel, Decision, Skip, SkipReason, require_aware
+from batchcancel.appointments import Cancel, Decision, Skip, SkipReason, Start, require_aware
 
 
 def is_past(deadline: Any, *, now: datetime) -> Any:
@@ -21,9 +23,9 @@ def is_past(deadline: Any, *, now: datetime) -> Any:
     return deadline < now
 
 
-def deadline(starts_at: Any, *, notice: timedelta) -> Any:
-    """The last moment at which cancelling is allowed, for a datetime or a polars expression."""
-    return starts_at - notice
+def deadline(earliest: Any, latest: Any, *, notice: timedelta) -> Any:
+    """The last moment at which cancelling is allowed, for datetimes or polars expressions."""
+    return earliest - notice if notice else latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +39,27 @@ class NoticePolicy:
         """Whether an appointment with an unknown start has to be looked up."""
         return self.notice > timedelta(0)
 
-    def decide(self, starts_at: datetime | None, *, now: datetime) -> Decision:
-        """The decision on one appointment at one moment; both times aware."""
-        require_aware(starts_at, now)
-        if starts_at is None:
+    def decide(self, start: Start | None, *, now: datetime) -> Decision:
+        """The decision on one appointment at one moment, which is aware."""
+        require_aware(now)
+        if start is None:
             return Skip(SkipReason.UNKNOWN_START) if self.needs_start else Cancel()
         # Two moments of one zone subtract in its wall time: 24 h where 23 h pass.
-        starts_at, now = starts_at.astimezone(UTC), now.astimezone(UTC)
-        if is_past(starts_at, now=now):
+        earliest, latest = start.earliest.astimezone(UTC), start.latest.astimezone(UTC)
+        now = now.astimezone(UTC)
+        if is_past(latest, now=now):
             return Skip(SkipReason.ALREADY_STARTED)
-        if is_past(deadline(starts_at, notice=self.notice), now=now):
+        if is_past(deadline(earliest, latest, notice=self.notice), now=now):
             return Skip(SkipReason.NOTICE_WINDOW)
         return Cancel()
 
     def deadlines(self) -> pl.Expr:
-        """The deadline of each row of a frame with `starts_at`; null where that is unknown."""
-        expression: pl.Expr = deadline(pl.col("starts_at"), notice=self.notice)
+        """The deadline of each row of a frame with `starts_at` and `latest_start`.
+
+        Null where that is unknown.
+        """
+        earliest, latest = pl.col("starts_at"), pl.col("latest_start")
+        expression: pl.Expr = deadline(earliest, latest, notice=self.notice)
         return expression
 
     def skip_reasons(self, *, now: datetime) -> pl.Expr:
@@ -63,7 +70,7 @@ class NoticePolicy:
         require_aware(now)
         now = now.astimezone(UTC)
         return (
-            pl.when(is_past(pl.col("starts_at"), now=now))
+            pl.when(is_past(pl.col("latest_start"), now=now))
             .then(pl.lit(SkipReason.ALREADY_STARTED.value))
             .when(is_past(self.deadlines(), now=now))
             .then(pl.lit(SkipReason.NOTICE_WINDOW.value))

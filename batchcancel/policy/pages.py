@@ -6,7 +6,7 @@ of another day, the pages of that day follow. So do those of rows that name no d
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
@@ -65,20 +65,22 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What came of it.
+    """What came of it; nothing, where nothing was read.
 
     `missed` are rows that the pages of their day did not show and that there was no budget to read:
     they are read when their turn comes. `not_shown` counts those that the whole of their pages does
     not show, `absent` those that the API does not know.
     """
 
-    sightings: Sightings
-    words: Words
+    sightings: Sightings = field(default_factory=Sightings)
+    words: Words = field(default_factory=Words)
     missed: Sequence[str] = ()
     not_shown: int = 0
     absent: int = 0
+    also_there: int = 0
+    """How many others that were asked about the pages show alive."""
     is_possible: bool = True
-    """Whether pages and records could be read at all."""
+    """Whether pages and records could be read."""
 
 
 class _End(Enum):
@@ -94,10 +96,19 @@ class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
 
 
 async def read_rows(
-    wanted: Wanted, *, lookup: Lookup, now: Now, budget: Budget, halt_after: int
+    wanted: Wanted,
+    *,
+    lookup: Lookup,
+    now: Now,
+    budget: Budget,
+    halt_after: int,
+    also: Collection[str] = (),
 ) -> Reading:
-    """Read what the budget allows; `StoppedEarly` after `halt_after` reads that found nothing."""
-    reader = _Reader(wanted, lookup=lookup, now=now, budget=budget, halt_after=halt_after)
+    """Read what the budget allows; `StoppedEarly` after `halt_after` reads that found nothing.
+
+    Nothing is read for the ids in `also`; it is noted where they are seen.
+    """
+    reader = _Reader(wanted, also, lookup=lookup, now=now, budget=budget, halt_after=halt_after)
     try:
         await reader.read_all()
     except (_OutOfReach, ScopeMissing):
@@ -107,9 +118,18 @@ async def read_rows(
 
 class _Reader:
     def __init__(
-        self, wanted: Wanted, *, lookup: Lookup, now: Now, budget: Budget, halt_after: int
+        self,
+        wanted: Wanted,
+        also: Collection[str],
+        *,
+        lookup: Lookup,
+        now: Now,
+        budget: Budget,
+        halt_after: int,
     ) -> None:
         self._wanted = wanted
+        self._also = set(also)
+        self._also_there: set[str] = set()
         self._lookup = lookup
         self._now = now
         self._budget = budget
@@ -132,6 +152,7 @@ class _Reader:
             missed=sorted((self._to_read & self._day_of.keys()) - self._absent),
             not_shown=self._not_shown,
             absent=len(self._absent),
+            also_there=len(self._also_there),
             is_possible=is_possible,
         )
 
@@ -264,6 +285,8 @@ class _Reader:
             if one.appointment_id in self._day_of:
                 self._left[self._day_of.pop(one.appointment_id)] -= 1
                 hits.append(one)
+            elif one.appointment_id in self._also and one.status != "cancelled":
+                self._also_there.add(one.appointment_id)
         self._sightings.add(hits, at=self._now(), page=page)
         return len(hits)
 

@@ -7,14 +7,23 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from batchcancel.api import Rate
-from batchcancel.appointments import Appointment, Outcome, OutcomeName, Said, SkipReason
+from batchcancel.appointments import (
+    Appointment,
+    Outcome,
+    OutcomeName,
+    Said,
+    SkipReason,
+    Start,
+)
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import NOTHING_OBSERVED, SAID, Observed, with_endings
+from batchcancel.policy.observed import Observed
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.quantities import Cap
 
 
@@ -41,8 +50,8 @@ class Plan:
     spent: int
     open: int
     look_ups: int
-    first_start: datetime | None
-    last_start: datetime | None
+    first_start: Start | None
+    last_start: Start | None
     requests: int
     seconds: float
     will_miss: int
@@ -51,17 +60,21 @@ class Plan:
 
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", "starts_at", "notes", "opened_at", "attempts")
+        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts")
         of_observed = ("page", "observed_at", "is_missed", *SAID)
         for row in self.work.select(*columns, *of_observed).iter_rows():
-            known = dict(zip(columns, row, strict=False))
-            page, observed_at, is_missed, *said = row[len(columns) :]
+            one, earliest, latest, known_by, notes, opened_at, attempts, *looked = row
+            page, observed_at, is_missed, *said = looked
             yield Appointment(
-                **known,
+                appointment_id=one,
+                start=start_of(earliest, latest, known_by),
                 said=Said(*said),
                 page=page,
                 observed_at=observed_at,
                 is_missed=is_missed,
+                notes=notes,
+                opened_at=opened_at,
+                attempts=attempts,
             )
 
     def endings(self) -> Iterator[tuple[str, Outcome]]:
@@ -80,7 +93,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    learned: Sequence[tuple[str, datetime]]
+    learned: Sequence[tuple[str, Start]]
     at: datetime
 
 
@@ -93,7 +106,7 @@ def make_plan(
     earlier: EarlierRuns,
     limit: int | None = None,
     taken: int = 0,
-    observed: Observed = NOTHING_OBSERVED,
+    observed: Observed | None = None,
 ) -> Plan:
     """Decide on every row at `now`, by what was `observed` first, then by the notice policy. `limit` counts the batch, not this run or this manifest.
 
@@ -101,8 +114,8 @@ def make_plan(
     longer names has still taken its place. `taken` slots of the limiter are not
     free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", "starts_at", "notes")
-    rest = _decided(_undone(rows, earlier), policy=policy, now=now, observed=observed)
+    rows = manifest.frame.select("appointment_id", *STARTS, "notes")
+    rest = _decided(_undone(rows, earlier), policy=policy, now=now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
@@ -127,8 +140,8 @@ def make_plan(
         spent=spent,
         open=work["opened_at"].count(),
         look_ups=requests - work.height,
-        first_start=work["starts_at"].min(),  # type: ignore[arg-type]  # a column of datetimes
-        last_start=work["starts_at"].max(),  # type: ignore[arg-type]  # a column of datetimes
+        first_start=_first(work.bottom_k(1, by="starts_at")),
+        last_start=_first(work.top_k(1, by="latest_start")),
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
@@ -141,7 +154,7 @@ def _decided(
     rows: pl.DataFrame, *, policy: NoticePolicy, now: datetime, observed: Observed
 ) -> pl.DataFrame:
     """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
-    seen = with_endings(observed.of(rows), statuses=observed.statuses)
+    seen = observed.beside(rows)
     by_policy = policy.skip_reasons(now=now)
     # What the appointment is comes before when it is.
     is_skipped = pl.col("outcome").is_null() & by_policy.is_not_null()
@@ -169,7 +182,7 @@ def depends_on_clock(
     theirs: datetime,
 ) -> int:
     """How many rows that are not settled would be decided differently by the server's clock."""
-    rest = _undone(manifest.frame.select("appointment_id", "starts_at"), earlier)
+    rest = _undone(manifest.frame.select("appointment_id", *STARTS), earlier)
     reasons = rest.select(
         policy.skip_reasons(now=ours).is_null().alias("ours"),
         policy.skip_reasons(now=theirs).is_null().alias("theirs"),
@@ -195,6 +208,11 @@ def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
         .join(opened, on="appointment_id", how="left")
         .with_columns(pl.col("attempts").fill_null(0))
     )
+
+
+def _first(rows: pl.DataFrame) -> Start | None:
+    """The start of the first of a few rows; None where there is none."""
+    return next((start_of(*row) for row in rows.select(STARTS).iter_rows()), None)
 
 
 def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:

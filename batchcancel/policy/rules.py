@@ -17,13 +17,15 @@ from batchcancel.settings import quantities
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The policy, the clinic's timezone (None when nothing needs it), how far the server's clock
-    is ahead (None when it did not say), and what a person should know of where they come from.
+    is ahead (None when it did not say), what a person should know of where they come from, and
+    whether the key may read appointments.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     clock_ahead: timedelta | None
     cautions: tuple[Caution, ...] = ()
+    may_read: bool = True
 
 
 UNASKED = Caution(
@@ -78,6 +80,7 @@ async def rules_in_force(
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         clock_ahead=None if config.server_now is None else config.server_now - now(),
         cautions=tuple(cautions),
+        may_read=UNASKED not in cautions,
     )
 
 

@@ -1,22 +1,28 @@
-"""Resolution of start times from the job file's sessions and the calendar windows."""
+"""Resolution of starts from the job file's sessions and the calendar windows.
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+What neither of them tells is known by its day alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
-from batchcancel.api import Lookup, Record
-from batchcancel.appointments import as_meant
+from batchcancel.api import Lookup, Record, Window
+from batchcancel.appointments import KnownBy, Start, as_meant
 from batchcancel.events import Caution
-from batchcancel.reader.manifest import SessionKey
-from batchcancel.reader.times import session_start
+from batchcancel.reader.times import day_start, session_start
 
+_WEEK = timedelta(weeks=1)
 _SHOWN, _SHOWN_LENGTH = 5, 40
+
+Place = tuple[date, str | None, str | None, str | None]
+"""A day, a session, a branch and a batch label, as a row or a record names them."""
 
 
 class Starts:
-    """Session starts from the job file's `[sessions]`, else from the calendar windows.
+    """Starts by the job file's `[sessions]`, else by the calendar windows, else by the day.
 
-    `sessions` maps a session's name to its local start; case and blanks around it do not count.
+    `sessions` maps a session's name to its local start. Names are compared as people mean them.
     """
 
     def __init__(
@@ -25,37 +31,133 @@ class Starts:
         self._sessions = {as_meant(name): start for name, start in sessions.items()}
         self._lookup = lookup
         self._timezone = timezone
+        self._unknown: dict[Place, None] = {}  # a set that keeps the order
+        self._read_a_week_later: set[date] = set()
 
-    async def local(self, day: date, session: str | None, branch_id: str | None) -> time | None:
-        """When the session begins on that day, or None when nobody knows."""
-        if session is not None and as_meant(session) in self._sessions:
-            return self._sessions[as_meant(session)]
-        return await self._lookup.session_start(day, session=session, branch_id=branch_id)
-
-    async def of_record(self, record: Record) -> datetime | None:
+    async def of_record(self, record: Record) -> Start | None:
         """When an appointment starts, by its record; None when it has no day."""
         if record.date is None or self._timezone is None:
             return None
-        at = await self.local(record.date, record.session, record.branch_id)
-        return session_start(record.date, at, self._timezone)
+        return await self.of_session(record.date, record.session, record.branch_id, record.label)
+
+    async def of_session(
+        self,
+        day: date,
+        session: str | None = None,
+        branch_id: str | None = None,
+        label: str | None = None,
+    ) -> Start:
+        """When the session begins on that day; without session and label, the day alone."""
+        if self._timezone is None:
+            raise ValueError("a session's start needs the timezone of the clinic")
+        session, branch_id, label = _said(session), _said(branch_id), _said(label)
+        begins = self._sessions.get(as_meant(session)) if session else None
+        if begins is not None:
+            return session_start(day, begins, self._next(begins), self._timezone)
+        if session is None and label is None:
+            return day_start(day, self._timezone)
+        listed = await self._listed(day, branch_id)
+        start = start_in(listed, day, session=session, label=label, timezone=self._timezone)
+        if start is None:
+            self._unknown[day, session, branch_id, label] = None
+        return start or day_start(day, self._timezone)
+
+    def cautions(self) -> Iterator[Caution]:
+        """What a person should know of the starts given so far; nothing where all is well."""
+        if self._read_a_week_later:
+            days = _some([day.isoformat() for day in sorted(self._read_a_week_later)])
+            yield Caution(
+                code="windows_a_week_later",
+                text=f"the calendar lists no windows for {days}, so sessions are read as they "
+                "are a week later",
+            )
+        if self._unknown:
+            yield Caution(
+                code="unknown_session",
+                text=f"no start is known for {_some([_named(*one) for one in self._unknown])}: "
+                "the calendar lists no such window. Only the day counts: its beginning for the "
+                "notice, its end for what is over",
+            )
+
+    def _next(self, begins: time) -> time | None:
+        """When the next of the job file's sessions begins on the same day."""
+        return min((other for other in self._sessions.values() if other > begins), default=None)
+
+    async def _listed(self, day: date, branch_id: str | None) -> Sequence[Window]:
+        """The branch's windows of that day.
+
+        A branch that was closed first may have none: then those of the same weekday a week later.
+        """
+        listed = await self._lookup.windows(day)
+        if listed is None:
+            return []
+        here = _of_branch(listed, branch_id)
+        if here or day > date.max - _WEEK:
+            return here
+        later = _of_branch(await self._lookup.windows(day + _WEEK) or [], branch_id)
+        if later:
+            self._read_a_week_later.add(day)
+        return later
 
 
-def unknown_sessions(found: Mapping[SessionKey, time | None]) -> Iterator[Caution]:
-    """Tell by name which sessions have no start; nothing where all of them have one."""
-    unknown = [_named(*key) for key, start in found.items() if start is None]
-    if not unknown:
-        return
-    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    yield Caution(
-        code="unknown_session",
-        text=f"no start is known for {'; '.join(unknown[:_SHOWN])}{more}: the calendar lists no "
-        "such window, so these rows are read as beginning with their day",
+def start_in(
+    windows: Sequence[Window],
+    day: date,
+    *,
+    session: str | None,
+    label: str | None,
+    timezone: ZoneInfo,
+) -> Start | None:
+    """When a session begins among a day's windows; None where none of them is meant.
+
+    Several windows may be meant: then from the beginning of the first to the end of the last. One
+    that names no end lasts until the next session begins, or the day ends.
+    """
+    starts = [
+        session_start(day, one.start, one.end or _next_session(one, windows), timezone)
+        for one in windows
+        if one.start is not None and _is_meant(session, one.session) and _is_meant(label, one.label)
+    ]
+    if not starts:
+        return None
+    return Start(
+        min(one.earliest for one in starts),
+        max(one.latest for one in starts),
+        KnownBy.DAY if any(one.known_by is KnownBy.DAY for one in starts) else KnownBy.SESSION,
     )
 
 
-def _named(day: date, session: str | None, branch_id: str | None) -> str:
-    """What a row says, so that it cannot steer a terminal or fill it."""
-    words = [day.isoformat()]
-    words += [] if session is None else [f"session {session[:_SHOWN_LENGTH]!r}"]
-    words += [] if branch_id is None else [f"branch {branch_id[:_SHOWN_LENGTH]!r}"]
-    return " ".join(words)
+def _next_session(window: Window, windows: Sequence[Window]) -> time | None:
+    """When the next other session of the same branch begins."""
+    later = [
+        one.start
+        for one in _of_branch(windows, window.branch_id)
+        if one.start is not None and window.start is not None and one.start > window.start
+        if as_meant(one.session or "") != as_meant(window.session or "")
+    ]
+    return min(later, default=None)
+
+
+def _of_branch(windows: Sequence[Window], branch_id: str | None) -> list[Window]:
+    return [one for one in windows if one.branch_id is None or _is_meant(branch_id, one.branch_id)]
+
+
+def _is_meant(asked: str | None, told: str | None) -> bool:
+    return asked is None or (told is not None and as_meant(asked) == as_meant(told))
+
+
+def _said(text: str | None) -> str | None:
+    """A cell of blanks says nothing."""
+    return text if text and not text.isspace() else None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more
+
+
+def _named(day: date, session: str | None, branch_id: str | None, label: str | None) -> str:
+    """What a row or a record says, so that it cannot steer a terminal or fill it."""
+    named = {"session": session, "branch": branch_id, "batch label": label}
+    told = [f"{what} {name[:_SHOWN_LENGTH]!r}" for what, name in named.items() if name is not None]
+    return " ".join([day.isoformat(), *told])

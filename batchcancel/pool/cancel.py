@@ -68,4 +68,4 @@ class Attempts:
             self._began = anyio.current_time(), now
         elif self._age_in_this_run() > LONGEST_DOUBT:
             raise DoubtTooOld
-        return self._policy.decide(self._appointment.starts_at, now=now)
+        return self._policy.decide(self._appointment.start, now=now)

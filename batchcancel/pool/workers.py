@@ -88,7 +88,7 @@ class Pool:
             self._stop.ask(UnexpectedFailure(error))
 
     async def _settle(self, appointment: Appointment) -> Outcome:
-        lacks_start = appointment.starts_at is None and self._policy.needs_start
+        lacks_start = appointment.start is None and self._policy.needs_start
         if appointment.opened_at is not None or lacks_start:
             answer = await self._read(appointment)
             outcome = outcome_of_read(answer, opened_at=appointment.opened_at, now=self._now())
@@ -107,13 +107,16 @@ class Pool:
         return await self._retry(attempt)
 
     async def _with_start(self, appointment: Appointment, answer: Answer) -> Appointment:
-        starts_at = await self._starts.of_record(answer.record) if answer.record else None
-        if starts_at is None:
+        start = await self._starts.of_record(answer.record) if answer.record else None
+        if start is None:
             return appointment
-        self._writer.enqueue(
-            Learned(appointment_id=appointment.appointment_id, starts_at=starts_at)
+        learned = Learned(
+            appointment_id=appointment.appointment_id,
+            starts_at=start.earliest,
+            known_by=start.known_by,
         )
-        return replace(appointment, starts_at=starts_at)
+        self._writer.enqueue(learned)
+        return replace(appointment, start=start)
 
     async def _cancel(self, appointment: Appointment) -> Outcome:
         attempts = Attempts(

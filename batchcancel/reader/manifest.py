@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -13,10 +13,19 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.api import MOST_NOTES
-from batchcancel.appointments import OutcomeName, RejectedRow, require_aware
+from batchcancel.appointments import KnownBy, OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.reader.times import instant_of, read_dates, read_starts, session_start
+from batchcancel.reader.times import (
+    KNOWN_BY,
+    UTC_TIME,
+    fill_starts,
+    instant_of,
+    known_starts,
+    read_dates,
+    read_known_by,
+    read_starts,
+)
 
 USED_COLUMNS: Final[tuple[str, ...]] = (
     "appointment_id",
@@ -27,6 +36,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "branch_id",
     "notes",
     "outcome",
+    "start_known_by",
 )
 
 REASONS: Final[Mapping[str, str]] = {
@@ -35,6 +45,7 @@ REASONS: Final[Mapping[str, str]] = {
     "conflicting_duplicate": "another row names the same appointment with different content",
     "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
     "non_existent_time": "the clocks of the timezone skip this local time",
+    "unreadable_known_by": "start_known_by is none of exact, session and day",
     "unreadable_date": "the date is not a day such as 2026-06-15",
     "ragged": "the row has more or fewer cells than the header",
     "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",
@@ -52,10 +63,7 @@ SessionKey = tuple[date, str | None, str | None]
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
 _SESSION_KEY = ("date", "session", "branch_id")
-_UTC = pl.Datetime("us", "UTC")
-_KNOWN_SESSIONS = pl.Schema(
-    {"date": pl.Date(), "session": pl.String(), "branch_id": pl.String(), "instant": _UTC}
-)
+_EXACT, _DAY = KnownBy.EXACT.value, KnownBy.DAY.value
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -65,9 +73,11 @@ _SLICE = 50_000  # the digest is made slice by slice: another number would chang
 class Manifest:
     """The content of one manifest.
 
-    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`
-    (UTC), `local_start` (naive: its timezone is not known yet), `date`, `session`, `branch_id` and
-    `notes`; all but the first two may be null. `rejected` is ordered by line, `duplicates` counts
+    `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`,
+    `latest_start` and `start_known_by` (a start, in UTC), `local_start` (naive: its timezone is not
+    known yet), `date`, `session`, `branch_id` and `notes`; all but the first two may be null. Where
+    the start is not an exact one, `latest_start` is null until the sessions' starts are known.
+    `rejected` is ordered by line, `duplicates` counts
     the exact repetitions that were collapsed. `digest` belongs to what the file said, whatever the
     order of its rows; what is found out later does not change it.
     """
@@ -87,7 +97,7 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        return bool(self.frame.select((has_local | _lacks_start_on_a_date()).any()).item())
+        return bool(self.frame.select((has_local | _lacks_session_start()).any()).item())
 
     def unknown_starts(self) -> list[str]:
         """Give the ids of rows that say nothing of their start, not even a day."""
@@ -101,44 +111,46 @@ class Manifest:
         """Convert local starts from `tz`; rows whose local time is skipped there are rejected."""
         local = self.frame.get_column("local_start").drop_nulls().unique()
         instants = [instant_of(moment, tz) for moment in local]
-        known = pl.DataFrame([local, pl.Series("instant", instants, _UTC)])
+        known = pl.DataFrame([local, pl.Series("instant", instants, UTC_TIME)])
         frame = _left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
         lost = frame.filter(skipped).with_columns(reason=pl.lit("non_existent_time"))
-        kept = _fill_starts(frame.filter(~skipped))
+        kept = frame.filter(~skipped).with_columns(
+            starts_at=pl.coalesce("starts_at", "instant"),
+            local_start=pl.lit(None, pl.Datetime("us")),
+        )
         return replace(
             self,
-            frame=kept.with_columns(local_start=pl.lit(None, pl.Datetime("us"))),
+            frame=_with_days(kept.drop("instant").with_columns(_latest_if_exact()), tz),
             rejected=_merged(self.rejected, _rejected_rows(lost)),
         )
 
     def sessions_wanted(self) -> list[SessionKey]:
-        """The sessions whose starts would complete the rows that have a date and no start."""
-        wanted = self.frame.filter(_lacks_start_on_a_date()).select(_SESSION_KEY)
+        """The sessions whose starts would complete the rows that have a day and no exact start."""
+        wanted = self.frame.filter(_lacks_session_start()).select(_session_key())
         return wanted.unique().sort(_SESSION_KEY).rows()
 
-    def with_session_starts(
-        self, starts: Mapping[SessionKey, time | None], tz: ZoneInfo
-    ) -> "Manifest":
-        """Give the rows that have a date and no start the start of their session in `tz`.
+    def with_session_starts(self, starts: Mapping[SessionKey, Start]) -> "Manifest":
+        """Give the rows that have a day and no exact start that of their session.
 
-        An unknown session (None), or a start that the clocks skip, becomes the start of the day:
-        the most cautious reading. Sessions that are not among `starts` stay as they are.
+        Where the manifest itself tells when it begins, only the end is taken over. Rows of
+        sessions that are not among `starts` stay as they are.
         """
-        rows = [(*key, session_start(key[0], clock, tz)) for key, clock in starts.items()]
-        known = pl.DataFrame(rows, schema=_KNOWN_SESSIONS, orient="row")
-        return replace(self, frame=_fill_starts(_left_join(self.frame, known, [*_SESSION_KEY])))
+        if not starts:
+            return self
+        keys = {name: self.frame.schema[name] for name in _SESSION_KEY}
+        known = known_starts(((*key, start) for key, start in starts.items()), keys)
+        keyed = self.frame.with_columns(_session_key(prefix="of_"))
+        found = _left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
+        frame = found.drop(f"of_{name}" for name in keys)
+        return replace(self, frame=fill_starts(frame))
 
-    def with_known_starts(self, starts: Sequence[tuple[str, datetime]]) -> "Manifest":
+    def with_known_starts(self, starts: Sequence[tuple[str, Start]]) -> "Manifest":
         """Fill in starts that were looked up earlier, by id, where the manifest tells none."""
-        by_id = dict(starts)
-        require_aware(*by_id.values())
-        instants = [moment.astimezone(UTC) for moment in by_id.values()]
-        known = pl.DataFrame(
-            {"appointment_id": list(by_id), "instant": instants},
-            schema={"appointment_id": pl.String, "instant": _UTC},
-        )
-        return replace(self, frame=_fill_starts(_left_join(self.frame, known, ["appointment_id"])))
+        if not starts:
+            return self
+        known = known_starts(dict(starts).items(), {"appointment_id": pl.String()})
+        return replace(self, frame=fill_starts(_left_join(self.frame, known, ["appointment_id"])))
 
     def require_clean(self) -> None:
         """Refuse a manifest with rejected rows, telling the first of them."""
@@ -193,12 +205,15 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
     starts = read_starts(given.get_column("start"))
     day = read_dates(given.get_column("date")).alias("day")
-    return given.with_columns(*starts, day).select(
+    known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
+    return given.with_columns(*starts, day, known_by).select(
         "line",
         "appointment_id",
         "starts_at",
+        _latest_if_exact(_known_by()),
+        _known_by().alias("start_known_by"),
         "local_start",
-        pl.col("day").alias("date"),
+        pl.coalesce("day", "start_day").alias("date"),
         "session",
         "branch_id",
         "notes",
@@ -217,7 +232,7 @@ def _reason() -> pl.Expr:
     has_nul = pl.any_horizontal(
         pl.col("session", "branch_id", "notes").str.contains("\0", literal=True)
     )
-    no_time = pl.col("starts_at").is_null() & pl.col("local_start").is_null()
+    no_time = pl.all_horizontal(pl.col("starts_at", "local_start", "start_day").is_null())
     return (
         pl.when(pl.col("outcome") == OutcomeName.REJECTED_ROW.value)
         .then(pl.lit("rejected_before"))
@@ -233,7 +248,16 @@ def _reason() -> pl.Expr:
         .then(pl.lit("unreadable_time"))
         .when(pl.col("date").is_not_null() & pl.col("day").is_null())
         .then(pl.lit("unreadable_date"))
+        .when(pl.col("start_known_by").is_not_null() & pl.col("known_by").is_null())
+        .then(pl.lit("unreadable_known_by"))
     )
+
+
+def _known_by() -> pl.Expr:
+    """What the start is known by, as far as the manifest tells: exactly, unless it says less."""
+    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
+    told, exact = pl.col("known_by"), pl.lit(_EXACT, KNOWN_BY)
+    return pl.when(has_time).then(pl.coalesce(told, exact)).when(told == _DAY).then(told)
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
@@ -243,7 +267,8 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     # Most manifests repeat no id, and comparing whole rows is slow for a million of them.
     if not (ids == ids.shift()).any():
         return by_id
-    return by_id.unique(subset=_CONTENT, keep="first", maintain_order=True)
+    subset = [*_CONTENT, "start_known_by"]
+    return by_id.unique(subset=subset, keep="first", maintain_order=True)
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
@@ -259,6 +284,11 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
     for part in frame.select(_CONTENT).iter_slices(_SLICE):
         for column in part:
             digest.update(_encoded(column))
+    known_by = frame.get_column("start_known_by").cast(pl.String)
+    if not (known_by == _EXACT).all():  # left out where it says nothing, as it always was
+        digest.update(b"start_known_by\n")
+        for part in known_by.to_frame().iter_slices(_SLICE):
+            digest.update(_encoded(part.to_series()))
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
     return digest.hexdigest()
@@ -283,19 +313,52 @@ def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
         yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
 
 
-def _lacks_start_on_a_date() -> pl.Expr:
-    return (
-        pl.col("date").is_not_null()
-        & pl.col("starts_at").is_null()
-        & pl.col("local_start").is_null()
-    )
+def _lacks_session_start() -> pl.Expr:
+    """Whether a row's day and session have to tell when it starts, or at the latest starts."""
+    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
+    is_exact = has_time & (pl.col("start_known_by") == _EXACT)
+    has_day = pl.col("date").is_not_null() | has_time
+    return has_day & ~is_exact & pl.col("latest_start").is_null()
 
 
-def _left_join(frame: pl.DataFrame, known: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+def _session_key(prefix: str = "") -> list[pl.Expr]:
+    """Day, session and branch of a row; the day alone where no more than that is known."""
+    is_day = (pl.col("start_known_by") == _DAY).fill_null(value=False)
+    session, branch_id = pl.when(~is_day).then("session"), pl.when(~is_day).then("branch_id")
+    keys = (pl.col("date"), session, branch_id)
+    return [key.alias(prefix + name) for key, name in zip(keys, _SESSION_KEY, strict=True)]
+
+
+def _with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
+    """Give rows whose start is no exact one, and that name no day, the day of their start."""
+    lacks_day = _lacks_session_start() & pl.col("date").is_null()
+    moments = frame.filter(lacks_day).get_column("starts_at").unique()
+    if moments.is_empty():
+        return frame
+    days = pl.Series("day", [moment.astimezone(tz).date() for moment in moments], pl.Date())
+    found = _left_join(frame, pl.DataFrame([moments, days]), ["starts_at"])
+    day = pl.coalesce("date", pl.when(lacks_day).then("day"))
+    return found.with_columns(date=day).drop("day")
+
+
+def _latest_if_exact(known_by: pl.Expr | None = None) -> pl.Expr:
+    """An exact start is its latest one too."""
+    is_exact = (pl.col("start_known_by") if known_by is None else known_by) == _EXACT
+    return pl.when(is_exact).then("starts_at").alias("latest_start")
+
+
+def _left_join(
+    frame: pl.DataFrame,
+    known: pl.DataFrame,
+    on: Sequence[str],
+    right_on: Sequence[str] | None = None,
+) -> pl.DataFrame:
     # Nulls are equal here: a row without a branch belongs to the session without one.
-    return frame.join(known, on=on, how="left", nulls_equal=True, maintain_order="left")
-
-
-def _fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take over the joined `instant` where no start is known."""
-    return frame.with_columns(starts_at=pl.coalesce("starts_at", "instant")).drop("instant")
+    return frame.join(
+        known,
+        left_on=on,
+        right_on=right_on or on,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )

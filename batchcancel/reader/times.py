@@ -1,9 +1,21 @@
-"""Parsing of ISO 8601 times and dates, and conversion of local times to UTC."""
+"""Parsing of ISO 8601 times and dates, conversion of local times to UTC, and starts in a frame."""
 
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+from batchcancel.appointments import KnownBy, Start
+
+STARTS: Final = ("starts_at", "latest_start", "start_known_by")
+"""The columns of a frame that hold a start; all of them are null where none is known."""
+
+UTC_TIME: Final = pl.Datetime("us", "UTC")
+KNOWN_BY: Final = pl.Enum([one.value for one in KnownBy])
+START_TYPES: Final = dict(zip(STARTS, (UTC_TIME, UTC_TIME, KNOWN_BY), strict=True))
+_FOUND = ("found_start", "found_latest", "found_known_by")
 
 _DAY = "(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
@@ -11,7 +23,7 @@ _CLOCK = rf"{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:\.[0-9]{{1,9}})?)?"
 _OFFSET = f"(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)"
 _MOMENT = f"^{_DAY}(?:[Tt ]{_CLOCK}{_OFFSET}?)?$"
 
-_SECOND = 1_000_000
+_SECOND, _DAY_LONG = 1_000_000, timedelta(days=1)
 # The last day of the year 9999 is left out: in some timezones its end has no instant in UTC.
 _FIRST, _LAST = datetime(1970, 1, 1), datetime(9999, 12, 30, 23, 59, 59, 999_999)  # noqa: DTZ001 -- bounds of local and of UTC times
 
@@ -19,19 +31,24 @@ _FIRST, _LAST = datetime(1970, 1, 1), datetime(9999, 12, 30, 23, 59, 59, 999_999
 def read_starts(texts: pl.Series) -> pl.DataFrame:
     """Read ISO 8601 moments, such as `2026-06-15T09:00:30.5+05:30`, to the microsecond.
 
-    With an offset they fill `starts_at` (UTC), without one `local_start` (naive), and a day alone
-    is its local midnight. Both are null where the text is null or cannot be read.
+    With an offset they fill `starts_at` (UTC), without one `local_start` (naive), and a day alone,
+    which is no midnight, `start_day`. All are null where the text is null or cannot be read.
     """
+    has_clock = pl.col("text").str.len_bytes() > len("2026-06-15")
     return (
         texts.to_frame("text")
         .select(pl.when(pl.col("text").str.contains(_MOMENT)).then("text"))
         .select(
+            has_clock=has_clock,
             moment=_day(pl.col("text").str.head(10)).cast(pl.Datetime("us")) + _since_midnight(),
             offset=_offset(pl.col("text").str.slice(16).str.strip_chars_start(":.0123456789")),
         )
         .select(
             starts_at=_in_range(pl.col("moment") - pl.col("offset")).dt.replace_time_zone("UTC"),
-            local_start=_in_range(pl.when(pl.col("offset").is_null()).then("moment")),
+            local_start=_in_range(
+                pl.when(pl.col("offset").is_null() & pl.col("has_clock")).then("moment")
+            ),
+            start_day=_in_range(pl.when(~pl.col("has_clock")).then("moment")).dt.date(),
         )
     )
 
@@ -41,6 +58,37 @@ def read_dates(texts: pl.Series) -> pl.Series:
     text = pl.col("text")
     days = _day(pl.when(text.str.contains(f"^{_DAY}$")).then(text))
     return texts.to_frame("text").select(pl.when(days <= _LAST.date()).then(days)).to_series()
+
+
+def read_known_by(texts: pl.Series) -> pl.Series:
+    """Read `exact`, `session` or `day`; null where the text is null or none of them."""
+    return texts.str.strip_chars().str.to_lowercase().cast(KNOWN_BY, strict=False)
+
+
+def known_starts(
+    rows: Iterable[tuple[*tuple[object, ...], Start]], keys: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """A frame of starts to be joined by `keys`, whose values come before the start in each row."""
+    values = [
+        (*key, start.earliest.astimezone(UTC), start.latest.astimezone(UTC), start.known_by.value)
+        for *key, start in rows
+    ]
+    types = {**keys, **dict(zip(_FOUND, START_TYPES.values(), strict=True))}
+    return pl.DataFrame(values, schema=types, orient="row")
+
+
+def fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take over the joined starts, in rows that tell no exact one; what they tell of it stays."""
+    start, latest, known_by = (pl.col(name) for name in STARTS)
+    is_open = (known_by != KnownBy.EXACT.value).fill_null(value=True)
+    found_start, found_latest, found_known_by = (pl.when(is_open).then(name) for name in _FOUND)
+    # One that is known to lie outside its session begins when it is said to.
+    not_before = pl.when(found_latest.is_not_null()).then(pl.max_horizontal(found_latest, start))
+    return frame.with_columns(
+        pl.coalesce(start, found_start),
+        pl.coalesce(latest, not_before).alias("latest_start"),
+        pl.coalesce(known_by, found_known_by),
+    ).drop(_FOUND)
 
 
 def instant_of(local: datetime, tz: ZoneInfo) -> datetime | None:
@@ -54,14 +102,38 @@ def instant_of(local: datetime, tz: ZoneInfo) -> datetime | None:
     return instant if is_real else None
 
 
-def session_start(day: date, clock: time | None, tz: ZoneInfo) -> datetime:
-    """When a session starts, in UTC.
+def start_of(
+    earliest: datetime | None, latest: datetime | None, known_by: str | None
+) -> Start | None:
+    """The start in a row of `STARTS`; None where it is not known."""
+    if earliest is None or latest is None or known_by is None:
+        return None
+    return Start(earliest, latest, KnownBy(known_by))
 
-    When its time is not known (None), or the clocks skip it, that is the start of the day: the
-    most cautious reading.
+
+def session_start(day: date, begins: time, ends: time | None, tz: ZoneInfo) -> Start:
+    """When an appointment of a session starts, by the session's times of day.
+
+    Without an end that is known it lasts until the day ends, and one that ends earlier than it
+    begins ends on the next day. One whose beginning the clocks skip is known by its day alone.
     """
-    instant = None if clock is None else instant_of(datetime.combine(day, clock), tz)
-    return instant or start_of_day(day, tz)
+    earliest = instant_of(datetime.combine(day, begins), tz)
+    if earliest is None:
+        return day_start(day, tz)
+    return Start(earliest, _end_of_session(day, begins, ends, tz), KnownBy.SESSION)
+
+
+def day_start(day: date, tz: ZoneInfo) -> Start:
+    """When an appointment starts of which no more is known than its local day."""
+    return Start(start_of_day(day, tz), start_of_day(day + _DAY_LONG, tz), KnownBy.DAY)
+
+
+def _end_of_session(day: date, begins: time, ends: time | None, tz: ZoneInfo) -> datetime:
+    if ends is None:
+        return start_of_day(day + _DAY_LONG, tz)
+    local = datetime.combine(day if ends > begins else day + _DAY_LONG, ends, tzinfo=tz)
+    # Where the clocks skip it or show it twice, the later of its two readings.
+    return max(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def start_of_day(day: date, tz: ZoneInfo) -> datetime:

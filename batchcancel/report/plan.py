@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import KnownBy, SkipReason, Start
 from batchcancel.policy.plan import Planned
 from batchcancel.reader.manifest import REASONS
 from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, table
@@ -14,6 +14,18 @@ def moment(when: datetime, zone: tzinfo | None) -> str:
     """A time in the clinic's timezone; in UTC when that is not known."""
     local = when.astimezone(zone) if zone else when
     return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
+
+
+def beginning(start: Start, zone: tzinfo | None) -> str:
+    """A start in words, no more exact than it is known."""
+    told = moment(start.earliest, zone)
+    match start.known_by:
+        case KnownBy.DAY:
+            return f"{start.earliest.astimezone(zone):%a %Y-%m-%d}, the day"
+        case KnownBy.SESSION:
+            return f"{told}, the session"
+        case _:
+            return told
 
 
 def plan_text(planned: Planned) -> str:
@@ -51,8 +63,8 @@ def _plan_figures(planned: Planned) -> Iterable[Figure]:
     if plan.look_ups - plan.open > 0:
         yield "  start unknown", grouped(plan.look_ups - plan.open), "looked up in their turn"
     if plan.first_start and plan.last_start:
-        yield "first start", "", moment(plan.first_start, zone)
-        yield "last start", "", moment(plan.last_start, zone)
+        yield "first start", "", beginning(plan.first_start, zone)
+        yield "last start", "", beginning(plan.last_start, zone)
     yield "requests", grouped(plan.requests), f"at {planned.rate}"
     yield "time", "", _time_needed(planned)
     yield "miss their deadline", grouped(plan.will_miss), "before their turn comes"
@@ -108,6 +120,7 @@ def _plan_warnings(planned: Planned) -> Iterable[str]:
 def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
     """The plan for machines; times in ISO 8601, `seconds` the time needed.
 
+    A start that is known by its day alone is a day: no midnight is made of it.
     `ledger` is its address as it may be shown.
     """
     plan = planned.plan
@@ -121,8 +134,7 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "held_back": plan.held_back,
         "eligible": plan.eligible,
         "open": plan.open,
-        "first_start": plan.first_start and plan.first_start.isoformat(),
-        "last_start": plan.last_start and plan.last_start.isoformat(),
+        **_starts(planned),
         "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
         "requests": plan.requests,
         "seconds": plan.seconds,
@@ -130,3 +142,20 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "ledger": ledger,
     }
+
+
+def _starts(planned: Planned) -> dict[str, str | None]:
+    zone = planned.rules.timezone
+    told = {"first_start": planned.plan.first_start, "last_start": planned.plan.last_start}
+    return {name: _iso(start, zone) for name, start in told.items()} | {
+        f"{name}_known_by": None if start is None else start.known_by.value
+        for name, start in told.items()
+    }
+
+
+def _iso(start: Start | None, zone: tzinfo | None) -> str | None:
+    if start is None:
+        return None
+    if start.known_by is KnownBy.DAY:
+        return start.earliest.astimezone(zone).date().isoformat()
+    return start.earliest.isoformat()

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, time
 import anyio
 import pytest
 
-from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Request
+from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Request, Window
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from
 from batchcancel.huskyvoice.lookup import HuskyLookup
@@ -51,9 +51,8 @@ def window(start_time: object, session: object = "Morning") -> dict[str, object]
     return {"session": session, "start_time": start_time, "end_time": "13:00"}
 
 
-async def start(windows: object, *, session: str | None = "Morning") -> time | None:
-    lookup = HuskyLookup(Api(proved({"success": True, "slots": windows})).send)
-    return await lookup.session_start(DAY, session=session, branch_id="b1")
+async def windows_of(slots: object) -> list[Window] | None:
+    return await HuskyLookup(Api(proved({"success": True, "slots": slots})).send).windows(DAY)
 
 
 @pytest.mark.parametrize("body", [{"success": True, "data": RULES}, RULES])
@@ -95,57 +94,47 @@ async def test_a_timezone_that_is_no_text_is_unknown(value):
     assert (await config(RULES | {"timezone": value})).timezone is None
 
 
-async def test_a_session_starts_with_its_earliest_window():
-    windows = [window("10:00"), window("09:00"), window("08:00", "Evening")]
-    assert await start(windows) == time(9)
+async def test_a_window_is_what_the_calendar_says_of_it():
+    told = window("09:00") | {"branch_id": "b1", "batch": "MA", "status": "CLOSED", "slot_id": "s"}
+    expected = Window(session="Morning", branch_id="b1", label="MA", start=time(9), end=time(13))
+    assert [expected] == await windows_of([told])
 
 
-@pytest.mark.parametrize("session", ["Morning", "MORNING", "morning", "Morning   ", "\tmorning"])
-async def test_a_session_is_found_in_any_case_and_with_blanks_around_it(session):
-    assert await start([window("09:00", "mOrning ")], session=session) == time(9)
+@pytest.mark.parametrize("slots", [None, {}, "09:00", 7])
+async def test_an_answer_without_a_list_of_windows_lists_none_nor_says_that_there_are_none(slots):
+    assert await windows_of(slots) is None
 
 
-@pytest.mark.parametrize("branch_id", ["b1", "B1", " b1 "])
-async def test_a_branch_is_found_as_people_mean_it_and_no_other_counts(branch_id):
-    windows = [window("09:00") | {"branch_id": "b1"}, window("08:00") | {"branch_id": "b2"}]
-    lookup = HuskyLookup(Api(proved({"slots": windows})).send)
-    assert time(9) == await lookup.session_start(DAY, session="Morning", branch_id=branch_id)
-    assert await lookup.session_start(DAY, session="Morning", branch_id="b3") is None
-
-
-async def test_without_a_session_the_first_window_of_the_day_counts():
-    assert await start([window("10:00"), window("08:00", "Evening")], session=None) == time(8)
+@pytest.mark.parametrize("slots", [[], [None], ["09:00"], [7]])
+async def test_a_list_without_windows_says_that_there_are_none(slots):
+    assert [] == await windows_of(slots)
 
 
 @pytest.mark.parametrize(
-    "windows",
-    [None, [], {}, "09:00", [None], ["09:00"], [{}], [window(None)], [window("soon")],
-     [window(9)], [window("25:00")], [window("09:00", None)], [window("09:00", ["Morning"])]],
-)  # fmt: skip
-async def test_without_a_readable_window_no_start_is_known(windows):
-    assert await start(windows) is None
+    "value", [None, "soon", 9, "25:00", "", ["09:00"], "08:00Z", "08:00+05:30"]
+)
+async def test_a_time_that_is_no_local_time_of_day_is_not_known(value):
+    told = window(value) | {"end_time": value}
+    assert [Window(session="Morning")] == await windows_of([told])
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["Morning"]])
+async def test_a_name_that_is_no_text_is_not_known(value):
+    told = {"session": value, "branch_id": value, "batch": value, "start_time": "09:00"}
+    assert [Window(start=time(9))] == await windows_of([told])
 
 
 async def test_windows_that_cannot_be_read_hide_no_others():
-    assert await start([None, window("soon"), window("09:00")]) == time(9)
-
-
-async def test_a_window_whose_time_has_an_offset_is_not_local_and_wrecks_nothing():
-    assert await start([window("08:00Z"), window("09:00")]) == time(9)
+    assert [time(9)] == [one.start for one in await windows_of([None, window("09:00")])]
 
 
 async def test_windows_are_asked_once_for_a_day_also_when_asked_at_once():
     api = Api(proved({"slots": [window("09:00")]}))
     lookup = HuskyLookup(api.send)
 
-    async def ask(session: str, branch_id: str) -> None:
-        await lookup.session_start(DAY, session=session, branch_id=branch_id)
-
     async with anyio.create_task_group() as group:
         for _ in range(5):
-            group.start_soon(ask, "Morning", "b1")
-            group.start_soon(ask, "Evening", "b1")
-            group.start_soon(ask, "Morning", "b2")
+            group.start_soon(lookup.windows, DAY)
 
     assert api.requests == [Request(ask=Ask.WINDOWS, query={"date": "2026-06-15"})]
 
@@ -207,14 +196,14 @@ async def test_windows_that_do_not_come_stop_the_run_with_the_code(meaning):
     lookup = HuskyLookup(Api(failed(meaning)).send)
 
     with pytest.raises(StoppedEarly, match="some_code"):
-        await lookup.session_start(DAY, session=None, branch_id=None)
+        await lookup.windows(DAY)
 
 
 @pytest.mark.parametrize("meaning", [Meaning.REFUSED, Meaning.ABSENT])
-async def test_windows_that_are_refused_are_as_good_as_none(meaning):
+async def test_windows_that_are_refused_are_not_known(meaning):
     lookup = HuskyLookup(Api(failed(meaning)).send)
 
-    assert await lookup.session_start(DAY, session=None, branch_id=None) is None
+    assert await lookup.windows(DAY) is None
 
 
 async def test_windows_that_could_not_be_had_are_asked_again():
@@ -222,6 +211,6 @@ async def test_windows_that_could_not_be_had_are_asked_again():
     lookup = HuskyLookup(api.send)
     for _ in range(2):
         with pytest.raises(StoppedEarly):
-            await lookup.session_start(DAY, session=None, branch_id=None)
+            await lookup.windows(DAY)
 
     assert len(api.requests) == 2

@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchcancel.appointments import Cancel, Skip, SkipReason
+from batchcancel.appointments import Cancel, KnownBy, Skip, SkipReason, Start
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.reader.times import START_TYPES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = NoticePolicy(notice=timedelta(hours=24))
 LIFTED = NoticePolicy(notice=timedelta(0))
 START = datetime(2026, 6, 15, 9, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+
+EXACT = Start.exact(START)
+SESSION = Start(START, START + timedelta(hours=3), KnownBy.SESSION)
 
 NOTICE = Skip(SkipReason.NOTICE_WINDOW)
 STARTED = Skip(SkipReason.ALREADY_STARTED)
@@ -26,9 +30,25 @@ def at(moment: datetime) -> st.SearchStrategy[datetime]:
     return near | far
 
 
-def in_frame(policy: NoticePolicy, starts: list[datetime | None], *, now: datetime) -> list:
-    frame = pl.DataFrame({"starts_at": starts}, schema={"starts_at": pl.Datetime("us", "UTC")})
-    return frame.select(reason=policy.skip_reasons(now=now))["reason"].to_list()
+def starts_near(moment: datetime) -> st.SearchStrategy[Start]:
+    """Exact ones, and others that last up to two days."""
+    lasts = st.integers(0, 3).map(lambda ticks: ticks * TICK)
+    lasts |= st.timedeltas(timedelta(0), timedelta(days=2))
+    wide = st.tuples(at(moment), lasts, st.sampled_from([KnownBy.SESSION, KnownBy.DAY]))
+    return at(moment).map(Start.exact) | wide.map(
+        lambda drawn: Start(drawn[0], drawn[0] + drawn[1], drawn[2])
+    )
+
+
+def frame_of(*starts: Start | None) -> pl.DataFrame:
+    rows = [
+        (one.earliest, one.latest, one.known_by.value) if one else (None,) * 3 for one in starts
+    ]
+    return pl.DataFrame(rows, schema=START_TYPES, orient="row")
+
+
+def in_frame(policy: NoticePolicy, starts: list[Start | None], *, now: datetime) -> list:
+    return frame_of(*starts).select(reason=policy.skip_reasons(now=now))["reason"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -41,12 +61,35 @@ def in_frame(policy: NoticePolicy, starts: list[datetime | None], *, now: dateti
     ],
 )
 def test_exactly_enough_notice_is_enough_and_a_microsecond_less_is_not(now, decision):
-    assert decision == DAY.decide(START, now=now)
+    assert decision == DAY.decide(EXACT, now=now)
 
 
 @pytest.mark.parametrize(("now", "decision"), [(START, Cancel()), (START + TICK, STARTED)])
 def test_a_lifted_window_allows_what_has_not_begun(now, decision):
-    assert decision == LIFTED.decide(START, now=now)
+    assert decision == LIFTED.decide(EXACT, now=now)
+
+
+@pytest.mark.parametrize(
+    ("now", "decision"),
+    [
+        (SESSION.earliest - timedelta(hours=24), Cancel()),
+        (SESSION.earliest - timedelta(hours=24) + TICK, NOTICE),
+        (SESSION.earliest + TICK, NOTICE),
+        (SESSION.latest, NOTICE),
+        (SESSION.latest + TICK, STARTED),
+    ],
+)
+def test_notice_counts_from_the_earliest_start_and_only_the_latest_proves_it_begun(now, decision):
+    assert decision == DAY.decide(SESSION, now=now)
+
+
+@pytest.mark.parametrize("now", [SESSION.earliest - TICK, SESSION.earliest + TICK, SESSION.latest])
+def test_with_a_lifted_window_what_may_yet_begin_is_cancelled(now):
+    assert Cancel() == LIFTED.decide(SESSION, now=now)
+
+
+def test_with_a_lifted_window_what_must_have_begun_is_left_alone():
+    assert STARTED == LIFTED.decide(SESSION, now=SESSION.latest + TICK)
 
 
 def test_an_unknown_start_is_skipped_while_a_window_is_in_force():
@@ -67,28 +110,33 @@ def test_notice_is_time_that_passes_not_time_on_the_clinics_wall():
     start = datetime(2026, 3, 29, 12, tzinfo=BERLIN)
     day_before = datetime(2026, 3, 28, 12, tzinfo=BERLIN)
 
-    assert DAY.decide(start.astimezone(UTC), now=day_before.astimezone(UTC)) == NOTICE
+    assert DAY.decide(Start.exact(start.astimezone(UTC)), now=day_before.astimezone(UTC)) == NOTICE
 
 
 def test_the_zone_in_which_two_moments_are_written_changes_no_decision():
     start = datetime(2026, 3, 29, 12, tzinfo=BERLIN)
     day_before = datetime(2026, 3, 28, 12, tzinfo=BERLIN)
 
-    assert DAY.decide(start, now=day_before) == NOTICE
+    assert DAY.decide(Start.exact(start), now=day_before) == NOTICE
 
 
 def test_the_zone_in_which_now_is_written_changes_no_frame():
     now = (START - timedelta(hours=23)).astimezone(BERLIN)
 
-    assert in_frame(DAY, [START], now=now) == ["notice_window"]
+    assert in_frame(DAY, [EXACT], now=now) == ["notice_window"]
 
 
-@pytest.mark.parametrize(
-    ("starts_at", "now"), [(START.replace(tzinfo=None), START), (START, START.replace(tzinfo=None))]
-)
-def test_a_naive_time_is_refused(starts_at, now):
+def test_a_naive_now_is_refused():
     with pytest.raises(ValueError, match="naive"):
-        DAY.decide(starts_at, now=now)
+        DAY.decide(EXACT, now=START.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_naive_start_is_refused(at):
+    moments = [START, START]
+    moments[at] = START.replace(tzinfo=None)
+    with pytest.raises(ValueError, match="naive"):
+        Start(*moments, KnownBy.SESSION)
 
 
 def test_a_naive_now_is_refused_for_a_frame_too():
@@ -98,14 +146,14 @@ def test_a_naive_now_is_refused_for_a_frame_too():
 
 @settings(deadline=None)
 @given(
-    starts=st.lists(at(START), min_size=1, max_size=20),
+    starts=st.lists(st.none() | starts_near(START), min_size=1, max_size=20),
     now=at(START) | at(START - timedelta(hours=24)),
     notice=st.sampled_from([timedelta(0), TICK, timedelta(hours=24)])
     | st.timedeltas(timedelta(0), timedelta(days=365)),
 )
 def test_a_frame_and_a_single_row_are_decided_alike(starts, now, notice):
     policy = NoticePolicy(notice=notice)
-    one_by_one = [policy.decide(start, now=now) for start in starts]
+    one_by_one = [policy.decide(start, now=now) if start else Cancel() for start in starts]
 
     assert [
         decision.reason if isinstance(decision, Skip) else None for decision in one_by_one
@@ -116,17 +164,27 @@ def test_a_frame_leaves_unknown_starts_to_be_looked_up():
     assert in_frame(DAY, [None], now=START) == [None]
 
 
-def test_the_deadline_is_the_start_less_the_notice_and_unknown_without_a_start():
-    frame = pl.DataFrame({"starts_at": [START, None]})
+@pytest.mark.parametrize(
+    ("policy", "of_the_session"),
+    [(DAY, START - timedelta(hours=24)), (LIFTED, START + timedelta(hours=3))],
+)
+def test_the_deadline_is_the_earliest_start_less_the_notice_or_without_one_the_latest(
+    policy, of_the_session
+):
+    frame = frame_of(SESSION, EXACT, None)
 
-    found = frame.select(deadline=DAY.deadlines())["deadline"].to_list()
+    found = frame.select(deadline=policy.deadlines())["deadline"].to_list()
 
-    assert [START - timedelta(hours=24), None] == found
+    assert [of_the_session, START - policy.notice, None] == found
 
 
 @settings(deadline=None)
-@given(now=at(START), later=st.timedeltas(timedelta(0), timedelta(days=40)))
-def test_what_is_skipped_stays_skipped_as_time_goes_by(now, later):
-    is_skipped = isinstance(DAY.decide(START, now=now), Skip)
+@given(
+    start=starts_near(START),
+    now=at(START),
+    later=st.timedeltas(timedelta(0), timedelta(days=40)),
+)
+def test_what_is_skipped_stays_skipped_as_time_goes_by(start, now, later):
+    is_skipped = isinstance(DAY.decide(start, now=now), Skip)
 
-    assert not is_skipped or isinstance(DAY.decide(START, now=now + later), Skip)
+    assert not is_skipped or isinstance(DAY.decide(start, now=now + later), Skip)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.api import Rate
-from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.appointments import RejectedRow, SkipReason, Start
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
@@ -84,7 +84,8 @@ def test_an_open_row_is_taken_up_even_past_its_deadline():
 
 def test_the_first_and_last_start_are_those_of_the_eligible():
     plan = plan_of({"near": HOUR, "a": 48 * HOUR, "b": 72 * HOUR, "c": None})
-    assert (plan.first_start, plan.last_start) == (NOW + 48 * HOUR, NOW + 72 * HOUR)
+    first, last = Start.exact(NOW + 48 * HOUR), Start.exact(NOW + 72 * HOUR)
+    assert (plan.first_start, plan.last_start) == (first, last)
 
 
 def test_an_empty_manifest_has_an_empty_plan():

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from batchcancel.api import Answer, Meaning
-from batchcancel.appointments import Appointment, Cancel, Skip
+from batchcancel.appointments import Appointment, Cancel, Skip, Start
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.cancel import Attempts, DoubtTooOld
 
@@ -19,7 +19,7 @@ class Scene:
     """Attempts on one appointment, with a wall clock that can be set and answers as told."""
 
     def __init__(self, **known):
-        known = {"appointment_id": "a1", "starts_at": BEGIN + 48 * HOUR} | known
+        known = {"appointment_id": "a1", "start": Start.exact(BEGIN + 48 * HOUR)} | known
         self.set_by = timedelta(0)
         self.meaning = Meaning.UNKNOWN
         self.sent = []
@@ -87,7 +87,7 @@ async def test_attempts_are_numbered_on_from_those_of_earlier_runs():
 
 
 async def test_the_policy_is_asked_anew_at_every_attempt():
-    scene = Scene(starts_at=BEGIN + HOUR + timedelta(seconds=30))
+    scene = Scene(start=Start.exact(BEGIN + HOUR + timedelta(seconds=30)))
     await scene.attempt_after(0)
     await scene.attempt_after(31)
     assert [1] == scene.sent

@@ -1,19 +1,22 @@
 import io
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
-from batchcancel.appointments import RejectedRow
+from batchcancel.appointments import KnownBy, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.manifest import Manifest, SessionKey
 from batchcancel.reader.read import read_manifest
+from batchcancel.reader.times import KNOWN_BY, STARTS, day_start, start_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 6, 15, 9, tzinfo=UTC)
 MONDAY = date(2026, 6, 15)
+EXACT, DAY = Start.exact(NINE), day_start(MONDAY, BERLIN)
+MORNING = Start(NINE.replace(hour=6), NINE.replace(hour=10), KnownBy.SESSION)
 
 MIXED = """\
 appointment_id,starts_at,date,session,branch_id
@@ -29,8 +32,13 @@ def manifest(text: str) -> Manifest:
     return read_manifest("-", stdin=io.BytesIO(text.encode()))
 
 
-def starts(read: Manifest) -> dict[str, datetime | None]:
-    return dict(read.frame.select("appointment_id", "starts_at").iter_rows())
+def starts(read: Manifest) -> dict[str, Start | None]:
+    rows = read.frame.select("appointment_id", *STARTS).iter_rows()
+    return {one: start_of(*start) for one, *start in rows}
+
+
+def whole_days(read: Manifest) -> dict[SessionKey, Start]:
+    return {key: day_start(key[0], BERLIN) for key in read.sessions_wanted()}
 
 
 def rejected(read: Manifest) -> list[tuple[int, str]]:
@@ -42,6 +50,8 @@ def test_the_frame_always_has_the_same_columns():
         "line": pl.Int64,
         "appointment_id": pl.String,
         "starts_at": pl.Datetime("us", "UTC"),
+        "latest_start": pl.Datetime("us", "UTC"),
+        "start_known_by": KNOWN_BY,
         "local_start": pl.Datetime("us"),
         "date": pl.Date,
         "session": pl.String,
@@ -50,7 +60,9 @@ def test_the_frame_always_has_the_same_columns():
     }
     everything = [manifest("appointment_id\na\n"), manifest(MIXED), manifest(MIXED + "?,,,,\n")]
     everything += [read.in_timezone(BERLIN) for read in everything]
-    everything += [read.with_session_starts({}, BERLIN) for read in everything]
+    everything += [read.with_session_starts({}) for read in everything]
+    everything += [read.with_session_starts(whole_days(read)) for read in everything]
+    everything += [read.with_known_starts([("a", Start.exact(NINE))]) for read in everything]
     assert [expected] * len(everything) == [dict(read.frame.schema) for read in everything]
 
 
@@ -102,6 +114,7 @@ def test_the_digest_does_not_depend_on_repetitions_or_on_how_an_instant_is_writt
         "appointment_id,session,notes\na,xy,z\nb,,\n",
         "appointment_id,date\na,2026-06-15\nb,\n",
         "appointment_id,starts_at\na,2026-06-15\nb,\n",
+        "appointment_id,starts_at\na,2026-06-15T00:00\nb,\n",
         "appointment_id,starts_at\na,2026-06-15T00:00Z\nb,\n",
         "appointment_id,notes\na,-\nb,\n",
     ],
@@ -124,8 +137,8 @@ def test_what_is_found_out_later_does_not_change_the_digest():
     read = manifest(MIXED)
     later = (
         read.in_timezone(BERLIN)
-        .with_session_starts(dict.fromkeys(read.sessions_wanted()), BERLIN)
-        .with_known_starts([("e", NINE)])
+        .with_session_starts(whole_days(read))
+        .with_known_starts([("e", Start.exact(NINE))])
     )
     assert read.digest == later.digest
 
@@ -137,22 +150,30 @@ def test_what_is_found_out_later_does_not_change_the_digest():
         ("a,2026-06-15T09:00Z,2026-06-15", False),
         ("a,2026-06-15T09:00,", True),
         ("a,,2026-06-15", True),
+        ("a,2026-06-15,", True),
+        ("a,2026-06-15T09:00Z,,exact", False),
+        ("a,2026-06-15T09:00Z,,session", True),
+        ("a,2026-06-15T09:00Z,,day", True),
+        ("a,,,day", False),
     ],
 )
-def test_a_timezone_is_needed_for_local_times_and_for_days(row, expected):
-    assert expected is manifest(f"appointment_id,starts_at,date\n{row}\n").needs_timezone
+def test_a_timezone_is_needed_for_local_times_days_and_what_a_session_tells(row, expected):
+    header = ",".join(
+        ["appointment_id,starts_at,date", "start_known_by"][: 1 + row.count(",") // 3]
+    )
+    assert expected is manifest(f"{header}\n{row}\n").needs_timezone
 
 
 def test_in_its_timezone_a_local_start_becomes_an_instant():
     read = manifest(MIXED).in_timezone(BERLIN)
-    expected = {"a": NINE, "b": NINE, "c": None, "d": None, "e": None}
+    expected = {"a": EXACT, "b": EXACT, "c": None, "d": None, "e": None}
     assert expected == starts(read)
     assert read.frame.get_column("local_start").null_count() == read.frame.height
 
 
 def test_an_ambiguous_local_time_is_the_earlier_instant():
     read = manifest("appointment_id,starts_at\na,2026-10-25T02:30\n").in_timezone(BERLIN)
-    assert {"a": datetime(2026, 10, 25, 0, 30, tzinfo=UTC)} == starts(read)
+    assert {"a": Start.exact(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))} == starts(read)
 
 
 def test_a_row_at_a_skipped_local_time_is_rejected_in_the_order_of_lines():
@@ -164,7 +185,7 @@ def test_a_row_at_a_skipped_local_time_is_rejected_in_the_order_of_lines():
 
 def test_far_future_summers_have_summer_time():
     read = manifest("appointment_id,starts_at\na,2150-07-01T09:00\n").in_timezone(BERLIN)
-    assert {"a": datetime(2150, 7, 1, 7, tzinfo=UTC)} == starts(read)
+    assert {"a": Start.exact(datetime(2150, 7, 1, 7, tzinfo=UTC))} == starts(read)
 
 
 def test_sessions_are_wanted_for_rows_with_a_day_and_no_start():
@@ -172,30 +193,99 @@ def test_sessions_are_wanted_for_rows_with_a_day_and_no_start():
 
 
 def test_a_session_start_completes_exactly_the_rows_of_its_day_session_and_branch():
-    sessions = {(MONDAY, "morning", "b1"): time(8), (MONDAY, "evening", "b1"): time(17)}
-    read = manifest(MIXED).in_timezone(BERLIN).with_session_starts(sessions, BERLIN)
-    eight = datetime(2026, 6, 15, 6, tzinfo=UTC)
-    assert {"a": NINE, "b": NINE, "c": eight, "d": None, "e": None} == starts(read)
+    sessions = {
+        (MONDAY, "morning", "b1"): MORNING,
+        (MONDAY, "evening", "b1"): day_start(MONDAY, BERLIN),
+    }
+    read = manifest(MIXED).in_timezone(BERLIN).with_session_starts(sessions)
+    assert {"a": EXACT, "b": EXACT, "c": MORNING, "d": None, "e": None} == starts(read)
 
 
-def test_an_unknown_session_starts_with_its_day():
+def test_when_every_session_has_a_start_none_is_wanted():
     read = manifest(MIXED).in_timezone(BERLIN)
-    complete = read.with_session_starts(dict.fromkeys(read.sessions_wanted()), BERLIN)
-    midnight = datetime(2026, 6, 14, 22, tzinfo=UTC)
-    assert {"a": NINE, "b": NINE, "c": midnight, "d": midnight, "e": None} == starts(complete)
+    complete = read.with_session_starts(whole_days(read))
+    assert {"a": EXACT, "b": EXACT, "c": DAY, "d": DAY, "e": None} == starts(complete)
     assert ([], False) == (complete.sessions_wanted(), complete.needs_timezone)
 
 
 def test_known_starts_fill_gaps_only():
-    later = (NINE + timedelta(hours=3)).astimezone(timezone(timedelta(hours=2)))
+    later = Start.exact((NINE + timedelta(hours=3)).astimezone(timezone(timedelta(hours=2))))
     read = manifest(MIXED).in_timezone(BERLIN)
     known = read.with_known_starts([("a", later), ("e", later), ("stranger", later)])
-    assert {"a": NINE, "b": NINE, "c": None, "d": None, "e": later} == starts(known)
+    assert {"a": EXACT, "b": EXACT, "c": None, "d": None, "e": later} == starts(known)
 
 
-def test_known_starts_are_aware():
-    with pytest.raises(ValueError, match="naive"):
-        manifest(MIXED).with_known_starts([("e", NINE.replace(tzinfo=None))])
+@pytest.mark.parametrize("column", ["starts_at", "appointment_date"])
+def test_a_day_alone_in_the_place_of_a_start_is_a_day(column):
+    read = manifest(f"appointment_id,{column},session\na,2026-06-15,morning\nb,2026-06-15,\n")
+    assert [(MONDAY, None, None), (MONDAY, "morning", None)] == read.sessions_wanted()
+    complete = read.in_timezone(BERLIN).with_session_starts({(MONDAY, "morning", None): MORNING})
+    assert {"a": MORNING, "b": None} == starts(complete)
+
+
+TOLD_BY_LESS = """\
+appointment_id,starts_at,date,session,start_known_by
+a,2026-06-15T09:00Z,2026-06-15,morning,session
+b,2026-06-15T11:00,,morning,session
+c,2026-06-15T09:00Z,,morning,day
+d,2026-06-14T22:30Z,,morning,day
+e,2026-06-15T09:00Z,,morning,exact
+f,,2026-06-15,morning,day
+g,,2026-06-15,morning,session
+"""
+
+
+def test_a_start_that_is_said_to_be_known_by_less_takes_its_end_from_session_or_day():
+    read = manifest(TOLD_BY_LESS).in_timezone(BERLIN)
+    assert [(MONDAY, None, None), (MONDAY, "morning", None)] == read.sessions_wanted()
+    found = {(MONDAY, None, None): DAY, (MONDAY, "morning", None): MORNING}
+    assert {
+        "a": Start(NINE, MORNING.latest, KnownBy.SESSION),
+        "b": Start(NINE, MORNING.latest, KnownBy.SESSION),
+        "c": Start(NINE, DAY.latest, KnownBy.DAY),
+        "d": Start(datetime(2026, 6, 14, 22, 30, tzinfo=UTC), DAY.latest, KnownBy.DAY),
+        "e": EXACT,
+        "f": DAY,
+        "g": MORNING,
+    } == starts(read.with_session_starts(found))
+
+
+def test_a_start_after_the_end_of_its_session_begins_when_it_is_said_to():
+    text = "appointment_id,starts_at,session,start_known_by\na,2026-06-15T20:00Z,morning,session\n"
+    read = manifest(text).in_timezone(BERLIN)
+    evening = NINE.replace(hour=20)
+    complete = read.with_session_starts({(MONDAY, "morning", None): MORNING})
+    assert {"a": Start(evening, evening, KnownBy.SESSION)} == starts(complete)
+
+
+def test_until_its_end_is_known_such_a_start_is_none():
+    assert {"a": None, "e": EXACT} == {
+        one: start for one, start in starts(manifest(TOLD_BY_LESS)).items() if one in "ae"
+    }
+
+
+@pytest.mark.parametrize("word", ["hour", "exactly", "0"])
+def test_another_word_for_what_a_start_is_known_by_is_not_guessed_at(word):
+    read = manifest(f"appointment_id,start_known_by\na,{word}\nb,\n")
+    assert ([(2, "unreadable_known_by")], ["b"]) == (rejected(read), read.ids())
+
+
+def test_only_a_start_that_is_no_exact_one_changes_the_digest():
+    plain = manifest("appointment_id,starts_at\na,2026-06-15T09:00Z\n").digest
+    told = {
+        word: manifest(f"appointment_id,starts_at,start_known_by\na,2026-06-15T09:00Z,{word}\n")
+        for word in ("", "exact", "session", "day")
+    }
+    assert {plain} == {told[""].digest, told["exact"].digest}
+    assert 3 == len({plain, told["session"].digest, told["day"].digest})
+
+
+def test_rows_that_differ_in_what_their_start_is_known_by_contradict_each_other():
+    read = manifest(
+        "appointment_id,starts_at,start_known_by\n"
+        "a,2026-06-15T09:00Z,day\na,2026-06-15T09:00Z,session\n"
+    )
+    assert [(2, "conflicting_duplicate"), (3, "conflicting_duplicate")] == rejected(read)
 
 
 def test_rows_that_say_nothing_of_their_start_are_told():
@@ -230,7 +320,7 @@ def test_ledger_rows_are_sorted_by_id_and_carry_no_notes():
         "a,2026-06-15T09:00Z,2026-06-15,morning,b1,\n"
     )
     expected = [
-        LedgerRow("a", NINE, MONDAY, "morning", "b1", 3),
+        LedgerRow("a", NINE, MONDAY, "morning", "b1", 3, "exact"),
         LedgerRow("b", None, None, None, None, 2),
     ]
     assert expected == list(read.ledger_rows())

@@ -65,8 +65,9 @@ def test_ids_are_exact_strings(appointment_id):
 
 def test_columns_are_found_by_name_wherever_they_stand():
     text = "patient_id,appointment_id,Date,notes \np1,a1,nonsense,secret\n"
-    expected = (2, "a1", None, None, None, None, None, None)
-    assert expected == read(text).frame.row(0)
+    expected = {"line": 2, "appointment_id": "a1"}
+    [row] = read(text).frame.rows(named=True)
+    assert expected == {name: cell for name, cell in row.items() if cell is not None}
 
 
 def test_starts_at_wins_over_appointment_date_when_both_are_there():
@@ -105,18 +106,20 @@ REJECTED = {
     "nul": "a,x\0y,",
     "notes_too_long": "a," + "x" * 2_001 + ",",
     "rejected_before": "a,,,,rejected_row",
+    "unreadable_known_by": "a,,,,,hour",
 }
 
 
-def row_of_five(cells: str) -> str:
-    return cells + "," * (4 - cells.count(",")) if "," in cells else cells
+def row_of_six(cells: str) -> str:
+    return cells + "," * (5 - cells.count(",")) if "," in cells else cells
 
 
 @pytest.mark.parametrize("reason", REJECTED)
 def test_every_fault_of_a_row_has_a_reason(reason):
-    text = f"appointment_id,notes,starts_at,date,outcome\n{row_of_five(REJECTED[reason])}\n"
+    header = "appointment_id,notes,starts_at,date,outcome,start_known_by"
+    text = f"{header}\n{row_of_six(REJECTED[reason])}\n"
     if reason == "conflicting_duplicate":
-        assert [(2, reason), (3, reason)] == rejected(read(text + "good,,,,\n"))
+        assert [(2, reason), (3, reason)] == rejected(read(text + "good,,,,,\n"))
     else:
         assert [(2, reason)] == rejected(read(text))
 
@@ -355,8 +358,9 @@ def test_parquet_columns_are_read_by_name_and_rows_counted_from_one():
             notes=pl.Series([None] * 4, dtype=pl.Null),
         )
     )
-    expected = (1, "007", None, None, None, "morning", None, None)
-    assert [expected] == manifest.frame.rows()
+    expected = {"line": 1, "appointment_id": "007", "session": "morning"}
+    [row] = manifest.frame.rows(named=True)
+    assert expected == {name: cell for name, cell in row.items() if cell is not None}
     assert [(2, "empty_id"), (3, "bad_id"), (4, "nul")] == rejected(manifest)
 
 
@@ -373,13 +377,18 @@ def test_parquet_instants_are_read_in_any_unit_and_timezone(unit, zone):
     ("start", "expected"),
     [
         (datetime(2026, 6, 15, 9), datetime(2026, 6, 15, 9)),  # noqa: DTZ001 -- local on purpose
-        (date(2026, 6, 15), datetime(2026, 6, 15)),  # noqa: DTZ001 -- local on purpose
         ("2026-06-15 09:00", datetime(2026, 6, 15, 9)),  # noqa: DTZ001 -- local on purpose
     ],
 )
 def test_parquet_starts_without_an_offset_are_local(start, expected):
     manifest = read(parquet(appointment_id=["a"], appointment_date=[start]))
     assert [expected] == manifest.frame.get_column("local_start").to_list()
+
+
+def test_a_parquet_day_is_a_day_and_no_midnight():
+    day = date(2026, 6, 15)
+    frame = read(parquet(appointment_id=["a"], appointment_date=[day])).frame
+    assert [(None, day)] == frame.select("local_start", "date").rows()
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])

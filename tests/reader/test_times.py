@@ -6,19 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchcancel.appointments import KnownBy, Start
 from batchcancel.reader.times import (
+    day_start,
     instant_of,
     read_dates,
+    read_known_by,
     read_starts,
     session_start,
     start_of_day,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
+MONDAY, LAST = date(2026, 6, 15), date(9999, 12, 30)
 BEIRUT = ZoneInfo("Asia/Beirut")  # its clocks skip midnight in spring
 
 
-def read_start(text: str) -> tuple[datetime | None, datetime | None]:
+def read_start(text: str) -> tuple[datetime | None, datetime | None, date | None]:
     return read_starts(pl.Series([text])).row(0)
 
 
@@ -42,7 +46,7 @@ def local(*parts: int) -> datetime:
     ],
 )
 def test_a_time_with_an_offset_is_an_instant(text, expected):
-    assert (expected, None) == read_start(text)
+    assert (expected, None, None) == read_start(text)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +54,18 @@ def test_a_time_with_an_offset_is_an_instant(text, expected):
     [
         ("2026-06-15T09:00", local(2026, 6, 15, 9)),
         ("2026-06-15 23:59:59.000001", local(2026, 6, 15, 23, 59, 59, 1)),
-        ("2026-06-15", local(2026, 6, 15)),
+        ("2026-06-15T00:00", local(2026, 6, 15)),
     ],
 )
 def test_a_time_without_an_offset_stays_local(text, expected):
-    assert (None, expected) == read_start(text)
+    assert (None, expected, None) == read_start(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("2026-06-15", date(2026, 6, 15)), ("1970-01-01", date(1970, 1, 1))]
+)
+def test_a_day_alone_is_a_day_and_no_midnight(text, day):
+    assert (None, None, day) == read_start(text)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,10 @@ def test_a_time_without_an_offset_stays_local(text, expected):
         "2026-06-15T09:00 +05:30",
         "2026-06-15T09:00[Europe/Berlin]",
         "2026-06-15Z",
+        "2026-02-30",
+        "2026-6-15",
+        "20260615",
+        "9999-12-31",
         "1969-12-31T23:59Z",
         "1970-01-01T00:00+01:00",
         "9999-12-31T23:59-23:59",
@@ -94,7 +109,7 @@ def test_a_time_without_an_offset_stays_local(text, expected):
     ],
 )
 def test_anything_else_cannot_be_read(text):
-    assert (None, None) == read_start(text)
+    assert (None, None, None) == read_start(text)
 
 
 @settings(max_examples=150, deadline=None)
@@ -105,11 +120,11 @@ def test_anything_else_cannot_be_read(text):
 def test_times_are_read_as_the_standard_library_reads_them(moment, offset):
     text = moment.isoformat()
     if offset is None:
-        assert (None, moment) == read_start(text)
+        assert (None, moment, None) == read_start(text)
         return
     sign, minutes = "-" if offset < timedelta() else "+", abs(offset) // timedelta(minutes=1)
     text += f"{sign}{minutes // 60:02}:{minutes % 60:02}"
-    assert (datetime.fromisoformat(text).astimezone(UTC), None) == read_start(text)
+    assert (datetime.fromisoformat(text).astimezone(UTC), None, None) == read_start(text)
 
 
 @pytest.mark.parametrize(
@@ -143,10 +158,51 @@ def test_a_day_whose_midnight_is_skipped_starts_when_the_clocks_change():
     assert datetime(2026, 3, 28, 22, tzinfo=UTC) == start_of_day(date(2026, 3, 29), BEIRUT)
 
 
-@pytest.mark.parametrize("clock", [None, time(2, 30)])
-def test_a_session_without_a_real_time_starts_with_its_day(clock):
-    assert datetime(2026, 3, 28, 23, tzinfo=UTC) == session_start(date(2026, 3, 29), clock, BERLIN)
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 
-def test_a_session_starts_at_its_local_time():
-    assert datetime(2026, 6, 15, 7, tzinfo=UTC) == session_start(date(2026, 6, 15), time(9), BERLIN)
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "begins", "ends"),
+    [
+        (MONDAY, utc(2026, 6, 14, 22), utc(2026, 6, 15, 22)),
+        (SPRING, utc(2026, 3, 28, 23), utc(2026, 3, 29, 22)),
+        (AUTUMN, utc(2026, 10, 24, 22), utc(2026, 10, 25, 23)),
+        (LAST, utc(9999, 12, 29, 23), utc(9999, 12, 30, 23)),
+    ],
+)
+def test_a_day_alone_lasts_from_its_first_instant_to_the_next_days(day, begins, ends):
+    assert Start(begins, ends, KnownBy.DAY) == day_start(day, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("day", "begins", "ends", "earliest", "latest"),
+    [
+        (MONDAY, time(9), time(12), utc(2026, 6, 15, 7), utc(2026, 6, 15, 10)),
+        (MONDAY, time(9), None, utc(2026, 6, 15, 7), utc(2026, 6, 15, 22)),
+        (MONDAY, time(22), time(2), utc(2026, 6, 15, 20), utc(2026, 6, 16, 0)),
+        (MONDAY, time(9), time(9), utc(2026, 6, 15, 7), utc(2026, 6, 16, 7)),
+        (SPRING, time(1), time(2, 30), utc(2026, 3, 29, 0), utc(2026, 3, 29, 1, 30)),
+        (AUTUMN, time(1), time(2, 30), utc(2026, 10, 24, 23), utc(2026, 10, 25, 1, 30)),
+    ],
+    ids=["whole", "no end", "past midnight", "ends as it begins", "skipped end", "end shown twice"],
+)
+def test_a_session_lasts_from_its_beginning_to_its_end_whatever_the_clocks_do(
+    day, begins, ends, earliest, latest
+):
+    assert Start(earliest, latest, KnownBy.SESSION) == session_start(day, begins, ends, BERLIN)
+
+
+def test_a_session_whose_beginning_the_clocks_skip_is_known_by_its_day():
+    assert day_start(SPRING, BERLIN) == session_start(SPRING, time(2, 30), time(5), BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("text", "known_by"),
+    [("exact", "exact"), ("session", "session"), (" Day ", "day"), ("hour", None), ("", None)],
+)
+def test_what_a_start_is_known_by_is_one_of_three_words(text, known_by):
+    assert [known_by] == read_known_by(pl.Series([text])).to_list()

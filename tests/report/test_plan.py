@@ -166,6 +166,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "open": 6,
         "first_start": "2026-06-02T06:00:30+00:00",
         "last_start": "2026-06-11T06:00:00+00:00",
+        "first_start_known_by": "exact",
+        "last_start_known_by": "exact",
         "notice_hours": 24,
         "requests": 1303,
         "seconds": 1260,

@@ -3,25 +3,33 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from batchcancel.appointments import RejectedRow, SkipReason
-from batchcancel.ledger.contract import LedgerRow
+from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.ledger.contract import LedgerRow, Observation
 from batchcancel.ledger.enrolment import BulkLoad
 from batchcancel.ledger.sqlite.connection import stored
 
 _ENROL_ROW = """
     INSERT INTO rows
-        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line,
+         start_known_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (batch_id, appointment_id) DO UPDATE
     SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line
+        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line,
+        start_known_by = excluded.start_known_by
 """
 _REJECT = """
     INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
 """
-_SKIP = """
-    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
+_END = """
+    UPDATE rows SET state = 'settled', outcome = ?, reason = ?
     WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
+"""
+_OBSERVED = """
+    UPDATE rows
+    SET observed_status = ?, observed_date = ?, observed_session = ?, observed_branch = ?,
+        observed_label = ?, observed_at = ?
+    WHERE batch_id = ? AND appointment_id = ?
 """
 
 
@@ -38,14 +46,21 @@ class SqliteLoad(BulkLoad):
         values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)
         self._db.executemany(_REJECT, values)
 
-    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)
-        self._db.executemany(_SKIP, values)
+    def endings(self, batch_id: int | None, endings: Iterable[tuple[str, Outcome]]) -> None:
+        values = ((end.name.value, end.reason, batch_id, one) for one, end in endings)
+        self._db.executemany(_END, values)
+
+    def observed(self, batch_id: int | None, observed: Iterable[Observation]) -> None:
+        values = (
+            (status, day and day.isoformat(), session, branch_id, label, stored(at), batch_id, one)
+            for one, status, day, session, branch_id, label, at in observed
+        )
+        self._db.executemany(_OBSERVED, values)
 
 
 def _row_values(
     batch_id: int, enrolment: int, rows: Iterable[LedgerRow]
 ) -> Iterator[tuple[str | int | None, ...]]:
-    for one, starts_at, day, session, branch_id, line in rows:
+    for one, starts_at, day, *rest in rows:
         date = None if day is None else day.isoformat()
-        yield batch_id, enrolment, one, stored(starts_at), date, session, branch_id, line
+        yield batch_id, enrolment, one, stored(starts_at), date, *rest
