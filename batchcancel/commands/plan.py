@@ -6,14 +6,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
-from batchcancel.api import Lookup, OrgConfig
-from batchcancel.appointments import Start
+from batchcancel.api import OrgConfig
 from batchcancel.errors import Refusal
 from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
-from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Planned, depends_on_clock, make_plan, refuse_above_cap
+from batchcancel.policy.look import Looked, look
+from batchcancel.policy.plan import (
+    Planned,
+    depends_on_clock,
+    make_plan,
+    refuse_above_cap,
+    refuse_if_mostly_moved,
+)
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
@@ -47,6 +52,7 @@ async def plan(
 
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
+    refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
@@ -58,7 +64,8 @@ def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
 async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
     """Fetch and parse the manifest; raises `InputError` for rejected rows unless allowed."""
     async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
-        manifest = replace(read_manifest(readable), source=str(settings.manifest))
+        manifest = read_manifest(readable, ignoring=settings.ignore_column)
+        manifest = replace(manifest, source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
     return manifest
@@ -68,30 +75,24 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-    refuse_other_work(
-        tools.account,
-        batch=batch,
-        manifest=manifest,
-        ledger=settings.redacted_ledger,
-        is_accepted=settings.accept_changed_manifest,
-    )
+    _refuse_other_work(manifest, settings, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     seconds, closed = tools.limiter.wait(), tools.limiter.closed()
     if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
-        rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
+        rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
     at = tools.now()
     _check_clock(manifest, rules, earlier, now=at, observe=observe)
     plan = make_plan(
-        manifest.with_known_starts(learned),
+        looked.manifest,
         policy=rules.policy,
         now=at,
         rate=settings.rate,
         earlier=earlier,
         limit=settings.limit,
         taken=tools.limiter.taken(),
+        observed=looked.observed,
     )
     planned = Planned(
         plan=plan,
@@ -101,7 +102,7 @@ async def plan_batch(
         rules=rules,
         rate=settings.rate,
         limit=settings.limit,
-        learned=learned,
+        looked=looked,
         at=at,
     )
     for caution in rules.cautions:
@@ -110,17 +111,26 @@ async def plan_batch(
     return planned
 
 
-async def _rules_and_starts(
+def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) -> None:
+    refuse_other_work(
+        tools.account,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        ledger=settings.redacted_ledger,
+        is_accepted=settings.accept_changed_manifest,
+    )
+
+
+async def _rules_and_look(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, list[tuple[str, Start]]]:
-    """The rules, the manifest with every start it gives, and the starts that were prefetched.
+) -> tuple[Rules, Manifest, Looked]:
+    """The rules, the manifest with every start that it gives itself, and what was observed.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    settled = set(earlier.settled_ids)
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
-    if settled.issuperset(manifest.ids()):
-        return NOTHING_TO_DECIDE, manifest, []
+    if set(earlier.settled_ids).issuperset(manifest.ids()):
+        return NOTHING_TO_DECIDE, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
@@ -128,17 +138,21 @@ async def _rules_and_starts(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    if rules.timezone is None:
-        return rules, manifest, []
-    lookup: Lookup = tools.lookup
-    starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
-    learned: list[tuple[str, Start]] = []
-    if rules.policy.needs_start:
-        unknown = [one for one in manifest.unknown_starts() if one not in settled]
-        learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
-    rules = replace(rules, cautions=(*rules.cautions, *starts.cautions()))
-    return rules, manifest, learned
+    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
+    if rules.timezone is not None:
+        manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    looked = await look(
+        manifest,
+        earlier,
+        rules=rules,
+        lookup=tools.lookup,
+        starts=starts,
+        now=tools.now,
+        statuses=settings.status,
+        halt_after=settings.halt_after,
+    )
+    cautions = (*rules.cautions, *looked.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, looked
 
 
 async def _with_starts(

@@ -218,6 +218,9 @@ class LedgerReader(Protocol):
     def left_alone(self, batch: str) -> list[LeftAlone]:
         """Rows that were not sent for what was seen of them: where they stand until seen again."""
 
+    def observations(self, batch: str) -> Iterable[Observation]:
+        """What was last seen of the rows of which anything was, ordered by id."""
+
     def not_found_ids(self, batch: str) -> list[str]:
         """Ids of the rows that the API did not know."""
 

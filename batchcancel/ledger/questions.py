@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from batchcancel.ledger.contract import (
     Batch,
-    LeftAlone,
     LedgerReader,
+    LeftAlone,
+    Observation,
     OpenRow,
     RowRecord,
     Run,
@@ -61,6 +62,11 @@ _LEFT_ALONE = """
       AND (outcome = 'already_cancelled' AND attempts = 0
            OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status'))
     ORDER BY appointment_id
+"""
+_OBSERVED = """
+    SELECT appointment_id, observed_status, observed_date, observed_session, observed_branch,
+           observed_label, observed_at
+    FROM account WHERE batch = :batch AND observed_at IS NOT NULL ORDER BY appointment_id
 """
 _NOT_FOUND = """
     SELECT appointment_id FROM account
@@ -134,6 +140,12 @@ class SqlReader(LedgerReader):
 
     def left_alone(self, batch: str) -> list[LeftAlone]:
         return [LeftAlone(*row) for row in self._ask(_LEFT_ALONE, batch=batch)]
+
+    def observations(self, batch: str) -> Iterator[Observation]:
+        if self._version > 1:
+            for row in self._stream(_OBSERVED, batch=batch):
+                seen = Observation(*row)
+                yield seen._replace(date=self._day(seen.date), at=self._restored(seen.at))
 
     def not_found_ids(self, batch: str) -> list[str]:
         return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]

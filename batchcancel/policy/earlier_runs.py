@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, LeftAlone, LedgerReader, OpenRow, State
+from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
 from batchcancel.reader.manifest import Manifest
 
 

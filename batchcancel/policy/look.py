@@ -1,7 +1,7 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -37,9 +37,9 @@ class Looked:
     day do not show, `absent` those that the API does not know; `budget` is what is left of it.
     """
 
-    observed: Observed
     manifest: Manifest
-    budget: Budget
+    observed: Observed = field(default_factory=Observed)
+    budget: Budget = field(default_factory=lambda: Budget(0))
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
     absent: int = 0

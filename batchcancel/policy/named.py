@@ -1,4 +1,4 @@
-"""What the manifest names of its rows: a day, a session, a branch; and which of it can be compared."""
+"""What a manifest names of its rows (day, session, branch), and what of it can be compared."""
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, date

@@ -3,6 +3,7 @@
 Planning applies it to a whole table, sending to one row; both call `outcome_of`.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import polars as pl
 
 from batchcancel.api import Record
 from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
-from batchcancel.ledger.contract import LeftAlone
+from batchcancel.ledger.contract import LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
 
@@ -24,6 +25,8 @@ SENDABLE = ("confirmed", "rescheduled")
 ALIVE_AGAIN = "alive_again"
 """The reason for a person to look at what was cancelled by others when it was observed."""
 
+_IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
+_COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
 _SEEN = ("observed_status", "observed_date", "observed_session", "observed_branch")
@@ -38,10 +41,13 @@ def what_moved(said: Said, record: Record) -> Iterator[str]:
     """Name what differs, as the record's fields are called; what one leaves open does not."""
     if said.day is not None and record.date is not None and said.day != record.date:
         yield "date"
-    for field in ("session", "branch_id"):
-        named, found = getattr(said, field), getattr(record, field)
+    words = (
+        ("session", said.session, record.session),
+        ("branch_id", said.branch_id, record.branch_id),
+    )
+    for what, named, found in words:
         if named is not None and found is not None and as_meant(named) != as_meant(found):
-            yield field
+            yield what
 
 
 def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
@@ -90,6 +96,10 @@ class Observed:
     left: Sequence[LeftAlone] = ()
     statuses: Collection[str] = SENDABLE
 
+    def observations(self) -> Iterator[Observation]:
+        """What was seen, as the ledger keeps it."""
+        yield from map(Observation._make, self.seen.drop("page").iter_rows())
+
     def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
@@ -102,6 +112,19 @@ class Observed:
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
         )
         return _with_endings(rows, statuses=self.statuses)
+
+
+def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:
+    """What differs most between the manifest and the records: in words, and the column's name."""
+    rows = observed.beside(observed.seen.select("appointment_id"))
+    moved = rows.filter(pl.col("reason") == SkipReason.MOVED.value)
+    differ: Counter[str] = Counter()
+    for *way, count in moved.group_by(*SAID, *_SEEN).len().iter_rows():
+        said, record = _pair(way)
+        differ.update(dict.fromkeys(what_moved(said, record), count))
+    ((what, _),) = differ.most_common(1)
+    possible = _COLUMNS.get(what, (what,))
+    return _IN_WORDS[what], next((one for one in possible if one in columns), possible[-1])
 
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
@@ -123,9 +146,15 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
-    *said, status, day, session, branch_id, was_cancelled = way
+    *way, was_cancelled = way
+    said, record = _pair(way)
+    outcome = outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
+    return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
+
+
+def _pair(way: Sequence[Any]) -> tuple[Said, Record]:
+    *said, status, day, session, branch_id = way
     record = Record(
         appointment_id="", status=status, date=day, session=session, branch_id=branch_id
     )
-    outcome = outcome_of(Said(*said), record, statuses=statuses, was_cancelled=was_cancelled)
-    return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
+    return Said(*said), record

@@ -5,11 +5,13 @@ names days, their pages are read; a row that they do not show is read by itself,
 of another day, the pages of that day follow. So do those of rows that name no day.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
+from itertools import chain
 
 from batchcancel.api import PAGE, Lookup, Record
 from batchcancel.clock import Now
@@ -142,7 +144,8 @@ class _Reader:
         self._to_read: set[str] = set()
         self._not_shown = 0
         self._absent: set[str] = set()
-        self._absent_in_a_row = 0
+        self._streak: list[str] = []
+        self._all_ids: list[str] = []
         self._misses_left = MAX_MISSES
 
     def reading(self, *, is_possible: bool) -> Reading:
@@ -176,7 +179,7 @@ class _Reader:
             day, is_worth=lambda of_day: self._left[day] > of_day.pages and of_day.is_promising
         )
         if end is _End.ENOUGH and not self._days[day].hits:
-            # None of the rows so far: is it their day at all? One of them tells, and where they are.
+            # None of them so far: is it their day at all? One tells, and where they are.
             found = await self._read_singly(self._unseen(day)[:1])
             if [one.date for one in found] == [day]:
                 end = await self._read_pages(
@@ -229,20 +232,31 @@ class _Reader:
     async def _read_row(self, appointment_id: str) -> Record | None:
         answer = await self._lookup.read(appointment_id)
         if answer.record is not None:
-            self._absent_in_a_row = 0
             self._take([answer.record], page=None)
             return answer.record
         if answer.is_worth_retrying:
             raise _OutOfReach
         self._absent.add(appointment_id)
-        self._absent_in_a_row += 1
-        if self._absent_in_a_row >= self._halt_after:
+        if self._streak and self._is_any_seen_between(self._streak[-1], appointment_id):
+            self._streak.clear()
+        self._streak.append(appointment_id)
+        if len(self._streak) >= self._halt_after:
             raise StoppedEarly(
-                f"the API knows none of {self._absent_in_a_row} appointments in a row",
+                f"the API knows none of {len(self._streak)} appointments in a row",
                 hint="Does the key belong to this clinic? Nothing is ever deleted there. With the "
-                "right key, the same command cancels these rows too. Nothing was sent.",
+                "right key the same command goes on; if these ids are nowhere, raise --halt-after. "
+                "Nothing was sent.",
             )
         return None
+
+    def _is_any_seen_between(self, *two: str) -> bool:
+        """Whether a row between two of them is there, in the order in which rows are taken up.
+
+        Only rows that are not shown are read singly, so the order of reading tells nothing.
+        """
+        self._all_ids = self._all_ids or sorted(chain.from_iterable(self._wanted.by_day.values()))
+        begin, end = (bisect_left(self._all_ids, one) for one in sorted(two))
+        return any(one not in self._day_of for one in self._all_ids[begin:end])
 
     async def _read_pages(self, day: date, *, is_worth: Callable[["_DayPages"], bool]) -> _End:
         """Pages, from the first that was not read yet, until they end or are not worth it."""
@@ -251,10 +265,10 @@ class _Reader:
             if not self._budget.spend():
                 return _End.CUT
             records = await self._page(day, of_day.pages + 1)
-            of_day.note(records, hits=self._take(records, page=day))
-            if of_day.is_whole and of_day.is_shuffled:
+            is_last = of_day.note(records, hits=self._take(records, page=day))
+            if is_last and of_day.is_shuffled:
                 await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
-            elif not of_day.is_whole and not is_worth(of_day):
+            if not is_last and not is_worth(of_day):
                 return _End.ENOUGH
         return _End.ALL
 
@@ -307,8 +321,8 @@ class _DayPages:
         self._ids: set[str] = set()
         self._records = 0
 
-    def note(self, records: Sequence[Record], *, hits: int) -> None:
-        """One more page was read, and `hits` records on it were wanted."""
+    def note(self, records: Sequence[Record], *, hits: int) -> bool:
+        """One more page was read, and `hits` records on it were wanted. Tells if it is the last."""
         before = len(self._ids)
         self._ids.update(one.appointment_id for one in records)
         self.pages += 1
@@ -320,6 +334,7 @@ class _DayPages:
             is_last = self.shown > before or not records
             self.is_shuffled = is_last and self._records > self.shown
             self._ids.clear()
+        return self.is_whole
 
     @property
     def is_promising(self) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -18,13 +19,28 @@ from batchcancel.appointments import (
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import Observed
+from batchcancel.policy.observed import Observed, mostly_moved
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.quantities import Cap
+
+_NAMES = {name.value: name for name in OutcomeName}
+
+FEW = 20
+"""Where so many rows are observed, and most of them seem moved, the manifest is doubted instead."""
+
+
+class Place(NamedTuple):
+    """So many rows would be cancelled there; by the record where it was seen, else by the row."""
+
+    day: date | None
+    session: str | None
+    branch_id: str | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,7 @@ class Plan:
     requests: int
     seconds: float
     will_miss: int
+    places: Sequence[Place]
     work: pl.DataFrame = field(repr=False)
     ended: pl.DataFrame = field(repr=False)
 
@@ -80,7 +97,7 @@ class Plan:
     def endings(self) -> Iterator[tuple[str, Outcome]]:
         """The rows that need no request, with their outcomes."""
         for appointment_id, outcome, reason in self.ended.iter_rows():
-            yield appointment_id, Outcome(OutcomeName(outcome), reason)
+            yield appointment_id, Outcome(_NAMES[outcome], reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +110,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    learned: Sequence[tuple[str, Start]]
+    looked: Looked
     at: datetime
 
 
@@ -108,13 +125,13 @@ def make_plan(
     taken: int = 0,
     observed: Observed | None = None,
 ) -> Plan:
-    """Decide on every row at `now`, by what was `observed` first, then by the notice policy. `limit` counts the batch, not this run or this manifest.
+    """Decide on every row at `now`: by what was observed first, then by the notice policy.
 
-    So the same canary run twice sends nothing the second time, and what a changed manifest no
-    longer names has still taken its place. `taken` slots of the limiter are not
-    free yet: requests were sent a moment ago.
+    `limit` counts the batch, not this run or this manifest. So the same canary run twice sends
+    nothing the second time, and what a changed manifest no longer names has still taken its place.
+    `taken` slots of the limiter are not free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", *STARTS, "notes")
+    rows = manifest.frame.select("appointment_id", *STARTS, "session", "branch_id", "notes")
     rest = _decided(_undone(rows, earlier), policy=policy, now=now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
@@ -145,6 +162,7 @@ def make_plan(
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
+        places=_places(work),
         work=work,
         ended=ended,
     )
@@ -164,6 +182,16 @@ def _decided(
         outcome=pl.when(is_skipped).then(skipped).otherwise("outcome"),
         reason=pl.when(is_skipped).then(by_policy).otherwise("reason"),
     )
+
+
+def _places(work: pl.DataFrame) -> list[Place]:
+    where = [
+        pl.coalesce("observed_date", "said_day").alias("day"),
+        pl.coalesce("observed_session", "session").alias("session"),
+        pl.coalesce("observed_branch", "branch_id").alias("branch_id"),
+    ]
+    counted = work.group_by(where).len().sort("day", "session", "branch_id", nulls_last=True)
+    return [Place(*row) for row in counted.iter_rows()]
 
 
 def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
@@ -255,3 +283,21 @@ def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
             f"that --max-cancel {max_cancel} allows",
             hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
         )
+
+
+def refuse_if_mostly_moved(planned: Planned) -> None:
+    """Raise `Refusal` where more than half of twenty or more rows seem moved.
+
+    Then rather a column of the manifest means something else. Rows that are settled were not.
+    """
+    plan, observed = planned.plan, planned.looked.observed
+    moved = plan.skipped.get(SkipReason.MOVED, 0)
+    rows = observed.seen.height + plan.settled
+    if rows < FEW or moved * 2 <= rows:
+        return
+    what, column = mostly_moved(observed, planned.manifest.columns)
+    raise Refusal(
+        f"{moved} of {rows} appointments are on another {what} now than the manifest says",
+        hint=f"Is `{column}` the {what} of the appointment? If not: --ignore-column {column}. "
+        "Nothing was sent.",
+    )

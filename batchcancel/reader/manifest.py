@@ -87,6 +87,8 @@ class Manifest:
     rejected: tuple[RejectedRow, ...]
     duplicates: int
     digest: str
+    columns: tuple[str, ...] = ()
+    """Those of the file that were read."""
 
     @property
     def rows(self) -> int:
@@ -195,6 +197,7 @@ def manifest_of(
         rejected=everything,
         duplicates=good.height - distinct.height,
         digest=_digest(frame, everything),
+        columns=tuple(name for name in USED_COLUMNS if name in texts.columns),
     )
 
 

@@ -23,7 +23,7 @@ def on(number: int) -> date:
 
 
 class Clinic:
-    """Records by id, each on its day; counts what it is asked. With `random`, pages are shuffled."""
+    """Records by id, each on its day; counts what it is asked. With `random`, in any order."""
 
     def __init__(self, days: dict[str, int | None], *, random: Random | None = None) -> None:
         self.days = {name: None if day is None else on(day) for name, day in days.items()}
@@ -259,11 +259,14 @@ async def test_rows_that_are_not_there_are_counted_and_not_read_again():
     assert len(clinic.singles) == 3
 
 
-async def test_one_that_is_there_ends_a_row_of_those_that_are_not():
-    days = {name: number for number, name in enumerate(names(60)) if number % 20 == 19}
-    clinic = Clinic(days)
-    reading, _ = await read(clinic, closed(60, None))
-    assert reading.absent > 20 - 1
+@pytest.mark.parametrize("day", [0, None])
+async def test_one_that_is_there_ends_a_row_of_those_that_are_not(day):
+    clinic = Clinic({name: 0 for number, name in enumerate(names(44)) if number % 11 == 10})
+    reading, _ = await read(clinic, closed(44, day), budget=100, halt_after=11)
+    assert reading.absent == 40
+
+    with pytest.raises(StoppedEarly, match="none of 10 appointments in a row"):
+        await read(clinic, closed(44, day), budget=100, halt_after=10)
 
 
 @pytest.mark.parametrize("what", ["page_of_day", "read"])
@@ -308,11 +311,7 @@ days = st.none() | st.integers(-2, 3)
 @given(rows=st.lists(st.tuples(days, days), max_size=60), seed=st.none() | st.integers(0, 9))
 def test_what_is_seen_was_asked_for_and_the_budget_is_kept(rows, seed):
     wanted = {name: said for name, (said, _) in zip(names(len(rows)), rows, strict=True)}
-    there = {
-        name: day
-        for name, (_, day) in zip(names(len(rows)), rows, strict=True)
-        if day != -2  # noqa: PLR2004 - stands for an appointment that the clinic does not have
-    }
+    there = {name: day for name, (_, day) in zip(names(len(rows)), rows, strict=True) if day != -2}
     clinic = Clinic(there | strangers(10), random=None if seed is None else Random(seed))
 
     reading, seen = anyio.run(lambda: read(clinic, wanted, halt_after=1000))

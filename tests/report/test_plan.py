@@ -9,6 +9,7 @@ from batchcancel.appointments import RejectedRow
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
+from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
@@ -64,7 +65,7 @@ def planned(
         rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
         rate=asked.rate,
         limit=asked.limit,
-        learned=(),
+        looked=Looked(manifest=manifest),
         at=NOW,
     )
 
@@ -161,6 +162,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "rejected_rows": 5,
         "settled": 7,
         "skipped": {"already_started": 1, "notice_window": 3},
+        "already_cancelled": 0,
+        "needs_review": 0,
         "held_back": 2,
         "eligible": 1295,
         "open": 6,
