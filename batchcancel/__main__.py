@@ -1,6 +1,6 @@
 """Entry point of `python -m batchcancel`."""
 
-from batchcancel.cli.main import main
+from batchcancel.cli.main import program
 
 if __name__ == "__main__":
-    main()
+    program()

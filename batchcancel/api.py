@@ -267,7 +267,6 @@ class OrgConfig:
     allow_cancellation: bool | None
     notice_hours: float | None
     timezone: str | None
-    server_now: datetime | None = None
 
 
 class Lookup(Protocol):

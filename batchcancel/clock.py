@@ -1,10 +1,10 @@
-"""The wall clock, and a stopwatch for machines that sleep or have their clock set."""
+"""The server's clock, and clocks of a machine that sleeps or has its own clock set."""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 Now = Callable[[], datetime]
@@ -13,8 +13,12 @@ Now = Callable[[], datetime]
 Clocks = Callable[[], tuple[float, ...]]
 
 
+Steady = Callable[[], float]
+"""Seconds since the machine started, those it slept included; setting its clock changes nothing."""
+
+
 def utc_now() -> datetime:
-    """The wall clock, for the policy and the account; durations use the event loop's clock."""
+    """This machine's wall clock, which may be wrong and may be set."""
     return datetime.now(UTC)
 
 
@@ -59,3 +63,78 @@ def boot_clock() -> BootClock:
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return BootClock(boot, lambda: time.clock_gettime(clock_id))
+
+
+_RESOLUTION = timedelta(seconds=1)
+"""What `Date` leaves out: it is cut to whole seconds."""
+
+_DRIFT = 2e-4
+"""How far two clocks that nobody sets may part, as a share of the time that passes."""
+
+_EARLIEST_BELIEVED = datetime(2020, 1, 1, tzinfo=UTC)
+_LATEST_BELIEVED = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+class ServerClock:
+    """The API's clock: a steady clock, and an offset known from the `Date` of answers.
+
+    `Date` was made between the sending and the answer and is cut to whole seconds, so each bounds
+    the offset from both sides, mostly to within a second. Until one came this machine's clock
+    stands in, as it was when this was made: setting it later changes nothing either.
+    """
+
+    def __init__(self, *, steady: Steady, now: Now) -> None:
+        self._steady = steady
+        ours = now() - timedelta(seconds=steady())
+        self._ours = self._low = self._high = ours
+        self._told_at = 0.0
+        self._is_own = False
+        self.is_known = False
+
+    def now(self) -> datetime:
+        """The moment it most likely is, for people."""
+        return self._low + (self._high - self._low) / 2 + self._since_start()
+
+    def latest(self) -> datetime:
+        """The latest moment it can be: so a deadline is never missed unseen."""
+        return self._high + self._since_start()
+
+    def earliest(self) -> datetime:
+        """The earliest moment it can be: what happens from now on is not dated before it."""
+        return self._low + self._since_start()
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far it is ahead of what this machine's clock said at the beginning."""
+        return self._low + (self._high - self._low) / 2 - self._ours
+
+    def steady(self) -> float:
+        """The steady clock's seconds, for `told`."""
+        return self._steady()
+
+    def told(self, date: datetime, *, asked: float, answered: float, is_own: bool) -> None:
+        """Take in the `Date` of an answer; `asked` and `answered` are of `steady`.
+
+        What others than the API say, a gateway maybe, counts while nothing better is known.
+        """
+        if not _EARLIEST_BELIEVED < date < _LATEST_BELIEVED or (self._is_own and not is_own):
+            return
+        low = date - timedelta(seconds=answered)
+        high = date + _RESOLUTION - timedelta(seconds=asked)
+        if self.is_known and self._is_own is is_own:
+            low, high = self._agreed(low, high, answered - self._told_at)
+        self._low, self._high, self._told_at = low, high, answered
+        self._is_own, self.is_known = is_own, True
+
+    def _agreed(self, low: datetime, high: datetime, passed: float) -> tuple[datetime, datetime]:
+        """What both bounds allow. Where they disagree both may be right, until the next answer:
+        the clock was set, several servers answer, or a cache did.
+        """
+        drift = timedelta(seconds=passed * _DRIFT)
+        lows, highs = (self._low - drift, low), (self._high + drift, high)
+        if max(lows) <= min(highs):
+            return max(lows), min(highs)
+        return min(lows), max(highs)
+
+    def _since_start(self) -> timedelta:
+        return timedelta(seconds=self._steady())

@@ -5,7 +5,6 @@ An observer is called with each of them, in their order, inside the event loop: 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from batchcancel.api import Limiter, Rate
 from batchcancel.appointments import Outcome, RejectedRow
@@ -43,13 +42,6 @@ class WindowNotShared:
 
     folder: str
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockDiffers:
-    """How far the API's clock is ahead of this machine's; negative when behind."""
-
-    ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +94,6 @@ Event = (
     | FetchEnded
     | RateWindowFull
     | WindowNotShared
-    | ClockDiffers
     | Caution
     | PlanMade
     | RunStarted

@@ -1,7 +1,10 @@
 """Stop flag for a graceful shutdown, waits that it ends, and background tasks."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -106,3 +109,32 @@ async def background(*tasks: Task) -> AsyncIterator[None]:
             group.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """A thread for each call, which neither the event loop nor the interpreter waits for."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                future.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Wait for nobody."""
+
+
+def wait_for_no_thread() -> None:
+    """Let the running event loop end although a thread of its own still waits.
+
+    Names are looked up in such threads, and a name service that hangs would hold up the end.
+    """
+    asyncio.get_running_loop().set_default_executor(_DaemonThreads())

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from batchcancel.addresses import is_postgres
 from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry, SharedWindow
-from batchcancel.clock import BootClock, Now, boot_clock, utc_now
+from batchcancel.clock import BootClock, Now, ServerClock, boot_clock, utc_now
 from batchcancel.errors import (
     BatchHeld,
     InputError,
@@ -36,7 +36,7 @@ from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
 from batchcancel.settings.load import Settings
-from batchcancel.stop import Stop, background
+from batchcancel.stop import Stop, Task, background
 from batchcancel.writer import Commit, Writer
 
 Ledgers = tuple[Ledger, LedgerReader | None]
@@ -48,7 +48,7 @@ _NO_RATE = Rate(2.0**31 - 1, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The injected dependencies of a command: clock, randomness, network, threads and disk.
+    """The injected dependencies of a command: clocks, randomness, network, threads and disk.
 
     Tests inject their own. `on_open` is called with the ledger before anything else is done.
     """
@@ -83,7 +83,7 @@ class Tools:
     limiter: Limiter
     retry: Retry
     lookup: Lookup
-    now: Now
+    clock: ServerClock
     stop: Stop
 
 
@@ -127,19 +127,18 @@ async def tools(
 ) -> AsyncIterator[Tools]:
     """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
     around = around or Surroundings()
+    clock = ServerClock(steady=around.boot.seconds, now=around.now)
     file = _window_file(settings, around=around, observe=observe)
     ledger, account = ledgers(settings, is_shared=file is not None)
     around.on_open(ledger)
     # In a run both are one ledger; closing a ledger twice is harmless.
     with closing(ledger), closing(account or ledger):
         writer = around.new_writer(ledger.commit)
-        limit_time = functools.partial(_limit_time, settings.max_duration, stop)
-        hurry = functools.partial(_hurry, ledger, stop)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
-            _api(settings, now=around.now, new_transport=around.new_transport) as api,
+            _api(settings, clock=clock, new_transport=around.new_transport) as api,
             _limiter(settings, ledger, file=file, account=account, around=around) as limiter,
-            background(writer.serve, limit_time, hurry),
+            background(writer.serve, *_beside(settings, ledger, stop=stop)),
         ):
             exchange = Exchange(
                 api=api,
@@ -147,6 +146,7 @@ async def tools(
                 writer=writer,
                 stop=stop,
                 now=around.now,
+                clock=clock,
                 max_retry_after=settings.max_retry_after,
                 require_held=ledger.require_held,
                 max_requests=settings.max_requests,
@@ -161,7 +161,7 @@ async def tools(
                     limiter=limiter,
                     retry=retry,
                     lookup=_lookup(exchange, retry),
-                    now=around.now,
+                    clock=clock,
                     stop=stop,
                 )
             finally:
@@ -176,12 +176,14 @@ async def _flush(writer: Writer) -> None:
         await writer.durable()
 
 
-def _api(settings: Settings, *, now: Now, new_transport: NewTransport | None) -> HuskyVoice:
+def _api(
+    settings: Settings, *, clock: ServerClock, new_transport: NewTransport | None
+) -> HuskyVoice:
     return HuskyVoice(
         base_url=settings.base_url,
         key=settings.api_key.reveal(),
         timeout=settings.timeout,
-        now=now,
+        clock=clock,
         new_transport=new_transport,
     )
 
@@ -289,6 +291,11 @@ def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Itera
 
 def _counted_by(request: SentRequest, timeout: float) -> datetime:
     return request.answered_at or request.sent_at + timedelta(seconds=timeout)
+
+
+def _beside(settings: Settings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
+    yield functools.partial(_limit_time, settings.max_duration, stop)
+    yield functools.partial(_hurry, ledger, stop)
 
 
 async def _limit_time(max_duration: float | None, stop: Stop) -> None:

@@ -297,7 +297,7 @@ def test_airflow_finds_the_provider():
 
 
 def test_the_console_script_is_the_program():
-    assert "batchcancel.cli.main:main" == PROJECT["project"]["scripts"]["batchcancel"]
+    assert "batchcancel.cli.main:program" == PROJECT["project"]["scripts"]["batchcancel"]
 
 
 def test_no_package_index_is_named():

@@ -15,7 +15,7 @@ from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
 from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
-from batchcancel.events import ClockDiffers, Event, RowEnded
+from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
 from batchcancel.policy.plan import Planned
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
@@ -32,12 +32,12 @@ class Watching:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
-        self.clock_differences: list[timedelta] = []
+        self.cautions: list[str] = []
 
     def __call__(self, event: Event) -> None:
         match event:
-            case ClockDiffers():
-                self.clock_differences.append(event.ahead)
+            case Caution():
+                self.cautions.append(event.code)
             case RowEnded():
                 self.outcomes[event.appointment_id] = event.outcome
 
@@ -52,6 +52,8 @@ class World:
         self.watching = Watching()
         self.plans: list[Planned] = []
         self.runs = 0
+        self.clock_set_by = timedelta(0)
+        self.slept = 0.0
 
     def new_sandbox(self, clinic: Clinic | None = None, **options: Any) -> Sandbox:
         self.sandbox = Sandbox(
@@ -63,7 +65,17 @@ class World:
         return self.sandbox
 
     def now(self) -> datetime:
-        return BEGIN + timedelta(seconds=self.virtual.current_time())
+        """By this machine's clock, which is set by adding to `clock_set_by`."""
+        return BEGIN + timedelta(seconds=self.steady()) + self.clock_set_by
+
+    def steady(self) -> float:
+        """The clock that goes on while this machine sleeps, as it did for `slept` seconds."""
+        return self.virtual.current_time() + self.slept
+
+    def sleep_machine(self, seconds: float) -> None:
+        """Only the API's clock and this machine's go on; no timer does."""
+        self.slept += seconds
+        self.sandbox.skew(timedelta(seconds=self.slept))
 
     def appointments(self, count: int, *, day: date = date(2026, 6, 20)) -> list[str]:
         """Make so many known to the sandbox, all in the morning of a day, two minutes ago."""
@@ -84,7 +96,8 @@ class World:
         return path
 
     def settings(self, manifest: Path, **options: object) -> Settings:
-        flags = {"base_url": "http://localhost/v1"} | {
+        own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
+        flags = own | {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in options.items()
         }
@@ -122,7 +135,7 @@ class World:
     def surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.now,
-            boot=BootClock("a boot", self.virtual.current_time),
+            boot=BootClock("a boot", self.steady),
             random=Random(1),
             new_transport=self.transport,
             new_writer=partial(Writer, offload=inline),

@@ -7,7 +7,6 @@ import anyio
 from batchcancel.appointments import Fact
 from batchcancel.events import (
     Caution,
-    ClockDiffers,
     Event,
     FetchBegan,
     FetchEnded,
@@ -42,9 +41,6 @@ class TaskLog:
                 self._log.info("fetching %s", event.manifest)
             case FetchEnded():
                 self._log.info("fetched %s bytes of %s", grouped(event.size), event.manifest)
-            case ClockDiffers():
-                seconds = event.ahead.total_seconds()
-                self._log.warning("the API's clock is %+.0f s from this machine's", seconds)
             case RateWindowFull():
                 what = "API (Retry-After)" if event.is_closed else "rate limit's window"
                 self._log.info("waiting %s for the %s", duration(event.seconds), what)

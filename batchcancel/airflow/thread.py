@@ -12,7 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from batchcancel.errors import BatchcancelError, StoppedEarly, defect_in
 from batchcancel.report.summary import summary_text
-from batchcancel.stop import Stop, background
+from batchcancel.stop import Stop, background, wait_for_no_thread
 
 if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
@@ -48,6 +48,7 @@ class JobThread:
         self._is_over = False
         with start_blocking_portal() as portal:
             stop = portal.call(Stop)
+            portal.call(wait_for_no_thread)
             self._tell = lambda reason: portal.start_task_soon(stop.ask, reason)
             if self._reason is not None:
                 self._tell(self._reason)

@@ -1,17 +1,19 @@
 """Synchronous entry to a command: event loop, signal handling, confirmation prompt."""
 
 import functools
+import select
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from socket import socket, socketpair
 from typing import TypeVar
 
 import anyio
 
 from batchcancel.cli.terminal import say
 from batchcancel.errors import Interrupted, Refusal
-from batchcancel.stop import Stop, Task, background
+from batchcancel.stop import Stop, Task, background, wait_for_no_thread
 
 Result = TypeVar("Result")
 
@@ -24,6 +26,7 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
 
     async def main() -> Result:
         stop = Stop()
+        wait_for_no_thread()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
             return await command(stop)
@@ -52,10 +55,12 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
             "nobody can be asked: there is no terminal",
             hint="Pass --yes to cancel without being asked. Nothing was sent.",
         )
-    with _interruptible():
+    with _interruptible() as signals:
         if plan:
             say(plan)
         say(f"\nType the number of appointments to cancel ({eligible}), or press Enter to leave: ")
+        # A read that is about to begin, or another thread's signal, would go on waiting.
+        select.select([sys.stdin, signals], [], [])
         typed = sys.stdin.readline().strip().replace(",", "")
     if typed != str(eligible):
         raise Refusal(
@@ -65,17 +70,23 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals end the prompt: the event loop that handles them is blocked meanwhile."""
+def _interruptible() -> Iterator[socket]:
+    """Let signals end the prompt: the event loop that handles them is blocked meanwhile.
+
+    Gives what becomes readable with a signal, whichever thread it was delivered to.
+    """
 
     def leave(signum: int, _frame: object) -> None:
         raise Interrupted(signum)
 
+    inside, outside = socketpair()
+    outside.setblocking(False)
     # Without it the loop would hear of the same signal too, once it runs again.
-    loop = signal.set_wakeup_fd(-1)
+    loop = signal.set_wakeup_fd(outside.fileno())
     before = {one: signal.signal(one, leave) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with inside, outside:
+            yield inside
     finally:
         signal.set_wakeup_fd(loop)
         for one, handler in before.items():

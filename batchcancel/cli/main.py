@@ -5,6 +5,7 @@ import io
 import os
 import resource
 import sys
+import threading
 from contextlib import suppress
 from typing import NoReturn
 
@@ -111,3 +112,17 @@ def main() -> NoReturn:
         code = ExitCode.UNEXPECTED
     flush_or_silence()
     sys.exit(int(code or 0))
+
+
+def program() -> NoReturn:
+    """Run the command line as a process of its own, which is over when it is.
+
+    At its end the interpreter would wait for threads of libraries, and one that looks up a name may
+    hang.
+    """
+    try:
+        main()
+    except SystemExit as ended:
+        if threading.active_count() > 1:
+            os._exit(int(ended.code or 0))
+        raise

@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -12,7 +11,6 @@ import anyio
 from batchcancel.cli.terminal import say
 from batchcancel.events import (
     Caution,
-    ClockDiffers,
     Event,
     FetchBegan,
     FetchEnded,
@@ -46,10 +44,6 @@ def announce(event: Event) -> None:
                 f"Warning: {event.folder} cannot be used ({event.why}): run nothing else with this "
                 "key meanwhile, or name another folder with --state-dir."
             )
-        case ClockDiffers():
-            ahead = "ahead of" if event.ahead > timedelta(0) else "behind"
-            gap = duration(abs(event.ahead).total_seconds())
-            say(f"Note: the API's clock is {gap} {ahead} this machine's.")
 
 
 def _why_full(event: RateWindowFull) -> str:
@@ -66,8 +60,6 @@ def log_lines(settings: Settings) -> Observer:
         match event:
             case FetchEnded():
                 log.info("fetched", manifest=event.manifest, bytes=event.size)
-            case ClockDiffers():
-                log.warning("clock_differs", seconds=event.ahead.total_seconds())
             case RateWindowFull():
                 name = "waits_for_the_api" if event.is_closed else "waits_for_the_rate_limit"
                 log.info(name, seconds=round(event.seconds, 1))

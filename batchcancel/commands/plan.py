@@ -2,24 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import OrgConfig
-from batchcancel.errors import Refusal
-from batchcancel.events import ClockDiffers, Observer, PlanMade, RateWindowFull
+from batchcancel.events import Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.plan import (
-    Planned,
-    depends_on_clock,
-    make_plan,
-    refuse_above_cap,
-    refuse_if_mostly_moved,
-)
-from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_difference, rules_in_force
+from batchcancel.policy.plan import Planned, make_plan, refuse_above_cap, refuse_if_mostly_moved
+from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
@@ -82,8 +74,7 @@ async def plan_batch(
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
         rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
-    at = tools.now()
-    _check_clock(manifest, rules, earlier, now=at, observe=observe)
+    at = tools.clock.latest()
     plan = make_plan(
         looked.manifest,
         policy=rules.policy,
@@ -134,7 +125,6 @@ async def _rules_and_look(
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
-        now=tools.now,
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
@@ -147,11 +137,12 @@ async def _rules_and_look(
         rules=rules,
         lookup=tools.lookup,
         starts=starts,
-        now=tools.now,
+        now=tools.clock.now,
         statuses=settings.status,
         halt_after=settings.halt_after,
     )
-    cautions = (*rules.cautions, *looked.cautions, *starts.cautions())
+    told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
+    cautions = (*rules.cautions, *told, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 
@@ -164,25 +155,6 @@ async def _with_starts(
         manifest.require_clean()  # once more: only now are skipped local times known
     wanted = manifest.sessions_wanted()
     return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
-
-
-def _check_clock(
-    manifest: Manifest, rules: Rules, earlier: EarlierRuns, *, now: datetime, observe: Observer
-) -> None:
-    ahead = clock_difference(rules)
-    if ahead is None:
-        return
-    observe(ClockDiffers(ahead=ahead))
-    # Refused only where it matters: most clocks that are wrong change no decision.
-    rows = depends_on_clock(
-        manifest, policy=rules.policy, earlier=earlier, ours=now, theirs=now + ahead
-    )
-    if rows:
-        raise Refusal(
-            f"this machine's clock and the API's differ by {abs(ahead)}, and {rows} "
-            "appointments would be decided differently",
-            hint="Set this machine's clock. Nothing was sent.",
-        )
 
 
 def _plan_made(planned: Planned) -> PlanMade:

@@ -52,7 +52,7 @@ async def run(
     async with wiring.tools(
         settings, wiring.for_run, stop=stop, observe=observe, around=around
     ) as tools:
-        run = _new_run(settings, run_id=run_id, now=tools.now())
+        run = _new_run(settings, run_id=run_id, now=tools.clock.now())
         # Held before planning, so that no other run changes what the plan was made from.
         tools.ledger.hold(run)
         try:
@@ -125,7 +125,7 @@ async def _run_pool(
         ),
         writer=tools.writer,
         stop=tools.stop,
-        now=tools.now,
+        now=tools.clock.now,
         observe=observe,
         halt_after=settings.halt_after,
     )
@@ -194,7 +194,7 @@ def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> Batc
 def _close_run(
     run: Run, exit_code: int, *, why: str | None, tools: Tools
 ) -> LedgerWriteFailed | None:
-    ended = replace(run, ended_at=tools.now(), exit_code=int(exit_code), why=why)
+    ended = replace(run, ended_at=tools.clock.now(), exit_code=int(exit_code), why=why)
     try:
         tools.ledger.finish(ended)
     except LedgerWriteFailed as error:

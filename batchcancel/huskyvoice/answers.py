@@ -22,16 +22,15 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 
 
 def read_answer(
-    request: Request, *, status: int, headers: Mapping[str, str], body: bytes, now: datetime
+    request: Request, *, status: int, headers: Mapping[str, str], content: Any, now: datetime
 ) -> Answer:
-    """Parse one response.
+    """Read one response; `content` is its body as `parsed`.
 
     Raises `FatalAnswer` when every further request would be wrong too, and `StoppedEarly` when
     credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing
     `Date`.
     """
     server_now = http_date(headers.get("date"))
-    content = _json(body)
     if 200 <= status < 300:  # noqa: PLR2004 - the family of statuses
         return _success(request, status=status, content=content, server_now=server_now)
     code = _error_code(content)
@@ -119,11 +118,18 @@ def _meaning(request: Request, *, status: int, content: Any, code: str | None) -
     return Meaning.UNKNOWN
 
 
-def _json(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
+    """What a body says as JSON; None when it is none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):  # nested too deeply, which a hostile body may be
         return None
+
+
+def is_own(status: int, headers: Mapping[str, str], content: Any) -> bool:
+    """Whether the API itself made this answer just now: no cache, and nobody in between."""
+    is_success = 200 <= status < 300 and isinstance(content, dict)  # noqa: PLR2004 - family
+    return "age" not in headers and (is_success or _error_code(content) is not None)
 
 
 def _error_code(content: Any) -> str | None:

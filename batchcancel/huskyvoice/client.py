@@ -11,7 +11,6 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -20,8 +19,9 @@ import httpx
 
 from batchcancel import __version__
 from batchcancel.api import Answer, Meaning, Request
+from batchcancel.clock import ServerClock
 from batchcancel.errors import FatalAnswer
-from batchcancel.huskyvoice.answers import read_answer
+from batchcancel.huskyvoice.answers import http_date, is_own, parsed, read_answer
 
 LARGEST_BODY = 1 << 20
 """An answer is cut at 1 MiB; what is longer is unreadable."""
@@ -48,7 +48,8 @@ def tls_transports() -> NewTransport:
 class HuskyVoice:
     """The API behind `base_url` (which ends with its version, `/v1`), for one key.
 
-    `timeout` bounds a whole request, from the connection to the last byte, in seconds.
+    `timeout` bounds a whole request, from the connection to the last byte, in seconds. The `Date`
+    of every answer sets `clock`.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class HuskyVoice:
         base_url: str,
         key: str,
         timeout: float,
-        now: Callable[[], datetime],
+        clock: ServerClock,
         new_transport: NewTransport | None = None,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._timeout = timeout
-        self._now = now
+        self._clock = clock
         self._new_transport = new_transport or tls_transports()
         self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         self._idle: list[httpx.AsyncBaseTransport] = []
@@ -110,18 +111,20 @@ class HuskyVoice:
                 await _close(transport)
 
     async def _round_trip(self, transport: httpx.AsyncBaseTransport, request: Request) -> Answer:
+        asked = self._clock.steady()
         response = await transport.handle_async_request(self._build(request))
+        answered = self._clock.steady()
         try:
             body = await _capped(aiter(response.stream))  # type: ignore[arg-type]  # it is async
         finally:
             await response.aclose()
-        return read_answer(
-            request,
-            status=response.status_code,
-            headers=response.headers,
-            body=body,
-            now=self._now(),
-        )
+        status, headers, content = response.status_code, response.headers, parsed(body)
+        # Before it is read: a refused key's answer stops the run, and tells the time all the same.
+        if (date := http_date(headers.get("date"))) is not None:
+            is_theirs = is_own(status, headers, content)
+            self._clock.told(date, asked=asked, answered=answered, is_own=is_theirs)
+        now = self._clock.now()
+        return read_answer(request, status=status, headers=headers, content=content, now=now)
 
     def _build(self, request: Request) -> httpx.Request:
         path = self._base.path + _path(request)

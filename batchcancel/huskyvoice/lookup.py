@@ -45,7 +45,6 @@ class HuskyLookup:
             allow_cancellation=_permission(data),
             notice_hours=_hours(data.get("cancellation_notice_hours")),
             timezone=zone if isinstance(zone, str) else None,
-            server_now=answer.server_now,
         )
 
     async def windows(self, day: date) -> list[Window] | None:

@@ -48,12 +48,13 @@ class SharedLimiter:
         A gate that is closed for longer than there is patience raises `GateClosed`.
         """
         async with self._turn:
-            while (permit := await self._ask()) is None:
+            while True:
+                changed = self._changed  # from before the call: much may change meanwhile
+                if (permit := await self._ask()) is not None:
+                    return permit
                 self._patience.require(self.closed(), kept_in=self.kept_in)
-                changed = self._changed
                 with anyio.move_on_after(self.wait()):
                     await changed.wait()
-            return permit
 
     def unused(self, permit: Permit) -> None:
         """Nothing was sent on a permit: its slot is free at once."""

@@ -152,12 +152,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A PATCH is about to be sent: the row becomes open."""
+    """A PATCH is about to be sent: the row becomes open.
+
+    `at` is on this machine's clock, as for other requests; `opened_at`, on the API's, is not later
+    than the PATCH can arrive.
+    """
 
     request: int
     appointment_id: str
     attempt: int
     at: datetime
+    opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,8 @@ def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tupl
         case Asked():
             yield holder.requests.ask, _request(into, entry, holder)
         case Intent():
-            yield _OPEN, _row(entry, holder, attempt=entry.attempt, at=into.stored(entry.at))
+            opened_at = into.stored(entry.opened_at)
+            yield _OPEN, _row(entry, holder, attempt=entry.attempt, at=opened_at)
             yield holder.requests.ask, _request(into, entry, holder)
         case Answered():
             answer = {"at": into.stored(entry.at), "result": entry.result}

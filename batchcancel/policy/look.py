@@ -17,7 +17,7 @@ from batchcancel.policy.pages import Budget, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.times import known_starts
+from batchcancel.reader.start_columns import known_starts
 
 _PLACE = ("observed_date", "observed_session", "observed_branch", "observed_label")
 _FOUND = ("found_start", "found_latest", "found_known_by")
@@ -138,7 +138,7 @@ async def _with_starts_seen(
     frame = frame.with_columns(
         starts_at=pl.coalesce("found_start", "starts_at"),
         latest_start=pl.max_horizontal("latest_start", "found_latest"),
-        start_known_by=pl.coalesce("start_known_by", "found_known_by"),
+        start_known_by=pl.coalesce("found_known_by", "start_known_by"),
     )
     return replace(manifest, frame=frame.drop(_FOUND)), learned
 

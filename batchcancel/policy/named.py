@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.api import Lookup
-from batchcancel.appointments import as_meant
+from batchcancel.appointments import KnownBy, as_meant
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.policy.pages import Budget, Wanted
@@ -35,26 +35,30 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     """What the rows of a manifest name, before anything but the calendar was asked about them.
 
     The day of a start is that of the clinic. The API's own days begin at midnight in UTC, so a
-    start may be found on the day beside it.
+    start, or a session that reaches over it, may be found on the day beside it.
     """
     moments = frame.get_column("starts_at").drop_nulls().unique()
     zone = UTC if timezone is None else timezone
     days = pl.DataFrame(
-        {
-            "starts_at": moments,
-            "local_day": [moment.astimezone(zone).date() for moment in moments],
-            "utc_day": [moment.date() for moment in moments],
-        },
-        schema={"starts_at": frame.schema["starts_at"], "local_day": pl.Date, "utc_day": pl.Date},
+        {"starts_at": moments, "day": [moment.astimezone(zone).date() for moment in moments]},
+        schema={"starts_at": frame.schema["starts_at"], "day": pl.Date},
     )
-    page = pl.coalesce("local_day", "date")
+    page = pl.coalesce("day", "date")
+    begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
+    is_day = (pl.col("start_known_by") == KnownBy.DAY.value).fill_null(value=True)
+    frame = frame.drop("day", strict=False)
     return frame.join(days, on="starts_at", how="left", maintain_order="left").select(
         "appointment_id",
         said_day="date" if timezone is None else page,
         said_session="session",
         said_branch="branch_id",
         page=page,
-        beside=pl.when(pl.col("utc_day") != page).then("utc_day"),
+        beside=pl.when(is_day)
+        .then(None)
+        .when(begins != page)
+        .then(begins)
+        .when(ends != page)
+        .then(ends),
     )
 
 

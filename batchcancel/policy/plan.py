@@ -201,23 +201,6 @@ def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
     return {reason: counts[reason.value] for reason in SkipReason if reason.value in counts}
 
 
-def depends_on_clock(
-    manifest: Manifest,
-    *,
-    policy: NoticePolicy,
-    earlier: EarlierRuns,
-    ours: datetime,
-    theirs: datetime,
-) -> int:
-    """How many rows that are not settled would be decided differently by the server's clock."""
-    rest = _undone(manifest.frame.select("appointment_id", *STARTS), earlier)
-    reasons = rest.select(
-        policy.skip_reasons(now=ours).is_null().alias("ours"),
-        policy.skip_reasons(now=theirs).is_null().alias("theirs"),
-    )
-    return reasons.filter(pl.col("ours") != pl.col("theirs")).height
-
-
 def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     settled = pl.DataFrame(
         {"appointment_id": earlier.settled_ids}, schema={"appointment_id": pl.String}

@@ -6,7 +6,6 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from batchcancel.api import Lookup, OrgConfig
-from batchcancel.clock import Now
 from batchcancel.errors import InputError, Refusal, ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.policy.notice import NoticePolicy
@@ -16,17 +15,17 @@ from batchcancel.settings import quantities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy, the clinic's timezone (None when nothing needs it), how far the server's clock
-    is ahead (None when it did not say), what a person should know of where they come from, and
-    whether the key may read appointments.
+    """The policy, the clinic's timezone (None when nothing needs it), what a person should know of
+    where they come from, and whether the key may read appointments.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
-    clock_ahead: timedelta | None
     cautions: tuple[Caution, ...] = ()
     may_read: bool = True
 
+
+_SAME_CLOCK = timedelta(minutes=1)
 
 UNASKED = Caution(
     code="cancelling_not_asked",
@@ -38,7 +37,7 @@ UNTOLD = Caution(
     text="the API does not tell whether the organisation allows cancelling (allow_cancellation)",
 )
 
-NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
+NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None)
 """For a batch whose rows are all settled: the API need not be asked."""
 
 
@@ -46,7 +45,6 @@ async def rules_in_force(
     lookup: Lookup,
     *,
     manifest: Manifest,
-    now: Now,
     notice_hours: float | None,
     timezone: ZoneInfo | None,
 ) -> Rules:
@@ -78,7 +76,6 @@ async def rules_in_force(
     return Rules(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
-        clock_ahead=None if config.server_now is None else config.server_now - now(),
         cautions=tuple(cautions),
         may_read=UNASKED not in cautions,
     )
@@ -134,7 +131,18 @@ def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> 
     return zone
 
 
-def clock_difference(rules: Rules) -> timedelta | None:
-    """How far the server's clock is ahead, when that is more than a minute."""
-    ahead = rules.clock_ahead
-    return ahead if ahead is not None and abs(ahead) > timedelta(minutes=1) else None
+def clock_cautions(*, is_known: bool, ahead: timedelta) -> Iterator[Caution]:
+    """What a person should know of the clock that decides: `ahead` of this machine's, or it."""
+    if not is_known:
+        yield Caution(
+            code="clock_unknown",
+            text="the API's answers carry no Date: this machine's clock decides, so see that it is "
+            "right",
+        )
+    elif abs(ahead) > _SAME_CLOCK:
+        where = "behind" if ahead > timedelta(0) else "ahead of"
+        yield Caution(
+            code="clock_differs",
+            text=f"this machine's clock is {timedelta(seconds=round(abs(ahead).total_seconds()))} "
+            f"{where} the API's, and the API's decides",
+        )

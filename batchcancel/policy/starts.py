@@ -33,6 +33,7 @@ class Starts:
         self._timezone = timezone
         self._unknown: dict[Place, None] = {}  # a set that keeps the order
         self._read_a_week_later: set[date] = set()
+        self._unread: set[date] = set()
 
     async def of_record(self, record: Record) -> Start | None:
         """When an appointment starts, by its record; None when it has no day."""
@@ -58,7 +59,7 @@ class Starts:
             return day_start(day, self._timezone)
         listed = await self._listed(day, branch_id)
         start = start_in(listed, day, session=session, label=label, timezone=self._timezone)
-        if start is None:
+        if start is None and day not in self._unread:
             self._unknown[day, session, branch_id, label] = None
         return start or day_start(day, self._timezone)
 
@@ -70,6 +71,13 @@ class Starts:
                 code="windows_a_week_later",
                 text=f"the calendar lists no windows for {days}, so sessions are read as they "
                 "are a week later",
+            )
+        if self._unread:
+            days = _some([day.isoformat() for day in sorted(self._unread)])
+            yield Caution(
+                code="windows_unread",
+                text=f"the API does not tell the calendar windows of {days}. Only the day "
+                "counts: its beginning for the notice, its end for what is over",
             )
         if self._unknown:
             yield Caution(
@@ -90,6 +98,7 @@ class Starts:
         """
         listed = await self._lookup.windows(day)
         if listed is None:
+            self._unread.add(day)
             return []
         here = _of_branch(listed, branch_id)
         if here or day > date.max - _WEEK:

@@ -15,7 +15,7 @@ import anyio
 
 from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Cancel, Decision, Skip
-from batchcancel.clock import Now
+from batchcancel.clock import Now, ServerClock
 from batchcancel.errors import GateClosed, RequestsSpent, StoppedEarly
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
 from batchcancel.stop import Stop, Stopped
@@ -45,6 +45,9 @@ def _always(_now: datetime) -> Decision:
 class Exchange:
     """Sends requests; a retry is a request, so it comes through here again.
 
+    What it decides on and what the ledger keeps of appointments is on the API's `clock`; `now` is
+    this machine's, for the log of requests: the next run counts the rate limit's window from it.
+
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
     moment, `GateClosed` when an answer asks for more patience than `max_retry_after` seconds,
     `StoppedEarly` when nothing but 429s came for longer than that or `max_requests` were sent, and
@@ -59,6 +62,7 @@ class Exchange:
         writer: Writer,
         stop: Stop,
         now: Now,
+        clock: ServerClock,
         max_retry_after: float,
         require_held: Callable[[], None],
         max_requests: int | None = None,
@@ -68,6 +72,7 @@ class Exchange:
         self._writer = writer
         self._stop = stop
         self._now = now
+        self._clock = clock
         self._max_retry_after = max_retry_after
         self._require_held = require_held
         self._max_requests = max_requests
@@ -110,19 +115,31 @@ class Exchange:
         return answer
 
     async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
-        now = self._now()
-        decision = decide(now)
+        decision = decide(self._clock.latest())
         if isinstance(decision, Skip):
             raise Withheld(decision)
         self._require_left()
         self._announced += 1
         number = self._writer.next_request_number()
-        await self._writer.durable(_entry(request, number=number, attempt=attempt, at=now))
+        await self._writer.durable(self._entry(request, number=number, attempt=attempt))
         # The commit took time: only now is it known whether the request may still be sent.
         if self._stop.reason is not None:
             raise Stopped
         self._require_held()  # fencing: while we slept another run may have taken the lease
         return number
+
+    def _entry(self, request: Request, *, number: int, attempt: int | None) -> Entry:
+        if not request.ask.writes:
+            return Asked(request=number, appointment_id=request.appointment_id, at=self._now())
+        if request.appointment_id is None or attempt is None:
+            raise ValueError("a PATCH needs an appointment and the number of its attempt")
+        return Intent(
+            request=number,
+            appointment_id=request.appointment_id,
+            attempt=attempt,
+            at=self._now(),
+            opened_at=self._clock.earliest(),
+        )
 
     def _require_left(self) -> None:
         """Asked before the intent, so that no row is left open by the last request."""
@@ -138,7 +155,7 @@ class Exchange:
             raise GateClosed(
                 seconds,
                 most=self._max_retry_after,
-                until=self._now() + timedelta(seconds=seconds),
+                until=self._clock.now() + timedelta(seconds=seconds),
                 kept_in=self._limiter.kept_in,
             )
 
@@ -165,11 +182,3 @@ def _require_good(permit: Permit) -> None:
             "the permit to send was kept for too long: the machine slept, or the ledger was slow",
             hint="Run the same command again.",
         )
-
-
-def _entry(request: Request, *, number: int, attempt: int | None, at: datetime) -> Entry:
-    if not request.ask.writes:
-        return Asked(request=number, appointment_id=request.appointment_id, at=at)
-    if request.appointment_id is None or attempt is None:
-        raise ValueError("a PATCH needs an appointment and the number of its attempt")
-    return Intent(request=number, appointment_id=request.appointment_id, attempt=attempt, at=at)

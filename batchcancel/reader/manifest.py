@@ -13,15 +13,25 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.api import MOST_NOTES
-from batchcancel.appointments import KnownBy, OutcomeName, RejectedRow, Start
+from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.reader.times import (
-    KNOWN_BY,
-    UTC_TIME,
+from batchcancel.reader.start_columns import (
+    EXACT,
+    SESSION_KEY,
+    contradicts_itself,
     fill_starts,
-    instant_of,
+    known_by_told,
     known_starts,
+    lacks_session_start,
+    latest_if_exact,
+    left_join,
+    session_key,
+    with_days,
+)
+from batchcancel.reader.times import (
+    UTC_TIME,
+    instant_of,
     read_dates,
     read_known_by,
     read_starts,
@@ -46,6 +56,7 @@ REASONS: Final[Mapping[str, str]] = {
     "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
     "non_existent_time": "the clocks of the timezone skip this local time",
     "unreadable_known_by": "start_known_by is none of exact, session and day",
+    "contradicting_start": "its columns name different starts, or different days",
     "unreadable_date": "the date is not a day such as 2026-06-15",
     "ragged": "the row has more or fewer cells than the header",
     "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",
@@ -62,8 +73,6 @@ SessionKey = tuple[date, str | None, str | None]
 """A date, a session and a branch; the latter two may be unknown."""
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
-_SESSION_KEY = ("date", "session", "branch_id")
-_EXACT, _DAY = KnownBy.EXACT.value, KnownBy.DAY.value
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -99,7 +108,7 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        return bool(self.frame.select((has_local | _lacks_session_start()).any()).item())
+        return bool(self.frame.select((has_local | lacks_session_start()).any()).item())
 
     def unknown_starts(self) -> list[str]:
         """Give the ids of rows that say nothing of their start, not even a day."""
@@ -110,27 +119,34 @@ class Manifest:
         return self.frame.get_column("appointment_id").to_list()
 
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
-        """Convert local starts from `tz`; rows whose local time is skipped there are rejected."""
+        """Convert local starts from `tz`.
+
+        Rows whose local time is skipped there, or whose start is on another day there than they
+        say, are rejected.
+        """
         local = self.frame.get_column("local_start").drop_nulls().unique()
         instants = [instant_of(moment, tz) for moment in local]
         known = pl.DataFrame([local, pl.Series("instant", instants, UTC_TIME)])
-        frame = _left_join(self.frame, known, ["local_start"])
+        frame = left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
         lost = frame.filter(skipped).with_columns(reason=pl.lit("non_existent_time"))
         kept = frame.filter(~skipped).with_columns(
             starts_at=pl.coalesce("starts_at", "instant"),
             local_start=pl.lit(None, pl.Datetime("us")),
         )
+        dated = with_days(kept.drop("instant").with_columns(latest_if_exact()), tz)
+        is_another = (pl.col("own_day") != pl.col("date")).fill_null(value=False)
+        at_odds = dated.filter(is_another).with_columns(reason=pl.lit("contradicting_start"))
         return replace(
             self,
-            frame=_with_days(kept.drop("instant").with_columns(_latest_if_exact()), tz),
-            rejected=_merged(self.rejected, _rejected_rows(lost)),
+            frame=dated.filter(~is_another).drop("own_day"),
+            rejected=_merged(self.rejected, _rejected_rows(lost), _rejected_rows(at_odds)),
         )
 
     def sessions_wanted(self) -> list[SessionKey]:
         """The sessions whose starts would complete the rows that have a day and no exact start."""
-        wanted = self.frame.filter(_lacks_session_start()).select(_session_key())
-        return wanted.unique().sort(_SESSION_KEY).rows()
+        wanted = self.frame.filter(lacks_session_start()).select(session_key())
+        return wanted.unique().sort(SESSION_KEY).rows()
 
     def with_session_starts(self, starts: Mapping[SessionKey, Start]) -> "Manifest":
         """Give the rows that have a day and no exact start that of their session.
@@ -140,19 +156,12 @@ class Manifest:
         """
         if not starts:
             return self
-        keys = {name: self.frame.schema[name] for name in _SESSION_KEY}
+        keys = {name: self.frame.schema[name] for name in SESSION_KEY}
         known = known_starts(((*key, start) for key, start in starts.items()), keys)
-        keyed = self.frame.with_columns(_session_key(prefix="of_"))
-        found = _left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
+        keyed = self.frame.with_columns(session_key(prefix="of_"))
+        found = left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
         frame = found.drop(f"of_{name}" for name in keys)
         return replace(self, frame=fill_starts(frame))
-
-    def with_known_starts(self, starts: Sequence[tuple[str, Start]]) -> "Manifest":
-        """Fill in starts that were looked up earlier, by id, where the manifest tells none."""
-        if not starts:
-            return self
-        known = known_starts(dict(starts).items(), {"appointment_id": pl.String()})
-        return replace(self, frame=fill_starts(_left_join(self.frame, known, ["appointment_id"])))
 
     def require_clean(self) -> None:
         """Refuse a manifest with rejected rows, telling the first of them."""
@@ -207,14 +216,18 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "line", *(_text_or_null(name, texts.columns) for name in USED_COLUMNS)
     ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
     starts = read_starts(given.get_column("start"))
+    has_two = {"starts_at", "appointment_date"} <= {*texts.columns}
+    other = given.get_column("appointment_date")
+    others = read_starts(other) if has_two else starts.clear(starts.height)
     day = read_dates(given.get_column("date")).alias("day")
     known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
-    return given.with_columns(*starts, day, known_by).select(
+    others.columns = [f"other_{name}" for name in others.columns]
+    return given.with_columns(*starts, *others, day, known_by).select(
         "line",
         "appointment_id",
         "starts_at",
-        _latest_if_exact(_known_by()),
-        _known_by().alias("start_known_by"),
+        latest_if_exact(known_by_told()),
+        known_by_told().alias("start_known_by"),
         "local_start",
         pl.coalesce("day", "start_day").alias("date"),
         "session",
@@ -253,14 +266,9 @@ def _reason() -> pl.Expr:
         .then(pl.lit("unreadable_date"))
         .when(pl.col("start_known_by").is_not_null() & pl.col("known_by").is_null())
         .then(pl.lit("unreadable_known_by"))
+        .when(contradicts_itself())
+        .then(pl.lit("contradicting_start"))
     )
-
-
-def _known_by() -> pl.Expr:
-    """What the start is known by, as far as the manifest tells: exactly, unless it says less."""
-    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
-    told, exact = pl.col("known_by"), pl.lit(_EXACT, KNOWN_BY)
-    return pl.when(has_time).then(pl.coalesce(told, exact)).when(told == _DAY).then(told)
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
@@ -288,7 +296,7 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
         for column in part:
             digest.update(_encoded(column))
     known_by = frame.get_column("start_known_by").cast(pl.String)
-    if not (known_by == _EXACT).all():  # left out where it says nothing, as it always was
+    if not (known_by == EXACT).all():  # left out where it says nothing, as it always was
         digest.update(b"start_known_by\n")
         for part in known_by.to_frame().iter_slices(_SLICE):
             digest.update(_encoded(part.to_series()))
@@ -314,54 +322,3 @@ def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
     readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
     for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
         yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
-
-
-def _lacks_session_start() -> pl.Expr:
-    """Whether a row's day and session have to tell when it starts, or at the latest starts."""
-    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
-    is_exact = has_time & (pl.col("start_known_by") == _EXACT)
-    has_day = pl.col("date").is_not_null() | has_time
-    return has_day & ~is_exact & pl.col("latest_start").is_null()
-
-
-def _session_key(prefix: str = "") -> list[pl.Expr]:
-    """Day, session and branch of a row; the day alone where no more than that is known."""
-    is_day = (pl.col("start_known_by") == _DAY).fill_null(value=False)
-    session, branch_id = pl.when(~is_day).then("session"), pl.when(~is_day).then("branch_id")
-    keys = (pl.col("date"), session, branch_id)
-    return [key.alias(prefix + name) for key, name in zip(keys, _SESSION_KEY, strict=True)]
-
-
-def _with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
-    """Give rows whose start is no exact one, and that name no day, the day of their start."""
-    lacks_day = _lacks_session_start() & pl.col("date").is_null()
-    moments = frame.filter(lacks_day).get_column("starts_at").unique()
-    if moments.is_empty():
-        return frame
-    days = pl.Series("day", [moment.astimezone(tz).date() for moment in moments], pl.Date())
-    found = _left_join(frame, pl.DataFrame([moments, days]), ["starts_at"])
-    day = pl.coalesce("date", pl.when(lacks_day).then("day"))
-    return found.with_columns(date=day).drop("day")
-
-
-def _latest_if_exact(known_by: pl.Expr | None = None) -> pl.Expr:
-    """An exact start is its latest one too."""
-    is_exact = (pl.col("start_known_by") if known_by is None else known_by) == _EXACT
-    return pl.when(is_exact).then("starts_at").alias("latest_start")
-
-
-def _left_join(
-    frame: pl.DataFrame,
-    known: pl.DataFrame,
-    on: Sequence[str],
-    right_on: Sequence[str] | None = None,
-) -> pl.DataFrame:
-    # Nulls are equal here: a row without a branch belongs to the session without one.
-    return frame.join(
-        known,
-        left_on=on,
-        right_on=right_on or on,
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )

@@ -1,6 +1,5 @@
-"""Parsing of ISO 8601 times and dates, conversion of local times to UTC, and starts in a frame."""
+"""Parsing of ISO 8601 times and dates, and conversion of local times to UTC."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +14,6 @@ STARTS: Final = ("starts_at", "latest_start", "start_known_by")
 UTC_TIME: Final = pl.Datetime("us", "UTC")
 KNOWN_BY: Final = pl.Enum([one.value for one in KnownBy])
 START_TYPES: Final = dict(zip(STARTS, (UTC_TIME, UTC_TIME, KNOWN_BY), strict=True))
-_FOUND = ("found_start", "found_latest", "found_known_by")
 
 _DAY = "(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
@@ -63,32 +61,6 @@ def read_dates(texts: pl.Series) -> pl.Series:
 def read_known_by(texts: pl.Series) -> pl.Series:
     """Read `exact`, `session` or `day`; null where the text is null or none of them."""
     return texts.str.strip_chars().str.to_lowercase().cast(KNOWN_BY, strict=False)
-
-
-def known_starts(
-    rows: Iterable[tuple[*tuple[object, ...], Start]], keys: Mapping[str, pl.DataType]
-) -> pl.DataFrame:
-    """A frame of starts to be joined by `keys`, whose values come before the start in each row."""
-    values = [
-        (*key, start.earliest.astimezone(UTC), start.latest.astimezone(UTC), start.known_by.value)
-        for *key, start in rows
-    ]
-    types = {**keys, **dict(zip(_FOUND, START_TYPES.values(), strict=True))}
-    return pl.DataFrame(values, schema=types, orient="row")
-
-
-def fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take over the joined starts, in rows that tell no exact one; what they tell of it stays."""
-    start, latest, known_by = (pl.col(name) for name in STARTS)
-    is_open = (known_by != KnownBy.EXACT.value).fill_null(value=True)
-    found_start, found_latest, found_known_by = (pl.when(is_open).then(name) for name in _FOUND)
-    # One that is known to lie outside its session begins when it is said to.
-    not_before = pl.when(found_latest.is_not_null()).then(pl.max_horizontal(found_latest, start))
-    return frame.with_columns(
-        pl.coalesce(start, found_start),
-        pl.coalesce(latest, not_before).alias("latest_start"),
-        pl.coalesce(known_by, found_known_by),
-    ).drop(_FOUND)
 
 
 def instant_of(local: datetime, tz: ZoneInfo) -> datetime | None:

@@ -122,9 +122,14 @@ class Api:
         return json_response({"success": True, "date": day.isoformat(), "slots": slots})
 
     def _slot(self, window: CalendarWindow, day: date) -> dict[str, Any]:
+        places = self._book.clinic.places
+        filled = self._book.filled((window.branch_id, day, window.session), window.batch)
         return {
             "slot_id": f"{window.calendar_id}:{day}",
             **asdict(window),
-            "capacity": self._book.clinic.places,
-            "filled": self._book.filled((window.branch_id, day, window.session)),
+            "max_slots": places,
+            "ai_slots": places,
+            "filled_slots": filled,
+            "available_slots": max(places - filled, 0),
+            "status": "OPEN",
         }

@@ -37,9 +37,11 @@ class Book:
     def __init__(self, clinic: Clinic, records: Iterable[AppointmentRecord]) -> None:
         self.clinic = clinic
         self.windows = calendar_windows(clinic)
+        self._left_out: set[tuple[date, str]] = set()
         self.changes: list[StatusChange] = []
         self._records: dict[str, AppointmentRecord] = {}
         self._filled: Counter[Slot] = Counter()
+        self._filled_windows: Counter[tuple[Slot, str]] = Counter()
         self._lock = threading.RLock()
         for record in records:
             self.put(record)
@@ -51,9 +53,9 @@ class Book:
         """Add or replace a record, asking nobody about room."""
         with self._lock:
             if old := self._records.get(record.appointment_id):
-                self._filled[old.slot] -= _takes_place(old)
+                self._count(old, -1)
             self._records[record.appointment_id] = record
-            self._filled[record.slot] += _takes_place(record)
+            self._count(record, 1)
 
     def get(self, appointment_id: str) -> AppointmentRecord:
         try:
@@ -68,10 +70,20 @@ class Book:
         return sorted(found, key=lambda record: (record.date, record.appointment_id))
 
     def windows_on(self, day: date) -> list[CalendarWindow]:
-        return [window for window in self.windows if window.day == weekday(day)]
+        """The windows of that day that the calendar lists."""
+        return [
+            window
+            for window in self.windows
+            if window.day == weekday(day) and (day, window.calendar_id) not in self._left_out
+        ]
 
-    def filled(self, slot: Slot) -> int:
-        return self._filled[slot]
+    def leave_out(self, day: date, wanted: Callable[[CalendarWindow], bool]) -> None:
+        """List such windows of that day no more: somebody closed them."""
+        self._left_out |= {(day, one.calendar_id) for one in self.windows_on(day) if wanted(one)}
+
+    def filled(self, slot: Slot, batch: str) -> int:
+        """How many places of the window with that label are taken."""
+        return self._filled_windows[slot, batch]
 
     def by_status(self) -> dict[str, int]:
         with self._lock:
@@ -91,6 +103,10 @@ class Book:
             self.put(new)
             self._log(old, new, who=who, at=at)
             return new
+
+    def _count(self, record: AppointmentRecord, by: int) -> None:
+        self._filled[record.slot] += by * _takes_place(record)
+        self._filled_windows[record.slot, record.batch] += by * _takes_place(record)
 
     def _check_room(self, old: AppointmentRecord, new: AppointmentRecord) -> None:
         if not _takes_place(new) or (_takes_place(old) and old.slot == new.slot):

@@ -9,10 +9,12 @@ from batchcancel.sandbox.app import App
 from batchcancel.sandbox.book import Book, Staff, StatusChange
 from batchcancel.sandbox.clinic import (
     AppointmentRecord,
+    CalendarWindow,
     Clinic,
     batch_label,
     first_records,
     new_record,
+    weekday,
 )
 from batchcancel.sandbox.clock import DelayedCalls, LoopClock, WallClock
 from batchcancel.sandbox.control import Control, control_app
@@ -129,6 +131,7 @@ class Sandbox:
         session: str = "Morning",
         status: str = "confirmed",
         branch_id: str | None = None,
+        batch: str | None = None,
     ) -> AppointmentRecord:
         """Put in an appointment booked a day ago, or replace it, whatever the room."""
         clinic = self.book.clinic
@@ -136,7 +139,36 @@ class Sandbox:
         booked = self.now() - timedelta(days=1)
         plain = new_record(clinic, number=len(self.book) + 1, slot=slot, created_at=booked)
         record = replace(
-            plain, appointment_id=appointment_id, status=status, batch=batch_label(session)
+            plain,
+            appointment_id=appointment_id,
+            status=status,
+            batch=batch or batch_label(session),
         )
         self.book.put(record)
         return record
+
+    def add_window(
+        self, day: date, *, session: str, batch: str, start_time: str, end_time: str
+    ) -> None:
+        """Open the first branch for one session more, on that weekday of every week."""
+        self.book.windows.append(
+            CalendarWindow(
+                calendar_id=f"added-{len(self.book.windows)}",
+                branch_id=self.book.clinic.branch_ids[0],
+                day=weekday(day),
+                session=session,
+                batch=batch,
+                start_time=start_time,
+                end_time=end_time,
+            )
+        )
+
+    def leave_out(self, day: date, *, session: str | None = None, batch: str | None = None) -> None:
+        """List the windows of that day no more, or those alone of a session or a batch label.
+
+        So a clinic closes a day; and the API may leave out full windows, its page does not say.
+        """
+        self.book.leave_out(
+            day,
+            lambda window: session in {None, window.session} and batch in {None, window.batch},
+        )

@@ -1,5 +1,4 @@
 import logging
-from datetime import timedelta
 from types import SimpleNamespace
 
 import anyio
@@ -9,7 +8,6 @@ from batchcancel.airflow.task_log import TaskLog
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.events import (
     Caution,
-    ClockDiffers,
     FetchBegan,
     FetchEnded,
     RateWindowFull,
@@ -98,14 +96,12 @@ def test_a_window_that_is_not_shared_is_warned_of(watching, caplog):
     assert ["WARNING"] == [one.levelname for one in caplog.records]
 
 
-def test_a_wait_a_clock_that_differs_and_what_else_one_should_know_are_told(watching, caplog):
+def test_a_wait_and_what_else_one_should_know_are_told(watching, caplog):
     watching(RateWindowFull(seconds=75))
     watching(RateWindowFull(seconds=75, is_closed=True))
-    watching(ClockDiffers(ahead=timedelta(minutes=-2)))
     watching(Caution(code="odd", text="the moon is full"))
     assert caplog.messages == [
         "waiting 1 min 15 s for the rate limit's window",
         "waiting 1 min 15 s for the API (Retry-After)",
-        "the API's clock is -120 s from this machine's",
         "the moon is full",
     ]

@@ -4,7 +4,9 @@ import os
 import socket
 from contextlib import closing
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
+import anyio
 import pytest
 
 from batchcancel import __version__
@@ -14,6 +16,10 @@ from batchcancel.sandbox import Clinic, Fault, Rate
 from tests.world import BEGIN
 
 pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+KOLKATA = ZoneInfo("Asia/Kolkata")
+READ = "appointments:read"
 
 
 async def test_every_eligible_row_is_cancelled(world):
@@ -325,19 +331,37 @@ async def test_with_hours_and_times_given_a_key_that_may_only_write_is_enough(wo
     assert 3 == finished.summary.counts["cancelled"]
 
 
-async def test_a_clock_that_would_decide_differently_is_refused(world):
-    world.sandbox.skew(timedelta(hours=3))
-    starts = (world.now() + timedelta(hours=25)).isoformat()
-    with pytest.raises(Refusal, match="3 appointments would be decided differently"):
-        await world.run(world.manifest(world.appointments(3), starts_at=starts))
-    assert [timedelta(hours=3)] == world.watching.clock_differences
+@pytest.mark.promise(6)
+@pytest.mark.parametrize("scopes", [{"appointments:write"}, {"appointments:write", READ}])
+@pytest.mark.parametrize(
+    ("ahead", "notice_left", "cancelled"),
+    [(12 * HOUR, 30 * HOUR, 0), (-12 * HOUR, 18 * HOUR, 3), (3 * HOUR, 28 * HOUR, 3)],
+)
+async def test_the_apis_clock_decides_also_for_a_key_that_may_not_read(
+    world, ahead, notice_left, cancelled, scopes
+):
+    world.sandbox.skew(ahead)
+    world.sandbox.keys.add("sk_other", scopes)
+    starts = world.now() + notice_left
+    ids = world.appointments(3, day=starts.astimezone(KOLKATA).date())
+    manifest = world.manifest(ids, starts_at=starts.isoformat())
+    finished = await world.run(manifest, notice_hours=24, key="sk_other")
+    assert cancelled == finished.summary.counts["cancelled"]
+    assert "clock_differs" in world.watching.cautions
 
 
-async def test_a_wrong_clock_that_decides_nothing_is_only_told(world):
-    world.sandbox.skew(timedelta(hours=3))
-    finished = await world.run(world.manifest(world.appointments(3)))
-    assert 3 == finished.summary.counts["cancelled"]
-    assert [timedelta(hours=3)] == world.watching.clock_differences
+@pytest.mark.promise(6)
+async def test_setting_this_machines_clock_in_the_middle_of_a_run_changes_no_decision(world):
+    ids = world.appointments(200, day=date(2026, 6, 2))
+    last_moment = world.now() + timedelta(minutes=2.5)
+    manifest = world.manifest(ids, starts_at=(last_moment + 24 * HOUR).isoformat())
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.run, manifest)
+        await anyio.sleep(30)
+        world.clock_set_by = -12 * HOUR
+    when = [one.updated_at for one in world.sandbox.records(status="cancelled")]
+    assert 178 == len(when)
+    assert max(when) <= last_moment
 
 
 @pytest.mark.promise(14)

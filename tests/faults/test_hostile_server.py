@@ -1,11 +1,12 @@
 """Raw bytes against the client as it is in use: no answer wrecks it, and none lies to it."""
 
 import asyncio
-from datetime import UTC, datetime
+import time
 
 import pytest
 
 from batchcancel.api import Ask, Request
+from batchcancel.clock import ServerClock, utc_now
 from batchcancel.errors import FatalAnswer
 from batchcancel.huskyvoice.client import HuskyVoice
 from tests.faults.hostile import answer, endless, raw, reset, serving, silence
@@ -71,7 +72,12 @@ BEHAVIOURS = {
 
 
 def client(url, *, timeout=10):
-    return HuskyVoice(base_url=url, key="sk_live_1", timeout=timeout, now=lambda: datetime.now(UTC))
+    return HuskyVoice(
+        base_url=url,
+        key="sk_live_1",
+        timeout=timeout,
+        clock=ServerClock(steady=time.monotonic, now=utc_now),
+    )
 
 
 def cancel(name):

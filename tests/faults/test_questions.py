@@ -6,6 +6,7 @@ from contextlib import closing
 import httpx
 import pytest
 
+from batchcancel.appointments import KnownBy
 from batchcancel.errors import BatchcancelError
 from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Fault
@@ -204,14 +205,19 @@ async def test_a_record_with_odd_fields_is_no_defect(world, strike_at, fields):
      [{"session": ["Morning"], "start_time": "09:00"}], [{"session": "Morning"}],
      [{"session": "Morning", "start_time": "09:00+05:30"}]],
 )  # fmt: skip
-async def test_windows_that_tell_no_start_leave_the_start_of_the_day(world, strike_at, slots):
+async def test_windows_that_tell_no_start_leave_the_day_alone(world, strike_at, slots):
     world.appointments(1)
     manifest = world.folder / "closure.csv"
     manifest.write_text("appointment_id,date,session\na00001,2026-06-20,Morning\n")
     strike_at("availability", status(200, {"success": True, "slots": slots}))
     planned = await world.plan(manifest)
 
-    assert "2026-06-19T18:30:00+00:00" == planned.plan.first_start.isoformat()
+    start = planned.plan.first_start
+    assert (KnownBy.DAY, "2026-06-19T18:30:00+00:00", "2026-06-20T18:30:00+00:00") == (
+        start.known_by,
+        start.earliest.isoformat(),
+        start.latest.isoformat(),
+    )
 
 
 async def test_a_branch_too_long_for_an_address_is_no_defect(world):

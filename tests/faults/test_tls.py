@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import ssl
-from datetime import UTC, datetime
+import time
 
 import pytest
 
 from batchcancel.api import Ask, Request
+from batchcancel.clock import ServerClock, utc_now
 from batchcancel.errors import FatalAnswer
 from batchcancel.huskyvoice.client import HuskyVoice
 from tests.certificates import self_signed
@@ -42,7 +43,12 @@ def cancel(folder):
 
 
 async def sent(url):
-    client = HuskyVoice(base_url=url, key="sk_live_1", timeout=5, now=lambda: datetime.now(UTC))
+    client = HuskyVoice(
+        base_url=url,
+        key="sk_live_1",
+        timeout=5,
+        clock=ServerClock(steady=time.monotonic, now=utc_now),
+    )
     async with client as api:
         try:
             return (await api.send(CANCEL)).code

@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Request
 from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
-from batchcancel.huskyvoice.answers import read_answer
+from batchcancel.huskyvoice.answers import parsed, read_answer
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 DATE = "Mon, 01 Jun 2026 06:00:00 GMT"
@@ -21,7 +21,7 @@ def error(code: object) -> bytes:
 
 def answer(status: int, body: bytes = b"", *, request=CANCEL, **headers: str) -> Answer:
     named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return read_answer(request, status=status, headers=named, body=body, now=NOW)
+    return read_answer(request, status=status, headers=named, content=parsed(body), now=NOW)
 
 
 FOREIGN = [b"", b"<html>", b"{}", b"null", b"[]", b'"NOT_FOUND"', b'{"error": "NOT_FOUND"}',

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from batchcancel.api import Answer, Ask, Meaning, Record, Request
 from batchcancel.errors import FatalAnswer
-from batchcancel.huskyvoice.answers import read_answer, record_from
+from batchcancel.huskyvoice.answers import parsed, read_answer, record_from
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 RECORD = {
@@ -30,7 +30,7 @@ json_values = st.recursive(
 def answer(body: object, *, ask=Ask.CANCEL, status: int = 200) -> Answer:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = Request(ask=ask, appointment_id="a1")
-    return read_answer(request, status=status, headers={}, body=content, now=NOW)
+    return read_answer(request, status=status, headers={}, content=parsed(content), now=NOW)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299])

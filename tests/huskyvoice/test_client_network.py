@@ -1,11 +1,12 @@
 """The client as it is configured by default, over real sockets of this machine."""
 
 import socket
-from datetime import UTC, datetime
+import time
 
 import pytest
 
 from batchcancel.api import Ask, Meaning, Request
+from batchcancel.clock import ServerClock, utc_now
 from batchcancel.huskyvoice.client import HuskyVoice
 from batchcancel.sandbox import FULL_KEY, Clinic, Sandbox, serving
 
@@ -34,9 +35,8 @@ def deaf_port():
 
 
 async def ask(base_url):
-    client = HuskyVoice(
-        base_url=base_url, key=FULL_KEY, timeout=5, now=lambda: datetime.now(UTC)
-    )  # fmt: skip
+    clock = ServerClock(steady=time.monotonic, now=utc_now)
+    client = HuskyVoice(base_url=base_url, key=FULL_KEY, timeout=5, clock=clock)
     async with client as api:
         return await api.send(READ)
 

@@ -17,9 +17,7 @@ RULES = {
     "cancellation_notice_hours": 24,
     "timezone": "Asia/Kolkata",
 }
-TOLD = OrgConfig(
-    allow_cancellation=True, notice_hours=24.0, timezone="Asia/Kolkata", server_now=NOW
-)
+TOLD = OrgConfig(allow_cancellation=True, notice_hours=24.0, timezone="Asia/Kolkata")
 
 
 class Api:
@@ -63,7 +61,7 @@ async def test_the_settings_come_in_an_envelope_or_bare(body):
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": []}, {"data": "x"}, {"data": {}}])
 async def test_settings_that_do_not_say_anything_are_unknown(body):
     assert await config(body) == OrgConfig(
-        allow_cancellation=None, notice_hours=None, timezone=None, server_now=NOW
+        allow_cancellation=None, notice_hours=None, timezone=None
     )
 
 

@@ -63,6 +63,17 @@ async def test_permits_wait_one_window_from_the_answer():
     assert 65.0 == anyio.current_time()
 
 
+@pytest.mark.parametrize("asked_for", [0.5, 1.5])
+async def test_an_answer_that_comes_while_the_window_is_asked_is_told_before_the_wait(asked_for):
+    limiter = limiter_of(Book(), limit=1, offload=Slow(2.0))
+    permit = await limiter.permit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(limiter.permit)
+        await anyio.sleep(asked_for)
+        limiter.used(permit)
+    assert anyio.current_time() <= 60.0 + 4 * 2.0
+
+
 async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
     limiter = limiter_of(Book(), limit=1)
     permit = await limiter.permit()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx
 
 from batchcancel.api import Ask, Request
+from batchcancel.clock import ServerClock
 from batchcancel.huskyvoice.client import HuskyVoice
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -36,6 +37,7 @@ class Wire:
         self.handle = handle
         self.lines: list[Line] = []
         self.requests: list[httpx.Request] = []
+        self.clock = ServerClock(steady=lambda: 0.0, now=lambda: NOW)
 
     def new_line(self) -> "Line":
         self.lines.append(Line(self))
@@ -46,7 +48,7 @@ class Wire:
             base_url=base_url,
             key=KEY,
             timeout=timeout,
-            now=lambda: NOW,
+            clock=self.clock,
             new_transport=self.new_line,
         )
 

@@ -102,7 +102,8 @@ class Example:
 
     def intent(self, appointment_id: str, request: int = 1, **changes: object) -> Intent:
         known = {"request": request, "appointment_id": appointment_id, "attempt": 1, "at": NOON}
-        return Intent(**{**known, **changes})
+        known |= changes
+        return Intent(**{"opened_at": known["at"], **known})
 
     def settled(
         self,

@@ -22,7 +22,12 @@ BATCHES = itertools.count(1)
 ids = st.sampled_from("abcx")  # there is no row x
 seconds = st.integers(0, 9).map(lambda n: NOON + timedelta(seconds=n))
 intents = st.builds(
-    Intent, request=st.just(0), appointment_id=ids, attempt=st.integers(1, 9), at=seconds
+    Intent,
+    request=st.just(0),
+    appointment_id=ids,
+    attempt=st.integers(1, 9),
+    at=seconds,
+    opened_at=seconds,
 )
 outcomes = st.builds(Outcome, st.sampled_from(ENDINGS), st.sampled_from([None, "CODE"]))
 endings = st.builds(Settled, appointment_id=ids, outcome=outcomes, at=seconds)
@@ -48,7 +53,7 @@ class Row:
     def opened(self, intent):
         if self.state == "settled":
             raise RefusedError
-        since = self.opened_at if self.state == "open" else intent.at
+        since = self.opened_at if self.state == "open" else intent.opened_at
         return Row("open", attempts=max(self.attempts, intent.attempt), opened_at=since)
 
     def ended(self, entry):

@@ -28,7 +28,7 @@ ledger.hold(Run(run_id="killed", batch="closure", started_at=now))
 counts = dict(rows=2, rejected_rows=0, duplicates=0)
 batch = Batch(name="closure", origin="https://api.example.test", digest="d", **counts)
 ledger.enrol(batch, [LedgerRow(one, now, None, None, None) for one in "ab"], [])
-ledger.commit([Intent(request=1, appointment_id="a", attempt=1, at=now)])
+ledger.commit([Intent(request=1, appointment_id="a", attempt=1, at=now, opened_at=now)])
 
 def never_ending():
     yield "b", Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.mutants import keeping, sending
+from tests.mutants import keeping, sending, starting
 from tests.mutants.defect import ROOT, Unusable, plant, survives
 
-DEFECTS = (*sending.DEFECTS, *keeping.DEFECTS)
+DEFECTS = (*sending.DEFECTS, *keeping.DEFECTS, *starting.DEFECTS)
 ONE = DEFECTS[0]
 
 

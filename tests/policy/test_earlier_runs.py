@@ -33,7 +33,9 @@ def ledger():
     source = manifest("done", "new", "no", "open")
     ledger.enrol(batch(source), source.ledger_rows(), source.rejected)
     for request, name in enumerate(("done", "no", "open"), start=1):
-        ledger.commit([Intent(request=request, appointment_id=name, attempt=1, at=NOW)])
+        ledger.commit(
+            [Intent(request=request, appointment_id=name, attempt=1, at=NOW, opened_at=NOW)]
+        )
     outcomes = {"done": OutcomeName.CANCELLED, "no": OutcomeName.REFUSED}
     ledger.commit(
         [Settled(appointment_id=name, outcome=Outcome(outcome), at=NOW)

@@ -13,7 +13,7 @@ from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.plan import Plan, depends_on_clock, make_plan, refuse_above_cap
+from batchcancel.policy.plan import Plan, make_plan, refuse_above_cap
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.settings import quantities
 
@@ -228,15 +228,3 @@ def test_every_row_has_exactly_one_place(rows, rejected, limit):
     assert plan.eligible == len(ids(plan))
     assert {one.appointment_id for one in earlier.open_rows} <= set(ids(plan))
     assert not set(earlier.settled_ids) & set(ids(plan))
-
-
-@pytest.mark.parametrize(
-    ("ahead", "rows"), [(timedelta(0), 0), (HOUR, 1), (25 * HOUR, 2), (-HOUR, 1)]
-)
-def test_rows_between_the_two_clocks_depend_on_which_is_right(ahead, rows):
-    starts = {"a": 24 * HOUR, "b": 48 * HOUR, "c": None, "d": 24 * HOUR - timedelta(minutes=30)}
-
-    told = depends_on_clock(
-        manifest(starts), policy=DAY, earlier=EarlierRuns(), ours=NOW, theirs=NOW + ahead
-    )
-    assert rows == told

@@ -6,8 +6,7 @@ import pytest
 
 from batchcancel.api import OrgConfig
 from batchcancel.errors import InputError, Refusal, ScopeMissing
-from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.rules import UNASKED, UNTOLD, Rules, clock_difference, rules_in_force
+from batchcancel.policy.rules import UNASKED, UNTOLD, Rules, clock_cautions, rules_in_force
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.settings.load import load_settings
 
@@ -46,7 +45,6 @@ async def rules(organisation: Organisation, source: Manifest | None = None, **fl
     return await rules_in_force(
         organisation,
         manifest=source or manifest(),
-        now=lambda: NOW,
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
@@ -57,10 +55,9 @@ def hours(found: Rules) -> float:
 
 
 async def test_the_organisations_rules_are_in_force_where_nothing_else_is_said():
-    found = await rules(Organisation(server_now=NOW + timedelta(hours=1)), LOCAL)
+    found = await rules(Organisation(), LOCAL)
 
     assert (hours(found), found.timezone) == (24, KOLKATA)
-    assert found.clock_ahead == timedelta(hours=1)
 
 
 async def test_what_the_operator_says_wins():
@@ -169,16 +166,20 @@ async def test_a_key_that_may_not_ask_is_not_enough_when_a_rule_is_missing(sourc
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0, None), (60, None), (-60, None), (61, 61), (-61, -61)]
+    ("seconds", "told"),
+    [
+        (60, []),
+        (-60, []),
+        (61, ["this machine's clock is 0:01:01 behind the API's, and the API's decides"]),
+        (-3660, ["this machine's clock is 1:01:00 ahead of the API's, and the API's decides"]),
+    ],
 )
-def test_clocks_differ_when_it_is_more_than_a_minute(seconds, told):
-    difference = timedelta(seconds=seconds)
-    found = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=difference)
-
-    expected = None if told is None else timedelta(seconds=told)
-    assert expected == clock_difference(found)
+def test_clocks_that_differ_by_more_than_a_minute_are_told(seconds, told):
+    cautions = clock_cautions(is_known=True, ahead=timedelta(seconds=seconds))
+    assert told == [one.text for one in cautions]
 
 
-def test_without_a_date_no_clock_differs():
-    found = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, clock_ahead=None)
-    assert clock_difference(found) is None
+def test_a_clock_that_no_answer_told_of_is_told():
+    assert ["clock_unknown"] == [
+        one.code for one in clock_cautions(is_known=False, ahead=timedelta(0))
+    ]

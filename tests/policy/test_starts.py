@@ -163,6 +163,13 @@ async def test_a_window_without_an_end_lasts_until_the_next_session_of_its_branc
     assert expected == start_in(windows, DAY, session="Morning", label=None, timezone=KOLKATA)
 
 
+async def test_another_window_of_the_same_session_is_not_the_next_session():
+    windows = [a_morning(label="MA"), a_morning(label="MB", start=time(11)), EVENING]
+    assert by_session(9, 17) == start_in(
+        windows, DAY, session="Morning", label="MA", timezone=KOLKATA
+    )
+
+
 # By a later week
 
 
@@ -191,8 +198,11 @@ async def test_where_nothing_is_listed_a_week_later_either_only_the_day_is_known
 
 async def test_windows_that_cannot_be_had_are_not_looked_for_a_week_later():
     calendar = Calendar({DAY: None, DAY + WEEK: ALL})
-    assert whole(DAY) == await starts(calendar).of_session(DAY, "Morning", "b1")
+    known = starts(calendar)
+    assert whole(DAY) == await known.of_session(DAY, "Morning", "b1")
     assert [DAY] == calendar.asked
+    assert ["windows_unread"] == [*told(known)]
+    assert "of 2026-06-15. " in told(known)["windows_unread"]
 
 
 async def test_the_last_week_of_the_calendar_has_none_later():

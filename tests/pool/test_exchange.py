@@ -7,12 +7,15 @@ import anyio
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
+from batchcancel.clock import ServerClock
 from batchcancel.errors import FatalAnswer, GateClosed, Interrupted, LedgerWriteFailed, StoppedEarly
 from batchcancel.pool.exchange import Exchange
 from batchcancel.stop import Stop, Stopped, background
 from batchcancel.writer import Writer, inline
 
 pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PATCH = Request(ask=Ask.CANCEL, appointment_id="a1")
 READ = Request(ask=Ask.READ, appointment_id="a1")
 PROVED = Answer(meaning=Meaning.PROVED, code="200")
@@ -67,7 +70,8 @@ class Parts:
             limiter=self,
             writer=writer,
             stop=self.stop,
-            now=lambda: datetime(2026, 6, 1, tzinfo=UTC),
+            now=lambda: NOW,
+            clock=ServerClock(steady=lambda: 0.0, now=lambda: NOW),
             max_retry_after=300,
             require_held=self.require_held,
             max_requests=self._most,

@@ -1,6 +1,6 @@
 """Answers that leave a doubt: what may be said, sent and settled afterwards."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import anyio
 import pytest
@@ -12,15 +12,12 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def asleep(world):
-    """Let the machine sleep once something was cancelled: only wall clocks go on."""
-    awake, slept = world.now, []
-    world.now = lambda: awake() + sum(slept, timedelta(0))
+    """Let the machine sleep once something was cancelled."""
 
     async def sleep(hours):
         while not world.sandbox.changes():  # noqa: ASYNC110 - the sandbox tells nobody
             await anyio.sleep(0.01)
-        slept.append(timedelta(hours=hours))
-        world.sandbox.skew(timedelta(hours=hours))
+        world.sleep_machine(hours * 3600)
 
     return sleep
 

@@ -1,5 +1,5 @@
 import io
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -62,7 +62,6 @@ def test_the_frame_always_has_the_same_columns():
     everything += [read.in_timezone(BERLIN) for read in everything]
     everything += [read.with_session_starts({}) for read in everything]
     everything += [read.with_session_starts(whole_days(read)) for read in everything]
-    everything += [read.with_known_starts([("a", Start.exact(NINE))]) for read in everything]
     assert [expected] * len(everything) == [dict(read.frame.schema) for read in everything]
 
 
@@ -135,11 +134,7 @@ def test_the_digest_of_different_contents_is_different():
 
 def test_what_is_found_out_later_does_not_change_the_digest():
     read = manifest(MIXED)
-    later = (
-        read.in_timezone(BERLIN)
-        .with_session_starts(whole_days(read))
-        .with_known_starts([("e", Start.exact(NINE))])
-    )
+    later = read.in_timezone(BERLIN).with_session_starts(whole_days(read))
     assert read.digest == later.digest
 
 
@@ -183,6 +178,49 @@ def test_a_row_at_a_skipped_local_time_is_rejected_in_the_order_of_lines():
     assert (["b"], 3) == (read.ids(), read.rows)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "a,2026-06-15T09:00Z,2026-06-15T10:00Z,",
+        "a,2026-06-15T09:00,2026-06-15T10:00,",
+        "a,2026-06-15,2026-06-16,",
+        "a,2026-06-15,,2026-06-16",
+        "a,,2026-06-15,2026-06-16",
+        "a,2026-06-15T09:00,,2026-06-16",
+        "a,2026-06-15T09:00,2026-06-16,",
+        "a,2026-06-15T09:00Z,2026-06-16T09:00,2026-06-15",
+        "a,2026-06-15T09:00Z,2026-06-16,2026-06-15",
+    ],
+)
+def test_columns_that_name_different_starts_or_days_make_a_rejected_row(row):
+    read = manifest(f"appointment_id,starts_at,appointment_date,date\n{row}\nb,,,\n")
+    assert ([(2, "contradicting_start")], ["b"]) == (rejected(read), read.ids())
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "a,2026-06-15T09:00Z,2026-06-15T11:00+02,2026-06-15",
+        "a,2026-06-15T09:00,2026-06-15,2026-06-15",
+        "a,2026-06-15,2026-06-15T09:00,2026-06-15",
+        "a,2026-06-14T22:00Z,,2026-06-15",
+        "a,2026-06-15T00:00,,2026-06-15",
+    ],
+)
+def test_columns_that_say_the_same_agree(row):
+    read = manifest(f"appointment_id,starts_at,appointment_date,date\n{row}\n")
+    assert () == read.in_timezone(BERLIN).rejected
+
+
+@pytest.mark.parametrize("known_by", ["", "exact", "session", "day"])
+def test_a_start_on_another_day_of_the_clinic_than_the_date_says_makes_a_rejected_row(known_by):
+    text = "appointment_id,starts_at,date,start_known_by\n"
+    read = manifest(f"{text}a,2026-06-14T21:59Z,2026-06-15,{known_by}\nb,,,\n")
+    assert () == read.rejected
+    there = read.in_timezone(BERLIN)
+    assert ([(2, "contradicting_start")], ["b"]) == (rejected(there), there.ids())
+
+
 def test_far_future_summers_have_summer_time():
     read = manifest("appointment_id,starts_at\na,2150-07-01T09:00\n").in_timezone(BERLIN)
     assert {"a": Start.exact(datetime(2150, 7, 1, 7, tzinfo=UTC))} == starts(read)
@@ -206,13 +244,6 @@ def test_when_every_session_has_a_start_none_is_wanted():
     complete = read.with_session_starts(whole_days(read))
     assert {"a": EXACT, "b": EXACT, "c": DAY, "d": DAY, "e": None} == starts(complete)
     assert ([], False) == (complete.sessions_wanted(), complete.needs_timezone)
-
-
-def test_known_starts_fill_gaps_only():
-    later = Start.exact((NINE + timedelta(hours=3)).astimezone(timezone(timedelta(hours=2))))
-    read = manifest(MIXED).in_timezone(BERLIN)
-    known = read.with_known_starts([("a", later), ("e", later), ("stranger", later)])
-    assert {"a": EXACT, "b": EXACT, "c": None, "d": None, "e": later} == starts(known)
 
 
 @pytest.mark.parametrize("column", ["starts_at", "appointment_date"])

@@ -70,12 +70,13 @@ def test_columns_are_found_by_name_wherever_they_stand():
     assert expected == {name: cell for name, cell in row.items() if cell is not None}
 
 
-def test_starts_at_wins_over_appointment_date_when_both_are_there():
+def test_starts_at_and_appointment_date_may_both_be_there_and_agree():
     text = (
         "appointment_date,appointment_id,starts_at\n"
-        "2026-06-15T10:00Z,a,2026-06-15T09:00Z\n2026-06-15T10:00Z,b,\n"
+        "2026-06-15T11:00+02:00,a,2026-06-15T09:00Z\n2026-06-15T10:00Z,b,\n"
+        "2026-06-15,c,2026-06-15T10:00Z\n"
     )
-    expected = [datetime(2026, 6, 15, 9, tzinfo=UTC), datetime(2026, 6, 15, 10, tzinfo=UTC)]
+    expected = [datetime(2026, 6, 15, hour, tzinfo=UTC) for hour in (9, 10, 10)]
     assert expected == read(text).frame.get_column("starts_at").to_list()
 
 
@@ -107,6 +108,7 @@ REJECTED = {
     "notes_too_long": "a," + "x" * 2_001 + ",",
     "rejected_before": "a,,,,rejected_row",
     "unreadable_known_by": "a,,,,,hour",
+    "contradicting_start": "a,,2026-06-15,2026-06-16",
 }
 
 

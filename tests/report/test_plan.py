@@ -14,6 +14,7 @@ from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest, manifest_of
+from batchcancel.report.observed import observed_json
 from batchcancel.report.plan import moment, plan_json, plan_text
 from batchcancel.report.tables import duration
 from batchcancel.settings.load import Settings, load_settings
@@ -62,7 +63,7 @@ def planned(
         plan=plan,
         batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
-        rules=Rules(policy=policy, timezone=timezone, clock_ahead=None),
+        rules=Rules(policy=policy, timezone=timezone),
         rate=asked.rate,
         limit=asked.limit,
         looked=Looked(manifest=manifest),
@@ -176,6 +177,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "seconds": 1260,
         "will_miss": 40,
         "cautions": {},
+        "columns": ["appointment_id", "starts_at"],
+        "observed": observed_json(busy),
         "ledger": "closure.ledger.db",
     }
 

@@ -24,7 +24,7 @@ def ledger():
     rows = [LedgerRow(name, None, None, None, None) for name in ("a1", "a2")]
     ledger.enrol(batch("closure"), rows, [RejectedRow(line=9, reason="ragged")])
     outcome = Outcome(OutcomeName.CANCELLED)
-    ledger.commit([Intent(request=1, appointment_id="a1", attempt=1, at=NOW)])
+    ledger.commit([Intent(request=1, appointment_id="a1", attempt=1, at=NOW, opened_at=NOW)])
     ledger.commit([Settled(appointment_id="a1", outcome=outcome, at=NOW)])
     yield ledger
     ledger.close()

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import anyio
 import pytest
@@ -78,6 +78,41 @@ async def test_the_configuration_tells_the_notice_rule(client):
         "cancellation_notice_hours": 24,
         "timezone": "Asia/Kolkata",
     }
+
+
+async def windows_of(client, day):
+    answer = await client.get("/appointment-slots/availability", params={"date": day.isoformat()})
+    return {(one["session"], one["batch"]) for one in answer.json()["slots"]}
+
+
+async def test_a_window_that_is_left_out_is_missing_on_that_day_alone(client, sandbox):
+    day = sandbox.record("appt_000001").date
+    everything = await windows_of(client, day)
+    sandbox.leave_out(day, session="Morning")
+
+    assert everything - {("Morning", "MA")} == await windows_of(client, day)
+    assert everything == await windows_of(client, day + timedelta(weeks=1))
+
+
+async def test_a_session_may_have_a_second_window_which_is_filled_on_its_own(client, sandbox):
+    record = sandbox.record("appt_000001")
+    sandbox.add_window(
+        record.date, session="Morning", batch="MB", start_time="11:00", end_time="13:00"
+    )
+    sandbox.add("late", date=record.date, batch="MB")
+    answer = await client.get(
+        "/appointment-slots/availability",
+        params={"date": record.date.isoformat(), "branch_id": sandbox.book.clinic.branch_ids[0]},
+    )
+    [second] = [one for one in answer.json()["slots"] if one["batch"] == "MB"]
+
+    assert (1, "11:00", "OPEN") == (
+        second["filled_slots"],
+        second["start_time"],
+        second["status"],
+    )
+    sandbox.leave_out(record.date, batch="MB")
+    assert ("Morning", "MB") not in await windows_of(client, record.date)
 
 
 async def test_availability_tells_when_the_session_of_an_appointment_starts(client, sandbox):

@@ -17,7 +17,7 @@ async def filled(client, record):
         },
     )
     [slot] = answer.json()["slots"]
-    return slot["filled"]
+    return slot["filled_slots"]
 
 
 async def test_a_cancellation_frees_a_place_in_its_slot(cancel, client, sandbox):

@@ -60,13 +60,9 @@ def open_rows_are_read_back_first(world: World, departure: Departure) -> Iterato
 
 @promise(2, at="departure")
 def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Iterator[str]:
-    """A row that staff revived between our intent and this run is not cancelled again.
-
-    Intents are dated by the program's wall clock, so nothing is claimed when that was set.
-    """
+    """A row that staff revived between our intent and this run is not cancelled again."""
     process, one = departure.process, departure.appointment_id
-    is_claimed = one in process.open_before and not world.scenario.clock_steps
-    if departure.method != "PATCH" or not is_claimed:
+    if departure.method != "PATCH" or one not in process.open_before:
         return
     first = patches_of(world, one)[0].at
     for change in world.sandbox.changes(one):
@@ -97,7 +93,7 @@ def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[
 
 @promise(6, at="departure")
 def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[str]:
-    """When a PATCH leaves, its deadline is not over on the program's clock.
+    """When a PATCH leaves, its deadline is not over on the API's clock.
 
     The commit of the intent lies between decision and departure; that long is allowed.
     """
@@ -106,12 +102,9 @@ def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[
         return
     if world.rows[one].start is None and not world.scenario.notice:
         return
-    decided = world.seconds() - commit_time(world)
-    now = world.scenario.begin + min(
-        timedelta(seconds=at) + world.clock_offset(at) for at in (decided, world.seconds())
-    )
-    starts = list(world.starts_of(one))
-    if all(now > start - world.scenario.notice for start in starts):
+    now = world.sandbox.now() - timedelta(seconds=commit_time(world))
+    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
+    if all(now > start.deadline(world.scenario.notice) for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
 
 

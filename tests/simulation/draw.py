@@ -10,11 +10,13 @@ from tests.simulation.draw_trouble import (
     draw_clock_steps,
     draw_commands,
     draw_faults,
+    draw_naps,
     draw_network,
     draw_others,
+    draw_skew,
     draw_staff,
 )
-from tests.simulation.rows import session_start
+from tests.simulation.rows import session_span
 from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
 
 BEGINNINGS = (
@@ -37,6 +39,7 @@ def draw(seed: int) -> Scenario:
     options, clinic_notice_hours = _options(rng, mode=mode, rate=rate, hours=hours)
     rows = len(manifest.rows)
     calm_at = None if mode is Mode.SAFETY else rng.uniform(20, 120)
+    network = draw_network(rng)
     return Scenario(
         seed=seed,
         mode=mode,
@@ -48,14 +51,16 @@ def draw(seed: int) -> Scenario:
         clinic_notice_hours=clinic_notice_hours,
         rate=rate,
         server_rate=_server_rate(rng, rate, mode=mode),
-        network=draw_network(rng),
+        network=network,
         disk_latency=rng.choice((0.0, 0.001, 0.02)),
         faults=draw_faults(rng, mode=mode),
         commands=draw_commands(rng, mode=mode, rows=rows),
         staff=draw_staff(rng, mode=mode),
         others=draw_others(rng),
-        clock_steps=draw_clock_steps(rng, mode=mode),
-        skew=rng.choice((0.0, 0.0, rng.uniform(-30, 30))),
+        # Where not every answer tells the time, this machine's clock has to be right.
+        clock_steps=() if network.undated else draw_clock_steps(rng),
+        naps=draw_naps(rng),
+        skew=0.0 if network.undated else draw_skew(rng),
         calm_at=calm_at,
     )
 
@@ -64,7 +69,7 @@ def _hours(rng: Random, *, mode: Mode, begin: datetime, timezone: str) -> float:
     """Hours of notice; sometimes such that the deadline of a far day's session is near."""
     if mode is Mode.EQUIVALENCE or rng.random() < 0.85:
         return rng.choice((0, 1, 24, 24, 48))
-    first = session_start(SAFE_DAY, "Morning", 0, timezone=timezone)
+    first = session_span(SAFE_DAY, "Morning", 0, timezone=timezone).earliest
     ahead = first - begin - timedelta(seconds=rng.uniform(1, 40))
     return round(ahead / timedelta(hours=1), 6)
 

@@ -4,7 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from tests.simulation.rows import ManifestText, Row, branch_id, session_start, text_of
+from tests.simulation.rows import (
+    ManifestText,
+    Row,
+    Span,
+    branch_id,
+    day_span,
+    session_span,
+    text_of,
+)
 from tests.simulation.scenario import SAFE_DAY, Mode
 
 KINDS = ("utc", "offset", "local", "session", "day", "ids")
@@ -42,7 +50,7 @@ def _row(
 ) -> Row:
     day, session, branch = SAFE_DAY + timedelta(days=rng.randint(0, 1)), rng.choice(SESSIONS), 0
     branch = rng.randint(0, 1)
-    exact = start or session_start(day, session, branch, timezone=timezone)
+    exact = start or session_span(day, session, branch, timezone=timezone).earliest
     appointment_id = f"a-{number:03}_{rng.choice('xYz0')}"
     notes = rng.choice(("", "", "", f"Closed {number}"))
     cells, told = _told(kind, exact, day=day, session=session, branch=branch, timezone=timezone)
@@ -60,23 +68,23 @@ def _row(
 
 def _told(
     kind: str, exact: datetime, *, day: date, session: str, branch: int, timezone: str
-) -> tuple[tuple[str, str, str, str], datetime | None]:
+) -> tuple[tuple[str, str, str, str], Span | None]:
     """The cells that tell a start, and the start they tell."""
     zone = ZoneInfo(timezone)
     match kind:
         case "utc":
-            return (exact.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "", "", ""), exact
+            return (exact.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "", "", ""), Span(exact, exact)
         case "offset":
-            return (exact.astimezone(zone).isoformat(), "", "", ""), exact
+            return (exact.astimezone(zone).isoformat(), "", "", ""), Span(exact, exact)
         case "local":
             local = exact.astimezone(zone).replace(tzinfo=None, fold=0)
             told = local.replace(tzinfo=zone).astimezone(UTC)
-            return (local.isoformat(), "", "", ""), told
+            return (local.isoformat(), "", "", ""), Span(told, told)
         case "session":
-            told = session_start(day, session, branch, timezone=timezone)
-            return ("", day.isoformat(), session, branch_id(branch)), told
+            span = session_span(day, session, branch, timezone=timezone)
+            return ("", day.isoformat(), session, branch_id(branch)), span
         case "day":
-            return ("", day.isoformat(), "", ""), session_start(day, None, None, timezone=timezone)
+            return ("", day.isoformat(), "", ""), day_span(day, timezone=timezone)
         case _:
             return ("", "", "", ""), None
 

@@ -21,8 +21,7 @@ TRANSIENT = (
     Fault("status", status=503, retry_after=7),
     Fault("status", status=504, when="after"),
     Fault("status", status=408),
-    Fault("status", status=403, foreign=True),
-    Fault("status", status=404, foreign=True),
+    *(Fault("status", status=one, foreign=True) for one in (400, 403, 404, 410, 421, 422, 425)),
     Fault("status", status=429, retry_after=9),
     Fault("status", status=429, retry_at=6.0),
     Fault("status", status=429, retry_after="soon"),
@@ -107,7 +106,10 @@ def draw_network(rng: Random) -> NetworkSpec:
     longest = rng.choice((0.01, 0.25, 2.5))
     fates = rng.sample(NETWORK_FATES, rng.randint(1, 3)) if rng.random() < 0.5 else []
     return NetworkSpec(
-        latency=(0.004, longest), chances={fate: rng.uniform(0.01, 0.12) for fate in fates}
+        latency=(0.004, longest),
+        undated=rng.choice((0.3, 0.9, 1.0)) if rng.random() < 0.15 else 0.0,
+        gateway_ahead=rng.choice((0.0, rng.uniform(-50_000, 50_000))),
+        chances={fate: rng.uniform(0.01, 0.12) for fate in fates},
     )
 
 
@@ -183,9 +185,21 @@ def draw_others(rng: Random) -> tuple[float, ...]:
     return tuple(sorted(rng.uniform(0, 90) for _ in range(rng.randint(1, 60))))
 
 
-def draw_clock_steps(rng: Random, *, mode: Mode) -> tuple[tuple[float, float], ...]:
+def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's wall clock is set, and by how much."""
-    if mode is not Mode.SAFETY or rng.random() < 0.8:
+    if rng.random() < 0.8:
         return ()
-    sizes = (rng.uniform(-50, 50), rng.uniform(-7200, 7200))
+    sizes = (rng.uniform(-50, 50), rng.uniform(-50_000, 50_000))
     return tuple((rng.uniform(0, 90), rng.choice(sizes)) for _ in range(rng.randint(1, 2)))
+
+
+def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
+    """When the program's machine sleeps, and for how long."""
+    if rng.random() < 0.85:
+        return ()
+    return ((rng.uniform(0, 60), rng.choice((3.0, 70.0, rng.uniform(0, 50_000)))),)
+
+
+def draw_skew(rng: Random) -> float:
+    """How far the API's clock is ahead of this machine's."""
+    return rng.choice((0.0, 0.0, rng.uniform(-30, 30), rng.uniform(-50_000, 50_000)))

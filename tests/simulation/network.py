@@ -6,6 +6,8 @@ A request that has left goes on its way whatever becomes of its sender, as packe
 import math
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from random import Random
 from typing import Any, Protocol
 
@@ -48,6 +50,7 @@ class Departure:
     arrival: int | None = None
     answered: float | None = None
     status: int | None = None
+    is_dated: bool = True
     answer_headers: httpx.Headers | None = None
     given_up: float | None = None
 
@@ -113,10 +116,28 @@ class Network:
         """A request leaves its process."""
         self.departures.append(departure)
         self._on_departure(departure)
+        departure.is_dated = self._random.random() >= self._spec.undated
         latency = self._random.uniform(*self._spec.latency) / 2
         talk = Talk(departure.body, latency=latency)
         self._nursery.start_soon(self._carry, departure, talk, latency, self._fate())
         return talk
+
+    def with_date(self, head: Message, departure: Departure) -> Message:
+        """The head of an answer, as far as it tells the time, and whoever tells it."""
+        headers = httpx.Headers(head["headers"])
+        if not departure.is_dated:
+            headers.pop("date", None)
+        elif "date" in headers and self._is_gateways(departure):
+            told = parsedate_to_datetime(headers["date"])
+            ahead = timedelta(seconds=self._spec.gateway_ahead)
+            headers["date"] = format_datetime(told + ahead, usegmt=True)
+        return {**head, "headers": headers.raw}
+
+    def _is_gateways(self, departure: Departure) -> bool:
+        if departure.arrival is None:
+            return False
+        fault = self._sandbox.history.arrivals[departure.arrival].fault or ""
+        return fault == "html" or fault.startswith("foreign")
 
     def answered(self, departure: Departure) -> None:
         """The whole answer is in the hands of its process."""
@@ -186,6 +207,7 @@ class Wire(httpx.AsyncBaseTransport):
             departure.given_up = trio.current_time()
             talk.hang_up()
             raise
+        head = self._network.with_date(head, departure)
         departure.status = head["status"]
         departure.answer_headers = httpx.Headers(head["headers"])
         return httpx.Response(

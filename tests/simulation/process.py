@@ -10,7 +10,7 @@ from batchcancel.clock import BootClock
 from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
-from batchcancel.events import ClockDiffers, Event, RateWindowFull, RunStarted
+from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
 from batchcancel.huskyvoice.offload import inline
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
@@ -128,7 +128,7 @@ class Process:
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.world.program_now,
-            boot=BootClock("a boot", self.world.seconds),
+            boot=BootClock("a boot", self.world.steady),
             offload=inline,
             random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
             new_transport=lambda: Wire(self.world.network, self),
@@ -190,10 +190,8 @@ class Process:
 
     def _observe(self, event: Event) -> None:
         match event:
-            case ClockDiffers():
-                self.world.trace.add(
-                    f"run {self.number}", f"says the clock differs by {event.ahead}"
-                )
+            case Caution():
+                self.world.trace.add(f"run {self.number}", f"cautions: {event.text}")
             case RateWindowFull():
                 self.world.trace.add(f"run {self.number}", f"says it waits {event.seconds:.3f} s")
             case RunStarted():

@@ -2,13 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from batchcancel.sandbox import Clinic
 
 COLUMNS = ("appointment_id", "starts_at", "date", "session", "branch_id", "notes")
 OPENING = {"Morning": 9, "Afternoon": 13, "Evening": 17}
+HOURS_OPEN = 3
+
+
+class Span(NamedTuple):
+    """When an appointment may begin: from the earliest moment to the latest, or at one alone."""
+
+    earliest: datetime
+    latest: datetime
+
+    def deadline(self, notice: timedelta) -> datetime:
+        """The last moment at which it may be cancelled."""
+        return self.earliest - notice if notice else self.latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,7 @@ class Row:
     day: date
     session: str
     branch: int
-    start: datetime | None
+    start: Span | None
 
     @property
     def notes(self) -> str:
@@ -48,16 +61,20 @@ class ManifestText:
         return len(self.rows) + self.rejected
 
 
-def session_start(day: date, session: str | None, branch: int | None, *, timezone: str) -> datetime:
-    """When the clinic's calendar lets a session begin; without one, its first of the day."""
-    hour = OPENING["Morning" if session is None else session]
-    late = 30 if branch is not None and branch % 2 else 0
-    return datetime.combine(day, time(hour, late), ZoneInfo(timezone)).astimezone(UTC)
+def session_span(day: date, session: str, branch: int, *, timezone: str) -> Span:
+    """The clinic's opening hours."""
+    hour, late = OPENING[session], 30 if branch % 2 else 0
+    hours = (time(hour, late), time(hour + HOURS_OPEN, late))
+    return Span(*(_instant(day, clock, timezone) for clock in hours))
 
 
-def start_of_day(day: date, *, timezone: str) -> datetime:
-    """The most cautious reading of a day."""
-    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+def day_span(day: date, *, timezone: str) -> Span:
+    """All of a day, where no more is known."""
+    return Span(*(_instant(one, time(), timezone) for one in (day, day + timedelta(days=1))))
+
+
+def _instant(day: date, clock: time, timezone: str) -> datetime:
+    return datetime.combine(day, clock, ZoneInfo(timezone)).astimezone(UTC)
 
 
 def branch_id(branch: int) -> str:

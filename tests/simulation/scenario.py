@@ -67,9 +67,15 @@ class StaffAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
-    """Seconds for both ways together, and how often a request or its answer is lost."""
+    """Seconds for both ways together, and how often a request or its answer is lost.
+
+    `undated` is the share of answers without a `Date`; what is not the API's own answer has one
+    that is `gateway_ahead` seconds ahead.
+    """
 
     latency: tuple[float, float] = (0.02, 0.2)
+    undated: float = 0.0
+    gateway_ahead: float = 0.0
     chances: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -94,12 +100,17 @@ class Scenario:
     staff: tuple[StaffAction, ...]
     others: tuple[float, ...]
     clock_steps: tuple[tuple[float, float], ...]
+    naps: tuple[tuple[float, float], ...]
     skew: float
     calm_at: float | None
 
     def clock_offset(self, seconds: float) -> timedelta:
         """How far the program's wall clock is ahead at a moment."""
         return timedelta(seconds=sum(step for at, step in self.clock_steps if at <= seconds))
+
+    def slept(self, seconds: float) -> float:
+        """How long the program's machine has slept by a moment, while no timer of its went on."""
+        return sum(length for at, length in self.naps if at <= seconds)
 
     def without_crashes(self) -> "Scenario":
         """The same seed, with processes that live."""

@@ -13,7 +13,7 @@ from tests.simulation.account import Account, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
-from tests.simulation.rows import Row, session_start, start_of_day
+from tests.simulation.rows import Row, Span, day_span, session_span
 from tests.simulation.scenario import SAFE_DAY, Scenario
 from tests.simulation.trace import Trace
 
@@ -68,7 +68,7 @@ class World:
             clinic,
             rate=scenario.server_rate,
             faults=SeededFaults(chances=scenario.faults, seed=scenario.seed),
-            clock=self.seconds,
+            clock=self.steady,
             # What is there was booked an hour ago.
             now=scenario.begin - timedelta(hours=1),
             skew=timedelta(seconds=scenario.skew),
@@ -82,13 +82,20 @@ class World:
         return sandbox
 
     def seconds_of(self, moment: datetime) -> float:
-        """When the server's clock showed this moment."""
-        return (moment - self.sandbox.now()).total_seconds() + self.seconds()
+        """When the server's clock showed this moment; timers stood still during naps."""
+        seconds = (moment - self.sandbox.now()).total_seconds() + self.steady()
+        for at, length in sorted(self.scenario.naps):
+            seconds -= min(length, max(0.0, seconds - at))
+        return seconds
+
+    def steady(self) -> float:
+        """The clock that goes on while the program's machine sleeps; the server's does too."""
+        return self.seconds() + self.scenario.slept(self.seconds())
 
     def program_now(self) -> datetime:
         """The wall clock of the machine the program runs on."""
-        now = self.seconds()
-        return self.scenario.begin + timedelta(seconds=now) + self.clock_offset(now)
+        set_by = self.clock_offset(self.seconds())
+        return self.scenario.begin + timedelta(seconds=self.steady()) + set_by
 
     def clock_offset(self, seconds: float) -> timedelta:
         return self.scenario.clock_offset(seconds)
@@ -98,25 +105,25 @@ class World:
         """What has been committed to the ledger."""
         return self.disk.committed
 
-    def starts_of(self, appointment_id: str) -> Iterator[datetime]:
+    def starts_of(self, appointment_id: str) -> Iterator[Span]:
         """When an appointment may be said to start; several when it was moved meanwhile."""
         row = self.rows[appointment_id]
         if row.start is not None:
             yield row.start
             return
         for day in sorted(self.days[appointment_id]):
-            yield session_start(day, row.session, row.branch, timezone=self.scenario.timezone)
+            yield session_span(day, row.session, row.branch, timezone=self.scenario.timezone)
 
-    def cautious_starts_of(self, appointment_id: str) -> Iterator[datetime]:
-        """The starts of its days, when the server once refused to tell the calendar windows."""
-        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "day", "ids")
+    def cautious_starts_of(self, appointment_id: str) -> Iterator[Span]:
+        """The whole of its days, when the server once refused to tell the calendar windows."""
+        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "ids")
         is_refused = any(
             400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
             for one in self.network.departures
         )
         if is_told_by_calendar and is_refused:
             for day in sorted(self.days[appointment_id]):
-                yield start_of_day(day, timezone=self.scenario.timezone)
+                yield day_span(day, timezone=self.scenario.timezone)
 
     def was_ever_cancelled(self, appointment_id: str) -> bool:
         """Whether the server's own book says so, now or at any time before."""

@@ -1,0 +1,123 @@
+"""The columns of a manifest's frame that tell when its appointments start.
+
+`starts_at`, `latest_start` and `start_known_by` are a start; `local_start` is one whose timezone is
+not known yet. Where the start is not an exact one, `latest_start` is null until the starts of the
+sessions are known.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from batchcancel.appointments import KnownBy, Start
+from batchcancel.reader.times import KNOWN_BY, START_TYPES, STARTS
+
+SESSION_KEY: Final = ("date", "session", "branch_id")
+EXACT: Final = KnownBy.EXACT.value
+_DAY = KnownBy.DAY.value
+_FOUND = ("found_start", "found_latest", "found_known_by")
+
+
+def known_by_told() -> pl.Expr:
+    """What the start is known by, as far as the manifest tells: exactly, unless it says less."""
+    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
+    told, exact = pl.col("known_by"), pl.lit(EXACT, KNOWN_BY)
+    return pl.when(has_time).then(pl.coalesce(told, exact)).when(told == _DAY).then(told)
+
+
+def latest_if_exact(known_by: pl.Expr | None = None) -> pl.Expr:
+    """An exact start is its latest one too."""
+    is_exact = (pl.col("start_known_by") if known_by is None else known_by) == EXACT
+    return pl.when(is_exact).then("starts_at").alias("latest_start")
+
+
+def contradicts_itself() -> pl.Expr:
+    """Whether two columns name different moments or days, as far as no timezone is needed."""
+    named = [pl.col(name, f"other_{name}") for name in ("starts_at", "local_start", "start_day")]
+    days = [
+        pl.col("day"),
+        pl.col("start_day", "other_start_day"),
+        pl.col("local_start", "other_local_start").dt.date(),
+    ]
+    differ = [pl.min_horizontal(one) != pl.max_horizontal(one) for one in (*named[:2], days)]
+    return pl.any_horizontal(differ).fill_null(value=False)
+
+
+def lacks_session_start() -> pl.Expr:
+    """Whether a row's day and session have to tell when it starts, or at the latest starts."""
+    has_time = pl.col("starts_at").is_not_null() | pl.col("local_start").is_not_null()
+    is_exact = has_time & (pl.col("start_known_by") == EXACT)
+    has_day = pl.col("date").is_not_null() | has_time
+    return has_day & ~is_exact & pl.col("latest_start").is_null()
+
+
+def session_key(prefix: str = "") -> list[pl.Expr]:
+    """Day, session and branch of a row; the day alone where no more than that is known."""
+    is_day = (pl.col("start_known_by") == _DAY).fill_null(value=False)
+    session, branch_id = pl.when(~is_day).then("session"), pl.when(~is_day).then("branch_id")
+    keys = (pl.col("date"), session, branch_id)
+    return [key.alias(prefix + name) for key, name in zip(keys, SESSION_KEY, strict=True)]
+
+
+def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
+    """Add `own_day`, the day of the start, where it matters; it is the date where that is needed.
+
+    It matters beside a date, and where the start is no exact one.
+    """
+    needs_day = lacks_session_start()
+    wanted = pl.col("starts_at").is_not_null() & (pl.col("date").is_not_null() | needs_day)
+    moments = frame.filter(wanted).get_column("starts_at").unique()
+    days = [moment.astimezone(tz).date() for moment in moments]
+    known = pl.DataFrame([moments, pl.Series("own_day", days, pl.Date())])
+    if known.is_empty():
+        return frame.with_columns(own_day=pl.lit(None, pl.Date()))
+    return left_join(frame, known, ["starts_at"]).with_columns(
+        own_day=pl.when(wanted).then("own_day"),
+        date=pl.coalesce("date", pl.when(needs_day).then("own_day")),
+    )
+
+
+def known_starts(
+    rows: Iterable[tuple[*tuple[object, ...], Start]], keys: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """A frame of starts to be joined by `keys`, whose values come before the start in each row."""
+    values = [
+        (*key, start.earliest.astimezone(UTC), start.latest.astimezone(UTC), start.known_by.value)
+        for *key, start in rows
+    ]
+    types = {**keys, **dict(zip(_FOUND, START_TYPES.values(), strict=True))}
+    return pl.DataFrame(values, schema=types, orient="row")
+
+
+def fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take over the joined starts, in rows that tell no exact one; what they tell of it stays."""
+    start, latest, known_by = (pl.col(name) for name in STARTS)
+    is_open = (known_by != EXACT).fill_null(value=True)
+    found_start, found_latest, found_known_by = (pl.when(is_open).then(name) for name in _FOUND)
+    # One that is known to lie outside its session begins when it is said to.
+    not_before = pl.when(found_latest.is_not_null()).then(pl.max_horizontal(found_latest, start))
+    return frame.with_columns(
+        pl.coalesce(start, found_start),
+        pl.coalesce(latest, not_before).alias("latest_start"),
+        pl.coalesce(known_by, found_known_by),
+    ).drop(_FOUND)
+
+
+def left_join(
+    frame: pl.DataFrame,
+    known: pl.DataFrame,
+    on: Sequence[str],
+    right_on: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    # Nulls are equal here: a row without a branch belongs to the session without one.
+    return frame.join(
+        known,
+        left_on=on,
+        right_on=right_on or on,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )

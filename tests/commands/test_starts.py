@@ -1,0 +1,256 @@
+"""Where a start comes from, and what follows from how well it is known."""
+
+import csv
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from batchcancel.appointments import KnownBy, Start
+from batchcancel.ledger.sqlite.ledger import read_sqlite
+from batchcancel.report.plan import plan_json, plan_text
+from batchcancel.report.results import write_results
+from batchcancel.sandbox import Clinic
+from tests.world import BEGIN
+
+pytestmark = pytest.mark.anyio
+
+KOLKATA = "Asia/Kolkata"  # where it is 11:30 on the first of June
+TODAY, TOMORROW, FAR = date(2026, 6, 1), date(2026, 6, 2), date(2026, 6, 20)
+
+
+def write(world, header: str, *rows: str):
+    path = world.folder / "closure.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def asked_for_windows(world) -> list[str]:
+    arrivals = world.sandbox.history.arrivals
+    return [one.query for one in arrivals if "/appointment-slots/" in one.path]
+
+
+def found(planned, kind: str) -> str | None:
+    told = {one.code: one.text for one in planned.rules.cautions}
+    return told.get(kind)
+
+
+# Known by the day
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("appointment_id,date", "a,{day}"),
+        ("appointment_id,starts_at", "a,{day}"),
+        ("appointment_id,appointment_date,session", "a,{day},Night"),
+        ("appointment_id,date,session", "a,{day},Night"),
+        ("appointment_id,date,session,branch_id", "a,{day},Evening,elsewhere"),
+    ],
+)
+@pytest.mark.parametrize(
+    "closure",
+    [
+        (TODAY, 0, {"cancelled": 1}),
+        (TODAY, 24, {"notice_window": 1}),
+        (TOMORROW, 24, {"notice_window": 1}),
+        (date(2026, 6, 3), 24, {"cancelled": 1}),
+        (date(2026, 5, 31), 0, {"already_started": 1}),
+    ],
+)
+async def test_a_start_known_by_its_day_proves_nothing_as_long_as_the_day_lasts(
+    world, header, row, closure
+):
+    day, notice, end = closure
+    world.sandbox.add("a", date=day, session="Evening" if "Evening" in row else "Morning")
+    finished = await world.run(write(world, header, row.format(day=day)), notice_hours=notice)
+    counts = finished.summary.counts
+    assert end == ({"cancelled": 1} if counts["cancelled"] else counts.skipped)
+    assert 0 == finished.summary.exit_code
+
+
+@pytest.mark.parametrize(("seconds", "is_cancelled"), [(-3, True), (1, False)])
+async def test_such_a_row_is_cancelled_until_the_very_end_of_its_day(world, seconds, is_cancelled):
+    midnight = datetime.combine(TOMORROW, time(), ZoneInfo(KOLKATA))
+    world.sandbox.add("a", date=TODAY)
+    manifest = write(world, "appointment_id,date", f"a,{TODAY}")
+    world.virtual.jump((midnight - BEGIN).total_seconds() + seconds)
+    finished = await world.run(manifest, notice_hours=0)
+    assert is_cancelled == finished.summary.counts["cancelled"]
+
+
+async def test_what_is_known_by_the_day_is_no_midnight_in_the_plan(world):
+    world.sandbox.add("a", date=FAR)
+    planned = await world.plan(write(world, "appointment_id,date", f"a,{FAR}"), notice_hours=0)
+    text = plan_text(planned)
+    assert 2 == text.count("Sat 2026-06-20, the day\n")
+    assert "00:00 Asia/Kolkata" not in text
+    told = plan_json(planned, ledger="")
+    assert ("2026-06-20", "day") == (told["first_start"], told["first_start_known_by"])
+
+
+async def test_where_no_notice_is_in_force_rows_without_a_session_ask_for_no_windows(world):
+    world.sandbox.add("a", date=FAR)
+    await world.plan(write(world, "appointment_id,date", f"a,{FAR}"), notice_hours=0)
+    assert [] == asked_for_windows(world)
+
+
+@pytest.mark.parametrize(("session", "is_cancelled"), [("Evening", True), ("Morning", False)])
+async def test_the_notice_of_a_row_without_a_session_counts_from_the_session_of_its_record(
+    world, session, is_cancelled
+):
+    world.sandbox.add("a", date=TOMORROW, session=session)
+    finished = await world.run(write(world, "appointment_id,date", f"a,{TOMORROW}"))
+    assert is_cancelled == finished.summary.counts["cancelled"]
+
+
+async def test_what_has_begun_by_the_session_of_its_record_has_not_by_a_manifest_that_says_a_day(
+    world,
+):
+    world.sandbox.add("a", date=TODAY)
+    manifest = write(world, "appointment_id,date", f"a,{TODAY}")
+    world.virtual.jump(8 * 3600)  # half past seven in the evening
+    finished = await world.run(manifest, notice_hours=0)
+    assert 1 == finished.summary.counts["cancelled"]
+
+
+# Known by the session
+
+
+@pytest.mark.parametrize("notice", [0, 24])
+async def test_case_and_blanks_of_sessions_and_branches_do_not_count(world, notice):
+    branch = world.sandbox.book.clinic.branch_ids[1].upper()
+    world.sandbox.add("a", date=FAR, session="Evening", branch_id=branch.lower())
+    planned = await world.plan(
+        write(world, "appointment_id,date,session,branch_id", f"a,{FAR},Evening   ,{branch}"),
+        notice_hours=notice,
+    )
+    evening = datetime(2026, 6, 20, 12, 0, tzinfo=BEGIN.tzinfo)
+    start = Start(evening, evening + timedelta(hours=3), KnownBy.SESSION)
+    assert (start, 1) == (planned.plan.first_start, planned.plan.eligible)
+    assert found(planned, "unknown_session") is None
+    assert "Sat 2026-06-20 17:30 Asia/Kolkata, the session\n" in plan_text(planned)
+
+
+@pytest.mark.parametrize(
+    ("day", "cells", "named"),
+    [
+        (FAR, "Evning,", "2026-06-20 session 'Evning'"),
+        (FAR, "Evening,elsewhere", "2026-06-20 session 'Evening' branch 'elsewhere'"),
+    ],
+)
+async def test_sessions_and_branches_that_the_calendar_does_not_know_are_named(
+    world, day, cells, named
+):
+    planned = await world.plan(
+        write(world, "appointment_id,date,session,branch_id", f"a,{day},{cells}")
+    )
+    assert named in found(planned, "unknown_session")
+    assert KnownBy.DAY is planned.plan.first_start.known_by
+
+
+@pytest.mark.parametrize("session", ["Morning", "Afternoon"])
+async def test_a_session_that_is_going_on_is_cancelled_and_one_that_is_over_is_not(world, session):
+    world.virtual.jump(3600)  # it is 12:30; the morning ended at noon
+    world.sandbox.add("a", date=TODAY, session=session)
+    branch = world.sandbox.book.clinic.branch_ids[0]
+    manifest = write(
+        world, "appointment_id,date,session,branch_id", f"a,{TODAY},{session},{branch}"
+    )
+    finished = await world.run(manifest, notice_hours=0)
+    assert (session == "Afternoon") == finished.summary.counts["cancelled"]
+    world.sandbox.add("b", date=TODAY, session=session)
+    world.virtual.jump(3600)  # it is 13:30, and the afternoon began at one
+    manifest.write_text(manifest.read_text().replace("a,", "b,"))
+    again = await world.run(manifest, notice_hours=0, batch="later")
+    assert (session == "Afternoon") == again.summary.counts["cancelled"]
+
+
+@pytest.fixture
+def two_windows(world):
+    """Tomorrow morning has a second window, from noon on; three rows are booked in each."""
+    world.sandbox.add_window(
+        TOMORROW, session="Morning", batch="MB", start_time="12:00", end_time="14:00"
+    )
+    for batch in ("MA", "MB"):
+        for number in range(3):
+            world.sandbox.add(f"{batch}{number}", date=TOMORROW, batch=batch)
+    world.virtual.jump(120)
+    return [f"{batch}{number}" for batch in ("MA", "MB") for number in range(3)]
+
+
+@pytest.mark.promise(6)
+async def test_of_two_windows_of_a_session_the_batch_label_of_the_record_counts(world, two_windows):
+    finished = await world.run(world.manifest(two_windows, starts_at=None))
+    assert {"notice_window": 3} == finished.summary.counts.skipped
+    gone = {one.path.rpartition("/")[2] for one in world.sandbox.history.patches()}
+    assert {"MB0", "MB1", "MB2"} == gone
+
+
+@pytest.mark.promise(6)
+async def test_a_window_that_the_calendar_leaves_out_moves_no_start_to_a_later_one(
+    world, two_windows
+):
+    world.sandbox.leave_out(TOMORROW, batch="MA")
+    finished = await world.run(world.manifest(two_windows, starts_at=None))
+    assert {"notice_window": 3} == finished.summary.counts.skipped
+    [told] = [one for one in world.plans[-1].rules.cautions if one.code == "unknown_session"]
+    assert "batch label 'MA'" in told.text
+    lifted = await world.run(world.manifest(two_windows, starts_at=None), notice_hours=0)
+    assert 6 == lifted.summary.counts["cancelled"]
+
+
+async def test_a_day_without_any_window_is_read_as_a_week_later_and_asked_once(world):
+    ids = [f"a{number}" for number in range(6)]
+    for number, one in enumerate(ids):
+        world.sandbox.add(one, date=FAR, session=("Morning", "Evening")[number % 2])
+    world.sandbox.leave_out(FAR)
+    rows = [f"{one},{FAR},{('Morning', 'Evening')[n % 2]}" for n, one in enumerate(ids)]
+    planned = await world.plan(write(world, "appointment_id,date,session", *rows))
+    assert ["date=2026-06-20", "date=2026-06-27"] == asked_for_windows(world)
+    assert "2026-06-20" in found(planned, "windows_a_week_later")
+    assert datetime(2026, 6, 20, 3, 30, tzinfo=BEGIN.tzinfo) == planned.plan.first_start.earliest
+    assert found(planned, "unknown_session") is None
+
+
+async def test_no_query_carries_a_spelling_that_is_not_the_apis(world):
+    world.new_sandbox(Clinic(appointments=0))
+    rows = [f"a,{FAR},EVENING,x", f"b,{FAR},evening ,", f"c,{FAR},,x"]
+    await world.plan(write(world, "appointment_id,date,session,branch_id", *rows))
+    assert ["date=2026-06-20", "date=2026-06-27"] == asked_for_windows(world)
+
+
+# Kept, and read again
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+async def test_an_export_that_is_read_as_a_manifest_knows_its_starts_as_well_and_no_better(
+    world, ending
+):
+    rows = [f"a,{FAR},,", f"b,{FAR},Night,", f"c,{FAR},Morning,", f"d,,,{FAR}T09:00:00+05:30"]
+    manifest = write(world, "appointment_id,date,session,starts_at", *rows)
+    await world.run(manifest, limit=1)
+    first = world.plans[-1].manifest
+    export = world.folder / f"export.{ending}"
+    ledger = read_sqlite(world.folder / "closure.ledger.db")
+    write_results(ledger.rows("closure"), export)
+    ledger.close()
+    again = await world.plan(export)
+
+    names = ("appointment_id", "starts_at", "latest_start", "start_known_by")
+    assert first.frame.select(names).equals(again.manifest.frame.select(names))
+    assert ["day", "day", "session", "exact"] == [*first.frame["start_known_by"]]
+
+
+async def test_the_ledger_keeps_what_a_learned_start_is_known_by(world):
+    ids = world.appointments(4)
+    world.sandbox.leave_out(date(2026, 6, 20), session="Morning")
+    world.sandbox.add("e", date=FAR, session="Evening")
+    await world.run(world.manifest([*ids, "e"], starts_at=None))
+    export = world.folder / "export.csv"
+    ledger = read_sqlite(world.folder / "closure.ledger.db")
+    write_results(ledger.rows("closure"), export)
+    ledger.close()
+    with export.open() as file:
+        known_by = {one["appointment_id"]: one["start_known_by"] for one in csv.DictReader(file)}
+    assert dict.fromkeys(ids, "day") | {"e": "session"} == known_by
