@@ -1,6 +1,6 @@
 """Clocks that jump, clocks that are wrong, and clocks that are changed twice a year."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import anyio
 import pytest
@@ -12,6 +12,7 @@ from tests.world import BEGIN
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+FAR = date(2030, 1, 1)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def run_with_a_step(world, step, by, manifest, **options):
 @pytest.mark.promise(9)
 @pytest.mark.parametrize("by", [timedelta(days=-400), -HOUR, -timedelta(seconds=30), HOUR])
 async def test_a_step_of_the_wall_clock_changes_neither_the_pace_nor_the_end(world, step, by):
-    manifest = world.manifest(world.appointments(150), starts_at="2030-01-01T00:00:00Z")
+    manifest = world.manifest(world.appointments(150, day=FAR), starts_at="2030-01-01T00:00:00Z")
     summary = await run_with_a_step(world, step, by, manifest)
 
     assert (0, 150) == (summary.exit_code, summary.counts["cancelled"])
@@ -58,7 +59,7 @@ async def test_a_step_of_the_wall_clock_changes_neither_the_pace_nor_the_end(wor
 
 @pytest.mark.promise(6)
 async def test_a_step_forward_over_the_deadline_skips_what_was_not_sent_yet(world, step):
-    ids = world.appointments(90)
+    ids = world.appointments(90, day=date(2026, 6, 2))
     starts_at = (world.now() + 24 * HOUR + timedelta(minutes=30)).isoformat()
     manifest = world.manifest(ids, starts_at=starts_at)
     counts = (await run_with_a_step(world, step, HOUR, manifest)).counts
@@ -69,6 +70,8 @@ async def test_a_step_forward_over_the_deadline_skips_what_was_not_sent_yet(worl
 @pytest.mark.promise(6)
 async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(world, step):
     ids = world.appointments(90)
+    for one in ids[:30]:
+        world.sandbox.add(one, date=date(2026, 6, 2))
     late = (world.now() + 23 * HOUR).isoformat()
     manifest = world.folder / "closure.csv"
     rows = [f"{one},{late if one < ids[30] else '2026-06-20T03:30:00Z'}" for one in ids]
@@ -83,7 +86,7 @@ async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(wor
 async def test_after_a_step_back_between_two_runs_the_window_is_kept_and_nobody_waits_longer(
     world, step, by
 ):
-    manifest = world.manifest(world.appointments(90), starts_at="2030-01-01T00:00:00Z")
+    manifest = world.manifest(world.appointments(90, day=FAR), starts_at="2030-01-01T00:00:00Z")
     await world.run(manifest, limit=59)
     step(by)
     resumed = (await world.run(manifest)).summary
@@ -98,7 +101,7 @@ async def test_after_a_step_back_between_two_runs_the_window_is_kept_and_nobody_
 async def test_a_row_in_doubt_stays_alive_when_staff_confirmed_it_whatever_the_clock_did(
     world, step, by
 ):
-    ids = world.appointments(1)
+    ids = world.appointments(1, day=FAR)
     manifest = world.manifest(ids, starts_at="2030-01-01T00:00:00Z")
     world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH", times=2)
     await world.run(manifest, max_attempts=2)
@@ -148,7 +151,7 @@ LOCAL_STARTS = {
 async def test_exactly_enough_notice_is_enough_and_a_second_less_is_not_whatever_the_clocks_do(
     world, zone, local, instant
 ):
-    ids = world.appointments(2)
+    ids = world.appointments(2, day=date.fromisoformat(local[:10]))
     a_second_less = (datetime.fromisoformat(local) - timedelta(seconds=1)).isoformat()
     manifest = world.folder / "closure.csv"
     manifest.write_text(f"appointment_id,starts_at\n{ids[0]},{local}\n{ids[1]},{a_second_less}\n")
