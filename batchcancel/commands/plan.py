@@ -48,9 +48,9 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
-def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
+def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
     """The appointments in the manifest at a path, for a rehearsal with it."""
-    return read_manifest(manifest).ledger_rows()
+    return read_manifest(manifest).in_timezone(timezone).ledger_rows()
 
 
 async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
