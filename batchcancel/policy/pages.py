@@ -90,7 +90,7 @@ class _End(Enum):
 
     ALL = auto()  # there is none
     ENOUGH = auto()  # what is left is read singly, or is not there
-    CUT = auto()  # there is no budget
+    CUT = auto()  # there is no budget, or no page but those that were read is to be had
 
 
 class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
@@ -140,7 +140,7 @@ class _Reader:
         self._words = Words()
         self._day_of = {one: day for day, ids in wanted.by_day.items() for one in ids}
         self._left = Counter({day: len(ids) for day, ids in wanted.by_day.items()})
-        self._days: dict[date, _DayPages] = {}
+        self._days: dict[date, DayPages] = {}
         self._to_read: set[str] = set()
         self._not_shown = 0
         self._absent: set[str] = set()
@@ -258,9 +258,9 @@ class _Reader:
         begin, end = (bisect_left(self._all_ids, one) for one in sorted(two))
         return any(one not in self._day_of for one in self._all_ids[begin:end])
 
-    async def _read_pages(self, day: date, *, is_worth: Callable[["_DayPages"], bool]) -> _End:
+    async def _read_pages(self, day: date, *, is_worth: Callable[["DayPages"], bool]) -> _End:
         """Pages, from the first that was not read yet, until they end or are not worth it."""
-        of_day = self._days.setdefault(day, _DayPages())
+        of_day = self._days.setdefault(day, DayPages())
         while not of_day.is_whole:
             if not self._budget.spend():
                 return _End.CUT
@@ -270,7 +270,7 @@ class _Reader:
                 await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
             if not is_last and not is_worth(of_day):
                 return _End.ENOUGH
-        return _End.ALL
+        return _End.CUT if not (of_day.tells_all or of_day.is_shuffled) else _End.ALL
 
     async def _read_again(self, day: date, *, full: int, shown: int) -> None:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
@@ -308,7 +308,7 @@ class _Reader:
         return [one for one in self._wanted.by_day.get(day, ()) if one in self._day_of]
 
 
-class _DayPages:
+class DayPages:
     """How far the pages of one day were read.
 
     A page with nothing new on it is the last: so a server that ignores the number of a page, or
@@ -317,7 +317,7 @@ class _DayPages:
 
     def __init__(self) -> None:
         self.pages = self.hits = self.last_hits = self.shown = 0
-        self.is_whole = self.is_shuffled = False
+        self.is_whole = self.is_shuffled = self.tells_all = False
         self._ids: set[str] = set()
         self._records = 0
 
@@ -330,9 +330,10 @@ class _DayPages:
         self.hits, self.last_hits = self.hits + hits, hits
         if self.shown == before or len(records) < PAGE:
             self.is_whole = True
-            # A server that ignores the number of a page is not out of order: it has no other page.
-            is_last = self.shown > before or not records
-            self.is_shuffled = is_last and self._records > self.shown
+            # A server that ignores the number of a page is not out of order, and tells no end.
+            is_end = len(records) < PAGE
+            self.is_shuffled = is_end and self._records > self.shown
+            self.tells_all = is_end and not self.is_shuffled
             self._ids.clear()
         return self.is_whole
 
