@@ -66,14 +66,23 @@ class OutcomeName(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why the policy leaves an appointment alone."""
+    """Why an appointment is left alone; where several reasons apply, the first of them counts."""
 
-    UNKNOWN_STATUS = "unknown_status"
-    COMPLETED = "completed"
-    MOVED = "moved"
-    UNKNOWN_START = "unknown_start"
-    ALREADY_STARTED = "already_started"
-    NOTICE_WINDOW = "notice_window"
+    UNKNOWN_STATUS = "unknown_status", Fact.PERSON
+    COMPLETED = "completed", Fact(0)
+    MOVED = "moved", Fact.PERSON
+    MARKED_DONE = "marked_done", Fact(0)
+    UNKNOWN_START = "unknown_start", Fact.PERSON
+    ALREADY_STARTED = "already_started", Fact(0)
+    NOTICE_WINDOW = "notice_window", Fact(0)
+
+    facts: Fact
+
+    def __new__(cls, word: str, facts: Fact) -> Self:
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.facts = facts
+        return reason
 
 
 def as_meant(text: str) -> str:
@@ -132,6 +141,7 @@ class Start:
 class Appointment:
     """One appointment as the pool takes it up.
 
+    `is_marked` says that the manifest itself has it as done, and that it is here to be read alone.
     `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
     on this machine's clock; None says that no intent is without a result.
     """
@@ -145,6 +155,7 @@ class Appointment:
     notes: str | None = None
     opened_at: datetime | None = None
     attempts: int = 0
+    is_marked: bool = False
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

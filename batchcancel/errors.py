@@ -3,7 +3,8 @@
     BatchcancelError
     ├── UnexpectedFailure     1  a defect of ours
     ├── InputError            2  usage, configuration or manifest; nothing was sent
-    │   └── UnsafeLedger         somebody else may write it, or it has other names
+    │   ├── UnsafeLedger         somebody else may write it, or it has other names
+    │   └── NoPlaceForLedger     no ledger can be made or kept there
     ├── Refusal               3  refused before any write
     ├── StoppedEarly          5  resumable: run the same command again
     │   ├── GateClosed           the API asked for more patience than is allowed
@@ -71,6 +72,10 @@ class InputError(BatchcancelError):
 
 class UnsafeLedger(InputError):
     """A ledger that others may change is no proof of what was sent, not even for a plan."""
+
+
+class NoPlaceForLedger(InputError):
+    """A path at which no run could keep a ledger, so a plan has none to look at either."""
 
 
 class Refusal(BatchcancelError):

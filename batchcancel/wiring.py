@@ -19,6 +19,7 @@ from batchcancel.errors import (
     BatchHeld,
     InputError,
     LedgerWriteFailed,
+    NoPlaceForLedger,
     StoppedEarly,
     UnsafeLedger,
 )
@@ -102,7 +103,7 @@ def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
     """
     try:
         return for_run(settings, is_shared=is_shared)
-    except UnsafeLedger:
+    except (UnsafeLedger, NoPlaceForLedger):
         raise
     except (InputError, BatchHeld) as error:
         if is_postgres(settings.ledger) or (isinstance(error, BatchHeld) and not is_shared):

@@ -57,7 +57,12 @@ def clinic_closure() -> None:
             body="```\n{{ ti.xcom_pull('plan')['text'] }}\n```",
         ),
         # Rows that are refused do not fail the task: the last one lists them.
-        BatchCancelOperator(task_id="cancel", allow_failures=True, **OPTIONS),
+        BatchCancelOperator(
+            task_id="cancel",
+            approved="{{ ti.xcom_pull('plan')['approval'] }}",
+            allow_failures=True,
+            **OPTIONS,
+        ),
         BatchExportOperator(
             task_id="export_not_cancelled",
             path="{{ params.export }}",

@@ -18,7 +18,10 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 GROUND = {"appointments", "errors", "api", "addresses"}
 NEXT_TO_GROUND = {"clock", "stop", "events"}
-SHARED = {"", *GROUND, *NEXT_TO_GROUND, "settings.options", "settings.quantities"}
+SHARED = {
+    *("", *GROUND, *NEXT_TO_GROUND),
+    *("settings.options", "settings.quantities", "settings.approval"),
+}
 """What every stage may import; the empty name is the package itself, for its version."""
 
 DOORS = {"cli", "airflow"}

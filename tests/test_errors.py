@@ -9,6 +9,7 @@ CODES = {
     "UnexpectedFailure": 1,
     "InputError": 2,
     "UnsafeLedger": 2,
+    "NoPlaceForLedger": 2,
     "Refusal": 3,
     "StoppedEarly": 5,
     "GateClosed": 5,

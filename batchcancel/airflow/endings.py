@@ -35,6 +35,10 @@ def raise_unless_done(summary: Summary, *, allow_failures: bool, skip_nothing: b
 
 def _incomplete(summary: Summary) -> AirflowException:
     counts = summary.counts
+    if counts.are_all_marked_done:
+        return AirflowFailException(
+            f"all rows of batch {summary.batch} are done, by the manifest's column outcome"
+        )
     uncancelled = counts.rows - counts.with_fact(Fact.GONE) - counts[OutcomeName.SKIPPED]
     text = f"{uncancelled} rows of batch {summary.batch} are not cancelled"
     return AirflowException(text) if counts.left else AirflowFailException(text)

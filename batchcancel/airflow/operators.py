@@ -46,6 +46,7 @@ class BatchOperator(BaseOperator):
         notes: str | None = None,
         limit: int | str | None = None,
         max_cancel: int | str | None = None,
+        approved: str | None = None,
         halt_after: int | str | None = None,
         max_attempts: int | str | None = None,
         timeout: float | str | None = None,
@@ -73,6 +74,7 @@ class BatchOperator(BaseOperator):
         self.notes = notes
         self.limit = limit
         self.max_cancel = max_cancel
+        self.approved = approved
         self.halt_after = halt_after
         self.max_attempts = max_attempts
         self.timeout = timeout

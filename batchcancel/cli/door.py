@@ -53,7 +53,8 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refusal(
             "nobody can be asked: there is no terminal",
-            hint="Pass --yes to cancel without being asked. Nothing was sent.",
+            hint="Pass --approved with the token that plan shows, or --yes to cancel whatever the "
+            "manifest holds by now. Nothing was sent.",
         )
     with _interruptible() as signals:
         if plan:

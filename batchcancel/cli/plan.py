@@ -29,9 +29,9 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
          batchcancel plan closure.csv --job-file jobs/clinic_closure.toml --json
 
     \b
-    Exit codes: 0 planned, 2 usage or manifest, 3 a run would be refused, 5 the API
-    or the manifest's store does not answer, 7 key or scope rejected, 130 or 143 stopped
-    by a signal.
+    Exit codes: 0 planned, 2 usage or manifest, 3 a run would be refused, 4 the manifest
+    marks all of its rows as done, 5 the API or the manifest's store does not answer, 7 key
+    or scope rejected, 130 or 143 stopped by a signal.
     """
     # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
     from batchcancel.cli.door import enter
@@ -47,5 +47,10 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     else:
         result(plan_text(planned))
     command.refuse(planned, settings)
+    if code := command.ends_with(planned):
+        raise click.exceptions.Exit(int(code))
     if not settings.json:
-        result("\nNext:  " + same_command().replace(" plan ", " run ", 1))
+        typed = same_command().replace(" plan ", " run ", 1)
+        result(f"\nNext:  {typed}")
+        if settings.approved is None:
+            result(f"  or, for exactly this and unasked:  {typed} --approved {planned.approval}")

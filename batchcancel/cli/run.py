@@ -25,7 +25,8 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     MANIFEST is CSV or Parquet with a column appointment_id: a path, - for stdin, or an address
     with s3://, gs://, az:// or https://. What became of each row is kept in the ledger: the same
     command again resumes, and never sends a settled row twice. Without a terminal, --yes stands
-    for the question.
+    for the question; so does --approved, which is refused where anything but the plan that showed
+    the token would be done.
 
     \b
     Examples:
@@ -34,7 +35,9 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
       2. Five first, as a canary; then the rest:
          batchcancel run closure.csv --limit 5
          batchcancel run closure.csv
-      3. From cron, with the options of a job:
+      3. What somebody approved, and nothing else:
+         batchcancel run closure.csv --approved a1-600-0-mh83kvq862d6b2b36fckdry0kkkwf3
+      4. From cron, with the options of a job:
          batchcancel run tonight.csv --job-file jobs/nightly.toml
 
     \b
@@ -60,7 +63,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
                 observe=bar or log_lines(settings),
                 confirm=lambda planned: confirm(
                     planned.plan.eligible,
-                    is_agreed=settings.yes,
+                    is_agreed=settings.yes or settings.approved is not None,
                     plan="" if bar else plan_text(planned),
                 ),
             )

@@ -1,16 +1,32 @@
 """The plan command, a dry run: a decision on every row of a manifest, and no write."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import OrgConfig
-from batchcancel.events import Observer, PlanMade, RateWindowFull
+from batchcancel.commands.approval import approval_of, refuse_unapproved
+from batchcancel.errors import ExitCode
+from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.earlier_runs import (
+    EarlierRuns,
+    batch_of,
+    earlier_runs,
+    refuse_conflicts,
+    refuse_other_work,
+)
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.plan import Planned, make_plan, refuse_above_cap, refuse_if_mostly_moved
+from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
+from batchcancel.policy.plan import (
+    Plan,
+    Planned,
+    make_plan,
+    refuse_above_cap,
+    refuse_if_mostly_moved,
+)
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
@@ -44,8 +60,14 @@ async def plan(
 
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
+    refuse_unapproved(settings.approved, planned.approval)
     refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
+
+
+def ends_with(planned: Planned) -> int:
+    """The exit code of a plan that nothing refuses; a run with it would end with the same."""
+    return ExitCode.INCOMPLETE if planned.plan.are_all_marked_done else ExitCode.DONE
 
 
 def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
@@ -60,7 +82,7 @@ async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) ->
         manifest = replace(manifest, source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
-    return manifest
+    return manifest.with_refused_undone() if settings.retry_refused else manifest
 
 
 async def plan_batch(
@@ -87,16 +109,17 @@ async def plan_batch(
     )
     planned = Planned(
         plan=plan,
+        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
-        rules=rules,
+        rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
         looked=looked,
         at=at,
     )
-    for caution in rules.cautions:
+    for caution in planned.rules.cautions:
         observe(caution)
     observe(_plan_made(planned))
     return planned
@@ -108,7 +131,21 @@ def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) 
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
         ledger=settings.redacted_ledger,
+        timezone=settings.timezone,
         is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
+
+
+def _refuse_conflicts(
+    manifest: Manifest, settings: Settings, *, timezone: ZoneInfo, tools: Tools
+) -> None:
+    refuse_conflicts(
+        tools.account,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        timezone=timezone,
+        but_refused=settings.retry_refused,
     )
 
 
@@ -119,9 +156,11 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
+    foreign = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
-    if set(earlier.settled_ids).issuperset(manifest.ids()):
-        return NOTHING_TO_DECIDE, manifest, Looked(manifest=manifest)
+    if is_nothing_left(manifest, earlier):
+        rules = replace(NOTHING_TO_DECIDE, cautions=foreign)
+        return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
@@ -130,6 +169,8 @@ async def _rules_and_look(
     )
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
     if rules.timezone is not None:
+        if settings.timezone is None:  # only now is it known where times without an offset belong
+            _refuse_conflicts(manifest, settings, timezone=rules.timezone, tools=tools)
         manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
     looked = await look(
         manifest,
@@ -142,7 +183,7 @@ async def _rules_and_look(
         halt_after=settings.halt_after,
     )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *looked.cautions, *starts.cautions())
+    cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 
@@ -155,6 +196,18 @@ async def _with_starts(
         manifest.require_clean()  # once more: only now are skipped local times known
     wanted = manifest.sessions_wanted()
     return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
+
+
+def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell where `--max-requests` ends the run before its rows end."""
+    left = (settings.max_requests or math.inf) - tools.exchange.requests
+    if plan.requests > left:
+        yield Caution(
+            code="max_requests",
+            text=f"the plan needs {plan.requests:,} requests, and --max-requests "
+            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
+            "early, and the same command goes on",
+        )
 
 
 def _plan_made(planned: Planned) -> PlanMade:

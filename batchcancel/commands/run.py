@@ -14,12 +14,13 @@ from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Learned, Run
+from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.workers import Pool
 from batchcancel.report.counts import Counts, counts_from, exit_code
 from batchcancel.report.summary import Summary
+from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
@@ -61,6 +62,7 @@ async def run(
             await stop.checkpoint()  # the prompt blocks the event loop, and signals with it
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
+            _keep_approval(tools.ledger, run, settings.approved)
         except BatchcancelError as error:
             # A refused run is closed too, or `status` would show it as still going on.
             await _flush(tools)
@@ -70,7 +72,7 @@ async def run(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
         await _run_pool(planned, settings, tools=tools, observe=observe)
-        return await _finished(planned, run, settings.redacted_ledger, tools=tools, began=began)
+        return await _finished(planned, run, settings, tools=tools, began=began)
 
 
 def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
@@ -113,6 +115,15 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     )
 
 
+def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
+    """Write down who gave an approval first: runs that resume under it give no new one."""
+    if approval is None:
+        return
+    known = ledger.approved(run.batch)
+    if known is None or known.token != str(approval):
+        ledger.approve(run.batch, Approved(str(approval), run.user, run.started_at))
+
+
 async def _run_pool(
     planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
 ) -> None:
@@ -145,7 +156,7 @@ async def _flush(tools: Tools) -> None:
 
 
 async def _finished(
-    planned: Planned, run: Run, redacted_ledger: str, *, tools: Tools, began: float
+    planned: Planned, run: Run, settings: Settings, *, tools: Tools, began: float
 ) -> Finished:
     await _flush(tools)
     counts = _counts(run.batch, tools=tools)
@@ -167,7 +178,8 @@ async def _finished(
         rate_limited=tools.exchange.rate_limited,
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
-        ledger=redacted_ledger,
+        ledger=settings.redacted_ledger,
+        approval=None if settings.approved is None else str(settings.approved),
     )
     return Finished(summary=summary, reason=reason)
 

@@ -67,7 +67,8 @@ class Run:
 class LedgerRow(NamedTuple):
     """What the manifest says of a row, as far as the ledger keeps it.
 
-    `starts_at` is its earliest start, and `start_known_by` what that is known by.
+    `starts_at` is its earliest start, and `start_known_by` what that is known by; it may come from
+    its session. `manifest_start` is its start to the letter, None where it gives none.
     """
 
     appointment_id: str
@@ -77,6 +78,7 @@ class LedgerRow(NamedTuple):
     branch_id: str | None
     line: int | None = None
     start_known_by: str | None = None
+    manifest_start: str | None = None
 
 
 class RowRecord(NamedTuple):
@@ -95,6 +97,14 @@ class RowRecord(NamedTuple):
     settled_at: datetime | None
     line: int | None = None
     start_known_by: str | None = None
+
+
+class Approved(NamedTuple):
+    """The approval under which a batch was last run: its token, who gave it, and when."""
+
+    token: str
+    by: str | None
+    at: datetime
 
 
 class OpenRow(NamedTuple):
@@ -229,6 +239,15 @@ class LedgerReader(Protocol):
     def not_found_ids(self, batch: str) -> list[str]:
         """Ids of the rows that the API did not know."""
 
+    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
+        """What the manifest said of the rows with a final outcome, ordered by id.
+
+        Skipped rows are not among them: each run decides on them by what it is told then.
+        """
+
+    def approved(self, batch: str) -> Approved | None:
+        """The approval of the batch; None where it was run without one."""
+
     def open_rows(self, batch: str) -> list[OpenRow]:
         """Rows to be read back before anything else is done about them."""
 
@@ -269,9 +288,13 @@ class Ledger(LedgerReader, Protocol):
     ) -> None:
         """Make the batch hold exactly these rows; whole or not at all.
 
-        Rows that were known keep their state. Rows that are no longer named are dropped while
-        they are waiting or skipped, and stay otherwise: what was sent is never forgotten.
+        Rows that were known keep their state, and with a final outcome also what was said of
+        them and is left out now. Rows that are no longer named are dropped while they are waiting
+        or skipped, and stay otherwise: what was sent is never forgotten.
         """
+
+    def approve(self, batch: str, approved: Approved) -> None:
+        """Write down under which approval the batch is run from now on."""
 
     def decide(
         self,

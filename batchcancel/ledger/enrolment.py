@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from batchcancel.appointments import Outcome, RejectedRow
-from batchcancel.ledger.contract import Batch, LedgerRow, Observation
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
@@ -32,6 +32,24 @@ _REOPEN_REFUSED = """
     SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
     WHERE batch_id = :batch_id AND outcome IN ('refused', 'not_found')
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
+"""
+
+_APPROVE = """
+    UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
+    WHERE batch_id = :batch_id
+"""
+_SAID = ("starts_at", "start_known_by", "manifest_start", "date", "session", "branch_id")
+_SAID_NOW = """
+    ON CONFLICT (batch_id, appointment_id) DO UPDATE
+    SET enrolment = excluded.enrolment, line = excluded.line, """
+_LEFT_OUT_STAYS = """{0} = CASE
+        WHEN rows.state = 'settled' AND rows.outcome <> 'skipped'
+        THEN coalesce(excluded.{0}, rows.{0}) ELSE excluded.{0} END"""
+TAKE_OVER = _SAID_NOW + ", ".join(map(_LEFT_OUT_STAYS.format, _SAID))
+"""What becomes of a known row that is named again, as the end of an INSERT.
+
+What was said of a row with a final outcome and is left out now stays: a later manifest may not say
+otherwise either.
 """
 
 
@@ -86,6 +104,12 @@ def decide(
 def reopen_refused(into: Statements, batch: str) -> int:
     """Let refused and not-found rows that are still named wait again; tell how many."""
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def approve(into: Statements, batch: str, approved: Approved) -> None:
+    """Write down who approved the batch, and what."""
+    values = {"token": approved.token, "by": approved.by, "at": into.stored(approved.at)}
+    into.execute(_APPROVE, {"batch_id": batch_id_of(into, batch), **values})
 
 
 def batch_id_of(into: Statements, batch: str) -> int | None:

@@ -7,8 +7,10 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 from batchcancel.ledger.contract import (
+    Approved,
     Batch,
     LedgerReader,
+    LedgerRow,
     LeftAlone,
     Observation,
     OpenRow,
@@ -48,6 +50,7 @@ _ROWS_SINCE_2 = {
     "line": "line",
     "rejected_id": "appointment_id",
     "known_by": "start_known_by",
+    "manifest_start": "manifest_start",
 }
 _SETTLED = """
     SELECT appointment_id FROM account
@@ -72,6 +75,16 @@ _NOT_FOUND = """
     SELECT appointment_id FROM account
     WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found' ORDER BY appointment_id
 """
+_SETTLED_ROWS = """
+    SELECT appointment_id, starts_at, date, session, branch_id, {line}, {known_by},
+           {manifest_start}
+    FROM account
+    WHERE batch = :batch AND state = 'settled' AND outcome <> 'skipped'
+      AND NOT (outcome = 'already_cancelled' AND attempts = 0)
+      AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+    ORDER BY appointment_id
+"""
+_APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
     FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
@@ -130,9 +143,7 @@ class SqlReader(LedgerReader):
         ]
 
     def rows(self, batch: str) -> Iterator[RowRecord]:
-        known = self._version > 1
-        columns = {name: sql if known else "NULL" for name, sql in _ROWS_SINCE_2.items()}
-        return map(self._row_record, self._stream(_ROWS.format_map(columns), batch=batch))
+        return map(self._row_record, self._stream(self._known(_ROWS), batch=batch))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
@@ -150,6 +161,17 @@ class SqlReader(LedgerReader):
     def not_found_ids(self, batch: str) -> list[str]:
         return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]
 
+    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterator[LedgerRow]:
+        found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)
+        for one, starts_at, day, *said in found:
+            yield LedgerRow(one, self._restored(starts_at), self._day(day), *said)
+
+    def approved(self, batch: str) -> Approved | None:
+        found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
+        for token, by, at in found:
+            return None if token is None else Approved(token, by, self._restored(at))
+        return None
+
     def open_rows(self, batch: str) -> list[OpenRow]:
         return [
             OpenRow(appointment_id, attempts, self._restored(opened_at))
@@ -162,6 +184,11 @@ class SqlReader(LedgerReader):
             SentRequest(self._restored(sent_at), self._restored(answered_at))
             for sent_at, answered_at in found
         ]
+
+    def _known(self, sql: str) -> str:
+        """The question, without what a ledger of version 1 does not tell."""
+        known = self._version > 1
+        return sql.format_map({name: of if known else "NULL" for name, of in _ROWS_SINCE_2.items()})
 
     def _runs(self) -> str:
         columns = _SINCE_2 if self._version > 1 else ["NULL"] * len(_SINCE_2)

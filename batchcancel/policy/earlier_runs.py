@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
+from batchcancel.policy.content import conflicting_ids
 from batchcancel.reader.manifest import Manifest
+
+_SHOWN_IDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +57,60 @@ def refuse_other_work(
     batch: Batch,
     manifest: Manifest,
     ledger: str,
+    timezone: ZoneInfo | None,
     is_accepted: bool,
+    but_refused: bool,
 ) -> None:
     """Refuse to go on with a batch that is another API's, or whose manifest changed unasked.
 
-    `ledger` is its address as it may be shown.
+    `ledger` is its address as it may be shown; the others are as for `refuse_conflicts`.
     """
-    if reader is None:
-        return
-    known = next((one for one in reader.batches() if one.name == batch.name), None)
-    if known is None:
+    if reader is None or (known := _known(reader, batch)) is None:
         return
     _refuse_other_origin(known, batch, ledger)
+    refuse_conflicts(
+        reader, batch=batch, manifest=manifest, timezone=timezone, but_refused=but_refused
+    )
     _refuse_changed_manifest(
         reader, known=known, batch=batch, manifest=manifest, is_accepted=is_accepted
     )
+
+
+def refuse_conflicts(
+    reader: LedgerReader | None,
+    *,
+    batch: Batch,
+    manifest: Manifest,
+    timezone: ZoneInfo | None,
+    but_refused: bool,
+) -> None:
+    """Refuse a manifest that says of settled rows what they were not settled under.
+
+    Whatever is accepted: such a row would count as done, and its appointment lie on another day
+    now. `timezone` is the clinic's where it is known; `but_refused` says that refused and not-found
+    rows are sent once more, under what is said of them now.
+    """
+    if reader is None or (known := _known(reader, batch)) is None:
+        return
+    if known.digest == batch.digest:
+        return
+    settled = reader.settled_rows(batch.name, but_refused=but_refused)
+    ids = conflicting_ids(settled, manifest.ledger_rows(), timezone=timezone)
+    if not ids:
+        return
+    rows = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
+    more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
+    raise Refusal(
+        f"the manifest contradicts {rows} that batch {batch.name} has settled: another day, time, "
+        f"session or branch than they were settled for ({', '.join(ids[:_SHOWN_IDS])}{more})",
+        hint="What is settled is never sent again in its batch, so they would count as done. Pass "
+        "--batch with a new name: a new batch decides on every row anew. Nothing was sent.",
+    )
+
+
+def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
+    """The batch as it was enrolled before."""
+    return next((one for one in reader.batches() if one.name == batch.name), None)
 
 
 def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:

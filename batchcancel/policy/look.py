@@ -97,9 +97,13 @@ async def look(
 
 
 def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
-    """Rows in doubt are not among them: each of them is read when its turn comes."""
+    """Rows in doubt are not among them: each of them is read when its turn comes.
+
+    Nor are those that the manifest marks as done: nothing will be sent for them.
+    """
     known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
     done = pl.DataFrame({"appointment_id": known}, schema={"appointment_id": pl.String})
+    frame = frame.filter(pl.col("marked").is_null())
     return frame.join(done, on="appointment_id", how="anti", maintain_order="left")
 
 

@@ -26,6 +26,7 @@ from batchcancel.policy.observed import Observed, mostly_moved
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
+from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
 _NAMES = {name.value: name for name in OutcomeName}
@@ -75,12 +76,17 @@ class Plan:
     work: pl.DataFrame = field(repr=False)
     ended: pl.DataFrame = field(repr=False)
 
+    @property
+    def are_all_marked_done(self) -> bool:
+        """Whether the manifest itself leaves no row to be decided on."""
+        return 0 < self.rows == self.skipped.get(SkipReason.MARKED_DONE, 0)
+
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts")
+        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
         of_observed = ("page", "observed_at", "is_missed", *SAID)
         for row in self.work.select(*columns, *of_observed).iter_rows():
-            one, earliest, latest, known_by, notes, opened_at, attempts, *looked = row
+            one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
             page, observed_at, is_missed, *said = looked
             yield Appointment(
                 appointment_id=one,
@@ -92,6 +98,7 @@ class Plan:
                 notes=notes,
                 opened_at=opened_at,
                 attempts=attempts,
+                is_marked=marked is not None,
             )
 
     def endings(self) -> Iterator[tuple[str, Outcome]]:
@@ -102,9 +109,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan, and what it was made from."""
+    """A plan, what it was made from, and the approval that is for it alone."""
 
     plan: Plan
+    approval: Approval
     batch: Batch
     manifest: Manifest
     rules: Rules
@@ -131,8 +139,9 @@ def make_plan(
     nothing the second time, and what a changed manifest no longer names has still taken its place.
     `taken` slots of the limiter are not free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", *STARTS, "session", "branch_id", "notes")
-    rest = _decided(_undone(rows, earlier), policy=policy, now=now, observed=observed or Observed())
+    columns = ("appointment_id", *STARTS, "session", "branch_id", "notes", "marked")
+    rows = _undone(manifest.frame.select(columns), earlier)
+    rest = _decided(rows, policy=policy, now=now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
@@ -153,7 +162,7 @@ def make_plan(
         skipped=_skipped(ended),
         already_cancelled=counts.get(OutcomeName.ALREADY_CANCELLED.value, 0),
         needs_review=counts.get(OutcomeName.NEEDS_REVIEW.value, 0),
-        settled=rows.height - rest.height,
+        settled=manifest.frame.height - rest.height,
         spent=spent,
         open=work["opened_at"].count(),
         look_ups=requests - work.height,
@@ -173,8 +182,10 @@ def _decided(
 ) -> pl.DataFrame:
     """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
     seen = observed.beside(rows)
-    by_policy = policy.skip_reasons(now=now)
-    # What the appointment is comes before when it is.
+    is_marked = pl.col("marked").is_not_null()
+    marked = pl.when(is_marked).then(pl.lit(SkipReason.MARKED_DONE.value))
+    by_policy = pl.coalesce(marked, policy.skip_reasons(now=now))
+    # What the appointment is comes before what the manifest says of it, and before when it is.
     is_skipped = pl.col("outcome").is_null() & by_policy.is_not_null()
     skipped = pl.lit(OutcomeName.SKIPPED.value)
     return seen.with_columns(

@@ -15,13 +15,17 @@ from batchcancel.settings import quantities
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy, the clinic's timezone (None when nothing needs it), what a person should know of
-    where they come from, and whether the key may read appointments.
+    """The policy, the clinic's timezone (None when nothing needs it), and what a person should know
+    of where they come from.
+
+    `is_asked` is False where there is nothing to decide by them, `may_read` where the key may not
+    read appointments.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     cautions: tuple[Caution, ...] = ()
+    is_asked: bool = True
     may_read: bool = True
 
 
@@ -37,8 +41,8 @@ UNTOLD = Caution(
     text="the API does not tell whether the organisation allows cancelling (allow_cancellation)",
 )
 
-NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None)
-"""For a batch whose rows are all settled: the API need not be asked."""
+NOTHING_TO_DECIDE = Rules(policy=NoticePolicy(notice=timedelta(0)), timezone=None, is_asked=False)
+"""For a batch whose rows are all settled or marked as done: the API need not be asked."""
 
 
 async def rules_in_force(

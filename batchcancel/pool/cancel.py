@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import anyio
 
 from batchcancel.api import Answer, Ask, Meaning, Request
-from batchcancel.appointments import Appointment, Decision
+from batchcancel.appointments import Appointment, Decision, Skip, SkipReason
 from batchcancel.clock import Now
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.exchange import Exchange
@@ -68,4 +68,6 @@ class Attempts:
             self._began = anyio.current_time(), now
         elif self._age_in_this_run() > LONGEST_DOUBT:
             raise DoubtTooOld
+        if self._appointment.is_marked:
+            return Skip(SkipReason.MARKED_DONE)
         return self._policy.decide(self._appointment.start, now=now)

@@ -16,6 +16,7 @@ from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import LedgerRow
+from batchcancel.reader.outcomes import SENT_AGAIN, foreign_words, mark
 from batchcancel.reader.start_columns import (
     EXACT,
     SESSION_KEY,
@@ -46,6 +47,7 @@ USED_COLUMNS: Final[tuple[str, ...]] = (
     "branch_id",
     "notes",
     "outcome",
+    "reason",
     "start_known_by",
 )
 
@@ -73,6 +75,7 @@ SessionKey = tuple[date, str | None, str | None]
 """A date, a session and a branch; the latter two may be unknown."""
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
+_EVERYTHING = (*_CONTENT, "start_known_by", "marked")
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -84,11 +87,14 @@ class Manifest:
 
     `frame` holds one row per appointment, sorted by id: `line`, `appointment_id`, `starts_at`,
     `latest_start` and `start_known_by` (a start, in UTC), `local_start` (naive: its timezone is not
-    known yet), `date`, `session`, `branch_id` and `notes`; all but the first two may be null. Where
-    the start is not an exact one, `latest_start` is null until the sessions' starts are known.
-    `rejected` is ordered by line, `duplicates` counts
-    the exact repetitions that were collapsed. `digest` belongs to what the file said, whatever the
-    order of its rows; what is found out later does not change it.
+    known yet), `date`, `session`, `branch_id`, `notes`, `manifest_start` (the start to the letter)
+    and `marked` (the outcome with which the manifest says that the row is done); all but the first
+    two may be null. Where the start is not an exact one, `latest_start` is null until the sessions'
+    starts are known.
+    `rejected` is ordered by line, `duplicates` counts the exact repetitions that were collapsed.
+    `digest` belongs to what the file said, whatever the order of its rows; what is found out later
+    does not change it. `foreign_rows` counts the rows with an `outcome` that is none of ours, and
+    `foreign_outcomes` has some of those words.
     """
 
     source: str
@@ -96,6 +102,8 @@ class Manifest:
     rejected: tuple[RejectedRow, ...]
     duplicates: int
     digest: str
+    foreign_rows: int = 0
+    foreign_outcomes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     """Those of the file that were read."""
 
@@ -108,15 +116,25 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        return bool(self.frame.select((has_local | lacks_session_start()).any()).item())
+        is_asked = _is_undone() & (has_local | lacks_session_start())
+        return bool(self.frame.select(is_asked.any()).item())
 
     def unknown_starts(self) -> list[str]:
-        """Give the ids of rows that say nothing of their start, not even a day."""
+        """Give the ids of rows to be done that say nothing of their start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
-        return self.frame.filter(unknown).get_column("appointment_id").to_list()
+        return self.frame.filter(_is_undone(), unknown).get_column("appointment_id").to_list()
 
     def ids(self) -> list[str]:
         return self.frame.get_column("appointment_id").to_list()
+
+    def marked_ids(self) -> list[str]:
+        """Give the ids of rows that the manifest itself says are done."""
+        return self.frame.filter(~_is_undone()).get_column("appointment_id").to_list()
+
+    def with_refused_undone(self) -> "Manifest":
+        """Let rows that are marked as refused or not found be done once more."""
+        is_done = ~pl.col("marked").is_in(SENT_AGAIN)
+        return replace(self, frame=self.frame.with_columns(pl.when(is_done).then("marked")))
 
     def in_timezone(self, tz: ZoneInfo) -> "Manifest":
         """Convert local starts from `tz`.
@@ -145,7 +163,7 @@ class Manifest:
 
     def sessions_wanted(self) -> list[SessionKey]:
         """The sessions whose starts would complete the rows that have a day and no exact start."""
-        wanted = self.frame.filter(lacks_session_start()).select(session_key())
+        wanted = self.frame.filter(_is_undone(), lacks_session_start()).select(session_key())
         return wanted.unique().sort(SESSION_KEY).rows()
 
     def with_session_starts(self, starts: Mapping[SessionKey, Start]) -> "Manifest":
@@ -188,10 +206,11 @@ def manifest_of(
     """Validate the rows of a table as appointments.
 
     `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
-    Of `outcome`, which our exports have, one word counts: a row that was rejected before is again.
-    `rejected` are rows that could not even be read as rows.
+    By `outcome` and `reason`, which our exports have, rows are marked as done, and a row that was
+    rejected before is again. `rejected` are rows that could not even be read as rows.
     """
     rows = _typed(texts)
+    foreign_rows, foreign = foreign_words(_column(texts, "outcome"))
     reason = pl.col("reason")
     bad = rows.filter(reason.is_not_null())
     good = rows.filter(reason.is_null()).drop("reason")
@@ -207,6 +226,8 @@ def manifest_of(
         duplicates=good.height - distinct.height,
         digest=_digest(frame, everything),
         columns=tuple(name for name in USED_COLUMNS if name in texts.columns),
+        foreign_rows=foreign_rows,
+        foreign_outcomes=foreign,
     )
 
 
@@ -222,7 +243,7 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
     day = read_dates(given.get_column("date")).alias("day")
     known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
     others.columns = [f"other_{name}" for name in others.columns]
-    return given.with_columns(*starts, *others, day, known_by).select(
+    return given.with_columns(*starts, *others, day, known_by, mark().alias("marked")).select(
         "line",
         "appointment_id",
         "starts_at",
@@ -233,8 +254,14 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "session",
         "branch_id",
         "notes",
+        pl.col("start").alias("manifest_start"),
+        "marked",
         reason=_reason(),
     )
+
+
+def _column(texts: pl.DataFrame, name: str) -> pl.Series:
+    return texts.select(_text_or_null(name, texts.columns)).to_series()
 
 
 def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
@@ -250,7 +277,7 @@ def _reason() -> pl.Expr:
     )
     no_time = pl.all_horizontal(pl.col("starts_at", "local_start", "start_day").is_null())
     return (
-        pl.when(pl.col("outcome") == OutcomeName.REJECTED_ROW.value)
+        pl.when(pl.col("marked") == OutcomeName.REJECTED_ROW.value)
         .then(pl.lit("rejected_before"))
         .when(appointment_id.is_null())
         .then(pl.lit("empty_id"))
@@ -278,8 +305,7 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     # Most manifests repeat no id, and comparing whole rows is slow for a million of them.
     if not (ids == ids.shift()).any():
         return by_id
-    subset = [*_CONTENT, "start_known_by"]
-    return by_id.unique(subset=subset, keep="first", maintain_order=True)
+    return by_id.unique(subset=_EVERYTHING, keep="first", maintain_order=True)
 
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
@@ -290,7 +316,10 @@ def _conflicting(bad_ids: pl.Series) -> pl.Expr:
 
 
 def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
-    """Hash the content of rows sorted by id, column by column, and how often each reason came."""
+    """Hash the content of rows sorted by id, column by column, and how often each reason came.
+
+    Without marks the digest is what it was before there were any: batches go on.
+    """
     digest = hashlib.sha256()
     for part in frame.select(_CONTENT).iter_slices(_SLICE):
         for column in part:
@@ -302,6 +331,9 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
             digest.update(_encoded(part.to_series()))
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
+    if frame.get_column("marked").null_count() < frame.height:
+        for part in frame.select("marked").iter_slices(_SLICE):
+            digest.update(b"outcome " + _encoded(part.to_series()))
     return digest.hexdigest()
 
 
@@ -322,3 +354,7 @@ def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
     readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
     for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
         yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
+
+
+def _is_undone() -> pl.Expr:
+    return pl.col("marked").is_null()

@@ -32,7 +32,7 @@ _OTHER_FORMATS = {
     b"PARE": "an encrypted Parquet file",
     b"SQLite format 3\0": "a database",
 }
-_OURS_IF_TEXT = "outcome"
+_OURS_IF_TEXT = ("outcome", "reason")
 _MOMENTS = ("starts_at", "appointment_date")
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _LAST_DAY = 2_932_896  # 9999-12-31, counted from 1970-01-01
@@ -219,7 +219,12 @@ def _parquet_table(data: bytes, ignoring: Collection[str]) -> Table:
 
 def _is_foreign(name: str, schema: Mapping[str, pl.DataType]) -> bool:
     """An `outcome` that is no text is nobody's but the clinic's, and not looked at."""
-    return name == _OURS_IF_TEXT and schema[name] != pl.String
+    return name in _OURS_IF_TEXT and not _is_text(schema[name])
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    """Also as other programs write a column of few words."""
+    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
 
 
 def _parquet_schema(data: bytes) -> dict[str, pl.DataType]:
@@ -239,7 +244,8 @@ def _broken_parquet() -> InputError:
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     """A column as the text that a CSV manifest would hold, so that both are validated alike."""
     column = pl.col(name)
-    if dtype == pl.String or (dtype == pl.Null and name != _ID):
+    is_words = name in _OURS_IF_TEXT and _is_text(dtype)
+    if dtype == pl.String or is_words or (dtype == pl.Null and name != _ID):
         return column.cast(pl.String)
     if dtype == pl.Date and name in {"date", *_MOMENTS}:
         return _moments_as_text(column, per_day=1, pattern="%Y-%m-%d")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import State, TallyLine
 
@@ -30,8 +30,9 @@ class Counts:
         return self.outcomes.get(name, 0)
 
     def with_fact(self, fact: Fact) -> int:
-        """Rows whose outcome has the fact."""
-        return sum(self[name] for name in OutcomeName if fact in name.facts)
+        """Rows whose outcome, or whose reason to be skipped, has the fact."""
+        skipped = sum(self.skipped.get(one, 0) for one in SkipReason if fact in one.facts)
+        return skipped + sum(self[name] for name in OutcomeName if fact in name.facts)
 
     @property
     def rows(self) -> int:
@@ -41,6 +42,11 @@ class Counts:
     def left(self) -> int:
         """Rows that another run takes up."""
         return self.rows - self.with_fact(Fact.FINAL)
+
+    @property
+    def are_all_marked_done(self) -> bool:
+        """Whether the manifest itself left no row to be decided on."""
+        return 0 < self.rows == self.skipped.get(SkipReason.MARKED_DONE, 0)
 
     def as_json(self) -> dict[str, Any]:
         """The counts by their names in JSON; all others add up to `rows`."""
@@ -70,6 +76,6 @@ def exit_code(counts: Counts, *, held_back: int = 0) -> int:
     """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for."""
     # An open row may be cancelled or not: until it is read back somebody has to look.
     is_for_a_person = counts.with_fact(Fact.PERSON) + counts.open > 0
-    if is_for_a_person or counts.waiting > held_back:
+    if is_for_a_person or counts.are_all_marked_done or counts.waiting > held_back:
         return ExitCode.INCOMPLETE
     return ExitCode.DONE

@@ -19,6 +19,7 @@ _WHY = {
     SkipReason.ALREADY_STARTED: "their time has come",
     SkipReason.COMPLETED: "the visit took place",
     SkipReason.MOVED: "elsewhere now than the manifest says",
+    SkipReason.MARKED_DONE: "by the manifest's column outcome",
     SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
 }
 
@@ -52,6 +53,7 @@ def plan_text(planned: Planned) -> str:
     warnings = [*_rejected(planned), *observed_warnings(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
+    parts += ["", f"Approval: {planned.approval}"]
     return "\n".join(parts)
 
 
@@ -137,6 +139,12 @@ def _plan_warnings(planned: Planned) -> Iterable[str]:
             "and will NOT be cancelled."
         )
         yield "   For a closure, cancel them too with --notice-hours 0"
+    if marked := plan.skipped.get(SkipReason.MARKED_DONE, 0):
+        yield (
+            f"!! {grouped(marked)} appointments will NOT be cancelled: the manifest's column "
+            "outcome says that they are done."
+        )
+        yield "   To decide on them anew, leave that column out"
     if plan.will_miss:
         yield (
             f"!! {grouped(plan.will_miss)} appointments will be past their deadline before their "
@@ -171,6 +179,7 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "columns": list(planned.manifest.columns),
         "observed": observed_json(planned),
+        "approval": str(planned.approval),
         "ledger": ledger,
     }
 

@@ -22,6 +22,7 @@ class Summary:
     elapsed_s: float
     exit_code: int
     ledger: str
+    approval: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -35,6 +36,7 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "exit_code": int(self.exit_code),
             "ledger": self.ledger,
+            "approval": self.approval,
         }
 
 
@@ -67,6 +69,10 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
         lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
+    if counts.are_all_marked_done:
+        lines.append(
+            "All are done:  by the manifest's column outcome; without it they are decided on"
+        )
     # Only what no further run of the same command changes; the rest is told above.
     final = Fact.FINAL | Fact.PERSON
     uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]

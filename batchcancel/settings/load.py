@@ -16,6 +16,7 @@ from batchcancel.addresses import STDIN, Source, redacted_ledger, source_of
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
+from batchcancel.settings.approval import Approval
 from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.quantities import Cap
 
@@ -44,6 +45,7 @@ class Settings:
     ignore_column: tuple[str, ...]
     limit: int | None
     max_cancel: Cap | None
+    approved: Approval | None
     halt_after: int
     max_attempts: int
     timeout: float

@@ -8,6 +8,7 @@ from typing import Any
 
 from batchcancel.api import MOST_NOTES
 from batchcancel.settings import quantities
+from batchcancel.settings.approval import approval
 
 KEY_VARIABLE = "HUSKYVOICE_API_KEY"
 
@@ -98,6 +99,8 @@ OPTIONS = (
            help="A canary: only the first N eligible rows of the batch"),
     Option(name="max-cancel", parse=quantities.cap, metavar="N|N%",
            help="Refuse, before the first write, to cancel more than this"),
+    Option(name="approved", parse=approval, metavar="TOKEN",
+           help="Do exactly what a plan showed, or less, and do not ask; plan prints the token"),
     Option(name="halt-after", parse=_number, metavar="N", default="20",
            help="Stop after so many failed appointments in a row"),
     Option(name="max-attempts", parse=_number, metavar="N", default="5",

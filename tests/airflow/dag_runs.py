@@ -50,16 +50,19 @@ def xcom(run_id, task_id, key="return_value"):
 
 
 @contextmanager
-def somebody_answers(choice):
-    """Answer the next required action as the API of Airflow does; yields what was shown."""
+def somebody_answers(choice, *, meanwhile=lambda: None):
+    """Answer the next required action as the API of Airflow does; yields what was shown.
+
+    `meanwhile` is done while the person is still reading.
+    """
     shown = []
-    person = threading.Thread(target=_answer, args=(choice, shown), daemon=True)
+    person = threading.Thread(target=_answer, args=(choice, shown, meanwhile), daemon=True)
     person.start()
     yield shown
     person.join(timeout=_PATIENCE)
 
 
-def _answer(choice, shown):
+def _answer(choice, shown, meanwhile):
     deadline = time.monotonic() + _PATIENCE
     while not shown and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -67,6 +70,7 @@ def _answer(choice, shown):
             waiting = session.query(TaskInstance).filter_by(state="awaiting_input").first()
             if waiting is None:
                 continue
+            meanwhile()
             detail = session.get(HITLDetail, waiting.id)
             detail.chosen_options, detail.responded_at = [choice], utcnow()
             detail.params_input = {}

@@ -55,6 +55,19 @@ def test_a_closure_that_is_not_approved_cancels_nothing(stage, organisation):
     assert [] == stage.patched()
 
 
+def test_a_closure_whose_manifest_is_replaced_while_somebody_reads_the_plan_cancels_nothing(
+    stage, organisation
+):
+    organisation()
+    ids = stage.closure(5)
+    manifest = stage.write("closure.csv", ids[:2])
+    with somebody_answers("Approve", meanwhile=lambda: stage.write("closure.csv", ids)) as shown:
+        state, tasks, _ = run("clinic_closure", manifest=str(manifest))
+    assert "Cancel 2 appointments?" in shown[0]
+    assert ("failed", "failed") == (state, tasks["cancel"])
+    assert [] == stage.patched()
+
+
 def test_a_night_cancels_what_was_marked_and_a_second_start_sends_nothing(stage, organisation):
     organisation()
     ids = stage.closure(3)

@@ -79,3 +79,8 @@ def test_a_batch_without_a_row_to_cancel_is_skipped_where_that_is_wanted():
     end(nothing)
     with pytest.raises(AirflowSkipException):
         end(nothing, skip_nothing=True)
+
+
+def test_a_manifest_that_marks_all_its_rows_as_done_fails_for_good_and_says_so():
+    with pytest.raises(AirflowFailException, match="done, by the manifest's column outcome"):
+        end(summary(ExitCode.INCOMPLETE, skipped={"marked_done": 2}), skip_nothing=True)

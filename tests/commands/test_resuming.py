@@ -123,3 +123,23 @@ async def test_a_clock_that_was_wrong_when_the_reply_was_lost_lets_no_live_appoi
     second = await world.run(manifest)
     assert 1 == first.summary.counts["gave_up"]
     assert 1 == second.summary.counts["needs_review"]
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+async def test_a_row_in_doubt_that_the_manifest_marks_as_done_is_read_and_not_sent(
+    world, is_applied
+):
+    ids = world.appointments(3)
+    lost = Fault("reset", when="after" if is_applied else "before")
+    world.sandbox.faults.add(lost, method="PATCH", appointment_id=ids[0])
+    await world.run(world.manifest(ids), max_attempts=1)
+    sent = len(world.sandbox.history.patches())
+    marked = world.manifest(ids)
+    rows = [f"{one},2026-06-20T03:30:00Z,cancelled" for one in ids]
+    marked.write_text("\n".join(["appointment_id,starts_at,outcome", *rows]) + "\n")
+    finished = await world.run(marked, accept_changed_manifest=True)
+
+    assert sent == len(world.sandbox.history.patches())
+    assert (3 if is_applied else 2) == finished.summary.counts["cancelled"]
+    assert ({} if is_applied else {"marked_done": 1}) == finished.summary.counts.skipped
+    assert is_applied == (world.sandbox.record(ids[0]).status == "cancelled")

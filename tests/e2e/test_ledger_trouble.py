@@ -44,6 +44,16 @@ def test_a_ledger_that_anybody_may_write_is_refused_until_nobody_else_may(stage)
     assert (0, {"cancelled": 2}) == ((again := stage.here(*RUN)).returncode, again.counts)
 
 
+def test_a_ledger_in_a_folder_that_is_not_there_is_told_before_anything_is_asked(stage):
+    stage.closure(1)
+    words = ("closure.csv", "--ledger", "nowhere/closure.db")
+    ended = [stage.here(command, *words) for command in ("plan", "run")]
+
+    assert [2, 2] == [one.returncode for one in ended]
+    assert all("there is no folder" in one.stderr for one in ended)
+    assert 0 == stage.arrivals
+
+
 def test_a_lock_that_leads_to_another_file_is_refused_and_that_file_stays(stage):
     stage.closure(1)
     letter = stage.folder / "letter.txt"

@@ -85,9 +85,11 @@ class Example:
         return Batch(**{**named, **counts, **changes})
 
     def row(self, appointment_id: str, **changes: object) -> LedgerRow:
-        return LedgerRow(appointment_id, NOON, date(2026, 11, 3), "MORNING", "br_1", 2)._replace(
-            **changes
+        day = date(2026, 11, 3)
+        row = LedgerRow(
+            appointment_id, NOON, day, "MORNING", "br_1", line=2, start_known_by="session"
         )
+        return row._replace(**changes)
 
     def rows(self) -> list[LedgerRow]:
         return [self.row(appointment_id) for appointment_id in self.ids]

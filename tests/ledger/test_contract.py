@@ -8,7 +8,7 @@ import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
-from batchcancel.ledger.contract import Observation, RowRecord, State, TallyLine
+from batchcancel.ledger.contract import Approved, Observation, RowRecord, State, TallyLine
 
 KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -141,7 +141,10 @@ class TestEnrol:
         ledger.enrol(example.batch(), reversed(example.rows()), [])
         rows = list(ledger.rows("closure"))
         nothing = (State.WAITING, None, None, 0, None, None)
-        assert rows == [RowRecord(*row[:5], *nothing, line=2) for row in example.rows()]
+        assert rows == [
+            RowRecord(*row[:5], *nothing, line=2, start_known_by="session")
+            for row in example.rows()
+        ]
 
     def test_ids_are_kept_byte_for_byte(self, store, example):
         ledger = store.open()
@@ -197,10 +200,20 @@ class TestEnrol:
 
     def test_known_rows_keep_their_state_and_take_the_new_times(self, held, example):
         held.commit([example.intent("a"), example.settled("a")])
-        rows = [example.row(one, starts_at=LATER) for one in "abc"]
+        rows = [example.row(one, starts_at=LATER, start_known_by="day") for one in "abc"]
         held.enrol(example.batch(digest="digest-2"), rows, [])
         row = example.record(held, "a")
-        assert (row.outcome, row.attempts, row.starts_at) == ("cancelled", 1, LATER)
+        assert (row.outcome, row.attempts) == ("cancelled", 1)
+        assert (row.starts_at, row.start_known_by) == (LATER, "day")
+
+    def test_what_was_said_of_a_settled_row_and_is_left_out_now_stays(self, held, example):
+        held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
+        empty = {"starts_at": None, "date": None, "session": None, "manifest_start": None}
+        rows = [example.row(one, **empty, branch_id="br_2") for one in "abc"]
+        held.enrol(example.batch(digest="digest-2"), rows, [])
+        settled, opened = (example.record(held, one)[1:5] for one in "ab")
+        assert settled == (NOON, example.row("a").date, "MORNING", "br_2")
+        assert opened == (None, None, None, "br_2")
 
     def test_vanished_rows_are_dropped_while_waiting_or_skipped(self, held, example):
         held.decide("closure", [("b", SKIPPED)])
@@ -246,6 +259,54 @@ class TestEnrol:
         ledger.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
         found = Counter((one.state, one.outcome, one.reason) for one in ledger.rows("closure"))
         assert found == {tuple(line[:3]): line.rows for line in ledger.tally("closure")}
+
+
+class TestSettledRows:
+    def test_what_the_manifest_said_of_them_comes_back_in_the_order_of_ids(self, store, example):
+        ledger = store.open()
+        rows = [example.row(one, manifest_start=f"2026-11-03T{one}") for one in "cab"]
+        ledger.hold(example.run())
+        ledger.enrol(example.batch(), rows, [])
+        for request, one in enumerate("ca"):
+            ledger.commit([example.intent(one, request + 1), example.settled(one)])
+        assert list(store.reader().settled_rows("closure")) == [rows[1], rows[0]]
+
+    @pytest.mark.parametrize("name", FINAL)
+    def test_every_final_outcome_is_among_them_and_the_refused_only_while_they_stay(
+        self, held, example, name
+    ):
+        held.commit([example.intent("a"), example.settled("a", name)])
+        is_sent_again = name in {"refused", "not_found"}
+        found = (
+            list(held.settled_rows("closure")),
+            list(held.settled_rows("closure", but_refused=True)),
+        )
+        assert [1, 0 if is_sent_again else 1] == [len(rows) for rows in found]
+
+    def test_skipped_and_given_up_rows_are_not(self, held, example):
+        completed = example.settled("a", OutcomeName.SKIPPED, SkipReason.COMPLETED)
+        given_up = example.settled("b", OutcomeName.GAVE_UP)
+        held.commit([completed, example.intent("b"), given_up])
+        assert [] == list(held.settled_rows("closure"))
+
+
+class TestApproval:
+    APPROVED = Approved("a1-3", "desk", LATER)
+
+    def test_a_batch_that_nobody_approved_has_none(self, held):
+        assert held.approved("closure") is None
+        assert held.approved("?") is None
+
+    def test_the_last_approval_is_kept(self, store, example):
+        ledger = example.begin(store.open())
+        ledger.approve("closure", Approved("a1-9", None, NOON))
+        ledger.approve("closure", self.APPROVED)
+        assert store.reader().approved("closure") == self.APPROVED
+
+    def test_it_stays_when_the_manifest_changes(self, held, example):
+        held.approve("closure", self.APPROVED)
+        held.enrol(example.batch(digest="digest-2"), example.rows(), [])
+        assert held.approved("closure") == self.APPROVED
 
 
 class TestTally:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Answered, Asked, Learned, OpenRow, SentRequest, State
 
@@ -135,6 +135,34 @@ class TestLearnedStarts:
     def test_the_manifest_has_the_last_word(self, held, example):
         held.commit([Learned(appointment_id="a", starts_at=LATER)])
         assert example.record(held, "a").starts_at == NOON
+
+    @pytest.mark.parametrize("known_by", [KnownBy.SESSION, KnownBy.DAY])
+    def test_what_it_is_known_by_is_kept_with_it(self, store, example, known_by):
+        ledger = store.open()
+        ledger.hold(example.run())
+        row = example.row("a", starts_at=None, start_known_by=None)
+        ledger.enrol(example.batch(rows=1), [row], [])
+        assert example.record(ledger, "a").start_known_by is None
+        ledger.commit([Learned(appointment_id="a", starts_at=LATER, known_by=known_by)])
+        assert example.record(ledger, "a").start_known_by == known_by
+
+    def test_what_the_manifests_own_start_is_known_by_stays(self, store, example):
+        ledger = store.open()
+        ledger.hold(example.run())
+        ledger.enrol(example.batch(rows=1), [example.row("a", start_known_by="exact")], [])
+        ledger.commit([Learned(appointment_id="a", starts_at=LATER)])
+        assert example.record(ledger, "a").start_known_by == "exact"
+
+    def test_one_that_a_changed_manifest_leaves_without_its_word_is_no_exact_one(
+        self, store, example
+    ):
+        ledger = store.open()
+        ledger.hold(example.run())
+        row = example.row("a", starts_at=None, start_known_by=None)
+        ledger.enrol(example.batch(rows=1), [row], [])
+        ledger.commit([Learned(appointment_id="a", starts_at=LATER, known_by=KnownBy.DAY)])
+        ledger.enrol(example.batch(rows=1, digest="digest-2"), [row], [])
+        assert example.record(ledger, "a").start_known_by == "session"
 
 
 class TestCommits:

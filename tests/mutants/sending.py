@@ -4,6 +4,20 @@ from tests.mutants.defect import Defect
 
 DEFECTS = (
     Defect(
+        name="another manifest is cancelled than was approved",
+        module="batchcancel.settings.approval",
+        old="if self.parts[name] != now.parts[name]",
+        new="if False",
+        killer="test_as_many_others_are_not_what_was_approved",
+    ),
+    Defect(
+        name="a canary that was approved once is sent as often as it is asked for",
+        module="batchcancel.settings.approval",
+        old="elif more > 0:",
+        new="elif False:",
+        killer="test_a_canary_that_was_approved_is_not_sent_again_and_again",
+    ),
+    Defect(
         name="a stop between an intent and its PATCH is passed over",
         module="batchcancel.pool.exchange",
         old="if self._stop.reason is not None:",

@@ -14,10 +14,12 @@ from batchcancel.reader.manifest import Manifest, manifest_of
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 ORIGIN = "https://api.huskyvoice.ai"
 BAD_ROW = RejectedRow(line=9, reason="ragged")
+ASKED = {"ledger": "l.db", "timezone": None, "is_accepted": False, "but_refused": False}
+EVERYTHING = ("done", "new", "no", "open")
 
 
-def manifest(*ids: str, rejected=()) -> Manifest:
-    texts = pl.DataFrame({"line": range(2, 2 + len(ids)), "appointment_id": ids})
+def manifest(*ids: str, rejected=(), **columns: object) -> Manifest:
+    texts = pl.DataFrame({"line": range(2, 2 + len(ids)), "appointment_id": ids, **columns})
     return manifest_of(texts, source="closure.csv", rejected=rejected)
 
 
@@ -30,7 +32,7 @@ def ledger():
     """A ledger in which `done` was cancelled, `no` refused, `open` is in doubt, `new` waits."""
     ledger = memory_sqlite(origin=ORIGIN, key="fingerprint")
     ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW))
-    source = manifest("done", "new", "no", "open")
+    source = manifest(*EVERYTHING, date=["2026-06-15"] * 4)
     ledger.enrol(batch(source), source.ledger_rows(), source.rejected)
     for request, name in enumerate(("done", "no", "open"), start=1):
         ledger.commit(
@@ -49,9 +51,15 @@ def ledger():
 def compare(ledger):
     """Compare a manifest with the batch in the ledger."""
 
-    def compare(source: Manifest, *, is_accepted: bool = False) -> None:
+    def compare(source: Manifest, *, is_accepted: bool = False, but_refused: bool = False) -> None:
         refuse_other_work(
-            ledger, batch=batch(source), manifest=source, ledger="l.db", is_accepted=is_accepted
+            ledger,
+            batch=batch(source),
+            manifest=source,
+            ledger="l.db",
+            timezone=None,
+            is_accepted=is_accepted,
+            but_refused=but_refused,
         )
 
     return compare
@@ -66,14 +74,14 @@ def test_a_batch_counts_appointments_and_rejected_rows_apart():
 
 def test_a_batch_is_known_by_its_name(ledger):
     new = replace(batch(manifest("x")), name="other")
-    refuse_other_work(ledger, batch=new, manifest=manifest("x"), ledger="l.db", is_accepted=False)
+    refuse_other_work(ledger, batch=new, manifest=manifest("x"), **ASKED)
 
 
 def test_a_batch_of_another_api_is_refused_whatever_is_accepted(ledger):
     source = manifest("done", "new", "no", "open")
     other = batch(source, origin="http://localhost:4010")
     with pytest.raises(InputError, match=r"l\.db holds batches of"):
-        refuse_other_work(ledger, batch=other, manifest=source, ledger="l.db", is_accepted=True)
+        refuse_other_work(ledger, batch=other, manifest=source, **ASKED | {"is_accepted": True})
 
 
 def test_without_a_ledger_nothing_is_known():
@@ -93,7 +101,7 @@ def test_refused_rows_are_sent_once_more_when_asked_for(ledger):
 
 
 def test_the_same_rows_in_another_order_are_the_same_manifest(compare):
-    compare(manifest("open", "no", "new", "done"))
+    compare(manifest("open", "no", "new", "done", date=["2026-06-15"] * 4))
 
 
 @pytest.mark.parametrize(
@@ -132,3 +140,48 @@ def test_rejected_rows_are_no_appointments_of_the_batch(ledger, compare):
 def test_a_new_rejected_row_is_a_change(compare):
     with pytest.raises(Refusal, match="the same 4 appointments, with other times, notes or"):
         compare(manifest("done", "new", "no", "open", rejected=[BAD_ROW]))
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_what_was_settled_and_is_on_another_day_now_is_a_conflict_even_when_accepted(
+    compare, is_accepted
+):
+    moved = manifest(*EVERYTHING, date=["2026-06-22"] * 4)
+    with pytest.raises(Refusal, match=r"contradicts 2 rows .* settled.* \(done, no\)") as refused:
+        compare(moved, is_accepted=is_accepted)
+
+    assert "--batch" in refused.value.hint
+
+
+def test_a_conflict_names_the_first_few_of_its_rows(ledger, compare):
+    ids = [f"a{number}" for number in range(7)]
+    many = manifest("open", *ids, date=["2026-06-15"] * 8)
+    ledger.enrol(batch(many), many.ledger_rows(), [])
+    settled = Outcome(OutcomeName.NOT_FOUND)
+    ledger.commit([Settled(appointment_id=one, outcome=settled, at=NOW) for one in ids])
+    with pytest.raises(Refusal, match=r"7 rows .*\(a0, a1, a2, a3, a4 and 2 more\)"):
+        compare(manifest("open", *ids, date=["2026-06-22"] * 8), is_accepted=True)
+
+
+def test_rows_that_were_never_settled_may_come_back_with_another_day(compare):
+    days = ["2026-06-15", "2026-06-22", "2026-06-15", "2026-06-22"]
+    compare(manifest(*EVERYTHING, date=days), is_accepted=True)
+
+
+def test_refused_rows_that_are_sent_once_more_may_come_back_with_another_day(compare):
+    days = ["2026-06-15", "2026-06-15", "2026-06-22", "2026-06-15"]
+    compare(manifest(*EVERYTHING, date=days), is_accepted=True, but_refused=True)
+
+
+def test_other_notes_are_no_conflict(compare):
+    compare(manifest(*EVERYTHING, notes=["Closed."] * 4), is_accepted=True)
+
+
+def test_a_day_that_was_left_out_in_between_is_still_held_against_the_next_manifest(
+    ledger, compare
+):
+    between = manifest(*EVERYTHING)
+    compare(between, is_accepted=True)
+    ledger.enrol(batch(between), between.ledger_rows(), [])
+    with pytest.raises(Refusal, match="contradicts 1 row "):
+        compare(manifest("done", "open", date=["2026-06-22", "2026-06-15"]), is_accepted=True)

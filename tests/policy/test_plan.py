@@ -39,6 +39,16 @@ def plan_of(starts: dict[str, timedelta | None], **options) -> Plan:
     return make_plan(manifest(starts), **known | options)
 
 
+def plan_of_marked(outcomes: dict[str, str | None], gap: timedelta, **options) -> Plan:
+    """A plan for rows that all start so long after NOW, with their outcomes."""
+    starts = [(NOW + gap).isoformat()] * len(outcomes)
+    columns = {"appointment_id": list(outcomes), "starts_at": starts}
+    words = pl.Series("outcome", list(outcomes.values()), pl.String)
+    frame = pl.DataFrame({"line": range(2, 2 + len(outcomes)), **columns}).with_columns(words)
+    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "earlier": EarlierRuns()}
+    return make_plan(manifest_of(frame, source="m.csv"), **known | options)
+
+
 def ids(plan: Plan) -> list[str]:
     return [one.appointment_id for one in plan.appointments()]
 
@@ -65,6 +75,25 @@ def test_rows_past_their_deadline_are_skipped_with_the_reason():
         "past": SkipReason.ALREADY_STARTED,
     }
     assert plan.skipped == {SkipReason.NOTICE_WINDOW: 1, SkipReason.ALREADY_STARTED: 1}
+
+
+def test_rows_that_the_manifest_marks_as_done_are_left_out_whatever_their_time():
+    plan = plan_of_marked({"a": None, "b": "cancelled"}, 48 * HOUR)
+    late = plan_of_marked({"a": None, "b": "cancelled"}, HOUR)
+
+    assert (["a"], {SkipReason.MARKED_DONE: 1}) == (ids(plan), plan.skipped)
+    assert {SkipReason.MARKED_DONE: 1, SkipReason.NOTICE_WINDOW: 1} == late.skipped
+    assert not plan.are_all_marked_done
+
+
+def test_what_is_settled_and_marked_counts_as_settled():
+    plan = plan_of_marked({"a": "cancelled"}, 48 * HOUR, earlier=EarlierRuns(settled_ids=["a"]))
+    assert (1, {}, False) == (plan.settled, plan.skipped, plan.are_all_marked_done)
+
+
+def test_a_manifest_that_marks_every_row_leaves_none_to_be_decided_on():
+    assert plan_of_marked({"a": "cancelled", "b": "restored"}, 48 * HOUR).are_all_marked_done
+    assert not plan_of({}).are_all_marked_done
 
 
 def test_settled_rows_are_counted_and_not_taken_up():

@@ -57,6 +57,8 @@ def test_the_frame_always_has_the_same_columns():
         "session": pl.String,
         "branch_id": pl.String,
         "notes": pl.String,
+        "manifest_start": pl.String,
+        "marked": pl.String,
     }
     everything = [manifest("appointment_id\na\n"), manifest(MIXED), manifest(MIXED + "?,,,,\n")]
     everything += [read.in_timezone(BERLIN) for read in everything]
@@ -348,10 +350,10 @@ def test_only_the_first_twenty_rejected_rows_are_told():
 def test_ledger_rows_are_sorted_by_id_and_carry_no_notes():
     read = manifest(
         "appointment_id,starts_at,date,session,branch_id,notes\nb,,,,,hello\n"
-        "a,2026-06-15T09:00Z,2026-06-15,morning,b1,\n"
+        "a,2026-06-15T11:00+02,2026-06-15,morning,b1,\n"
     )
     expected = [
-        LedgerRow("a", NINE, MONDAY, "morning", "b1", 3, "exact"),
+        LedgerRow("a", NINE, MONDAY, "morning", "b1", 3, "exact", "2026-06-15T11:00+02"),
         LedgerRow("b", None, None, None, None, 2),
     ]
     assert expected == list(read.ledger_rows())

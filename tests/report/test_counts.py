@@ -100,3 +100,16 @@ def test_the_line_for_machines_adds_up_after_json(summary):
     assert told["rows"] == total(told) == 8
     assert told["exit_code"] == 4
     assert told["elapsed_s"] == 12.346
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        (counts_of(skipped={"marked_done": 3}), 4),
+        (counts_of(skipped={"marked_done": 3, "notice_window": 1}), 0),
+        (counts_of(skipped={"marked_done": 3}, cancelled=1), 0),
+        (counts_of(), 0),
+    ],
+)
+def test_somebody_must_look_where_the_manifest_marks_every_row_as_done(counts, code):
+    assert code == exit_code(counts)

@@ -17,6 +17,7 @@ from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.report.observed import observed_json
 from batchcancel.report.plan import moment, plan_json, plan_text
 from batchcancel.report.tables import duration
+from batchcancel.settings.approval import PARTS, Approval
 from batchcancel.settings.load import Settings, load_settings
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -28,6 +29,9 @@ GAPS = [
     *[timedelta(hours=24, seconds=30)] * 100,
     *[None] * 4,
 ]
+
+
+APPROVAL = Approval.of(eligible=3, settled=0, **dict.fromkeys(PARTS, ""))
 
 
 def settings(**flags: str) -> Settings:
@@ -61,6 +65,7 @@ def planned(
     )
     return Planned(
         plan=plan,
+        approval=APPROVAL,
         batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
         rules=Rules(policy=policy, timezone=timezone),
@@ -179,6 +184,7 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "cautions": {},
         "columns": ["appointment_id", "starts_at"],
         "observed": observed_json(busy),
+        "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",
     }
 

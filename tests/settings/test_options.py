@@ -10,7 +10,7 @@ DESIGNED = {
     *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
     *("status", "ignore-column"),
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
-    "max-requests",
+    *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
     *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
 }

@@ -107,12 +107,12 @@ def window_is_kept(world: World) -> Iterator[str]:
     """Our requests that arrive in any window are no more than the limit.
 
     Within one process always; across processes unless the wall clock was set meanwhile and there
-    is no folder for the window: the ledger remembers requests by that clock. What others send with
-    the key is not counted.
+    is no folder for the window: the ledger remembers requests by that clock. Another program of
+    ours counts with them, what others send with the key does not.
     """
     for number in sorted({one.process.number for one in world.network.departures}):
         yield from _crowded(world, f"run {number}", number)
-    if not world.scenario.clock_steps or world.state_dir.is_dir():
+    if not world.scenario.clock_steps or world.shares_its_window:
         yield from _crowded(world, "all runs", None)
 
 
@@ -121,10 +121,13 @@ def _crowded(world: World, whose: str, number: int | None) -> Iterator[str]:
     if limit is None:
         return
     arrivals = world.sandbox.history.arrivals
-    times = sorted(
-        arrivals[one.arrival].arrived
+    ours = [
+        one.arrival
         for one in world.network.departures
         if one.arrival is not None and number in (None, one.process.number)
+    ]
+    times = sorted(
+        arrivals[one].arrived for one in (*ours, *(() if number else world.network.neighbours))
     )
     for first, later in zip(times, times[limit:], strict=False):
         if later - first < window - 1e-9:

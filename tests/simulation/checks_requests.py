@@ -141,12 +141,11 @@ def asks_for_time(departure: Departure) -> bool:
 
 def seconds_asked_for(departure: Departure) -> float:
     """What the Retry-After of an answer means, by a reading of our own."""
-    headers = departure.answer_headers
-    text = headers.get("retry-after", "")
+    text = departure.answer_headers.get("retry-after", "")
     if text.isdigit():
         return float(text)
     try:
-        until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers["date"])
+        until, date = parsedate_to_datetime(text), parsedate_to_datetime(departure.date)
     except (ValueError, TypeError):
         return PAUSE_WITHOUT_RETRY_AFTER
     return (until - date).total_seconds()

@@ -11,6 +11,7 @@ from tests.simulation.draw_trouble import (
     draw_commands,
     draw_faults,
     draw_naps,
+    draw_neighbour,
     draw_network,
     draw_others,
     draw_skew,
@@ -57,6 +58,7 @@ def draw(seed: int) -> Scenario:
         commands=draw_commands(rng, mode=mode, rows=rows),
         staff=draw_staff(rng, mode=mode),
         others=draw_others(rng),
+        neighbour=draw_neighbour(rng),
         # Where not every answer tells the time, this machine's clock has to be right.
         clock_steps=() if network.undated else draw_clock_steps(rng),
         naps=draw_naps(rng),

@@ -185,6 +185,14 @@ def draw_others(rng: Random) -> tuple[float, ...]:
     return tuple(sorted(rng.uniform(0, 90) for _ in range(rng.randint(1, 60))))
 
 
+def draw_neighbour(rng: Random) -> tuple[float, ...]:
+    """How long another program of this user, with the same key, waits before each request."""
+    if rng.random() < 0.8:
+        return ()
+    longest = rng.choice((0.1, 2.0, 20.0))
+    return tuple(rng.uniform(0, longest) for _ in range(rng.randint(1, 60)))
+
+
 def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's wall clock is set, and by how much."""
     if rng.random() < 0.8:

@@ -37,7 +37,8 @@ class Departure:
     """One request that left, and what became of it, as far as anybody outside can tell.
 
     Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
-    when the program had the whole answer in its hands.
+    when the program had the whole answer in its hands; `date` is that of the sandbox, whether the
+    answer told it or not.
     """
 
     process: Sender
@@ -50,6 +51,7 @@ class Departure:
     arrival: int | None = None
     answered: float | None = None
     status: int | None = None
+    date: str | None = None
     is_dated: bool = True
     answer_headers: httpx.Headers | None = None
     given_up: float | None = None
@@ -111,6 +113,8 @@ class Network:
         self._on_answer = on_answer
         self.is_calm = False
         self.departures: list[Departure] = []
+        self.neighbours: list[int] = []
+        self.under_way = 0
 
     def depart(self, departure: Departure) -> Talk:
         """A request leaves its process."""
@@ -125,6 +129,7 @@ class Network:
     def with_date(self, head: Message, departure: Departure) -> Message:
         """The head of an answer, as far as it tells the time, and whoever tells it."""
         headers = httpx.Headers(head["headers"])
+        departure.date = headers.get("date")
         if not departure.is_dated:
             headers.pop("date", None)
         elif "date" in headers and self._is_gateways(departure):
@@ -143,6 +148,11 @@ class Network:
         """The whole answer is in the hands of its process."""
         departure.answered = trio.current_time()
         self._on_answer(departure)
+
+    async def neighbour(self) -> None:
+        """Another program of ours sends a request, within the window that it shares."""
+        self.neighbours.append(len(self._sandbox.history))
+        await self.other_user()
 
     async def other_user(self) -> None:
         """Somebody else uses the same key, for a read that changes nothing."""
@@ -165,7 +175,9 @@ class Network:
     async def _carry(
         self, departure: Departure, talk: Talk, latency: float, fate: str | None
     ) -> None:
+        self.under_way += 1
         await trio.sleep(latency)
+        self.under_way -= 1
         if fate == "vanishes":
             return
         if fate == "refused":

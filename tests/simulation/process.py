@@ -1,5 +1,6 @@
 """One process of the program: what the command line would do, until it ends or is killed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from batchcancel.commands import plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
-from batchcancel.huskyvoice.offload import inline
+from batchcancel.huskyvoice.offload import Result, inline
+from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.window_file import FileWindow, window_path
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
 from batchcancel.settings.load import Settings, load_settings
@@ -125,11 +128,32 @@ class Process:
         environ = {"HUSKYVOICE_API_KEY": FULL_KEY}
         return load_settings(str(self.world.manifest), flags=flags, environ=environ)
 
+    async def _offload(self, call: Callable[[], Result], /) -> Result:
+        if self.is_dead:
+            raise Crash
+        return call()
+
+    def limiter(self) -> SharedLimiter:
+        """One that shares the window of this user's programs."""
+        settings, clock = self._settings(), BootClock("a boot", self.world.steady)
+        path = window_path(
+            self.world.state_dir, origin=settings.origin, key=settings.api_key.fingerprint
+        )
+        window = FileWindow(
+            path,
+            rate=settings.rate,
+            timeout=settings.timeout,
+            clock=clock,
+            now=self.world.program_now,
+        )
+        window.open()
+        return SharedLimiter(window, offload=inline, clocks=lambda: (clock.seconds(),))
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.world.program_now,
             boot=BootClock("a boot", self.world.steady),
-            offload=inline,
+            offload=self._offload,
             random=Random(f"{self.world.scenario.seed} jitter {self.number}"),
             new_transport=lambda: Wire(self.world.network, self),
             new_writer=self._new_writer,

@@ -99,6 +99,7 @@ class Scenario:
     commands: tuple[Command, ...]
     staff: tuple[StaffAction, ...]
     others: tuple[float, ...]
+    neighbour: tuple[float, ...]
     clock_steps: tuple[tuple[float, float], ...]
     naps: tuple[tuple[float, float], ...]
     skew: float
@@ -107,10 +108,6 @@ class Scenario:
     def clock_offset(self, seconds: float) -> timedelta:
         """How far the program's wall clock is ahead at a moment."""
         return timedelta(seconds=sum(step for at, step in self.clock_steps if at <= seconds))
-
-    def slept(self, seconds: float) -> float:
-        """How long the program's machine has slept by a moment, while no timer of its went on."""
-        return sum(length for at, length in self.naps if at <= seconds)
 
     def without_crashes(self) -> "Scenario":
         """The same seed, with processes that live."""

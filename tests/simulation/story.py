@@ -41,6 +41,10 @@ class Story:
             if action.at is not None:
                 self._nursery.start_soon(self._act_at, action, action.at)
         self._nursery.start_soon(self._others)
+        for at, length in scenario.naps:
+            self._nursery.start_soon(self._nap_at, at, length)
+        if scenario.neighbour and scenario.rate.limit and world.shares_its_window:
+            self._nursery.start_soon(self._neighbour)
         if scenario.calm_at is not None:
             self._nursery.start_soon(self._calm_at, scenario.calm_at)
         world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
@@ -145,6 +149,25 @@ class Story:
                 return
             world.trace.add("others", "GET /v1/appointments")
             await world.network.other_user()
+
+    async def _nap_at(self, at: float, length: float) -> None:
+        """What has left a machine arrives although it sleeps by then."""
+        await trio.sleep(at)
+        while self._world.network.under_way:  # noqa: ASYNC110 - the network tells nobody
+            await trio.sleep(0.01)
+        if not self._world.is_calm:
+            self._world.nap(length)
+
+    async def _neighbour(self) -> None:
+        world = self._world
+        limiter = Process(world, 0, Command()).limiter()
+        for pause in world.scenario.neighbour:
+            await trio.sleep(pause)
+            permit = await limiter.permit()
+            world.trace.add("neighbour", "GET /v1/appointments")
+            await world.network.neighbour()
+            limiter.used(permit)
+        await limiter.flush()
 
     async def _act_at(self, action: StaffAction, at: float) -> None:
         await trio.sleep(at)

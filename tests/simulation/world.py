@@ -33,11 +33,13 @@ class World:
         self.oracle = Oracle(self.trace)
         self.manifest = folder / "closure.csv"
         # On every fourth machine there is no folder, for there is a file.
-        self.state_dir = (folder if scenario.seed % 4 else self.manifest) / "state"
+        self.shares_its_window = scenario.seed % 4 != 0
+        self.state_dir = (folder if self.shares_its_window else self.manifest) / "state"
         self.manifest.write_text(scenario.manifest.text)
         self.rows = {row.appointment_id: row for row in scenario.manifest.rows}
         self.days = {row.appointment_id: {row.day} for row in scenario.manifest.rows}
         self.final: dict[str, Standing] = {}
+        self.naps: list[tuple[float, float]] = []
         self.is_calm = False
         self.patience = 0.0
         self.last_sign = 0.0
@@ -84,13 +86,18 @@ class World:
     def seconds_of(self, moment: datetime) -> float:
         """When the server's clock showed this moment; timers stood still during naps."""
         seconds = (moment - self.sandbox.now()).total_seconds() + self.steady()
-        for at, length in sorted(self.scenario.naps):
+        for at, length in self.naps:
             seconds -= min(length, max(0.0, seconds - at))
         return seconds
 
     def steady(self) -> float:
         """The clock that goes on while the program's machine sleeps; the server's does too."""
-        return self.seconds() + self.scenario.slept(self.seconds())
+        return self.seconds() + sum(length for _, length in self.naps)
+
+    def nap(self, length: float) -> None:
+        """The program's machine sleeps: no timer of its goes on meanwhile."""
+        self.trace.add("machine", f"sleeps for {length:.3f} s")
+        self.naps.append((self.seconds(), length))
 
     def program_now(self) -> datetime:
         """The wall clock of the machine the program runs on."""

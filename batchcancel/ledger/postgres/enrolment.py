@@ -7,25 +7,21 @@ from psycopg import Cursor
 
 from batchcancel.appointments import Outcome, RejectedRow, require_aware
 from batchcancel.ledger.contract import LedgerRow, Observation
-from batchcancel.ledger.enrolment import BulkLoad
+from batchcancel.ledger.enrolment import TAKE_OVER, BulkLoad
 
 _NAMED = """
     CREATE TEMPORARY TABLE named (
         appointment_id text, starts_at timestamptz, date date, session text, branch_id text,
-        line bigint, start_known_by text
+        line bigint, start_known_by text, manifest_start text
     ) ON COMMIT DROP
 """
 _COPY_NAMED = "COPY named FROM STDIN"
-_ENROL_ROWS = """
-    INSERT INTO rows
-        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line,
-         start_known_by)
-    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id, line, start_known_by
+_INSERT_ROWS = """
+    INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id,
+        line, start_known_by, manifest_start)
+    SELECT %s, %s, appointment_id, starts_at, date, session, branch_id,
+        line, start_known_by, manifest_start
     FROM named
-    ON CONFLICT (batch_id, appointment_id) DO UPDATE
-    SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line,
-        start_known_by = excluded.start_known_by
 """
 _COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason, appointment_id) FROM STDIN"
 _ENDINGS = """
@@ -62,7 +58,7 @@ class PostgresLoad(BulkLoad):
     def rows(self, batch_id: int, enrolment: int, rows: Iterable[LedgerRow]) -> None:
         self._cursor.execute(_NAMED)
         self._copy(_COPY_NAMED, _aware(rows))
-        self._cursor.execute(_ENROL_ROWS, (batch_id, enrolment))
+        self._cursor.execute(_INSERT_ROWS + TAKE_OVER, (batch_id, enrolment))
 
     def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
         values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)

@@ -13,7 +13,15 @@ from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import Batch, Entry, Ledger, LedgerRow, Observation, Run
+from batchcancel.ledger.contract import (
+    Approved,
+    Batch,
+    Entry,
+    Ledger,
+    LedgerRow,
+    Observation,
+    Run,
+)
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, Heartbeat
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
@@ -129,6 +137,11 @@ class PostgresLedger(PostgresReader, Ledger):
     def reopen_refused(self, batch: str) -> int:
         return self._write_long(
             lambda cursor: enrolment.reopen_refused(PostgresStatements(cursor), batch)
+        )
+
+    def approve(self, batch: str, approved: Approved) -> None:
+        self._write_long(
+            lambda cursor: enrolment.approve(PostgresStatements(cursor), batch, approved)
         )
 
     def commit(self, entries: Sequence[Entry]) -> None:

@@ -5,18 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.ledger.contract import LedgerRow, Observation
-from batchcancel.ledger.enrolment import BulkLoad
+from batchcancel.ledger.enrolment import TAKE_OVER, BulkLoad
 from batchcancel.ledger.sqlite.connection import stored
 
-_ENROL_ROW = """
-    INSERT INTO rows
-        (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id, line,
-         start_known_by)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (batch_id, appointment_id) DO UPDATE
-    SET enrolment = excluded.enrolment, starts_at = excluded.starts_at, date = excluded.date,
-        session = excluded.session, branch_id = excluded.branch_id, line = excluded.line,
-        start_known_by = excluded.start_known_by
+_INSERT_ROW = """
+    INSERT INTO rows (batch_id, enrolment, appointment_id, starts_at, date, session, branch_id,
+        line, start_known_by, manifest_start)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REJECT = """
     INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
@@ -40,7 +35,7 @@ class SqliteLoad(BulkLoad):
         self._db = db
 
     def rows(self, batch_id: int, enrolment: int, rows: Iterable[LedgerRow]) -> None:
-        self._db.executemany(_ENROL_ROW, _row_values(batch_id, enrolment, rows))
+        self._db.executemany(_INSERT_ROW + TAKE_OVER, _row_values(batch_id, enrolment, rows))
 
     def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
         values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)

@@ -10,7 +10,15 @@ from batchcancel.api import Rate
 from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import Batch, Entry, Ledger, LedgerRow, Observation, Run
+from batchcancel.ledger.contract import (
+    Approved,
+    Batch,
+    Entry,
+    Ledger,
+    LedgerRow,
+    Observation,
+    Run,
+)
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
 from batchcancel.ledger.sqlite.connection import (
@@ -118,6 +126,10 @@ class SqliteLedger(SqliteReader, Ledger):
     def reopen_refused(self, batch: str) -> int:
         with self._transaction() as statements:
             return enrolment.reopen_refused(statements, batch)
+
+    def approve(self, batch: str, approved: Approved) -> None:
+        with self._transaction() as statements:
+            enrolment.approve(statements, batch, approved)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         if not entries:

@@ -14,7 +14,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from batchcancel.errors import BatchHeld, InputError, UnsafeLedger
+from batchcancel.errors import BatchHeld, InputError, NoPlaceForLedger, UnsafeLedger
 
 _NETWORK = re.compile(
     r"(fuse\.)?(9p|afs|beegfs|ceph|cifs|coda|davfs|gcsfuse|glusterfs|gpfs|lustre|ncpfs|nfs4?"
@@ -42,12 +42,14 @@ class Place:
 def require_place(path: Path) -> None:
     """Refuse a folder, a missing folder, and a network: WAL needs memory shared on one machine."""
     if path.is_dir():
-        raise InputError(f"{path} is a folder, not a ledger", hint="Name a file with --ledger.")
+        raise NoPlaceForLedger(
+            f"{path} is a folder, not a ledger", hint="Name a file with --ledger."
+        )
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", hint="Create it first.")
+        raise NoPlaceForLedger(f"there is no folder {path.parent}", hint="Create it first.")
     mounts = _MOUNTS.read_text(errors="replace") if _MOUNTS.exists() else ""
     if is_network(kind := file_system_of(path.parent, mounts)):
-        raise InputError(
+        raise NoPlaceForLedger(
             f"{path} is on a network file system ({kind}), where SQLite can lose data",
             hint="Name a file on a local disk with --ledger.",
         )

@@ -1,0 +1,103 @@
+"""Approval tokens: exactly what a plan showed, short enough to be copied from a terminal.
+
+    a1-600-0-mh83kvq862d6b2b36fckdry0kkkwf3
+
+The numbers are the appointments to be cancelled and those of the batch that were settled before.
+Then follow two characters for each of `PARTS`, which tell what is another now; eight for all of
+them together, which tell that something is; and two against typing errors. Of the key and the notes
+there is a part of a hash, nothing that could be read.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+PARTS: Final[Mapping[str, str]] = {
+    "content": "the manifest",
+    "origin": "the API's address",
+    "key": "the API key",
+    "batch": "the batch's name",
+    "notice": "the notice hours",
+    "timezone": "the timezone",
+    "sessions": "the sessions of the job file",
+    "statuses": "the statuses that are sent",
+    "notes": "--notes",
+    "ignored": "the columns that are ignored",
+}
+"""What an approval covers besides the number, in plain words."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # none that is read as another
+_FOR_EACH, _FOR_ALL, _FOR_TYPING = 2, 8, 2
+_TOKEN = re.compile(
+    rf"(a1-([0-9]{{1,9}})-([0-9]{{1,9}})-([{_ALPHABET}]{{{_FOR_EACH * len(PARTS)}}})"
+    rf"([{_ALPHABET}]{{{_FOR_ALL}}}))([{_ALPHABET}]{{{_FOR_TYPING}}})"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What a token says; two plans that show the same have equal ones.
+
+    `eligible` are to be cancelled, `settled` were so before. `parts` has a few characters for
+    each of `PARTS`, `whole` those for all of them. `unknown` names parts that nobody asked for,
+    because there is nothing to be decided by them.
+    """
+
+    eligible: int
+    settled: int
+    parts: Mapping[str, str]
+    whole: str
+    unknown: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *, eligible: int, settled: int, **texts: str | None) -> Self:
+        """The approval for so many appointments and for a text on each of `PARTS`; None: unknown.
+
+        Equal texts must mean the same to a run.
+        """
+        lines = [f"{name} {len(texts[name] or '')} {texts[name] or ''}" for name in PARTS]
+        return cls(
+            eligible=eligible,
+            settled=settled,
+            parts={name: _digest(line, _FOR_EACH) for name, line in zip(PARTS, lines, strict=True)},
+            whole=_digest("\n".join(lines), _FOR_ALL),
+            unknown=frozenset(name for name in PARTS if texts[name] is None),
+        )
+
+    def __str__(self) -> str:
+        told = f"a1-{self.eligible}-{self.settled}-{''.join(self.parts.values())}{self.whole}"
+        return told + _digest(told, _FOR_TYPING)
+
+    def differences(self, now: "Approval") -> Iterator[str]:
+        """What is another now than was approved, in plain words; fewer appointments are none."""
+        known = [name for name in PARTS if name not in now.unknown | self.unknown]
+        different = [PARTS[name] for name in known if self.parts[name] != now.parts[name]]
+        if not different and len(known) == len(PARTS) and self.whole != now.whole:
+            different = ["the manifest, the rules or the notes"]
+        yield from different
+        more = now.eligible + now.settled - self.eligible - self.settled
+        if now.eligible > self.eligible:
+            yield f"{now.eligible:,} appointments to be cancelled, and {self.eligible:,} approved"
+        elif more > 0:
+            yield f"{more:,} appointments more than approved, with those that were settled since"
+
+
+def approval(text: str) -> Approval:
+    """The approval that a token says; ValueError for a text that is none, or was mistyped."""
+    found = _TOKEN.fullmatch(text.strip().lower())
+    if not found or _digest(found[1], _FOR_TYPING) != found[6]:
+        raise ValueError("this is no approval: copy the whole of the token that plan shows")
+    pairs = re.findall(f".{{{_FOR_EACH}}}", found[4])
+    return Approval(
+        eligible=int(found[2]),
+        settled=int(found[3]),
+        parts=dict(zip(PARTS, pairs, strict=True)),
+        whole=found[5],
+    )
+
+
+def _digest(text: str, length: int) -> str:
+    number = int.from_bytes(hashlib.sha256(f"approval {text}".encode()).digest())
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(length))
