@@ -37,7 +37,7 @@ class OutcomeName(StrEnum):
     NOT_FOUND = (
         "not_found",
         Fact.FINAL | Fact.FAILURE | Fact.PERSON,
-        "the API does not know them",
+        "the API does not know them; --retry-refused sends them once more",
     )
     REFUSED = (
         "refused",
@@ -52,7 +52,7 @@ class OutcomeName(StrEnum):
     NEEDS_REVIEW = (
         "needs_review",
         Fact.FINAL | Fact.PERSON,
-        "alive again after our intent: a person must decide",
+        "touched after our intent: a person must decide",
     )
 
     facts: Fact

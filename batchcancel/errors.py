@@ -9,9 +9,11 @@
     ├── StoppedEarly          5  resumable: run the same command again
     │   ├── GateClosed           the API asked for more patience than is allowed
     │   ├── RequestsSpent        --max-requests were sent
+    │   ├── CreditsSpent         credits or a quota are used up
     │   └── LedgerWriteFailed
     ├── BatchHeld             6  another run holds the batch
-    ├── FatalAnswer           7  key rejected, redirect, wrong record
+    ├── FatalAnswer           7  redirect, wrong record
+    │   ├── KeyRejected          the API does not know the key
     │   └── ScopeMissing         the key may not do this
     └── Interrupted     130/143  SIGINT or SIGTERM, after the drain
 
@@ -37,9 +39,13 @@ class ExitCode(IntEnum):
 
 
 class BatchcancelError(Exception):
-    """A run cannot go on; `hint` says what to type or do next."""
+    """A run cannot go on; `hint` says what to type or do next.
+
+    `leaves_doubt` is false for the answers by which nothing that was asked has been done.
+    """
 
     exit_code: int = ExitCode.UNEXPECTED
+    leaves_doubt: bool = True
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -118,6 +124,12 @@ class RequestsSpent(StoppedEarly):
         )
 
 
+class CreditsSpent(StoppedEarly):
+    """Credits or a quota are used up: that concerns every row and proves nothing about any."""
+
+    leaves_doubt = False
+
+
 class LedgerWriteFailed(StoppedEarly):
     """The ledger, or the window it paces by, could not be written: nothing more may be sent."""
 
@@ -134,8 +146,16 @@ class FatalAnswer(BatchcancelError):
     exit_code = ExitCode.FATAL
 
 
+class KeyRejected(FatalAnswer):
+    """The API does not know the key, or no longer."""
+
+    leaves_doubt = False
+
+
 class ScopeMissing(FatalAnswer):
     """The key is known, and may not do what was asked."""
+
+    leaves_doubt = False
 
     def __init__(self, scope: str, *, hint: str = "") -> None:
         super().__init__(f"the API key lacks the scope {scope}", hint=hint)

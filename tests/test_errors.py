@@ -14,9 +14,11 @@ CODES = {
     "StoppedEarly": 5,
     "GateClosed": 5,
     "RequestsSpent": 5,
+    "CreditsSpent": 5,
     "LedgerWriteFailed": 5,
     "BatchHeld": 6,
     "FatalAnswer": 7,
+    "KeyRejected": 7,
     "ScopeMissing": 7,
 }
 

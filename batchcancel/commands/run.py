@@ -17,6 +17,7 @@ from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
+from batchcancel.pool.cancel import Means
 from batchcancel.pool.workers import Pool
 from batchcancel.report.counts import Counts, counts_from, exit_code
 from batchcancel.report.summary import Summary
@@ -127,7 +128,7 @@ def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
 async def _run_pool(
     planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
 ) -> None:
-    pool = Pool(
+    means = Means(
         exchange=tools.exchange,
         retry=tools.retry,
         policy=planned.rules.policy,
@@ -135,6 +136,9 @@ async def _run_pool(
             sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
         ),
         writer=tools.writer,
+    )
+    pool = Pool(
+        means,
         stop=tools.stop,
         now=tools.clock.now,
         observe=observe,

@@ -13,13 +13,19 @@ from http import HTTPStatus
 from typing import Any
 
 from batchcancel.api import Answer, Meaning, Record, Request, Window
-from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
+from batchcancel.errors import CreditsSpent, FatalAnswer, KeyRejected, ScopeMissing
 
 _REFUSALS = {400, 403, 409, 410, 412, 422}
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
-_SPENT = re.compile(r"CREDIT|QUOTA|BILLING|PAYMENT", re.ASCII)
 _LONGEST_TEXT = 200
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+_ANY_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_OF_EVERY_ROW = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+_OWED = "REQUIRED|DUE|UNPAID|FAILED|DECLINED|MISSING|METHOD|EXPIRED|SUSPENDED"
+_SPENT = re.compile("CREDIT|QUOTA|BILLING|PAYMENT", re.ASCII | re.IGNORECASE)
+_SURELY_SPENT = re.compile(
+    f"CREDIT|QUOTA|BILLING|PAYMENT.*({_OWED})|({_OWED}).*PAYMENT", re.ASCII | re.IGNORECASE
+)
 
 
 def read_answer(
@@ -27,16 +33,19 @@ def read_answer(
 ) -> Answer:
     """Read one response; `content` is its body as `parsed`.
 
-    Raises `FatalAnswer` when every further request would be wrong too, and `StoppedEarly` when
+    Raises `FatalAnswer` when every further request would be wrong too, and `CreditsSpent` when
     credits or a quota are used up. `headers` has lower-case names. `now` stands in for a missing
     `Date`.
     """
     server_now = http_date(headers.get("date"))
     if 200 <= status < 300:  # noqa: PLR2004 - the family of statuses
-        return _success(request, status=status, content=content, server_now=server_now)
+        answer = _success(request, status=status, content=content, server_now=server_now)
+        if answer.meaning is not Meaning.PROVED:
+            _raise_if_spent(status, content, server_now or now)
+        return answer
     code = _error_code(content)
     _raise_if_fatal(request, status=status, code=code)
-    _raise_if_spent(status, code, server_now or now)
+    _raise_if_spent(status, content, server_now or now)
     return Answer(
         meaning=_meaning(request, status=status, content=content, code=code),
         code=code or str(status),
@@ -75,7 +84,7 @@ def _raise_if_fatal(request: Request, *, status: int, code: str | None) -> None:
             hint="Check --base-url: the key is sent to no other address.",
         )
     if status == HTTPStatus.UNAUTHORIZED:
-        raise FatalAnswer(
+        raise KeyRejected(
             "the API rejects the key (status 401)",
             hint="Check HUSKYVOICE_API_KEY or --api-key-file, then run the same command again.",
         )
@@ -83,17 +92,20 @@ def _raise_if_fatal(request: Request, *, status: int, code: str | None) -> None:
         raise ScopeMissing(request.ask.scope, hint=request.ask.without_scope)
 
 
-def _raise_if_spent(status: int, code: str | None, server_now: datetime) -> None:
+def _raise_if_spent(status: int, content: Any, server_now: datetime) -> None:
     """A quota or a balance concerns every row and proves nothing about any.
 
     HuskyVoice quotas: daily, over all keys of the organisation, anew at 00:00 UTC. HuskyVoice
     billing: without credits every request is blocked. Status and code are not documented.
     """
-    if status != HTTPStatus.PAYMENT_REQUIRED and not _SPENT.search(code or ""):
+    code = _any_code(content)
+    # A payment for one appointment (PAYMENT_CAPTURED) must not stop every run that comes to it.
+    spent = _SPENT if status in _OF_EVERY_ROW else _SURELY_SPENT
+    if status != HTTPStatus.PAYMENT_REQUIRED and not spent.search(code or ""):
         return
     midnight = datetime.combine(server_now.date() + timedelta(days=1), time(), tzinfo=UTC)
     hours, minutes = divmod(int((midnight - server_now).total_seconds()) // 60, 60)
-    raise StoppedEarly(
+    raise CreditsSpent(
         f"the API refuses every request: credits or a quota are used up ({code or status})",
         hint="Top up the credits; a daily quota is there again at 00:00 UTC, in "
         f"{hours} h {minutes} min. Then run the same command again.",
@@ -138,6 +150,15 @@ def _error_code(content: Any) -> str | None:
     error = content.get("error") if isinstance(content, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def _any_code(content: Any) -> str | None:
+    """What stands where a code may stand, in any letters: too little to settle a row by."""
+    if not isinstance(content, dict):
+        return None
+    error = content.get("error")
+    code = error.get("code") if isinstance(error, dict) else error or content.get("code")
+    return code if isinstance(code, str) and _ANY_CODE.fullmatch(code) else None
 
 
 def record_from(data: Any) -> Record | None:

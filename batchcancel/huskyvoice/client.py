@@ -123,7 +123,7 @@ class HuskyVoice:
         if (date := http_date(headers.get("date"))) is not None:
             is_theirs = is_own(status, headers, content)
             self._clock.told(date, asked=asked, answered=answered, is_own=is_theirs)
-        now = self._clock.now()
+        now = self._clock.earliest()  # so that no Retry-After with a date is cut short
         return read_answer(request, status=status, headers=headers, content=content, now=now)
 
     def _build(self, request: Request) -> httpx.Request:

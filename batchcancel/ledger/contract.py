@@ -162,10 +162,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A PATCH is about to be sent: the row becomes open.
+    """A PATCH is about to be sent: the row becomes open, and one more was sent for it.
 
-    `at` is on this machine's clock, as for other requests; `opened_at`, on the API's, is not later
-    than the PATCH can arrive.
+    `at` is by this machine's clock, for the window of requests. `opened_at` is by the server's, to
+    be compared with what the record says of its changes.
     """
 
     request: int
@@ -173,6 +173,19 @@ class Intent:
     attempt: int
     at: datetime
     opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """The doubt that an intent made is undone: nothing was sent, or it was turned away.
+
+    The row waits as before, or, with `was_in_doubt`, stays open since its older intent. What was
+    not sent (`is_sent`) does not count as an attempt.
+    """
+
+    appointment_id: str
+    is_sent: bool
+    was_in_doubt: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +218,18 @@ class Settled:
     at: datetime
 
 
-Entry = Asked | Intent | Answered | Learned | Settled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What was answered last about a row, which goes on waiting: nobody knows yet what it proves.
+
+    An outcome that settles rows stands beside a row that waits until then.
+    """
+
+    appointment_id: str
+    outcome: Outcome
+
+
+Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Settled
 
 
 class LedgerReader(Protocol):
@@ -311,14 +335,14 @@ class Ledger(LedgerReader, Protocol):
     def reopen_refused(self, batch: str) -> int:
         """Let refused and not-found rows wait again, as the operator asked; tells how many.
 
-        Rows that the manifest no longer names stay as they are.
+        Rows that the manifest no longer names, and rows in doubt, stay as they are.
         """
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Write the entries of the held batch in one durable transaction, in their order.
 
-        An intent for a settled row, or for a row that is not in the batch, raises
-        `LedgerWriteFailed` and nothing of the transaction is kept.
+        An intent for a settled row, or for a row that is not in the batch, and the withdrawal of
+        none raise `LedgerWriteFailed`, and nothing of the transaction is kept.
         """
 
     def hurry(self) -> None:

@@ -30,7 +30,7 @@ _CLEAR_ENDINGS = """
 _REOPEN_REFUSED = """
     UPDATE rows
     SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
-    WHERE batch_id = :batch_id AND outcome IN ('refused', 'not_found')
+    WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
 """
 

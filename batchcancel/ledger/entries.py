@@ -11,16 +11,34 @@ from typing import Any
 
 from batchcancel.appointments import Fact
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger.contract import Answered, Asked, Entry, Intent, Learned, Run, Settled
+from batchcancel.ledger.contract import (
+    Answered,
+    Asked,
+    Entry,
+    Intent,
+    Learned,
+    Noted,
+    Run,
+    Settled,
+    Withdrawn,
+)
 from batchcancel.ledger.statements import Statements, Values
 
 _OPEN = """
     UPDATE rows
     SET state = 'open', outcome = NULL, reason = NULL, settled_at = NULL,
-        attempts = CASE WHEN attempts < :attempt THEN :attempt ELSE attempts END,
-        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :at END
+        attempts = attempts + 1,
+        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :opened_at END
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND state <> 'settled'
+"""
+_WITHDRAW = """
+    UPDATE rows
+    SET state = CASE WHEN :was_in_doubt THEN 'open' ELSE 'waiting' END,
+        attempts = CASE WHEN :is_sent THEN attempts ELSE attempts - 1 END,
+        opened_at = CASE WHEN :was_in_doubt THEN opened_at END
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND state = 'open'
 """
 _LEARN = """
     UPDATE rows
@@ -28,7 +46,7 @@ _LEARN = """
         start_known_by = CASE WHEN starts_at IS NULL THEN :known_by ELSE start_known_by END
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
 """
-_GIVE_UP = """
+_NOTE = """
     UPDATE rows SET outcome = :outcome, reason = :reason
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND state <> 'settled'
@@ -46,6 +64,9 @@ _END = """
     UPDATE runs SET ended_at = :ended_at, exit_code = :exit_code, counts = :counts, why = :why
     WHERE run_id = :run_id
 """
+
+
+OfRow = Intent | Withdrawn | Learned | Noted | Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +131,22 @@ def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tupl
         case Asked():
             yield holder.requests.ask, _request(into, entry, holder)
         case Intent():
-            opened_at = into.stored(entry.opened_at)
-            yield _OPEN, _row(entry, holder, attempt=entry.attempt, at=opened_at)
+            yield _OPEN, _row(entry, holder, opened_at=into.stored(entry.opened_at))
             yield holder.requests.ask, _request(into, entry, holder)
+        case Withdrawn():
+            doubt = {"was_in_doubt": entry.was_in_doubt, "is_sent": entry.is_sent}
+            yield _WITHDRAW, _row(entry, holder, **doubt)
         case Answered():
             answer = {"at": into.stored(entry.at), "result": entry.result}
             yield holder.requests.answer, {**holder.requests.identity(entry.request), **answer}
         case Learned():
             start = {"starts_at": into.stored(entry.starts_at), "known_by": entry.known_by.value}
             yield _LEARN, _row(entry, holder, **start)
+        case Noted():
+            yield _NOTE, _row(entry, holder, **_outcome(entry))
         case Settled():
-            outcome = entry.outcome
-            sql = _SETTLE if Fact.FINAL in outcome.name.facts else _GIVE_UP
-            ending = {"outcome": outcome.name.value, "reason": outcome.reason}
-            yield sql, _row(entry, holder, at=into.stored(entry.at), **ending)
+            sql = _SETTLE if Fact.FINAL in entry.outcome.name.facts else _NOTE
+            yield sql, _row(entry, holder, at=into.stored(entry.at), **_outcome(entry))
 
 
 def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
@@ -139,7 +162,11 @@ def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
     }
 
 
-def _row(entry: Intent | Learned | Settled, holder: Holder, **values: object) -> Values:
+def _outcome(entry: Noted | Settled) -> Values:
+    return {"outcome": entry.outcome.name.value, "reason": entry.outcome.reason}
+
+
+def _row(entry: OfRow, holder: Holder, **values: object) -> Values:
     return {"batch_id": holder.batch_id, "appointment_id": entry.appointment_id, **values}
 
 
@@ -150,7 +177,7 @@ def _unmet(entry: Entry) -> LedgerWriteFailed:
     kind = type(entry).__name__.lower()
     return LedgerWriteFailed(
         f"the ledger refused {kind} for {entry.appointment_id}: "
-        "it is settled, or not a row of the batch"
+        "its state does not allow it, or it is not a row of the batch"
     )
 
 

@@ -1,73 +1,137 @@
-"""Attempts to cancel one appointment: one PATCH each, numbered from 1."""
+"""One appointment on its way to its outcome: PATCHes, and reads while it is in doubt."""
 
-from datetime import datetime, timedelta
+import functools
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-import anyio
-
-from batchcancel.api import Answer, Ask, Meaning, Request
-from batchcancel.appointments import Appointment, Decision, Skip, SkipReason
-from batchcancel.clock import Now
+from batchcancel.api import Answer, Ask, Meaning, Record, Request, Retry
+from batchcancel.appointments import Appointment, Decision, Outcome, OutcomeName, Skip, SkipReason
+from batchcancel.errors import ScopeMissing
+from batchcancel.ledger.contract import Learned
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.pool.exchange import Exchange
-
-LONGEST_DOUBT = timedelta(minutes=2)
-"""How long after an attempt of unknown result another one may be sent without reading back.
-
-Later, after a long Retry-After or a sleep of the machine, staff may have re-confirmed what the
-lost attempt had cancelled. Then the row waits, and the next run reads it back first.
-"""
+from batchcancel.policy.starts import Starts
+from batchcancel.pool.exchange import Exchange, Sent, Withheld, Write
+from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
+from batchcancel.writer import Writer
 
 
-class DoubtTooOld(Exception):  # noqa: N818 - a decision, not an error
-    """The row must be read back before anything more is sent for it."""
+class Ended(Exception):  # noqa: N818 - control flow, not an error
+    """A read was the last word on an appointment: nothing more is to be sent for it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.name)
+        self.outcome = outcome
 
 
-class Attempts:
-    """Sends one attempt with each call, and keeps whether an earlier one may have been applied."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What cancelling takes; the same for every appointment."""
 
-    def __init__(
-        self, appointment: Appointment, *, exchange: Exchange, policy: NoticePolicy, now: Now
-    ) -> None:
+    exchange: Exchange
+    retry: Retry
+    policy: NoticePolicy
+    starts: Starts
+    writer: Writer
+
+
+class Cancellation:
+    """Brings one appointment to its outcome, as far as answers prove it.
+
+    While it is in doubt it is read before each PATCH; a read costs no attempt. `has_record` tells
+    whether the API showed its record: then API and key work. `unread` is why it could not be read
+    although it is in doubt.
+    """
+
+    def __init__(self, appointment: Appointment, means: Means) -> None:
         self._appointment = appointment
-        self._exchange = exchange
-        self._policy = policy
-        self._now = now
+        self._means = means
         self._number = appointment.attempts
-        self._began: tuple[float, datetime] | None = None
-        self._request = Request(
-            ask=Ask.CANCEL, appointment_id=appointment.appointment_id, notes=appointment.notes
-        )
-        self.is_in_doubt = False
+        self._opened_at = appointment.opened_at
+        self._learns_start = appointment.start is None and means.policy.needs_start
+        self._is_read = False
+        self._has_lost_one = False
+        self._outcome = Outcome(OutcomeName.GAVE_UP)
+        self.has_record = False
+        self.unread: ScopeMissing | None = None
 
-    async def __call__(self) -> Answer:
+    async def outcome(self) -> Outcome:
+        """Send what it takes. The trouble of the run is raised, that of the row returned."""
+        try:
+            if self._opened_at is not None or self._learns_start:
+                await self._read()
+            await self._means.retry(self._attempt)
+        except Ended as ended:
+            return ended.outcome
+        except Withheld as withheld:
+            # Not skipped: what was sent a moment ago may be applied late. The next run reads it.
+            name = OutcomeName.GAVE_UP if self._has_lost_one else OutcomeName.SKIPPED
+            return Outcome(name, withheld.skip.reason)
+        return self._outcome
+
+    async def _attempt(self) -> Answer:
+        """One PATCH. Others may act between two, so a read is good for the next one only."""
+        if self._opened_at is not None and not self._is_read:
+            await self._read()
+        self._is_read = False
         self._number += 1
-        answer = await self._exchange.send(self._request, attempt=self._number, decide=self._decide)
-        # Never reset: a later refusal says nothing about an earlier attempt that may have arrived.
-        self.is_in_doubt |= answer.meaning is Meaning.UNKNOWN
-        return answer
+        one = self._appointment
+        sent = await self._means.exchange.write(
+            Request(ask=Ask.CANCEL, appointment_id=one.appointment_id, notes=one.notes),
+            Write(
+                attempt=self._number,
+                is_in_doubt=self._opened_at is not None,
+                decide=self._decide,
+            ),
+        )
+        self._take_in(sent)
+        return sent.answer
 
-    def age(self) -> timedelta:
-        """The time since the oldest attempt that may have been applied was about to leave."""
-        opened_at = self._appointment.opened_at
-        if opened_at is None:
-            return self._age_in_this_run()
-        return max(self._age_in_this_run(), self._now() - opened_at)
+    def _take_in(self, sent: Sent) -> None:
+        opened_at = self._opened_at or sent.opened_at
+        self._outcome = outcome_of_cancel(
+            sent.answer,
+            opened_at=opened_at,
+            is_in_doubt=self._opened_at is not None,
+        )
+        self.has_record |= sent.answer.meaning is Meaning.PROVED
+        if sent.answer.meaning is Meaning.UNKNOWN:
+            self._opened_at = opened_at
+            self._has_lost_one = True
 
-    def _age_in_this_run(self) -> timedelta:
-        """The same for this run's attempts alone, by the clock that saw more time pass.
+    async def _read(self) -> None:
+        """Read the record; raises `Ended` unless it shows that a PATCH may be sent."""
+        answer = await self._answer_to_read()
+        outcome = outcome_of_read(answer, opened_at=self._opened_at)
+        self.has_record |= answer.meaning is Meaning.PROVED
+        if outcome is not None:
+            raise Ended(outcome)
+        self._is_read = True
+        if self._learns_start and answer.record is not None:
+            await self._learn_start(answer.record)
 
-        The monotonic clock may stand still while the machine sleeps, the wall clock may be set.
-        """
-        if self._began is None:
-            return timedelta(0)
-        monotonic, wall = self._began
-        return max(timedelta(seconds=anyio.current_time() - monotonic), self._now() - wall)
+    async def _answer_to_read(self) -> Answer:
+        request = Request(ask=Ask.READ, appointment_id=self._appointment.appointment_id)
+        try:
+            return await self._means.retry(functools.partial(self._means.exchange.send, request))
+        except ScopeMissing as error:
+            if self._opened_at is None:
+                raise
+            self.unread = error
+            raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
+
+    async def _learn_start(self, record: Record) -> None:
+        start = await self._means.starts.of_record(record)
+        if start is None:
+            return
+        learned = Learned(
+            appointment_id=record.appointment_id,
+            starts_at=start.earliest,
+            known_by=start.known_by,
+        )
+        self._means.writer.enqueue(learned)
+        self._appointment = replace(self._appointment, start=start)
 
     def _decide(self, now: datetime) -> Decision:
-        if not self.is_in_doubt:  # what a 429 turned away was not applied
-            self._began = anyio.current_time(), now
-        elif self._age_in_this_run() > LONGEST_DOUBT:
-            raise DoubtTooOld
         if self._appointment.is_marked:
             return Skip(SkipReason.MARKED_DONE)
-        return self._policy.decide(self._appointment.start, now=now)
+        return self._means.policy.decide(self._appointment.start, now=now)

@@ -1,45 +1,70 @@
-"""Request pipeline with a write-ahead intent: every request to the API goes through it.
+"""Request pipeline: every request to the API goes through it, a PATCH with a write-ahead intent.
 
-permit -> decision -> intent, durable -> stop? batch still held? -> send -> answer -> slot back
+permit -> intent, durable -> stop? batch still held? decide again, permit still good? -> send
+       -> answer -> slot back
 
-The permit comes first, for its wait may be long, and what follows must hold when sending. The
-intent is durable before the request leaves: a crash in between leaves a row in doubt, which the
-next run reads back, and never a request that nobody knows of.
+The permit comes first, for its wait may be long. The intent is durable before the PATCH leaves: a
+crash in between leaves a row in doubt, which is read back, and never a request that nobody knows
+of. The commit may take long too. So what allows sending is asked after it, with nothing awaited
+before the PATCH leaves; where something does not, the intent is withdrawn.
 """
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from datetime import datetime, timedelta
-
-import anyio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 
 from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
-from batchcancel.appointments import Cancel, Decision, Skip
+from batchcancel.appointments import Decision, Skip
 from batchcancel.clock import Now, ServerClock
-from batchcancel.errors import GateClosed, RequestsSpent, StoppedEarly
-from batchcancel.ledger.contract import Answered, Asked, Entry, Intent
+from batchcancel.errors import (
+    BatchcancelError,
+    LedgerWriteFailed,
+    RequestsSpent,
+    StoppedEarly,
+)
+from batchcancel.ledger.contract import Answered, Asked, Entry, Intent, Withdrawn
+from batchcancel.pool.patience import Patience
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
 
-PAUSE_WITHOUT_RETRY_AFTER = 5.0
-"""How long a 429 that names no time closes the gate, in seconds."""
-
-SHORTEST_PAUSE = 1.0
-"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
+TURNED_AWAY = (Meaning.BUSY, Meaning.ABSENT, Meaning.REFUSED)
+"""What is answered so was not applied: its intent leaves no doubt."""
 
 Decide = Callable[[datetime], Decision]
 
 
 class Withheld(Exception):  # noqa: N818 - a decision, not an error
-    """When the permit came, the policy no longer allowed sending."""
+    """When its turn had come, the policy no longer allowed sending."""
 
     def __init__(self, skip: Skip) -> None:
         super().__init__(skip.reason)
         self.skip = skip
 
 
-def _always(_now: datetime) -> Decision:
-    return Cancel()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """What goes with a PATCH: its number among the attempts, whether the row is in doubt already,
+    and the decision, asked at the latest moment that it could be on the server.
+    """
+
+    attempt: int
+    is_in_doubt: bool
+    decide: Decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The answer to a PATCH, and the earliest moment, on the server's clock, when it left."""
+
+    answer: Answer
+    opened_at: datetime
+
+
+@dataclass(slots=True)
+class _Slot:
+    permit: Permit
+    is_used: bool = False
 
 
 class Exchange:
@@ -49,8 +74,7 @@ class Exchange:
     this machine's, for the log of requests: the next run counts the rate limit's window from it.
 
     Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
-    moment, `GateClosed` when an answer asks for more patience than `max_retry_after` seconds,
-    `StoppedEarly` when nothing but 429s came for longer than that or `max_requests` were sent, and
+    moment, `StoppedEarly` when the API asks for too much patience or `max_requests` were sent, and
     as the API does.
     """
 
@@ -73,112 +97,140 @@ class Exchange:
         self._stop = stop
         self._now = now
         self._clock = clock
-        self._max_retry_after = max_retry_after
+        self._patience = Patience(limiter, now=clock.now, longest=max_retry_after)
         self._require_held = require_held
         self._max_requests = max_requests
         self._announced = 0
         self.requests = 0
         self.rate_limited = 0
-        self._turned_away_since: float | None = None
 
-    async def send(
-        self, request: Request, *, attempt: int | None = None, decide: Decide = _always
-    ) -> Answer:
-        """Send one request; `attempt` numbers a PATCH, `decide` is asked after the permit."""
+    async def send(self, request: Request) -> Answer:
+        """Send a read. On a stop it is given up at once, for it has no effect."""
+        if request.ask.writes:
+            raise ValueError("a PATCH needs an intent")
+        async with self._permitted() as slot:
+            number = self._next_number()
+            asked = Asked(request=number, appointment_id=request.appointment_id, at=self._now())
+            await self._writer.durable(asked)
+            self._require_leave(slot)
+            with self._stop.breaks():
+                answer = await self._api.send(request)
+        self._take_in(number, answer)
+        return answer
+
+    async def write(self, request: Request, write: Write) -> Sent:
+        """Send a PATCH. On a stop it is waited for: only its answer spares a read-back."""
+        async with self._permitted() as slot:
+            self._decide(write)  # spares the commit of what would be withdrawn
+            number = self._next_number()
+            intent = self._intent(request, write, number)
+            with self._withdrawn_unless_sent(intent, write, slot):
+                await self._writer.durable(intent)
+                self._require_leave(slot, write)
+            with self._withdrawn_if_turned_away(intent, write):
+                answer = await self._api.send(request)
+        is_doubtful = answer.meaning not in TURNED_AWAY
+        self._take_in(number, answer, *([] if is_doubtful else [_withdrawn(intent, write)]))
+        return Sent(answer=answer, opened_at=intent.opened_at)
+
+    @asynccontextmanager
+    async def _permitted(self) -> AsyncIterator[_Slot]:
+        """A slot of the rate limit's window, free again at once if nothing was sent."""
         self._require_left()  # else the last word would come after a wait for a permit
         # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
-            permit = await self._limiter.permit()
-        is_sent = False
+            slot = _Slot(await self._limiter.permit())
         try:
-            number = await self._announce(request, attempt, decide)
-            _require_good(permit)
-            self.requests += 1
-            is_sent = True
-            # On a stop a read is given up at once, for it has no effect. A write is not: only its
-            # answer spares the next run a read-back.
-            with self._stop.breaks() if not request.ask.writes else nullcontext():
-                answer = await self._api.send(request)
+            yield slot
         finally:
             # Without an answer the server may still have counted it: the slot stays taken.
-            if is_sent:
-                self._limiter.used(permit)
+            if slot.is_used:
+                self._limiter.used(slot.permit)
             else:
-                self._limiter.unused(permit)
-        self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code))
-        is_busy = answer.meaning is Meaning.BUSY
-        self.rate_limited += is_busy
-        # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
-        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
-            self._close_gate(answer)
-        self._limit_patience(is_busy=is_busy)
-        return answer
+                self._limiter.unused(slot.permit)
 
-    async def _announce(self, request: Request, attempt: int | None, decide: Decide) -> int:
-        decision = decide(self._clock.latest())
-        if isinstance(decision, Skip):
-            raise Withheld(decision)
+    def _next_number(self) -> int:
         self._require_left()
         self._announced += 1
-        number = self._writer.next_request_number()
-        await self._writer.durable(self._entry(request, number=number, attempt=attempt))
-        # The commit took time: only now is it known whether the request may still be sent.
-        if self._stop.reason is not None:
-            raise Stopped
-        self._require_held()  # fencing: while we slept another run may have taken the lease
-        return number
-
-    def _entry(self, request: Request, *, number: int, attempt: int | None) -> Entry:
-        if not request.ask.writes:
-            return Asked(request=number, appointment_id=request.appointment_id, at=self._now())
-        if request.appointment_id is None or attempt is None:
-            raise ValueError("a PATCH needs an appointment and the number of its attempt")
-        return Intent(
-            request=number,
-            appointment_id=request.appointment_id,
-            attempt=attempt,
-            at=self._now(),
-            opened_at=self._clock.earliest(),
-        )
+        return self._writer.next_request_number()
 
     def _require_left(self) -> None:
         """Asked before the intent, so that no row is left open by the last request."""
         if self._max_requests is not None and self._announced >= self._max_requests:
             raise RequestsSpent(self._max_requests)
 
-    def _close_gate(self, answer: Answer) -> None:
-        seconds = answer.retry_after
-        if seconds is None:
-            seconds = PAUSE_WITHOUT_RETRY_AFTER
-        self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
-        if seconds > self._max_retry_after:
-            raise GateClosed(
-                seconds,
-                most=self._max_retry_after,
-                until=self._clock.now() + timedelta(seconds=seconds),
-                kept_in=self._limiter.kept_in,
-            )
-
-    def _limit_patience(self, *, is_busy: bool) -> None:
-        """A 429 costs no row its attempts, so the time must bound how often it is asked again."""
-        if not is_busy:
-            self._turned_away_since = None
-            return
-        now = anyio.current_time()
-        if self._turned_away_since is None:
-            self._turned_away_since = now
-        lasted = now - self._turned_away_since
-        if lasted > self._max_retry_after:
-            raise StoppedEarly(
-                f"for {lasted:.0f} s the API has turned every request away (429): does another "
-                "program use this key?",
-                hint="Run the same command again later, or raise --max-retry-after.",
-            )
-
-
-def _require_good(permit: Permit) -> None:
-    if not permit.is_good():
-        raise StoppedEarly(
-            "the permit to send was kept for too long: the machine slept, or the ledger was slow",
-            hint="Run the same command again.",
+    def _intent(self, request: Request, write: Write, number: int) -> Intent:
+        if request.appointment_id is None:
+            raise ValueError("a PATCH needs an appointment")
+        return Intent(
+            request=number,
+            appointment_id=request.appointment_id,
+            attempt=write.attempt,
+            at=self._now(),
+            opened_at=_whole_second(self._clock.earliest()),
         )
+
+    def _require_leave(self, slot: _Slot, write: Write | None = None) -> None:
+        """What must hold when a request leaves; nothing is awaited from here until then."""
+        if self._stop.reason is not None:
+            raise Stopped
+        # Fencing: while we slept another run may have taken the lease. It comes before the
+        # decision, for it may have to write.
+        self._require_held()
+        if write is not None:
+            self._decide(write)
+        if not slot.permit.is_good():
+            raise StoppedEarly(
+                "the permit to send was kept for too long: the machine slept, or the ledger was "
+                "slow",
+                hint="Run the same command again.",
+            )
+        slot.is_used = True
+        self.requests += 1
+
+    def _decide(self, write: Write) -> None:
+        decision = write.decide(self._clock.latest())
+        if isinstance(decision, Skip):
+            raise Withheld(decision)
+
+    @contextmanager
+    def _withdrawn_unless_sent(self, intent: Intent, write: Write, slot: _Slot) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if not slot.is_used:
+                self._announced -= 1
+                answered = Answered(request=intent.request, at=self._now(), result="withdrawn")
+                self._tell(answered, _withdrawn(intent, write, is_sent=False))
+
+    @contextmanager
+    def _withdrawn_if_turned_away(self, intent: Intent, write: Write) -> Iterator[None]:
+        try:
+            yield
+        except BatchcancelError as error:
+            if not error.leaves_doubt:
+                answered = Answered(request=intent.request, at=self._now(), result="turned_away")
+                self._tell(answered, _withdrawn(intent, write))
+            raise
+
+    def _tell(self, *entries: Entry) -> None:
+        """As far as the ledger lets us: one that failed, or is another run's now, keeps doubts."""
+        with suppress(LedgerWriteFailed):
+            self._writer.enqueue(*entries)
+
+    def _take_in(self, number: int, answer: Answer, *more: Entry) -> None:
+        """The answer, and the end of a doubt with it, in one commit."""
+        self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code), *more)
+        self.rate_limited += answer.meaning is Meaning.BUSY
+        self._patience.take_in(answer)
+
+
+def _withdrawn(intent: Intent, write: Write, *, is_sent: bool = True) -> Withdrawn:
+    return Withdrawn(
+        appointment_id=intent.appointment_id, is_sent=is_sent, was_in_doubt=write.is_in_doubt
+    )
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """Records tell their changes cut to a millisecond or a second; no later must we begin."""
+    return moment.replace(microsecond=0)

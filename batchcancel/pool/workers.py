@@ -1,59 +1,52 @@
 """Worker pool over one queue, with a circuit breaker and a bounded drain."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import anyio
 
-from batchcancel.api import Answer, Ask, Request, Retry
 from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
 from batchcancel.clock import Now
-from batchcancel.errors import BatchcancelError, RequestsSpent, StoppedEarly, UnexpectedFailure
+from batchcancel.errors import (
+    BatchcancelError,
+    RequestsSpent,
+    ScopeMissing,
+    StoppedEarly,
+    UnexpectedFailure,
+)
 from batchcancel.events import Observer, RowEnded
-from batchcancel.ledger.contract import Learned, Settled
-from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.starts import Starts
-from batchcancel.pool.cancel import Attempts, DoubtTooOld
-from batchcancel.pool.exchange import Exchange, Withheld
-from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
+from batchcancel.ledger.contract import Noted, Settled
+from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.stop import Stop, Stopped
-from batchcancel.writer import Writer
 
 DRAIN = 3.0
 """How long requests that have been sent may take once the run is to stop, in seconds."""
+
+_HELD = Fact.FINAL | Fact.FAILURE
+"""Outcomes that are final and may as well be the fault of a key, an address or an outage."""
 
 
 class Pool:
     """Workers over one queue. A row's trouble becomes its outcome; the run's trouble sets `stop`.
 
     The circuit breaker: after `halt_after` failed appointments in a row the run stops, for that
-    is an outage, a key of another clinic, or a rule of the API that we do not know.
+    is an outage, a key of another clinic, or a rule of the API that we do not know. Therefore
+    not-found and refused rows are held: they are only noted until the API has shown a record of
+    another row, or the run has come to its end by itself; then they are settled.
     """
 
     def __init__(
-        self,
-        *,
-        exchange: Exchange,
-        retry: Retry,
-        policy: NoticePolicy,
-        starts: Starts,
-        writer: Writer,
-        stop: Stop,
-        now: Now,
-        observe: Observer,
-        halt_after: int,
+        self, means: Means, *, stop: Stop, now: Now, observe: Observer, halt_after: int
     ) -> None:
-        self._exchange = exchange
-        self._retry = retry
-        self._policy = policy
-        self._starts = starts
-        self._writer = writer
+        self._means = means
+        self._writer = means.writer
         self._stop = stop
         self._now = now
         self._observe = observe
         self._halt_after = halt_after
         self._failures_in_a_row = 0
+        self._held: dict[str, Outcome] = {}
         self._spent: RequestsSpent | None = None
+        self._unread: ScopeMissing | None = None
 
     async def settle_all(self, appointments: Iterator[Appointment], *, workers: int) -> None:
         """Settle appointments in their order, until none is left or the run is to stop."""
@@ -66,6 +59,10 @@ class Pool:
             outer.cancel_scope.cancel()
         if self._spent is not None:
             self._stop.ask(self._spent)
+        if self._stop.reason is None:
+            self._settle_held()
+        if self._unread is not None:
+            self._stop.ask(self._unread)
 
     async def _limit_the_drain(self, everything: anyio.CancelScope) -> None:
         await self._stop.asked()
@@ -76,7 +73,8 @@ class Pool:
         try:
             # All workers share one iterator. It never awaits, so none can get another's row.
             for appointment in appointments:
-                self._write_outcome(appointment, await self._settle(appointment))
+                cancellation = Cancellation(appointment, self._means)
+                self._end(appointment.appointment_id, await cancellation.outcome(), cancellation)
         except Stopped:
             return
         except RequestsSpent as error:
@@ -87,61 +85,34 @@ class Pool:
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request
             self._stop.ask(UnexpectedFailure(error))
 
-    async def _settle(self, appointment: Appointment) -> Outcome:
-        lacks_start = appointment.start is None and self._policy.needs_start
-        if appointment.opened_at is not None or lacks_start:
-            answer = await self._read(appointment)
-            outcome = outcome_of_read(answer, opened_at=appointment.opened_at, now=self._now())
-            if outcome is not None:
-                return outcome
-            if lacks_start:
-                appointment = await self._with_start(appointment, answer)
-        return await self._cancel(appointment)
-
-    async def _read(self, appointment: Appointment) -> Answer:
-        request = Request(ask=Ask.READ, appointment_id=appointment.appointment_id)
-
-        async def attempt() -> Answer:
-            return await self._exchange.send(request)
-
-        return await self._retry(attempt)
-
-    async def _with_start(self, appointment: Appointment, answer: Answer) -> Appointment:
-        start = await self._starts.of_record(answer.record) if answer.record else None
-        if start is None:
-            return appointment
-        learned = Learned(
-            appointment_id=appointment.appointment_id,
-            starts_at=start.earliest,
-            known_by=start.known_by,
-        )
-        self._writer.enqueue(learned)
-        return replace(appointment, start=start)
-
-    async def _cancel(self, appointment: Appointment) -> Outcome:
-        attempts = Attempts(
-            appointment, exchange=self._exchange, policy=self._policy, now=self._now
-        )
-        try:
-            answer = await self._retry(attempts)
-        except DoubtTooOld:
-            return Outcome(OutcomeName.GAVE_UP, "doubt_too_old")
-        except Withheld as withheld:
-            # Not skipped: an earlier attempt may have cancelled it, so the next run reads it back.
-            if attempts.is_in_doubt:
-                return Outcome(OutcomeName.GAVE_UP, withheld.skip.reason)
-            return Outcome(OutcomeName.SKIPPED, withheld.skip.reason)
-        return outcome_of_cancel(answer, age=attempts.age(), is_in_doubt=attempts.is_in_doubt)
-
-    def _write_outcome(self, appointment: Appointment, outcome: Outcome) -> None:
-        self._writer.enqueue(
-            Settled(appointment_id=appointment.appointment_id, outcome=outcome, at=self._now())
-        )
-        self._observe(RowEnded(appointment_id=appointment.appointment_id, outcome=outcome))
-        if Fact.FAILURE in outcome.name.facts:
-            self._failures_in_a_row += 1
-        elif Fact.ALIVE in outcome.name.facts:
+    def _end(self, appointment_id: str, outcome: Outcome, cancellation: Cancellation) -> None:
+        if _HELD in outcome.name.facts:
+            self._held[appointment_id] = outcome
+            self._writer.enqueue(Noted(appointment_id=appointment_id, outcome=outcome))
+        else:
+            self._settle(appointment_id, outcome)
+        self._observe(RowEnded(appointment_id=appointment_id, outcome=outcome))
+        if cancellation.unread is not None:
+            # Said at the end: what is not in doubt needs no read.
+            self._unread = cancellation.unread
+        elif Fact.FAILURE in outcome.name.facts:
+            self._count_failure(outcome)
+        elif Fact.ALIVE in outcome.name.facts or cancellation.has_record:
             self._failures_in_a_row = 0
+            self._settle_held()
+
+    def _settle(self, appointment_id: str, outcome: Outcome) -> None:
+        self._writer.enqueue(
+            Settled(appointment_id=appointment_id, outcome=outcome, at=self._now())
+        )
+
+    def _settle_held(self) -> None:
+        for appointment_id, outcome in self._held.items():
+            self._settle(appointment_id, outcome)
+        self._held.clear()
+
+    def _count_failure(self, outcome: Outcome) -> None:
+        self._failures_in_a_row += 1
         if self._failures_in_a_row >= self._halt_after:
             raise StoppedEarly(
                 f"{self._failures_in_a_row} appointments in a row failed, "
@@ -154,6 +125,6 @@ def _why_halted(last: Outcome) -> str:
     if last.name is OutcomeName.NOT_FOUND:
         return (
             "Does the key belong to this clinic? Nothing is ever deleted there. With the right "
-            "key, --retry-refused sends these rows once more."
+            "key the same command goes on; if these ids are nowhere, raise --halt-after."
         )
     return "Find out why, then run the same command again; --halt-after sets how many are too many."

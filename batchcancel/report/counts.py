@@ -9,6 +9,7 @@ from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import State, TallyLine
 
+_SETTLING = {name.value for name in OutcomeName if Fact.FINAL in name.facts}
 _KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
 
 
@@ -60,7 +61,7 @@ def counts_from(lines: Iterable[TallyLine]) -> Counts:
     numbers: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     for line in lines:
-        place = line.outcome or line.state.value
+        place = _place(line)
         numbers[place] += line.rows
         if place == OutcomeName.SKIPPED:
             skipped[str(line.reason)] += line.rows
@@ -70,6 +71,14 @@ def counts_from(lines: Iterable[TallyLine]) -> Counts:
         open=numbers[State.OPEN],
         waiting=numbers[State.WAITING],
     )
+
+
+def _place(line: TallyLine) -> str:
+    """An outcome that settles rows is only noted where the row is not settled."""
+    if line.outcome is None:
+        return line.state.value
+    is_noted = line.state is not State.SETTLED and line.outcome in _SETTLING
+    return line.state.value if is_noted else line.outcome
 
 
 def exit_code(counts: Counts, *, held_back: int = 0) -> int:

@@ -1,5 +1,6 @@
 """A run of four rows that end in four ways, which dies where it is told to."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,13 @@ from tests.e2e.stage import RUN
 ALONE = (*RUN, "--concurrency", "1")
 PLAIN, EARLIER, REFUSED, UNKNOWN = "a001", "a002", "a003", "a004"
 END = {"cancelled": 1, "already_cancelled": 1, "refused": 1, "not_found": 1}
+
+
+def end_with(in_doubt):
+    """How the run ends that goes on with these rows in doubt: no refusal ends a doubt."""
+    of_row = dict(zip((PLAIN, EARLIER, REFUSED, UNKNOWN), END, strict=True))
+    of_row |= dict.fromkeys({REFUSED, UNKNOWN} & set(in_doubt), "gave_up")
+    return dict(Counter(of_row.values()))
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ READ_BACK = {
     "404 of a proxy": (status(404, HTML), "gave_up", 4),
     "404 of a gateway": (status(404, {"message": "no Route matched"}), "gave_up", 4),
     "404 with another code": (status(404, error="NO_SUCH_ROUTE"), "gave_up", 4),
-    "404 of the API": (status(404, error="NOT_FOUND"), "not_found", 4),
+    "404 of the API": (status(404, error="NOT_FOUND"), "gave_up", 4),
     "402": (status(402), "gave_up", 5),
     "429": (status(429), "gave_up", 5),
     "silence": (SILENT, "gave_up", 4),

@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Request
-from batchcancel.errors import FatalAnswer, ScopeMissing, StoppedEarly
+from batchcancel.errors import (
+    BatchcancelError,
+    CreditsSpent,
+    FatalAnswer,
+    ScopeMissing,
+    StoppedEarly,
+)
 from batchcancel.huskyvoice.answers import parsed, read_answer
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -221,3 +227,43 @@ def test_only_what_may_go_better_is_worth_retrying(status):
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
 def test_what_would_go_the_same_is_not_worth_retrying(status):
     assert not answer(status, error("NOT_FOUND")).is_worth_retrying
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 409, 429, 500])
+@pytest.mark.parametrize("code", ["insufficient_credits", "QuotaExceeded", "payment-overdue"])
+@pytest.mark.parametrize("wrap", [error, lambda code: json.dumps({"code": code}).encode(),
+                                  lambda code: json.dumps({"error": code}).encode()])  # fmt: skip
+def test_a_code_that_speaks_of_credits_stops_the_run_in_any_letters_and_place(status, code, wrap):
+    with pytest.raises(CreditsSpent, match=code):
+        answer(status, wrap(code))
+
+
+@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
+def test_a_success_that_is_denied_for_want_of_credits_stops_the_run(request_):
+    denied = {"success": False, "error": {"code": "INSUFFICIENT_CREDITS"}, "data": None}
+    with pytest.raises(CreditsSpent):
+        answer(200, json.dumps(denied).encode(), request=request_)
+
+
+@pytest.mark.parametrize("status", [400, 409, 410, 412, 422])
+@pytest.mark.parametrize("code", ["PAYMENT_CAPTURED", "PAYMENT_REFUNDED", "PREPAYMENT_RECEIVED"])
+def test_a_code_that_speaks_of_a_payment_made_is_about_its_row_alone(status, code):
+    refused = answer(status, error(code))
+    assert (Meaning.REFUSED, code) == (refused.meaning, refused.code)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_403_or_a_429_that_speaks_of_any_payment_stops_the_run(status):
+    with pytest.raises(CreditsSpent):
+        answer(status, error("PAYMENT_CAPTURED"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "leaves_doubt"),
+    [(401, b"", False), (403, error("INSUFFICIENT_SCOPE"), False), (402, b"<html>", False),
+     (302, b"", True)],
+)  # fmt: skip
+def test_what_stops_the_run_tells_whether_it_may_have_been_applied(status, body, leaves_doubt):
+    with pytest.raises(BatchcancelError) as stopped:
+        answer(status, body)
+    assert leaves_doubt == stopped.value.leaves_doubt

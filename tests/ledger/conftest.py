@@ -15,10 +15,12 @@ from batchcancel.ledger.contract import (
     Ledger,
     LedgerReader,
     LedgerRow,
+    Noted,
     RowRecord,
     Run,
     Settled,
     State,
+    Withdrawn,
 )
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
@@ -104,8 +106,16 @@ class Example:
 
     def intent(self, appointment_id: str, request: int = 1, **changes: object) -> Intent:
         known = {"request": request, "appointment_id": appointment_id, "attempt": 1, "at": NOON}
-        known |= changes
-        return Intent(**{"opened_at": known["at"], **known})
+        return Intent(**{**known, "opened_at": changes.get("at", NOON), **changes})
+
+    def withdrawn(self, appointment_id: str, **changes: bool) -> Withdrawn:
+        nothing = {"is_sent": False, "was_in_doubt": False}
+        return Withdrawn(appointment_id=appointment_id, **(nothing | changes))
+
+    def noted(
+        self, appointment_id: str, name: OutcomeName = OutcomeName.NOT_FOUND, reason: str = "CODE"
+    ) -> Noted:
+        return Noted(appointment_id=appointment_id, outcome=Outcome(name, reason))
 
     def settled(
         self,

@@ -63,6 +63,81 @@ class TestIntents:
             ledger.commit([example.intent("a")])
 
 
+class TestWithdrawals:
+    def test_a_row_whose_intent_is_withdrawn_waits_as_before(self, held, example):
+        before = example.record(held, "a")
+        held.commit([example.intent("a"), example.withdrawn("a")])
+        assert before == example.record(held, "a")
+        assert held.open_rows("closure") == []
+
+    def test_a_row_that_was_in_doubt_before_stays_open_since_its_older_intent(self, held, example):
+        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
+        held.commit([example.withdrawn("a", was_in_doubt=True)])
+        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
+
+    def test_what_was_sent_and_turned_away_counts_as_an_attempt_and_leaves_no_doubt(
+        self, held, example
+    ):
+        held.commit([example.intent("a"), example.withdrawn("a", is_sent=True)])
+        row = example.record(held, "a")
+        assert (State.WAITING, 1, None) == (row.state, row.attempts, row.opened_at)
+
+    def test_what_is_turned_away_ends_no_older_doubt(self, held, example):
+        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
+        held.commit([example.withdrawn("a", is_sent=True, was_in_doubt=True)])
+        assert held.open_rows("closure") == [OpenRow("a", 2, NOON)]
+
+    def test_after_a_withdrawal_a_row_is_open_since_its_next_intent(self, held, example):
+        held.commit([example.intent("a"), example.withdrawn("a")])
+        held.commit([example.intent("a", 2, at=LATER)])
+        assert held.open_rows("closure") == [OpenRow("a", 1, LATER)]
+
+    def test_a_row_is_open_by_the_servers_clock_and_its_request_told_by_ours(self, held, example):
+        held.commit([example.intent("a", at=NOON, opened_at=LATER)])
+        assert held.open_rows("closure") == [OpenRow("a", 1, LATER)]
+        assert held.requests_since(KEY, NOON) == [SentRequest(NOON, None)]
+
+    @pytest.mark.parametrize("earlier", ["nothing", "a withdrawal", "an outcome"])
+    def test_without_an_intent_nothing_can_be_withdrawn(self, held, example, earlier):
+        entries = {
+            "nothing": [],
+            "a withdrawal": [example.intent("a"), example.withdrawn("a")],
+            "an outcome": [example.intent("a"), example.settled("a")],
+        }
+        held.commit(entries[earlier])
+        with pytest.raises(LedgerWriteFailed, match="withdrawn for a"):
+            held.commit([example.withdrawn("a")])
+
+
+class TestNotes:
+    def test_an_answer_that_is_noted_stands_beside_a_row_that_waits(self, held, example):
+        held.commit([example.noted("a", OutcomeName.NOT_FOUND, "NOT_FOUND")])
+        assert example.standing(held)["a"] == (State.WAITING, "not_found", "NOT_FOUND")
+        assert held.settled_ids("closure") == held.open_rows("closure") == []
+
+    def test_a_note_ends_no_doubt(self, held, example):
+        held.commit([example.intent("a"), example.noted("a")])
+        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
+
+    def test_a_noted_row_may_be_settled_or_sent_again(self, held, example):
+        held.commit([example.noted("a"), example.noted("b")])
+        held.commit([example.settled("a", OutcomeName.NOT_FOUND), example.intent("b")])
+        assert example.standing(held)["a"][0] is State.SETTLED
+        assert example.standing(held)["b"] == OPEN
+
+    def test_a_noted_row_is_dropped_and_skipped_as_any_that_waits(self, held, example):
+        held.commit([example.noted("a"), example.noted("b")])
+        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.enrol(example.batch(digest="digest-2", rows=2), map(example.row, "ac"), [])
+        skipped = (State.SETTLED, "skipped", "notice_window")
+        assert example.standing(held) == {"a": skipped, "c": WAITING}
+
+    def test_a_settled_row_takes_no_note(self, held, example):
+        held.commit([example.settled("a")])
+        with pytest.raises(LedgerWriteFailed):
+            held.commit([example.noted("a")])
+
+
 class TestOutcomes:
     @pytest.mark.parametrize("outcome", FINAL)
     def test_an_outcome_settles_its_row(self, held, example, outcome):
@@ -114,6 +189,12 @@ class TestOutcomes:
         assert (row.state, row.outcome, row.reason) == WAITING
         assert (row.opened_at, row.settled_at) == (None, None)
         assert example.standing(held)["b"][1] == "cancelled"
+
+    @pytest.mark.promise(3)
+    def test_rows_in_doubt_stay_so_whatever_was_answered_last(self, held, example):
+        held.commit([example.intent("a"), example.noted("a")])
+        assert held.reopen_refused("closure") == 0
+        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
 
     def test_refused_rows_that_are_no_longer_named_stay_as_they_are(self, held, example):
         refused = [example.settled(one, OutcomeName.REFUSED, "LOCKED") for one in "ab"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger.contract import Intent, Settled
+from batchcancel.ledger.contract import Intent, Noted, Settled, Withdrawn
 from batchcancel.ledger.postgres.opening import open_postgres
 from batchcancel.ledger.sqlite.ledger import memory_sqlite
 
@@ -22,16 +22,17 @@ BATCHES = itertools.count(1)
 ids = st.sampled_from("abcx")  # there is no row x
 seconds = st.integers(0, 9).map(lambda n: NOON + timedelta(seconds=n))
 intents = st.builds(
-    Intent,
-    request=st.just(0),
-    appointment_id=ids,
-    attempt=st.integers(1, 9),
-    at=seconds,
+    Intent, request=st.just(0), appointment_id=ids, attempt=st.integers(1, 9), at=seconds,
     opened_at=seconds,
+)  # fmt: skip
+withdrawals = st.builds(
+    Withdrawn, appointment_id=ids, is_sent=st.booleans(), was_in_doubt=st.booleans()
 )
 outcomes = st.builds(Outcome, st.sampled_from(ENDINGS), st.sampled_from([None, "CODE"]))
 endings = st.builds(Settled, appointment_id=ids, outcome=outcomes, at=seconds)
-groups = st.lists(st.lists(intents | endings, min_size=1, max_size=4), max_size=12)
+notes = st.builds(Noted, appointment_id=ids, outcome=outcomes)
+entries = intents | withdrawals | notes | endings
+groups = st.lists(st.lists(entries, min_size=1, max_size=4), max_size=12)
 
 
 class RefusedError(Exception):
@@ -48,13 +49,33 @@ class Row:
     settled_at: datetime | None = None
 
     def after(self, entry):
-        return self.opened(entry) if isinstance(entry, Intent) else self.ended(entry)
+        match entry:
+            case Intent():
+                return self.opened(entry)
+            case Withdrawn():
+                return self.withdrawn(entry)
+            case Noted():
+                return self.noted(entry)
+        return self.ended(entry)
 
     def opened(self, intent):
         if self.state == "settled":
             raise RefusedError
         since = self.opened_at if self.state == "open" else intent.opened_at
-        return Row("open", attempts=max(self.attempts, intent.attempt), opened_at=since)
+        return Row("open", attempts=self.attempts + 1, opened_at=since)
+
+    def withdrawn(self, entry):
+        if self.state != "open":
+            raise RefusedError
+        attempts = self.attempts - (not entry.is_sent)
+        if entry.was_in_doubt:
+            return replace(self, attempts=attempts)
+        return replace(self, state="waiting", attempts=attempts, opened_at=None)
+
+    def noted(self, entry):
+        if self.state == "settled":
+            raise RefusedError
+        return replace(self, outcome=entry.outcome.name.value, reason=entry.outcome.reason)
 
     def ended(self, entry):
         name, reason = entry.outcome.name.value, entry.outcome.reason

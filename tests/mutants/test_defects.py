@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.mutants import keeping, sending, starting
+from tests.mutants import doubt, keeping, sending, starting
 from tests.mutants.defect import ROOT, Unusable, plant, survives
 
-DEFECTS = (*sending.DEFECTS, *keeping.DEFECTS, *starting.DEFECTS)
+DEFECTS = (*sending.DEFECTS, *doubt.DEFECTS, *keeping.DEFECTS, *starting.DEFECTS)
 ONE = DEFECTS[0]
 
 

@@ -1,120 +1,231 @@
-"""How old a doubt may grow, and how the time since the first attempt is told."""
+"""One appointment between its attempts: what is read, what is sent, and what follows."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import anyio
 import pytest
 
-from batchcancel.api import Answer, Meaning
-from batchcancel.appointments import Appointment, Cancel, Skip, Start
+from batchcancel.api import Answer, Ask, Meaning, Record
+from batchcancel.appointments import Appointment, Outcome, OutcomeName, Skip, Start
+from batchcancel.errors import ScopeMissing
+from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.ledger.contract import Learned
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.pool.cancel import Attempts, DoubtTooOld
+from batchcancel.pool.cancel import Cancellation, Means
+from batchcancel.pool.exchange import Sent, Withheld
 
 pytestmark = pytest.mark.anyio
 BEGIN = datetime(2026, 6, 1, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+START = Start.exact(BEGIN + 48 * HOUR)
+
+
+def answer(meaning, code="CODE", **answered):
+    return Answer(meaning=meaning, code=code, **answered)
+
+
+def record(status, *, at=BEGIN - HOUR):
+    one = Record(appointment_id="a1", status=status, updated_at=at)
+    return answer(Meaning.PROVED, "200", record=one)
+
+
+LOST = answer(Meaning.UNKNOWN, "time_out")
+BUSY = answer(Meaning.BUSY, "429")
+DONE = record("cancelled", at=BEGIN + HOUR)
+ALIVE = record("confirmed")
+TOUCHED = record("confirmed", at=BEGIN + SECOND)
 
 
 class Scene:
-    """Attempts on one appointment, with a wall clock that can be set and answers as told."""
+    """An exchange that gives answers in their order, and the appointment before it."""
 
-    def __init__(self, **known):
-        known = {"appointment_id": "a1", "start": Start.exact(BEGIN + 48 * HOUR)} | known
-        self.set_by = timedelta(0)
-        self.meaning = Meaning.UNKNOWN
-        self.sent = []
-        self.attempts = Attempts(
-            Appointment(**known), exchange=self, policy=NoticePolicy(notice=HOUR), now=self.now
+    def __init__(self, *answers, attempts=3, late_after=None, **known):
+        known = {"appointment_id": "a1", "start": START} | known
+        self.answers = iter(answers)
+        self.late_after = late_after
+        self.told, self.writes, self.entries = [], [], []
+        self.means = Means(
+            exchange=self,
+            retry=Backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
+            policy=NoticePolicy(notice=HOUR),
+            starts=self,
+            writer=self,
         )
+        self.cancellation = Cancellation(Appointment(**known), self.means)
 
-    def now(self):
-        return BEGIN + timedelta(seconds=anyio.current_time()) + self.set_by
+    async def of_record(self, _record):
+        return START
 
-    async def send(self, _request, *, attempt, decide):
-        decision = decide(self.now())
-        if isinstance(decision, Cancel):
-            self.sent.append(attempt)
-        self.decision = decision
-        return Answer(meaning=self.meaning, code="?")
+    def enqueue(self, *entries):
+        self.entries += entries
 
-    async def attempt_after(self, seconds):
-        """Let time pass, then try; false where the doubt had grown too old."""
-        await anyio.sleep(seconds)
-        try:
-            await self.attempts()
-        except DoubtTooOld:
-            return False
-        return True
+    async def send(self, request):
+        assert request.ask is Ask.READ
+        return self._next("read")
+
+    async def write(self, request, write):
+        assert request.ask is Ask.CANCEL
+        is_late = self.late_after is not None and len(self.writes) >= self.late_after
+        decision = write.decide(BEGIN + (48 * HOUR if is_late else timedelta(0)))
+        if isinstance(decision, Skip):
+            raise Withheld(decision)
+        self.writes.append(write)
+        opened_at = BEGIN + timedelta(seconds=len(self.writes) - 1)
+        return Sent(answer=self._next("patch"), opened_at=opened_at)
+
+    def _next(self, what):
+        self.told.append(what)
+        if isinstance(found := next(self.answers), Exception):
+            raise found
+        return found
+
+    async def ends(self):
+        outcome = await self.cancellation.outcome()
+        assert [] == list(self.answers)
+        return outcome
 
 
-async def test_a_doubt_of_two_minutes_may_be_followed_by_another_attempt():
-    scene = Scene()
-    assert [True, True] == [await scene.attempt_after(seconds) for seconds in (0, 120)]
-    assert [1, 2] == scene.sent
+CANCELLED = Outcome(OutcomeName.CANCELLED)
+REVIEW = Outcome(OutcomeName.NEEDS_REVIEW, "changed_after_intent")
+
+
+def gave_up(reason="CODE"):
+    return Outcome(OutcomeName.GAVE_UP, reason)
+
+
+async def test_what_is_not_in_doubt_is_sent_without_a_read():
+    scene = Scene(DONE)
+    assert CANCELLED == await scene.ends()
+    assert ["patch"] == scene.told
 
 
 @pytest.mark.promise(3)
-async def test_a_doubt_of_more_than_two_minutes_is_read_back_before_anything_is_sent():
-    scene = Scene()
-    assert [True, False] == [await scene.attempt_after(seconds) for seconds in (0, 121)]
-    assert [1] == scene.sent
+async def test_a_row_in_doubt_is_read_before_each_further_patch():
+    scene = Scene(LOST, ALIVE, LOST, ALIVE, DONE)
+    assert CANCELLED == await scene.ends()
+    assert ["patch", "read", "patch", "read", "patch"] == scene.told
 
 
 @pytest.mark.promise(3)
-async def test_a_doubt_is_as_old_as_its_first_attempt():
-    scene = Scene()
-    assert [True, True, False] == [await scene.attempt_after(seconds) for seconds in (0, 70, 70)]
+async def test_a_lost_reply_is_found_by_the_read_and_nothing_more_is_sent():
+    scene = Scene(LOST, DONE)
+    assert CANCELLED == await scene.ends()
+    assert ["patch", "read"] == scene.told
 
 
-async def test_a_clock_that_is_set_back_makes_no_doubt_younger():
-    scene = Scene()
-    await scene.attempt_after(0)
-    scene.set_by = -HOUR
-    assert not await scene.attempt_after(121)
+@pytest.mark.promise(3)
+async def test_what_staff_touched_after_a_lost_reply_is_left_to_a_person():
+    scene = Scene(LOST, TOUCHED)
+    assert REVIEW == await scene.ends()
+    assert ["patch", "read"] == scene.told
 
 
-async def test_what_was_turned_away_leaves_no_doubt_however_long_it_takes():
-    scene = Scene()
-    scene.meaning = Meaning.BUSY
-    assert [True, True] == [await scene.attempt_after(seconds) for seconds in (0, 3000)]
-    assert timedelta(0) == scene.attempts.age()
+async def test_a_doubt_of_an_earlier_run_is_read_before_the_first_patch_and_once_only():
+    scene = Scene(ALIVE, DONE, opened_at=BEGIN - SECOND, attempts=1)
+    assert CANCELLED == await scene.ends()
+    assert ["read", "patch"] == scene.told
+
+
+async def test_reads_cost_no_attempt():
+    scene = Scene(LOST, LOST, LOST, ALIVE, LOST, LOST, ALIVE, LOST, attempts=3)
+    assert gave_up("time_out") == await scene.ends()
+    assert [1, 2, 3] == [write.attempt for write in scene.writes]
+
+
+async def test_a_read_back_that_fails_for_good_gives_the_row_up_in_doubt():
+    scene = Scene(LOST, *[answer(Meaning.UNKNOWN, "503")] * 3, attempts=3)
+    assert gave_up("503") == await scene.ends()
+    assert ["patch", *["read"] * 3] == scene.told
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("meaning", [Meaning.ABSENT, Meaning.REFUSED])
+async def test_no_no_to_a_read_or_a_patch_ends_a_doubt(meaning):
+    no = answer(meaning)
+    assert gave_up() == await Scene(LOST, no).ends()
+    assert gave_up() == await Scene(LOST, ALIVE, no).ends()
+    assert gave_up() == await Scene(no, opened_at=BEGIN).ends()
+    assert gave_up() == await Scene(ALIVE, no, opened_at=BEGIN).ends()
+
+
+async def test_what_a_429_turned_away_is_no_doubt_and_is_sent_again_without_a_read():
+    scene = Scene(BUSY, BUSY, DONE)
+    assert CANCELLED == await scene.ends()
+    assert ["patch"] * 3 == scene.told
+    assert [False] * 3 == [write.is_in_doubt for write in scene.writes]
+
+
+async def test_a_429_in_the_middle_ends_no_older_doubt_so_the_row_is_read_again():
+    scene = Scene(LOST, ALIVE, BUSY, ALIVE, DONE)
+    assert CANCELLED == await scene.ends()
+    assert ["patch", "read", "patch", "read", "patch"] == scene.told
+    assert [False, True, True] == [write.is_in_doubt for write in scene.writes]
+
+
+async def test_what_was_changed_between_a_429_and_our_next_attempt_was_not_ours():
+    scene = Scene(BUSY, record("cancelled", at=BEGIN + SECOND / 2))
+    assert Outcome(OutcomeName.ALREADY_CANCELLED) == await scene.ends()
+
+
+async def test_what_is_applied_late_between_a_read_and_the_next_attempt_was_ours():
+    scene = Scene(LOST, ALIVE, record("cancelled", at=BEGIN + SECOND / 2))
+    assert CANCELLED == await scene.ends()
+
+
+async def test_a_deadline_that_passes_before_the_first_attempt_skips_the_row():
+    assert Outcome(OutcomeName.SKIPPED, "notice_window") == await Scene(late_after=0).ends()
+
+
+@pytest.mark.promise(3)
+async def test_a_deadline_that_passes_while_the_row_is_in_doubt_settles_nothing():
+    scene = Scene(LOST, ALIVE, late_after=1)
+    assert gave_up("notice_window") == await scene.ends()
+
+
+async def test_a_doubt_of_an_earlier_run_that_is_read_alive_ends_with_its_deadline():
+    scene = Scene(ALIVE, opened_at=BEGIN, late_after=0)
+    assert Outcome(OutcomeName.SKIPPED, "notice_window") == await scene.ends()
 
 
 async def test_attempts_are_numbered_on_from_those_of_earlier_runs():
-    scene = Scene(opened_at=BEGIN - HOUR, attempts=3)
-    await scene.attempt_after(0)
-    assert [4] == scene.sent
+    scene = Scene(DONE)
+    known = Appointment(appointment_id="a1", start=START, opened_at=BEGIN, attempts=3)
+    scene.cancellation = Cancellation(known, scene.means)
+    scene.answers = iter([ALIVE, DONE])
+    await scene.ends()
+    assert [4] == [write.attempt for write in scene.writes]
 
 
-async def test_the_policy_is_asked_anew_at_every_attempt():
-    scene = Scene(start=Start.exact(BEGIN + HOUR + timedelta(seconds=30)))
-    await scene.attempt_after(0)
-    await scene.attempt_after(31)
-    assert [1] == scene.sent
-    assert Skip("notice_window") == scene.decision
+async def test_an_unknown_start_is_learned_by_one_read_and_told():
+    scene = Scene(ALIVE, DONE, start=None)
+    assert CANCELLED == await scene.ends()
+    assert [
+        Learned(appointment_id="a1", starts_at=START.earliest, known_by=START.known_by)
+    ] == scene.entries
 
 
-async def test_the_age_counts_from_the_oldest_attempt_that_is_in_doubt():
-    scene = Scene()
-    await scene.attempt_after(10)
-    await scene.attempt_after(50)
-    assert timedelta(seconds=50) == scene.attempts.age()
+MISSING = ScopeMissing("appointments:read")
 
 
-@pytest.mark.promise(3)
-async def test_the_age_counts_from_the_intent_of_an_earlier_run():
-    scene = Scene(opened_at=BEGIN - HOUR, attempts=1)
-    await scene.attempt_after(10)
-    assert HOUR + timedelta(seconds=10) == scene.attempts.age()
+async def test_a_doubt_that_the_key_may_not_read_stays_and_nothing_more_is_sent():
+    scene = Scene(LOST, MISSING)
+    assert gave_up("INSUFFICIENT_SCOPE") == await scene.ends()
+    assert MISSING is scene.cancellation.unread
 
 
-@pytest.mark.promise(3)
-async def test_an_intent_that_seems_to_lie_ahead_makes_no_age_younger_than_this_runs_attempt():
-    scene = Scene(opened_at=BEGIN + HOUR, attempts=1)
-    await scene.attempt_after(0)
-    await anyio.sleep(7)
-    assert timedelta(seconds=7) == scene.attempts.age()
+async def test_a_start_that_the_key_may_not_read_is_the_runs_trouble():
+    with pytest.raises(ScopeMissing):
+        await Scene(MISSING, start=None).ends()
 
 
-async def test_before_the_first_attempt_there_is_no_age():
-    assert timedelta(0) == Scene().attempts.age()
+@pytest.mark.parametrize(
+    ("answers", "has_record"),
+    [((DONE,), True), ((LOST, TOUCHED), True), ((LOST, LOST, LOST, LOST), False),
+     ((answer(Meaning.ABSENT),), False)],
+)  # fmt: skip
+async def test_it_is_told_whether_the_api_has_shown_the_record(answers, has_record):
+    scene = Scene(*answers)
+    await scene.ends()
+    assert has_record == scene.cancellation.has_record

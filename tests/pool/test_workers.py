@@ -24,12 +24,13 @@ async def test_failures_in_a_row_stop_the_run_at_just_so_many(world):
     world.sandbox.faults.add(Fault("status", status=409), method="PATCH", times=3, skip=1)
     finished = await world.run(manifest, concurrency=1, halt_after=3)
     counts = finished.summary.counts
-    assert (5, 1, 3, 2) == (
+    assert (5, 1, 0, 5) == (
         finished.summary.exit_code,
         counts["cancelled"],
         counts["refused"],
         counts.waiting,
     )
+    assert 3 == sum(one.name == "not_found" for one in world.watching.outcomes.values())
 
 
 @pytest.mark.promise(11)

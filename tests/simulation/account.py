@@ -21,6 +21,11 @@ class Standing(NamedTuple):
         is_completed = (self.outcome, self.reason) == ("skipped", "completed")
         return self.state == "settled" and (self.outcome in FINAL or is_completed)
 
+    @property
+    def is_held(self) -> bool:
+        """It has an answer that would end it, and waits until that is believed."""
+        return self.state != "settled" and self.outcome in FINAL
+
     def __str__(self) -> str:
         return " ".join(part for part in self if part)
 
@@ -40,12 +45,12 @@ class Account:
         return sorted(one for one, standing in self.rows.items() if standing.state == state)
 
     def having(self, *outcomes: str) -> list[str]:
-        return sorted(one for one, standing in self.rows.items() if standing.outcome in outcomes)
-
-    @property
-    def is_done(self) -> bool:
-        """Nothing waits and nothing is in doubt."""
-        return self.is_enrolled and not self.ids("waiting") and not self.ids("open")
+        """What has so ended; an answer noted of a row that waits is no end."""
+        return sorted(
+            one
+            for one, standing in self.rows.items()
+            if standing.outcome in outcomes and not standing.is_held
+        )
 
 
 _ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"

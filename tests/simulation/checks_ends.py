@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from batchcancel.errors import BatchHeld, LedgerWriteFailed
+from batchcancel.errors import BatchHeld, LedgerWriteFailed, StoppedEarly
 from tests.simulation.oracle import promise
 from tests.simulation.process import End
 from tests.simulation.world import World
@@ -52,6 +52,21 @@ def summary_is_the_ledgers(world: World, end: End) -> Iterator[str]:
             yield f"{counts[outcome]} {outcome}, not {len(account.having(outcome))}"
     if counts.rows != world.scenario.manifest.accounted:
         yield f"{counts.rows} rows, not {world.scenario.manifest.accounted}"
+
+
+@promise(3, at="end of a run")
+def halted_streaks_are_not_settled(world: World, end: End) -> Iterator[str]:
+    """A run that failures in a row have stopped settled as not found or refused only what was
+    answered before the API showed a record of another appointment.
+    """
+    if not isinstance(end.error, StoppedEarly) or "in a row failed" not in str(end.error):
+        return
+    mine = [one for one in world.network.departures if one.process is end.process]
+    alive = [one.answered for one in mine if one.status == 200 and one.appointment_id]
+    for one in world.account.having("not_found", "refused"):
+        noes = [other.answered for other in mine if other.appointment_id == one and other.answered]
+        if noes and not any(answered and answered >= max(noes) for answered in alive):
+            yield f"{one} is settled, and nothing proved life since {max(noes):.3f}"
 
 
 @promise(16, at="end of a run")
@@ -176,6 +191,5 @@ def it_finishes(world: World) -> Iterator[str]:
     if world.scenario.calm_at is None or world.scenario.is_unusable:
         return
     took = world.seconds() - world.scenario.calm_at
-    left = world.account.ids("open") + world.account.having("gave_up")
-    if left or not world.account.is_done or took > longest_recovery(world):
-        yield f"{took:.0f} s after the calm, not done: {left}"
+    if not world.is_done or took > longest_recovery(world):
+        yield f"{took:.0f} s after the calm, not done: {world.account.rows}"

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator
-from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 from batchcancel.sandbox import FULL_KEY
@@ -45,17 +44,27 @@ def settled_is_never_sent_again(world: World, departure: Departure) -> Iterator[
 
 
 @promise(2, at="departure")
-def open_rows_are_read_back_first(world: World, departure: Departure) -> Iterator[str]:
-    """A row that an earlier run left open is sent again only after its record was read."""
+def rows_in_doubt_are_read_first(world: World, departure: Departure) -> Iterator[str]:
+    """A row that may have been cancelled already is sent again only after a read of it, by the
+    same process and after the last PATCH.
+    """
     process, one = departure.process, departure.appointment_id
-    if departure.method != "PATCH" or one not in process.open_before:
+    if departure.method != "PATCH":
+        return
+    *before, _ = patches_of(world, one)
+    if one not in process.open_before and not any(map(leaves_doubt, before[-1:])):
         return
     if not any(
-        other.method == "GET" and other.process is process and other.answered is not None
+        other.method == "GET" and other.process is process and other.status == 200
         for other in world.network.departures
-        if other.appointment_id == one
+        if other.appointment_id == one and (not before or other.at >= before[-1].at)
     ):
-        yield f"{one} was open, and was not read back"
+        yield f"{one} was in doubt, and was not read"
+
+
+def leaves_doubt(departure: Departure) -> bool:
+    """Whether a PATCH may have been applied, as far as its sender knows."""
+    return departure.answered is None or departure.status < 300 or departure.status >= 500
 
 
 @promise(2, at="departure")
@@ -93,16 +102,13 @@ def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[
 
 @promise(6, at="departure")
 def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[str]:
-    """When a PATCH leaves, its deadline is not over on the API's clock.
-
-    The commit of the intent lies between decision and departure; that long is allowed.
-    """
+    """When a PATCH leaves, its deadline is not over on the API's clock."""
     one = departure.appointment_id
     if departure.method != "PATCH" or one not in world.rows:
         return
     if world.rows[one].start is None and not world.scenario.notice:
         return
-    now = world.sandbox.now() - timedelta(seconds=commit_time(world))
+    now = world.sandbox.now()
     starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
     if all(now > start.deadline(world.scenario.notice) for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
@@ -148,7 +154,8 @@ def seconds_asked_for(departure: Departure) -> float:
         until, date = parsedate_to_datetime(text), parsedate_to_datetime(departure.date)
     except (ValueError, TypeError):
         return PAUSE_WITHOUT_RETRY_AFTER
-    return (until - date).total_seconds()
+    # Where the answer is undated the program knows the time better than `Date` would have told it.
+    return (until - date).total_seconds() - (0 if departure.is_dated else 1)
 
 
 @promise(10, at="departure")

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from batchcancel.api import Meaning
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import Fact, Outcome, OutcomeName, SkipReason
 from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledger import entries
 from batchcancel.ledger.sqlite import place
 from batchcancel.policy.earlier_runs import EarlierRuns
-from batchcancel.pool import proof, workers
+from batchcancel.pool import cancel, proof, workers
+from batchcancel.pool.cancel import Cancellation
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -27,15 +28,34 @@ def time_out_taken_as_refusal() -> Iterator[Any]:
 def skipped_in_doubt() -> Iterator[Any]:
     """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
 
-    cancel = workers.Pool._cancel
+    unsure = Cancellation.outcome
 
-    async def sure(self, appointment):
-        outcome = await cancel(self, appointment)
+    async def sure(self):
+        outcome = await unsure(self)
         if outcome.name is OutcomeName.GAVE_UP and outcome.reason in set(SkipReason):
             return Outcome(OutcomeName.SKIPPED, outcome.reason)
         return outcome
 
-    yield swap(workers.Pool, "_cancel", sure)
+    yield swap(Cancellation, "outcome", sure)
+
+
+@mutant()
+def streaks_are_settled() -> Iterator[Any]:
+    """Not-found and refused rows are final at once, whatever becomes of those after them."""
+    yield swap(workers, "_HELD", Fact.FINAL | Fact.FAILURE | Fact.GONE)
+
+
+@mutant()
+def absence_ends_a_doubt() -> Iterator[Any]:
+    """A row in doubt is settled as not found when its read-back says so."""
+    read = cancel.outcome_of_read
+
+    def believing(answer, *, opened_at):
+        if answer.meaning is Meaning.ABSENT:
+            return Outcome(OutcomeName.NOT_FOUND, answer.code)
+        return read(answer, opened_at=opened_at)
+
+    yield swap(cancel, "outcome_of_read", believing)
 
 
 @mutant()
@@ -54,7 +74,7 @@ def settled_rows_sent_again() -> Iterator[Any]:
 @mutant()
 def given_up_rows_are_closed() -> Iterator[Any]:
     """A row that was given up is settled, so that no later run looks at it."""
-    yield swap(entries, "_GIVE_UP", entries._SETTLE)
+    yield swap(entries, "_NOTE", entries._SETTLE)
 
 
 @mutant(begin=12)
@@ -76,15 +96,15 @@ def ledger_failure_ignored() -> Iterator[Any]:
 def counts_from_memory() -> Iterator[Any]:
     """The summary tells what this run has seen, not what the ledger holds."""
     seen: list[str] = []
-    init, record, counts_from = workers.Pool.__init__, workers.Pool._write_outcome, run.counts_from
+    init, end, counts_from = workers.Pool.__init__, workers.Pool._end, run.counts_from
 
-    def begin(self, **parts):
+    def begin(self, means, **parts):
         seen.clear()
-        init(self, **parts)
+        init(self, means, **parts)
 
-    def remember(self, appointment, outcome):
+    def remember(self, appointment_id, outcome, cancellation):
         seen.append(outcome.name.value)
-        record(self, appointment, outcome)
+        end(self, appointment_id, outcome, cancellation)
 
     def from_memory(lines):
         counts = counts_from(lines)
@@ -92,7 +112,7 @@ def counts_from_memory() -> Iterator[Any]:
         return replace(counts, outcomes=outcomes)
 
     yield swap(workers.Pool, "__init__", begin)
-    yield swap(workers.Pool, "_write_outcome", remember)
+    yield swap(workers.Pool, "_end", remember)
     yield swap(run, "counts_from", from_memory)
 
 

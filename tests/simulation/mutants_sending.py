@@ -5,35 +5,35 @@ from contextlib import nullcontext
 from typing import Any
 
 from batchcancel import wiring
-from batchcancel.appointments import Cancel, Skip
+from batchcancel.appointments import Cancel
 from batchcancel.huskyvoice import answers
 from batchcancel.huskyvoice.gate import Patience
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.window_file import FileWindow
 from batchcancel.huskyvoice.window_log import WindowLog
+from batchcancel.ledger.contract import Intent
 from batchcancel.policy import plan
-from batchcancel.pool import exchange, proof, workers
-from batchcancel.pool.exchange import Exchange, Withheld
+from batchcancel.pool import patience, proof
+from batchcancel.pool.cancel import Cancellation
+from batchcancel.pool.exchange import Exchange
 from batchcancel.reader import manifest
-from batchcancel.stop import Stop, Stopped
+from batchcancel.stop import Stop
+from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
 
 @mutant()
 def intent_after_send() -> Iterator[Any]:
     """The intent is handed to the writer, and the PATCH leaves without waiting for the disk."""
+    durable = Writer.durable
 
-    async def announce(self, request, attempt, decide):
-        now = self._now()
-        if isinstance(decision := decide(now), Skip):
-            raise Withheld(decision)
-        number = self._writer.next_request_number()
-        self._writer.enqueue(exchange._entry(request, number=number, attempt=attempt, at=now))
-        if self._stop.reason is not None:
-            raise Stopped
-        return number
+    async def hasty(self, *entries):
+        if any(isinstance(entry, Intent) for entry in entries):
+            self.enqueue(*entries)
+        else:
+            await durable(self, *entries)
 
-    yield swap(Exchange, "_announce", announce)
+    yield swap(Writer, "durable", hasty)
 
 
 @mutant()
@@ -53,25 +53,45 @@ def slot_freed_at_send() -> Iterator[Any]:
 @mutant()
 def open_rows_sent_blindly() -> Iterator[Any]:
     """A row that an earlier run left open is sent again without reading it back."""
+    init = Cancellation.__init__
 
-    async def settle(self, appointment):
-        return await self._cancel(appointment)
+    def unread(self, appointment, means):
+        init(self, appointment, means)
+        self._opened_at = None
 
-    yield swap(workers.Pool, "_settle", settle)
+    yield swap(Cancellation, "__init__", unread)
+
+
+@mutant()
+def lost_replies_are_not_looked_after() -> Iterator[Any]:
+    """Within a run, what may have been applied is sent again without a read."""
+    attempt = Cancellation._attempt
+
+    async def blindly(self):
+        self._is_read = True
+        return await attempt(self)
+
+    yield swap(Cancellation, "_attempt", blindly)
 
 
 @mutant(begin=35)
 def read_back_trusts_the_status() -> Iterator[Any]:
     """A read-back takes a living appointment as not cancelled yet, whenever it was touched."""
+    is_touched = proof._is_touched
 
-    def after_intent(record, *, since):
-        return proof.Outcome(proof._whose(record, since=since)) if _is_cancelled(record) else None
+    def trusting(record, *, since):
+        return record.status == "cancelled" and is_touched(record, since=since)
 
-    yield swap(proof, "_after_intent", after_intent)
+    yield swap(proof, "_is_touched", trusting)
 
 
-def _is_cancelled(record: Any) -> bool:
-    return record.status == "cancelled"
+@mutant()
+def decided_before_the_commit_only() -> Iterator[Any]:
+    """The policy has its last word before the intent is on the disk."""
+    require_leave = Exchange._require_leave
+    yield swap(
+        Exchange, "_require_leave", lambda self, slot, _write=None: require_leave(self, slot)
+    )
 
 
 @mutant(begin=20)
@@ -87,20 +107,14 @@ def patience_without_end() -> Iterator[Any]:
     def close_gate(self, answer):
         self._limiter.close_for(answer.retry_after or 5.0)
 
-    yield swap(Exchange, "_close_gate", close_gate)
+    yield swap(patience.Patience, "_close_gate", close_gate)
     yield swap(Patience, "require", lambda *_, **__: None)
 
 
 @mutant()
 def policy_only_at_plan_time() -> Iterator[Any]:
     """Nobody asks the policy again when the turn of a row has come."""
-    decide = workers.Attempts._decide
-
-    def allow(self, now):
-        decide(self, now)
-        return Cancel()
-
-    yield swap(workers.Attempts, "_decide", allow)
+    yield swap(Cancellation, "_decide", lambda self, now: Cancel())
 
 
 @mutant()
@@ -132,17 +146,12 @@ def window_forgotten_at_restart() -> Iterator[Any]:
 def stop_ignored_by_workers() -> Iterator[Any]:
     """Workers go on taking up rows after a signal, until the drain is over."""
 
-    async def announce(self, request, attempt, decide):
-        now = self._now()
-        if isinstance(decision := decide(now), Skip):
-            raise Withheld(decision)
-        number = self._writer.next_request_number()
-        entry = exchange._entry(request, number=number, attempt=attempt, at=now)
-        await self._writer.durable(entry)
-        return number
+    def leave(self, slot, _write=None):
+        slot.is_used = True
+        self.requests += 1
 
     yield swap(Stop, "breaks", lambda self: nullcontext())
-    yield swap(Exchange, "_announce", announce)
+    yield swap(Exchange, "_require_leave", leave)
 
 
 @mutant(begin=9)

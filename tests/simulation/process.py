@@ -125,6 +125,8 @@ class Process:
             "base_url": "http://localhost/v1",
             "retry_refused": str(self.command.retry_refused).lower(),
         }
+        if self.world.is_calm:  # what fails now would fail for ever, as the hint of a halt says
+            flags["halt_after"] = "1000"
         environ = {"HUSKYVOICE_API_KEY": FULL_KEY}
         return load_settings(str(self.world.manifest), flags=flags, environ=environ)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from batchcancel.errors import BatchHeld, StoppedEarly
 from tests.simulation.account import Account
-from tests.simulation.checks_requests import asks_for_time, seconds_asked_for
+from tests.simulation.checks_requests import asks_for_time, patches_of, seconds_asked_for
 from tests.simulation.network import Departure
 from tests.simulation.oracle import sight
 from tests.simulation.process import End, Process
@@ -15,6 +15,8 @@ SOMETIMES = (
     "an application after the time-out",
     "a re-confirmation before a resume",
     "a deadline missed in the queue",
+    "an answer that was held",
+    "a lost reply found in the same run",
     "a 429 with a date",
     "a Retry-After too long",
     "a refused second run",
@@ -59,6 +61,16 @@ def read_back_that_found_it_not_applied(world: World, departure: Departure) -> I
 
 
 @sight(at="answer")
+def lost_reply_found(world: World, departure: Departure) -> Iterator[str]:
+    before = patches_of(world, departure.appointment_id or "")
+    is_found = departure.method == "GET" and departure.status == 200 and bool(before)
+    if is_found and before[-1].process is departure.process and before[-1].status != 200:
+        changes = world.sandbox.changes(departure.appointment_id)
+        if changes and (changes[-1].who, changes[-1].after) == ("api", "cancelled"):
+            yield "a lost reply found in the same run"
+
+
+@sight(at="answer")
 def patience_asked_for(world: World, departure: Departure) -> Iterator[str]:
     if not asks_for_time(departure):
         return
@@ -78,6 +90,8 @@ def outcomes(world: World, process: Process, before: Account, after: Account) ->
             yield f"{article} {standing.outcome}"
         if process.is_sending and standing.reason == "notice_window":
             yield "a deadline missed in the queue"
+        if standing.is_held:
+            yield "an answer that was held"
 
 
 @sight(at="end of a run")
@@ -93,7 +107,7 @@ def endings(world: World, end: End) -> Iterator[str]:
         yield "a signal while sending"
     if world.is_calm and process.is_sending and not process.was_calm:
         yield "a calm that came while sending"
-    if process.open_before and world.account.is_done:
+    if process.open_before and world.is_done:
         yield "a resume that finished"
 
 

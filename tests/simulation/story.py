@@ -93,7 +93,7 @@ class Story:
             return False
         if world.scenario.mode is Mode.SAFETY or world.scenario.is_unusable:
             return True
-        return world.is_calm and world.account.is_done
+        return world.is_calm and world.is_done
 
     async def _watch(self, process: Process) -> None:
         """Somebody who pulls the plug when nothing has happened for too long."""

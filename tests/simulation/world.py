@@ -112,6 +112,16 @@ class World:
         """What has been committed to the ledger."""
         return self.disk.committed
 
+    @property
+    def is_done(self) -> bool:
+        """Nothing waits, and nothing is in doubt but what only a person can end.
+
+        Nobody can prove what became of a request about an appointment that there never was.
+        """
+        account = self.account
+        in_doubt = [one for one in account.ids("open") if self.rows[one].status is not None]
+        return account.is_enrolled and not account.ids("waiting") and not in_doubt
+
     def starts_of(self, appointment_id: str) -> Iterator[Span]:
         """When an appointment may be said to start; several when it was moved meanwhile."""
         row = self.rows[appointment_id]
