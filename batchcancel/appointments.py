@@ -52,7 +52,7 @@ class OutcomeName(StrEnum):
     NEEDS_REVIEW = (
         "needs_review",
         Fact.FINAL | Fact.PERSON,
-        "touched after our intent: a person must decide",
+        "touched after our intent, or alive again, or moved: a person must decide",
     )
 
     facts: Fact
@@ -110,6 +110,9 @@ class Said:
     branch_id: str | None = None
 
 
+NOTHING_SAID = Said()
+
+
 class KnownBy(StrEnum):
     """What tells a start: a time of day, a session, or no more than the day."""
 
@@ -143,12 +146,14 @@ class Appointment:
 
     `is_marked` says that the manifest itself has it as done, and that it is here to be read alone.
     `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
-    on this machine's clock; None says that no intent is without a result.
+    by the API's clock; None says that no intent is without a result. `is_marked` says that the
+    manifest marks it as done, and that it is here to be read alone. `page` is the day whose pages
+    showed it at `observed_at`; `is_missed` says that they should have, and did not.
     """
 
     appointment_id: str
     start: Start | None = None
-    said: Said = Said()
+    said: Said = NOTHING_SAID
     page: date | None = None
     observed_at: datetime | None = None
     is_missed: bool = False

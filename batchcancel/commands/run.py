@@ -15,6 +15,7 @@ from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
+from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Means
@@ -136,6 +137,13 @@ async def _run_pool(
             sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
         ),
         writer=tools.writer,
+        statuses=settings.status,
+        fresh=Fresh(
+            planned.plan.pages(),
+            lookup=tools.lookup,
+            now=tools.clock.now,
+            budget=planned.looked.budget,
+        ),
     )
     pool = Pool(
         means,

@@ -229,7 +229,15 @@ class Noted:
     outcome: Outcome
 
 
-Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Settled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saw:
+    """A record was read: it is kept in place of what was seen before."""
+
+    appointment_id: str
+    seen: Observation
+
+
+Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Saw | Settled
 
 
 class LedgerReader(Protocol):

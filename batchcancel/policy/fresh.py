@@ -11,6 +11,7 @@ import anyio
 from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
+from batchcancel.ledger.contract import Observation
 from batchcancel.policy.pages import MIN_HITS, Budget, DayPages
 
 OLD = timedelta(minutes=10)
@@ -81,6 +82,18 @@ class Fresh:
                     return self._read_if_there_is_a_budget()
                 renewed = await self._renew(page)
         return self._found(appointment.appointment_id, renewed)
+
+    def observation(self, record: Record) -> Observation:
+        """What a record that was just read says, as the ledger keeps it."""
+        return Observation(
+            record.appointment_id,
+            record.status,
+            record.date,
+            record.session,
+            record.branch_id,
+            record.label,
+            self._now(),
+        )
 
     def _found(self, appointment_id: str, renewed: _Renewed) -> Look:
         if (record := renewed.records.get(appointment_id)) is not None:

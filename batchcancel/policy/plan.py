@@ -101,6 +101,11 @@ class Plan:
                 is_marked=marked is not None,
             )
 
+    def pages(self) -> dict[date, int]:
+        """How many eligible rows each day's pages have shown."""
+        shown = self.work.drop_nulls("page").group_by("page").len()
+        return dict(shown.iter_rows())
+
     def endings(self) -> Iterator[tuple[str, Outcome]]:
         """The rows that need no request, with their outcomes."""
         for appointment_id, outcome, reason in self.ended.iter_rows():

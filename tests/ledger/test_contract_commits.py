@@ -127,7 +127,7 @@ class TestNotes:
 
     def test_a_noted_row_is_dropped_and_skipped_as_any_that_waits(self, held, example):
         held.commit([example.noted("a"), example.noted("b")])
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("a", SKIPPED)])
         held.enrol(example.batch(digest="digest-2", rows=2), map(example.row, "ac"), [])
         skipped = (State.SETTLED, "skipped", "notice_window")
         assert example.standing(held) == {"a": skipped, "c": WAITING}

@@ -30,7 +30,7 @@ async def test_failures_in_a_row_stop_the_run_at_just_so_many(world):
         counts["refused"],
         counts.waiting,
     )
-    assert 3 == sum(one.name == "not_found" for one in world.watching.outcomes.values())
+    assert 3 == sum(one.name == "refused" for one in world.watching.outcomes.values())
 
 
 @pytest.mark.promise(11)
