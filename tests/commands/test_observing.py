@@ -53,17 +53,16 @@ NOTICES = pytest.mark.parametrize("notice", [0, 24])
 @KINDS
 @NOTICES
 @pytest.mark.parametrize(
-    ("status", "code", "reason"),
+    ("status", "ends"),
     [
-        ("completed", 0, "completed"),
-        ("COMPLETED", 4, "unknown_status"),
-        ("in_progress", 4, "unknown_status"),
-        ("no_show", 4, "unknown_status"),
+        ("completed", (0, "completed")),
+        ("COMPLETED", (4, "unknown_status")),
+        ("in_progress", (4, "unknown_status")),
+        ("no_show", (4, "unknown_status")),
     ],
 )
-async def test_what_is_no_longer_to_be_cancelled_is_not_sent(
-    world, kind, notice, status, code, reason
-):
+async def test_what_is_no_longer_to_be_cancelled_is_not_sent(world, kind, notice, status, ends):
+    code, reason = ends
     ids = world.appointments(3)
     world.sandbox.staff.mark(ids[1], status)
     finished = await world.run(manifests(world, ids)[kind](), notice_hours=notice)
@@ -167,21 +166,15 @@ async def test_what_is_moved_and_was_observed_long_ago_is_looked_at_once_more(wo
         world.sandbox.staff.complete(ids[1])
 
     finished = await world.run(world.manifest(ids), confirm=be_slow)
-    counts = {"cancelled": rows - 2, "moved": 1, "completed": 1}
-    assert ended(finished) == (4, {name: count for name, count in counts.items() if count} or {})
+    left = {"cancelled": rows - 2} if rows > 2 else {}
+    assert ended(finished) == (4, left | {"moved": 1, "completed": 1})
     assert not {*ids[:2]} & {*patched(world)}
 
 
-BOOKED = [
-    "appointment_id,date",
-    *[f"a{number:05d},2026-05-{number:02d}" for number in range(1, 31)],
-]
-
-
-@pytest.mark.parametrize("is_planned", [True, False])
-async def test_a_column_of_other_days_stops_everything_and_is_named(world, is_planned):
+async def test_a_column_of_other_days_stops_everything_and_is_named(world):
     world.appointments(30)
-    manifest = write(world, *BOOKED)
+    booked = [f"a{number:05d},2026-05-{number:02d}" for number in range(1, 31)]
+    manifest = write(world, "appointment_id,date", *booked)
     with pytest.raises(Refusal, match="30 of 30 appointments are on another day") as refused:
         await world.run(manifest)
     assert "--ignore-column date" in refused.value.hint
@@ -199,7 +192,7 @@ async def test_more_than_half_of_twenty_rows_are_needed_to_doubt_the_manifest(
     for one in ids[:moved]:
         world.sandbox.staff.reschedule(one, WEEK_LATER)
     if is_refused:
-        with pytest.raises(Refusal, match="11 of 20 .* another day") as refused:
+        with pytest.raises(Refusal, match=r"11 of 20 .* another day") as refused:
             await world.run(world.manifest(ids))
         assert "Is `starts_at` the day" in refused.value.hint
     else:
@@ -329,12 +322,11 @@ async def test_a_closed_day_of_600_costs_few_requests_more(world, kind, shuffled
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("shuffled", [None, 1])
-@pytest.mark.parametrize("rate", ["none", "60/60s"])
+@pytest.mark.parametrize(("rate", "shuffled"), [("60/60s", None), ("none", 1)])
 async def test_ten_thousand_rows_of_twenty_days_cost_at_most_three_hundred_more(
     world, rate, shuffled
 ):
-    world.new_sandbox(rate=Rate(10**6) if rate == "none" else Rate())
+    world.new_sandbox(rate=Rate() if rate != "none" else Rate(limit=10**6))
     rows = []
     for number in range(10_000):
         day = DAY + timedelta(days=number % 20)
@@ -344,7 +336,7 @@ async def test_ten_thousand_rows_of_twenty_days_cost_at_most_three_hundred_more(
         world.sandbox.shuffle(shuffled)
     finished = await world.run(write(world, "appointment_id,starts_at", *rows), rate=rate)
     assert ended(finished) == (0, {"cancelled": 10_000})
-    assert finished.summary.requests <= (10_300 if shuffled is None or rate == "none" else 10_521)
+    assert finished.summary.requests <= 10_300
 
 
 # Keys
@@ -404,10 +396,6 @@ async def test_the_plan_tells_where_it_would_cancel_and_what_it_saw(world):
         ("2026-06-20", None, None, 1),
     ]
     text = plan_text(planned)
-    assert (
-        f"2026-06-20  3  Morning  branch {branches[0]}"
-        in " ".join(text.split(" ")).replace("\n", " ")
-        or "Morning" in text
-    )
+    assert f"  2026-06-20  3  Morning  branch {branches[0]}\n" in text
     assert "00:00 UTC, 05:30 Asia/Kolkata" in text
     assert len(text.splitlines()) < 40
