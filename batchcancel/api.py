@@ -227,7 +227,7 @@ class Limiter(Protocol):
         """Nothing was sent on a permit: its slot is free at once."""
 
     def used(self, permit: Permit, /) -> None:
-        """The answer came, or will not come: the slot is free one window from now."""
+        """The answer came, or its time is over: the slot is free one window from now."""
 
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long; a longer closure that is in force stays."""
@@ -321,7 +321,7 @@ class SharedWindow(Protocol):
         """Take a slot if one is free and the gate is open."""
 
     def used(self, slot: int) -> None:
-        """The answer came, or will not come."""
+        """The answer came, or its time is over."""
 
     def unused(self, slot: int) -> None:
         """Nothing was sent, nor will be."""

@@ -65,7 +65,7 @@ class SlidingWindow:
         self._wake()
 
     def used(self, _permit: Permit) -> None:
-        """The answer came, or will not come: the slot is free one window from now."""
+        """The answer came, or its time is over: the slot is free one window from now."""
         self._in_flight -= 1
         heapq.heappush(self._free_at, anyio.current_time() + self._window)
         self._wake()

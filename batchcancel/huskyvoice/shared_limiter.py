@@ -61,7 +61,7 @@ class SharedLimiter:
         self._defer(partial(self._window.unused, permit.slot))
 
     def used(self, permit: Permit) -> None:
-        """The answer came, or will not come: the slot is free one window from now."""
+        """The answer came, or its time is over: the slot is free one window from now."""
         self._defer(partial(self._window.used, permit.slot))
 
     def close_for(self, seconds: float) -> None:

@@ -71,12 +71,16 @@ class Cancellation:
                 await self._look()
             await self._means.retry(self._attempt)
         except Ended as ended:
-            return ended.outcome
+            return self._unless_late(ended.outcome)
         except Withheld as withheld:
-            # Not skipped: what was sent a moment ago may be applied late. The next run reads it.
-            name = OutcomeName.GAVE_UP if self._has_lost_one else OutcomeName.SKIPPED
-            return Outcome(name, withheld.skip.reason)
+            return self._unless_late(Outcome(OutcomeName.SKIPPED, withheld.skip.reason))
         return self._outcome
+
+    def _unless_late(self, outcome: Outcome) -> Outcome:
+        """What was sent a moment ago may be applied late: then the next run reads it, and skips."""
+        is_skipped = outcome.name is OutcomeName.SKIPPED and outcome.reason != SkipReason.COMPLETED
+        is_late = is_skipped and self._has_lost_one
+        return Outcome(OutcomeName.GAVE_UP, outcome.reason) if is_late else outcome
 
     async def _attempt(self) -> Answer:
         """One PATCH. Others may act between two, so a read is good for the next one only."""

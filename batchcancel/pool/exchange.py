@@ -65,6 +65,7 @@ class Sent:
 class _Slot:
     permit: Permit
     is_used: bool = False
+    is_over: bool = False
 
 
 class Exchange:
@@ -114,7 +115,7 @@ class Exchange:
             await self._writer.durable(asked)
             self._require_leave(slot)
             with self._stop.breaks():
-                answer = await self._api.send(request)
+                answer = await self._answer(request, slot)
         self._take_in(number, answer)
         return answer
 
@@ -128,7 +129,7 @@ class Exchange:
                 await self._writer.durable(intent)
                 self._require_leave(slot, write)
             with self._withdrawn_if_turned_away(intent, write):
-                answer = await self._api.send(request)
+                answer = await self._answer(request, slot)
         is_doubtful = answer.meaning not in TURNED_AWAY
         self._take_in(number, answer, *([] if is_doubtful else [_withdrawn(intent, write)]))
         return Sent(answer=answer, opened_at=intent.opened_at)
@@ -143,11 +144,20 @@ class Exchange:
         try:
             yield slot
         finally:
-            # Without an answer the server may still have counted it: the slot stays taken.
-            if slot.is_used:
+            # One that is waited for no longer may yet be counted: its slot stays taken.
+            if slot.is_over:
                 self._limiter.used(slot.permit)
-            else:
+            elif not slot.is_used:
                 self._limiter.unused(slot.permit)
+
+    async def _answer(self, request: Request, slot: _Slot) -> Answer:
+        try:
+            answer = await self._api.send(request)
+        except Exception:
+            slot.is_over = True
+            raise
+        slot.is_over = True
+        return answer
 
     def _next_number(self) -> int:
         self._require_left()

@@ -248,7 +248,11 @@ def test_a_success_that_is_denied_for_want_of_credits_stops_the_run(request_):
 @pytest.mark.parametrize("status", [400, 409, 410, 412, 422])
 @pytest.mark.parametrize("code", ["PAYMENT_CAPTURED", "PAYMENT_REFUNDED", "PREPAYMENT_RECEIVED"])
 def test_a_code_that_speaks_of_a_payment_made_is_about_its_row_alone(status, code):
-    refused = answer(status, error(code))
+    try:
+        refused = answer(status, error(code))
+    except CreditsSpent:
+        refused = None
+    assert refused is not None
     assert (Meaning.REFUSED, code) == (refused.meaning, refused.code)
 
 

@@ -19,6 +19,13 @@ DEFECTS = (
         killer="test_a_row_in_doubt_is_read_before_each_further_patch",
     ),
     Defect(
+        name="a row whose deadline passes a moment after a lost reply is settled as skipped",
+        module="batchcancel.pool.cancel",
+        old="is_late = is_skipped and self._has_lost_one",
+        new="is_late = False",
+        killer="test_a_deadline_that_passes_while_the_row_is_in_doubt_settles_nothing",
+    ),
+    Defect(
         name="a doubt is as old as its last attempt",
         module="batchcancel.pool.cancel",
         old="opened_at = self._opened_at or sent.opened_at",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tests.simulation.account import Account, Standing
+from tests.simulation.checks_requests import leaves_doubt, patches_of
 from tests.simulation.oracle import promise
 from tests.simulation.process import Process
 from tests.simulation.world import AGAIN, World
@@ -121,6 +122,19 @@ def refusals_were_answered(
         is_told = 404 in statuses if standing.outcome == "not_found" else bool(statuses - {404})
         if not is_told:
             yield f"{one} is settled as {standing}; the answers were {sorted(statuses)}"
+
+
+@promise(3, at="commit")
+def no_refusal_ends_a_doubt(
+    world: World, process: Process, before: Account, after: Account
+) -> Iterator[str]:
+    """What may have been applied is never settled as not found or refused."""
+    for one, standing in newly_settled(before, after):
+        if standing.outcome not in ("not_found", "refused"):
+            continue
+        lost = [patch for patch in patches_of(world, one) if leaves_doubt(patch)]
+        if lost:
+            yield f"{one} is settled as {standing}; what became of the PATCH at {lost[0].at:.3f}?"
 
 
 def is_late_application(world: World, appointment_id: str, changed_at: datetime) -> bool:

@@ -5,14 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from batchcancel.api import Meaning
-from batchcancel.appointments import Fact, Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.commands import plan, run
 from batchcancel.errors import ExitCode, LedgerWriteFailed
 from batchcancel.ledger import entries
 from batchcancel.ledger.sqlite import place
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.pool import cancel, proof, workers
-from batchcancel.pool.cancel import Cancellation
 from batchcancel.writer import Writer
 from tests.simulation.mutation import mutant, swap
 
@@ -22,21 +21,6 @@ def time_out_taken_as_refusal() -> Iterator[Any]:
     """When the attempts are spent without an answer, the row is settled as refused."""
     by_meaning = proof._BY_MEANING | {Meaning.UNKNOWN: OutcomeName.REFUSED}
     yield swap(proof, "_BY_MEANING", by_meaning)
-
-
-@mutant(begin=127)
-def skipped_in_doubt() -> Iterator[Any]:
-    """A row whose deadline passes after an attempt of unknown result is settled as skipped."""
-
-    unsure = Cancellation.outcome
-
-    async def sure(self):
-        outcome = await unsure(self)
-        if outcome.name is OutcomeName.GAVE_UP and outcome.reason in set(SkipReason):
-            return Outcome(OutcomeName.SKIPPED, outcome.reason)
-        return outcome
-
-    yield swap(Cancellation, "outcome", sure)
 
 
 @mutant()
