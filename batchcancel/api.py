@@ -278,8 +278,8 @@ class Lookup(Protocol):
     async def windows(self, day: date) -> "Sequence[Window] | None":
         """The windows that the calendar lists for a day; None when they cannot be had."""
 
-    async def record(self, appointment_id: str) -> "Record | None":
-        """The record of one appointment; None when it cannot be had."""
+    async def read(self, appointment_id: str) -> Answer:
+        """The record of one appointment, or what the API says in its place."""
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""

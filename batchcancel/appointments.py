@@ -4,7 +4,7 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Flag, StrEnum, auto
 from typing import Self
 
@@ -52,7 +52,7 @@ class OutcomeName(StrEnum):
     NEEDS_REVIEW = (
         "needs_review",
         Fact.FINAL | Fact.PERSON,
-        "touched after our intent: a person must decide",
+        "touched after our intent, or alive again, or moved: a person must decide",
     )
 
     facts: Fact
@@ -66,13 +66,23 @@ class OutcomeName(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why the policy leaves an appointment alone."""
+    """Why an appointment is left alone; where several reasons apply, the first of them counts."""
 
-    NOTICE_WINDOW = "notice_window"
-    ALREADY_STARTED = "already_started"
-    UNKNOWN_START = "unknown_start"
-    COMPLETED = "completed"
-    MARKED_DONE = "marked_done"
+    UNKNOWN_STATUS = "unknown_status", Fact.PERSON
+    COMPLETED = "completed", Fact(0)
+    MOVED = "moved", Fact.PERSON
+    MARKED_DONE = "marked_done", Fact(0)
+    UNKNOWN_START = "unknown_start", Fact.PERSON
+    ALREADY_STARTED = "already_started", Fact(0)
+    NOTICE_WINDOW = "notice_window", Fact(0)
+
+    facts: Fact
+
+    def __new__(cls, word: str, facts: Fact) -> Self:
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.facts = facts
+        return reason
 
 
 def as_meant(text: str) -> str:
@@ -85,6 +95,22 @@ def require_aware(*moments: datetime | None) -> None:
     for moment in moments:
         if moment is not None and moment.utcoffset() is None:
             raise ValueError(f"naive datetime {moment!r}: give it a timezone")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the manifest names of an appointment; None is what it leaves open.
+
+    `day` is that of the start in the clinic's timezone, or the `date`. A session or a branch that
+    the API itself does not use on that day cannot be compared, and is left out.
+    """
+
+    day: date | None = None
+    session: str | None = None
+    branch_id: str | None = None
+
+
+NOTHING_SAID = Said()
 
 
 class KnownBy(StrEnum):
@@ -120,11 +146,17 @@ class Appointment:
 
     `is_marked` says that the manifest itself has it as done, and that it is here to be read alone.
     `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
-    on this machine's clock; None says that no intent is without a result.
+    by the API's clock; None says that no intent is without a result. `is_marked` says that the
+    manifest marks it as done, and that it is here to be read alone. `page` is the day whose pages
+    showed it at `observed_at`; `is_missed` says that they should have, and did not.
     """
 
     appointment_id: str
     start: Start | None = None
+    said: Said = NOTHING_SAID
+    page: date | None = None
+    observed_at: datetime | None = None
+    is_missed: bool = False
     notes: str | None = None
     opened_at: datetime | None = None
     attempts: int = 0

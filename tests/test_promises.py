@@ -86,7 +86,9 @@ async def test_only_what_was_asked_is_sent(world, tapped):
     await world.run(world.manifest(ids), notes="Closed")
     body = b'{"status":"cancelled","notes":"Closed"}'
     patches = {("PATCH", f"http://localhost/v1/appointments/{one}", body) for one in ids}
-    assert patches | {("GET", "http://localhost/v1/appointment-config", b"")} == sent
+    page = "http://localhost/v1/appointments?date=2026-06-20&page=1&limit=200"
+    reads = {("GET", "http://localhost/v1/appointment-config", b""), ("GET", page, b"")}
+    assert patches | reads == sent
 
 
 @pytest.mark.promise(9)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -61,9 +62,10 @@ def tell() -> bool:
     from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox, serving
 
     rows = _rows_moved_to_now()
-    sandbox = Sandbox(Clinic(appointments=20), rate=Rate(limit=LIMIT, seconds=WINDOW))
+    clinic = Clinic(appointments=20)
+    sandbox = Sandbox(clinic, rate=Rate(limit=LIMIT, seconds=WINDOW))
     for row in rows:
-        day = datetime.fromisoformat(row["starts_at"]).date()
+        day = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(clinic.timezone)).date()
         sandbox.add(row["appointment_id"], date=day, session=row["session"])
     with tempfile.TemporaryDirectory() as folder, serving(sandbox) as url:
         _write(Path(folder, "closure.csv"), rows)

@@ -35,6 +35,15 @@ def job_options(command: Command) -> Command:
 
 def _click_option(option: Option) -> Callable[[Command], Command]:
     shown = f"  [default: {option.default}]" if option.metavar and option.default else ""
+    if option.is_repeatable:
+        return click.option(
+            f"--{option.name}",
+            option.field,
+            metavar=option.metavar,
+            help=option.help + shown,
+            multiple=True,
+            callback=lambda _context, _option, given: ",".join(given) or None,
+        )
     if option.metavar:
         return click.option(
             f"--{option.name}", option.field, metavar=option.metavar, help=option.help + shown

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -98,15 +99,19 @@ def _port_refusals(port: int) -> Iterator[None]:
 
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
-    """Make the manifest's appointments known, on its days or else the day after tomorrow."""
+    """Make the manifest's appointments known where it says, or else the day after tomorrow."""
     from batchcancel.commands.plan import manifest_rows
 
-    known = {one.appointment_id for one in imitation.records()}
+    zone = ZoneInfo(imitation.book.clinic.timezone)
     later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
-    for row in manifest_rows(manifest):
-        if row.appointment_id not in known:
-            day = row.date or (row.starts_at.date() if row.starts_at else later)
-            imitation.add(row.appointment_id, date=day, session=row.session or "Morning")
+    for row in manifest_rows(manifest, zone):
+        day = row.starts_at.astimezone(zone).date() if row.starts_at else row.date or later
+        imitation.add(
+            row.appointment_id,
+            date=day,
+            session=row.session or "Morning",
+            branch_id=row.branch_id,
+        )
 
 
 def _tell(url: str, limit: str, manifest: str) -> None:

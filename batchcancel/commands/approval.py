@@ -22,9 +22,9 @@ def approval_of(plan: Plan, *, manifest: Manifest, rules: Rules, settings: Setti
         notice=str(rules.policy.notice) if rules.is_asked else None,
         timezone=str(rules.timezone) if rules.is_asked else None,
         sessions=str(sorted(sessions.items())),
-        statuses="",
+        statuses=",".join(sorted(settings.status)),
         notes=settings.notes or "",
-        ignored="",
+        ignored=",".join(sorted(settings.ignore_column)),
     )
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
-from batchcancel.api import Lookup, OrgConfig
-from batchcancel.appointments import Start
+from batchcancel.api import OrgConfig
 from batchcancel.commands.approval import approval_of, refuse_unapproved
 from batchcancel.errors import ExitCode
 from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
@@ -19,9 +18,15 @@ from batchcancel.policy.earlier_runs import (
     refuse_conflicts,
     refuse_other_work,
 )
+from batchcancel.policy.look import Looked, look
 from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
-from batchcancel.policy.observed import prefetch_starts
-from batchcancel.policy.plan import Plan, Planned, make_plan, refuse_above_cap
+from batchcancel.policy.plan import (
+    Plan,
+    Planned,
+    make_plan,
+    refuse_above_cap,
+    refuse_if_mostly_moved,
+)
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import fetched
@@ -56,6 +61,7 @@ async def plan(
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
     refuse_unapproved(settings.approved, planned.approval)
+    refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
 
 
@@ -64,15 +70,16 @@ def ends_with(planned: Planned) -> int:
     return ExitCode.INCOMPLETE if planned.plan.are_all_marked_done else ExitCode.DONE
 
 
-def manifest_rows(manifest: str) -> Iterator[LedgerRow]:
+def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
     """The appointments in the manifest at a path, for a rehearsal with it."""
-    return read_manifest(manifest).ledger_rows()
+    return read_manifest(manifest).in_timezone(timezone).ledger_rows()
 
 
 async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
     """Fetch and parse the manifest; raises `InputError` for rejected rows unless allowed."""
     async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
-        manifest = replace(read_manifest(readable), source=str(settings.manifest))
+        manifest = read_manifest(readable, ignoring=settings.ignore_column)
+        manifest = replace(manifest, source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
     return manifest.with_refused_undone() if settings.retry_refused else manifest
@@ -88,16 +95,17 @@ async def plan_batch(
     if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
     with tools.stop.raising_reason():
-        rules, manifest, learned = await _rules_and_starts(manifest, settings, earlier, tools=tools)
+        rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
-        manifest.with_known_starts(learned),
+        looked.manifest,
         policy=rules.policy,
         now=at,
         rate=settings.rate,
         earlier=earlier,
         limit=settings.limit,
         taken=tools.limiter.taken(),
+        observed=looked.observed,
     )
     planned = Planned(
         plan=plan,
@@ -108,7 +116,7 @@ async def plan_batch(
         rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
-        learned=learned,
+        looked=looked,
         at=at,
     )
     for caution in planned.rules.cautions:
@@ -129,45 +137,54 @@ def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) 
     )
 
 
-async def _rules_and_starts(
+def _refuse_conflicts(
+    manifest: Manifest, settings: Settings, *, timezone: ZoneInfo, tools: Tools
+) -> None:
+    refuse_conflicts(
+        tools.account,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest=manifest,
+        timezone=timezone,
+        but_refused=settings.retry_refused,
+    )
+
+
+async def _rules_and_look(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, list[tuple[str, Start]]]:
-    """The rules, the manifest with every start it gives, and the starts that were prefetched.
+) -> tuple[Rules, Manifest, Looked]:
+    """The rules, the manifest with every start that it gives itself, and what was observed.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    cautions = tuple(foreign_outcomes(manifest))
+    foreign = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
-        return replace(NOTHING_TO_DECIDE, cautions=cautions), manifest, []
+        rules = replace(NOTHING_TO_DECIDE, cautions=foreign)
+        return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
         tools.lookup,
         manifest=manifest,
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
+    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
+    if rules.timezone is not None:
+        if settings.timezone is None:  # only now is it known where times without an offset belong
+            _refuse_conflicts(manifest, settings, timezone=rules.timezone, tools=tools)
+        manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+    looked = await look(
+        manifest,
+        earlier,
+        rules=rules,
+        lookup=tools.lookup,
+        starts=starts,
+        now=tools.clock.now,
+        statuses=settings.status,
+        halt_after=settings.halt_after,
+    )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    rules = replace(rules, cautions=(*rules.cautions, *told, *cautions))
-    if rules.timezone is None:
-        return rules, manifest, []
-    if settings.timezone is None:  # only now is it known where times without an offset belong
-        refuse_conflicts(
-            tools.account,
-            batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
-            manifest=manifest,
-            timezone=rules.timezone,
-            but_refused=settings.retry_refused,
-        )
-    lookup: Lookup = tools.lookup
-    starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=rules.timezone)
-    manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
-    learned: list[tuple[str, Start]] = []
-    if rules.policy.needs_start:
-        settled = set(earlier.settled_ids)
-        unknown = [one for one in manifest.unknown_starts() if one not in settled]
-        learned = await prefetch_starts(unknown, lookup=lookup, starts=starts)
-    rules = replace(rules, cautions=(*rules.cautions, *starts.cautions()))
-    return rules, manifest, learned
+    cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, looked
 
 
 async def _with_starts(

@@ -15,6 +15,7 @@ from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
+from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Means
@@ -107,11 +108,11 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
-    ledger.decide(batch.name, planned.plan.decided_skips())
+    ledger.decide(batch.name, planned.plan.endings(), planned.looked.observed.observations())
     tools.writer.enqueue(
         *(
             Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
-            for one, start in planned.learned
+            for one, start in planned.looked.learned
         )
     )
 
@@ -136,6 +137,13 @@ async def _run_pool(
             sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
         ),
         writer=tools.writer,
+        statuses=settings.status,
+        fresh=Fresh(
+            planned.plan.pages(),
+            lookup=tools.lookup,
+            now=tools.clock.now,
+            budget=planned.looked.budget,
+        ),
     )
     pool = Pool(
         means,

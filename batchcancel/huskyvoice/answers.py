@@ -17,6 +17,7 @@ from batchcancel.errors import CreditsSpent, FatalAnswer, KeyRejected, ScopeMiss
 
 _REFUSALS = {400, 403, 409, 410, 412, 422}
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+_LONGEST_TEXT = 200
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _ANY_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _OF_EVERY_ROW = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
@@ -169,7 +170,7 @@ def record_from(data: Any) -> Record | None:
         return None
     return Record(
         appointment_id=appointment_id,
-        status=status,
+        status=_readable(status),
         updated_at=_moment(data.get("updated_at")),
         date=_day(data.get("date")),
         session=_text(data.get("session")),
@@ -190,7 +191,13 @@ def window_from(data: Mapping[str, Any]) -> Window:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return _readable(value) if isinstance(value, str) and value else None
+
+
+def _readable(text: str) -> str:
+    """Text that every table and database takes: no lone surrogates, no NUL, and not without end."""
+    clean = text[:_LONGEST_TEXT].replace("\0", "\ufffd")
+    return clean.encode(errors="replace").decode()
 
 
 def _moment(value: Any) -> datetime | None:

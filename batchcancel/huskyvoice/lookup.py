@@ -63,10 +63,9 @@ class HuskyLookup:
                 self._calendar_windows[day] = windows if isinstance(listed, list) else None
         return self._calendar_windows[day]
 
-    async def record(self, appointment_id: str) -> Record | None:
-        """The record of one appointment; None when it cannot be had."""
-        answer = await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
-        return answer.record
+    async def read(self, appointment_id: str) -> Answer:
+        """The record of one appointment, or what the API says in its place."""
+        return await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
 
     async def page_of_day(self, day: date, *, page: int) -> list[Record] | None:
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""

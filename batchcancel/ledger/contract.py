@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import KnownBy, Outcome, RejectedRow, SkipReason
+from batchcancel.appointments import KnownBy, Outcome, RejectedRow
 
 
 class State(StrEnum):
@@ -115,6 +115,26 @@ class OpenRow(NamedTuple):
     opened_at: datetime
 
 
+class LeftAlone(NamedTuple):
+    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
+
+    appointment_id: str
+    outcome: str
+    reason: str | None
+
+
+class Observation(NamedTuple):
+    """What the API showed of a row, and when; `label` is the batch label."""
+
+    appointment_id: str
+    status: str
+    date: date | None
+    session: str | None
+    branch_id: str | None
+    label: str | None
+    at: datetime
+
+
 class SentRequest(NamedTuple):
     """When a request left and when its answer came; None when it is not known to have come."""
 
@@ -209,7 +229,15 @@ class Noted:
     outcome: Outcome
 
 
-Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Settled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saw:
+    """A record was read: it is kept in place of what was seen before."""
+
+    appointment_id: str
+    seen: Observation
+
+
+Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Saw | Settled
 
 
 class LedgerReader(Protocol):
@@ -230,8 +258,18 @@ class LedgerReader(Protocol):
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         """Ids that must not be sent again, with or without the refused and not-found ones.
 
-        Skipped rows are decided anew, so they are not among them, but for the completed.
+        Skipped rows are decided anew, so they are not among them, nor are those that were
+        cancelled by others and never sent.
         """
+
+    def left_alone(self, batch: str) -> list[LeftAlone]:
+        """Rows that were not sent for what was seen of them: where they stand until seen again."""
+
+    def observations(self, batch: str) -> Iterable[Observation]:
+        """What was last seen of the rows of which anything was, ordered by id."""
+
+    def not_found_ids(self, batch: str) -> list[str]:
+        """Ids of the rows that the API did not know."""
 
     def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
         """What the manifest said of the rows with a final outcome, ordered by id.
@@ -290,10 +328,16 @@ class Ledger(LedgerReader, Protocol):
     def approve(self, batch: str, approved: Approved) -> None:
         """Write down under which approval the batch is run from now on."""
 
-    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        """Replace all skips of the batch by these; rows skipped before and not now are waiting.
+    def decide(
+        self,
+        batch: str,
+        endings: Iterable[tuple[str, Outcome]],
+        observed: Iterable[Observation] = (),
+    ) -> None:
+        """Replace all endings of the batch that needed no request by these, as of what was seen.
 
-        A row skipped as `completed` was read from the API and stays as it is.
+        Rows that were skipped, or cancelled by others and never sent, and are none of these now
+        are waiting.
         """
 
     def reopen_refused(self, batch: str) -> int:

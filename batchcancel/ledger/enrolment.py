@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from batchcancel.appointments import RejectedRow, SkipReason
-from batchcancel.ledger.contract import Approved, Batch, LedgerRow
+from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
@@ -18,12 +18,14 @@ _ENROL_BATCH = """
 _DROP_UNNAMED = """
     DELETE FROM rows
     WHERE batch_id = :batch_id AND enrolment <> :enrolment
-      AND (state = 'waiting' OR outcome = 'skipped')
+      AND (state = 'waiting' OR outcome = 'skipped'
+           OR outcome = 'already_cancelled' AND attempts = 0)
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
-_CLEAR_SKIPS = """
+_CLEAR_ENDINGS = """
     UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
-    WHERE batch_id = :batch_id AND outcome = 'skipped' AND reason <> 'completed'
+    WHERE batch_id = :batch_id
+      AND (outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)
 """
 _REOPEN_REFUSED = """
     UPDATE rows
@@ -60,8 +62,11 @@ class BulkLoad(Protocol):
     def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
         """Add rejected rows."""
 
-    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        """Settle those of the rows that are waiting as skipped."""
+    def endings(self, batch_id: int | None, endings: Iterable[tuple[str, Outcome]]) -> None:
+        """Settle those of the rows that are waiting."""
+
+    def observed(self, batch_id: int | None, observed: Iterable[Observation]) -> None:
+        """Keep what was seen of rows of the batch, instead of what was seen before."""
 
 
 def enrol(
@@ -82,12 +87,18 @@ def enrol(
 
 
 def decide(
-    into: Statements, load: BulkLoad, *, batch: str, skips: Iterable[tuple[str, SkipReason]]
+    into: Statements,
+    load: BulkLoad,
+    *,
+    batch: str,
+    endings: Iterable[tuple[str, Outcome]],
+    observed: Iterable[Observation],
 ) -> None:
-    """Replace all skips of the batch by these."""
+    """Replace all endings that needed no request by these, and keep what was seen."""
     batch_id = batch_id_of(into, batch)
-    into.execute(_CLEAR_SKIPS, {"batch_id": batch_id})
-    load.skips(batch_id, skips)
+    into.execute(_CLEAR_ENDINGS, {"batch_id": batch_id})
+    load.endings(batch_id, endings)
+    load.observed(batch_id, observed)
 
 
 def reopen_refused(into: Statements, batch: str) -> int:

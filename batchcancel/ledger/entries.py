@@ -18,7 +18,9 @@ from batchcancel.ledger.contract import (
     Intent,
     Learned,
     Noted,
+    Observation,
     Run,
+    Saw,
     Settled,
     Withdrawn,
 )
@@ -46,6 +48,12 @@ _LEARN = """
         start_known_by = CASE WHEN starts_at IS NULL THEN :known_by ELSE start_known_by END
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
 """
+_SEE = """
+    UPDATE rows
+    SET observed_status = :status, observed_date = :day, observed_session = :session,
+        observed_branch = :branch_id, observed_label = :label, observed_at = :at
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+"""
 _NOTE = """
     UPDATE rows SET outcome = :outcome, reason = :reason
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
@@ -66,7 +74,7 @@ _END = """
 """
 
 
-OfRow = Intent | Withdrawn | Learned | Noted | Settled
+OfRow = Intent | Withdrawn | Learned | Noted | Saw | Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +150,8 @@ def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tupl
         case Learned():
             start = {"starts_at": into.stored(entry.starts_at), "known_by": entry.known_by.value}
             yield _LEARN, _row(entry, holder, **start)
+        case Saw():
+            yield _SEE, _row(entry, holder, **_seen(into, entry.seen))
         case Noted():
             yield _NOTE, _row(entry, holder, **_outcome(entry))
         case Settled():
@@ -159,6 +169,17 @@ def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
         "appointment_id": entry.appointment_id,
         "attempt": attempt,
         "at": into.stored(entry.at),
+    }
+
+
+def _seen(into: Statements, seen: Observation) -> Values:
+    return {
+        "status": seen.status,
+        "day": seen.date and seen.date.isoformat(),
+        "session": seen.session,
+        "branch_id": seen.branch_id,
+        "label": seen.label,
+        "at": into.stored(seen.at),
     }
 
 

@@ -11,6 +11,8 @@ from batchcancel.ledger.contract import (
     Batch,
     LedgerReader,
     LedgerRow,
+    LeftAlone,
+    Observation,
     OpenRow,
     RowRecord,
     Run,
@@ -53,14 +55,32 @@ _ROWS_SINCE_2 = {
 _SETTLED = """
     SELECT appointment_id FROM account
     WHERE batch = :batch
-      AND state = 'settled' AND (outcome <> 'skipped' OR reason = 'completed')
+      AND state = 'settled' AND outcome <> 'skipped'
+      AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+"""
+_LEFT_ALONE = """
+    SELECT appointment_id, outcome, reason FROM account
+    WHERE batch = :batch
+      AND (outcome = 'already_cancelled' AND attempts = 0
+           OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status'))
+    ORDER BY appointment_id
+"""
+_OBSERVED = """
+    SELECT appointment_id, observed_status, observed_date, observed_session, observed_branch,
+           observed_label, observed_at
+    FROM account WHERE batch = :batch AND observed_at IS NOT NULL ORDER BY appointment_id
+"""
+_NOT_FOUND = """
+    SELECT appointment_id FROM account
+    WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found' ORDER BY appointment_id
 """
 _SETTLED_ROWS = """
     SELECT appointment_id, starts_at, date, session, branch_id, {line}, {known_by},
            {manifest_start}
     FROM account
     WHERE batch = :batch AND state = 'settled' AND outcome <> 'skipped'
+      AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
     ORDER BY appointment_id
 """
@@ -128,6 +148,18 @@ class SqlReader(LedgerReader):
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
         return [appointment_id for (appointment_id,) in found]
+
+    def left_alone(self, batch: str) -> list[LeftAlone]:
+        return [LeftAlone(*row) for row in self._ask(_LEFT_ALONE, batch=batch)]
+
+    def observations(self, batch: str) -> Iterator[Observation]:
+        if self._version > 1:
+            for row in self._stream(_OBSERVED, batch=batch):
+                seen = Observation(*row)
+                yield seen._replace(date=self._day(seen.date), at=self._restored(seen.at))
+
+    def not_found_ids(self, batch: str) -> list[str]:
+        return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]
 
     def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterator[LedgerRow]:
         found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)

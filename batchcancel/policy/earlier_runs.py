@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, LedgerReader, OpenRow, State
+from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.reader.manifest import Manifest
 
@@ -15,10 +15,16 @@ _SHOWN_IDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
-    """What the ledger says before a run: rows not to be sent again, and those to be read back."""
+    """What the ledger says before a run: rows not to be sent again, and those to be read back.
+
+    `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
+    `not_found` are settled ones that may be there by now.
+    """
 
     settled_ids: Sequence[str] = ()
     open_rows: Sequence[OpenRow] = ()
+    left_alone: Sequence[LeftAlone] = ()
+    not_found: Sequence[str] = ()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
@@ -40,6 +46,8 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
     return EarlierRuns(
         settled_ids=reader.settled_ids(batch, but_refused=but_refused),
         open_rows=reader.open_rows(batch),
+        left_alone=reader.left_alone(batch),
+        not_found=() if but_refused else reader.not_found_ids(batch),
     )
 
 

@@ -1,73 +1,160 @@
-"""Prefetch of start times: one page of 200 records may save 200 single look-ups.
+"""The decision on what a record shows: its status, and whether it is where the manifest says.
 
-The rows of a closure mostly lie on a day or two. One record gives a day, and the pages of that day
-give the others. It ends when pages are no longer worth their requests; rows whose start is
-still unknown are looked up one by one before they are sent.
+Planning applies it to a whole table, sending to one row; both call `outcome_of`.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from batchcancel.api import PAGE, Lookup, Record
-from batchcancel.appointments import Start
-from batchcancel.policy.starts import Starts
+import polars as pl
 
-MIN_HITS = 3
-"""A page with fewer wanted records than this is the last that is read of its day."""
+from batchcancel.api import Record
+from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
+from batchcancel.ledger.contract import LeftAlone, Observation
+from batchcancel.policy.named import NAMED, SAID
+from batchcancel.policy.sightings import SEEN
 
-MAX_MISSES = 3
-"""So many rows in a row that led to fewer than `MIN_HITS` records end the search."""
+CANCELLED, COMPLETED = "cancelled", "completed"
+"""Statuses of the API that are never sent, whatever `--status` names."""
 
+SENDABLE = ("confirmed", "rescheduled")
+"""The statuses that are sent unless `--status` names others."""
 
-async def prefetch_starts(
-    ids: Sequence[str], *, lookup: Lookup, starts: Starts
-) -> list[tuple[str, Start]]:
-    """Pairs of id and start for those of `ids` that were found."""
-    unknown = dict.fromkeys(ids)  # a set that keeps the order, so that requests can be repeated
-    found: list[tuple[str, Start]] = []
-    days: set[date] = set()
-    misses_left = MAX_MISSES
-    for appointment_id in ids:
-        if len(unknown) < MIN_HITS or misses_left == 0:
-            break
-        if appointment_id not in unknown:
-            continue
-        records = await _records_near(appointment_id, unknown, days, lookup=lookup)
-        misses_left = misses_left - 1 if len(records) < MIN_HITS else MAX_MISSES
-        for record in records:
-            if unknown.pop(record.appointment_id, appointment_id) is None:
-                start = await starts.of_record(record)
-                found += [(record.appointment_id, start)] if start else []
-    return found
+ALIVE_AGAIN = "alive_again"
+"""The reason for a person to look at what was cancelled by others when it was observed."""
+
+_IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
+_COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
+_CANCELLED = OutcomeName.ALREADY_CANCELLED.value
+_LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
+_SEEN = ("observed_status", "observed_date", "observed_session", "observed_branch")
 
 
-async def _records_near(
-    appointment_id: str, wanted: dict[str, None], days: set[date], *, lookup: Lookup
-) -> list[Record]:
-    """The record of one row, and those of wanted rows on its day if that day is new."""
-    record = await lookup.record(appointment_id)
-    if record is None:
-        return []
-    if record.date is None or record.date in days:
-        return [record]
-    days.add(record.date)
-    return [record, *await _pages(record.date, wanted, lookup=lookup)]
+def has_moved(said: Said, record: Record) -> bool:
+    """Whether it is on another day, session or branch than the manifest says."""
+    return any(True for _ in what_moved(said, record))
 
 
-async def _pages(day: date, wanted: dict[str, None], *, lookup: Lookup) -> list[Record]:
-    """Each record once, page by page; a page with nothing new on it is the last.
+def what_moved(said: Said, record: Record) -> Iterator[str]:
+    """Name what differs, as the record's fields are called; what one leaves open does not."""
+    if said.day is not None and record.date is not None and said.day != record.date:
+        yield "date"
+    words = (
+        ("session", said.session, record.session),
+        ("branch_id", said.branch_id, record.branch_id),
+    )
+    for what, named, found in words:
+        if named is not None and found is not None and as_meant(named) != as_meant(found):
+            yield what
 
-    So a server that ignores the number of a page, or gives the last one again, ends it too.
+
+def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
+    """Why a record is left alone for what it is; `statuses`, to the letter, are those to be sent.
+
+    None of a cancelled one, wherever it is: it is an outcome of its own.
     """
-    found: list[Record] = []
-    seen: set[str] = set()
-    page = 1
-    while (records := await lookup.page_of_day(day, page=page)) is not None:
-        new = {one.appointment_id: one for one in records if one.appointment_id not in seen}
-        seen |= new.keys()
-        hits = [record for one, record in new.items() if one in wanted]
-        found += hits
-        if len(hits) < MIN_HITS or len(records) < PAGE:
-            break
-        page += 1
-    return found
+    if record.status == CANCELLED:
+        return None
+    if record.status == COMPLETED:
+        return SkipReason.COMPLETED
+    if record.status not in statuses:
+        return SkipReason.UNKNOWN_STATUS
+    return SkipReason.MOVED if has_moved(said, record) else None
+
+
+def outcome_of(
+    said: Said, record: Record, *, statuses: Collection[str], was_cancelled: bool = False
+) -> Outcome | None:
+    """How an appointment ends by its record alone; None when it is to be cancelled.
+
+    `was_cancelled` says that others had cancelled it when it was observed before: somebody wants
+    it alive again.
+    """
+    if record.status == CANCELLED:
+        return Outcome(OutcomeName.ALREADY_CANCELLED)
+    reason = skip_of(said, record, statuses=statuses)
+    if was_cancelled and reason in (None, SkipReason.MOVED):
+        return Outcome(OutcomeName.NEEDS_REVIEW, ALIVE_AGAIN)
+    return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What is known of rows by looking.
+
+    `named` holds what the manifest names of each, as far as it can be compared, `seen` what was
+    seen. `missed` are rows that the pages of their day do not show; they are read when their turn
+    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they stand
+    until the rows are seen again. `statuses` are those to be sent.
+    """
+
+    named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
+    seen: pl.DataFrame = field(default_factory=SEEN.to_frame, repr=False)
+    missed: Sequence[str] = ()
+    left: Sequence[LeftAlone] = ()
+    statuses: Collection[str] = SENDABLE
+
+    def observations(self) -> Iterator[Observation]:
+        """What was seen, as the ledger keeps it."""
+        yield from map(Observation._make, self.seen.drop("page").iter_rows())
+
+    def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
+        missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
+        left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
+        named = self.named.select("appointment_id", *SAID)
+        for beside in (named, self.seen, missed.with_columns(is_missed=True), left):
+            rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+        rows = rows.with_columns(
+            pl.col("is_missed").fill_null(value=False),
+            was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
+        )
+        return _with_endings(rows, statuses=self.statuses)
+
+
+def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:
+    """What differs most between the manifest and the records: in words, and the column's name."""
+    rows = observed.beside(observed.seen.select("appointment_id"))
+    moved = rows.filter(pl.col("reason") == SkipReason.MOVED.value)
+    differ: Counter[str] = Counter()
+    for *way, count in moved.group_by(*SAID, *_SEEN).len().iter_rows():
+        said, record = _pair(way)
+        differ.update(dict.fromkeys(what_moved(said, record), count))
+    ((what, _),) = differ.most_common(1)
+    possible = _COLUMNS.get(what, (what,))
+    return _IN_WORDS[what], next((one for one in possible if one in columns), possible[-1])
+
+
+def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
+    """Each way in which rows stand is judged once: a million of them stand in few."""
+    key = (*SAID, *_SEEN, "was_cancelled")
+    is_seen = pl.col("observed_status").is_not_null()
+    ways = rows.filter(is_seen).select(key).unique()
+    judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
+    schema = {**ways.schema, "outcome": pl.String(), "reason": pl.String()}
+    known = pl.DataFrame(judged, schema=schema, orient="row")
+    return (
+        rows.join(known, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
+            reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
+        )
+        .drop("was_cancelled", "left_outcome", "left_reason")
+    )
+
+
+def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
+    *way, was_cancelled = way
+    said, record = _pair(way)
+    outcome = outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
+    return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
+
+
+def _pair(way: Sequence[Any]) -> tuple[Said, Record]:
+    *said, status, day, session, branch_id = way
+    record = Record(
+        appointment_id="", status=status, date=day, session=session, branch_id=branch_id
+    )
+    return Said(*said), record

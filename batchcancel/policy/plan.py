@@ -2,26 +2,52 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
 from batchcancel.api import Rate
-from batchcancel.appointments import Appointment, SkipReason, Start
+from batchcancel.appointments import (
+    Appointment,
+    Outcome,
+    OutcomeName,
+    Said,
+    SkipReason,
+    Start,
+)
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.look import Looked
+from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.observed import Observed, mostly_moved
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
+_NAMES = {name.value: name for name in OutcomeName}
+
+FEW = 20
+"""Where so many rows are observed, and most of them seem moved, the manifest is doubted instead."""
+
+
+class Place(NamedTuple):
+    """So many rows would be cancelled there; by the record where it was seen, else by the row."""
+
+    day: date | None
+    session: str | None
+    branch_id: str | None
+    rows: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every row of the manifest counts once: eligible, held back, skipped, rejected or settled.
+    """Every row of the manifest counts once: eligible, held back, skipped, rejected, settled, or
+    ended by what was observed: already cancelled, or alive again and for a person to look at.
 
     `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
     long the requests take at this rate, and `will_miss` how many rows are past their deadline by
@@ -35,6 +61,8 @@ class Plan:
     eligible: int
     held_back: int
     skipped: Mapping[SkipReason, int]
+    already_cancelled: int
+    needs_review: int
     settled: int
     spent: int
     open: int
@@ -44,8 +72,9 @@ class Plan:
     requests: int
     seconds: float
     will_miss: int
+    places: Sequence[Place]
     work: pl.DataFrame = field(repr=False)
-    skips: pl.DataFrame = field(repr=False)
+    ended: pl.DataFrame = field(repr=False)
 
     @property
     def are_all_marked_done(self) -> bool:
@@ -55,21 +84,32 @@ class Plan:
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
         columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
-        for one, earliest, latest, known_by, *rest in self.work.select(columns).iter_rows():
-            notes, opened_at, attempts, marked = rest
+        of_observed = ("page", "observed_at", "is_missed", *SAID)
+        for row in self.work.select(*columns, *of_observed).iter_rows():
+            one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
+            page, observed_at, is_missed, *said = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
+                said=Said(*said),
+                page=page,
+                observed_at=observed_at,
+                is_missed=is_missed,
                 notes=notes,
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
             )
 
-    def decided_skips(self) -> Iterator[tuple[str, SkipReason]]:
-        """The rows the policy leaves alone, with its reasons."""
-        for appointment_id, reason in self.skips.iter_rows():
-            yield appointment_id, SkipReason(reason)
+    def pages(self) -> dict[date, int]:
+        """How many eligible rows each day's pages have shown."""
+        shown = self.work.drop_nulls("page").group_by("page").len()
+        return dict(shown.iter_rows())
+
+    def endings(self) -> Iterator[tuple[str, Outcome]]:
+        """The rows that need no request, with their outcomes."""
+        for appointment_id, outcome, reason in self.ended.iter_rows():
+            yield appointment_id, Outcome(_NAMES[outcome], reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +123,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    learned: Sequence[tuple[str, Start]]
+    looked: Looked
     at: datetime
 
 
@@ -96,29 +136,27 @@ def make_plan(
     earlier: EarlierRuns,
     limit: int | None = None,
     taken: int = 0,
+    observed: Observed | None = None,
 ) -> Plan:
-    """Decide on every row at `now`. `limit` counts the batch, not this run or this manifest.
+    """Decide on every row at `now`: by what was observed first, then by the notice policy.
 
-    So the same canary run twice sends nothing the second time, and what a changed manifest no
-    longer names has still taken its place. `taken` slots of the limiter are not
-    free yet: requests were sent a moment ago.
+    `limit` counts the batch, not this run or this manifest. So the same canary run twice sends
+    nothing the second time, and what a changed manifest no longer names has still taken its place.
+    `taken` slots of the limiter are not free yet: requests were sent a moment ago.
     """
-    rows = manifest.frame.select("appointment_id", *STARTS, "notes", "marked")
-    marked = pl.when(pl.col("marked").is_not_null()).then(pl.lit(SkipReason.MARKED_DONE.value))
-    rest = _undone(rows, earlier).with_columns(
-        policy.deadlines().alias("deadline"),
-        pl.coalesce(marked, policy.skip_reasons(now=now)).alias("reason"),
-    )
+    columns = ("appointment_id", *STARTS, "session", "branch_id", "notes", "marked")
+    rows = _undone(manifest.frame.select(columns), earlier)
+    rest = _decided(rows, policy=policy, now=now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
-    is_eligible = pl.col("reason").is_null() | pl.col("opened_at").is_not_null()
+    is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
     # every run takes the same order.
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     spent = len(earlier.settled_ids)
     work = _canary(eligible, None if limit is None else limit - spent)
     work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
-    skips = rest.filter(~is_eligible).select("appointment_id", "reason")
-    counts = dict(skips.group_by("reason").len().sort("reason").iter_rows())
+    ended = rest.filter(~is_eligible).select("appointment_id", "outcome", "reason")
+    counts = dict(ended.group_by("outcome").len().iter_rows())
     requests = int(work["cost"].sum())
     return Plan(
         rows=manifest.rows,
@@ -126,8 +164,10 @@ def make_plan(
         rejected_rows=len(manifest.rejected),
         eligible=work.height,
         held_back=eligible.height - work.height,
-        skipped={SkipReason(reason): rows for reason, rows in counts.items()},
-        settled=rows.height - rest.height,
+        skipped=_skipped(ended),
+        already_cancelled=counts.get(OutcomeName.ALREADY_CANCELLED.value, 0),
+        needs_review=counts.get(OutcomeName.NEEDS_REVIEW.value, 0),
+        settled=manifest.frame.height - rest.height,
         spent=spent,
         open=work["opened_at"].count(),
         look_ups=requests - work.height,
@@ -136,9 +176,45 @@ def make_plan(
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
+        places=_places(work),
         work=work,
-        skips=skips,
+        ended=ended,
     )
+
+
+def _decided(
+    rows: pl.DataFrame, *, policy: NoticePolicy, now: datetime, observed: Observed
+) -> pl.DataFrame:
+    """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
+    seen = observed.beside(rows)
+    is_marked = pl.col("marked").is_not_null()
+    marked = pl.when(is_marked).then(pl.lit(SkipReason.MARKED_DONE.value))
+    by_policy = pl.coalesce(marked, policy.skip_reasons(now=now))
+    # What the appointment is comes before what the manifest says of it, and before when it is.
+    is_skipped = pl.col("outcome").is_null() & by_policy.is_not_null()
+    skipped = pl.lit(OutcomeName.SKIPPED.value)
+    return seen.with_columns(
+        policy.deadlines().alias("deadline"),
+        outcome=pl.when(is_skipped).then(skipped).otherwise("outcome"),
+        reason=pl.when(is_skipped).then(by_policy).otherwise("reason"),
+    )
+
+
+def _places(work: pl.DataFrame) -> list[Place]:
+    where = [
+        pl.coalesce("observed_date", "said_day").alias("day"),
+        pl.coalesce("observed_session", "session").alias("session"),
+        pl.coalesce("observed_branch", "branch_id").alias("branch_id"),
+    ]
+    counted = work.group_by(where).len().sort("day", "session", "branch_id", nulls_last=True)
+    return [Place(*row) for row in counted.iter_rows()]
+
+
+def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
+    """How many rows are skipped for each reason, in the order in which reasons count."""
+    skips = ended.filter(pl.col("outcome") == OutcomeName.SKIPPED.value)
+    counts = dict(skips.group_by("reason").len().iter_rows())
+    return {reason: counts[reason.value] for reason in SkipReason if reason.value in counts}
 
 
 def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
@@ -179,8 +255,8 @@ def _with_send_times(
     work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
 ) -> pl.DataFrame:
     """Add each row's `cost` in requests, and its `send_at`: when it will be sent."""
-    # What is read first, to read it back or for its start, costs a second request.
-    needs_read = pl.col("opened_at").is_not_null()
+    # What is read first, to read it back, to find it or for its start, costs a second request.
+    needs_read = pl.col("opened_at").is_not_null() | pl.col("is_missed")
     if policy.needs_start:
         needs_read |= pl.col("starts_at").is_null()
     work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
@@ -206,3 +282,21 @@ def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
             f"that --max-cancel {max_cancel} allows",
             hint="Check the manifest; if it is right, raise --max-cancel. Nothing was sent.",
         )
+
+
+def refuse_if_mostly_moved(planned: Planned) -> None:
+    """Raise `Refusal` where more than half of twenty or more rows seem moved.
+
+    Then rather a column of the manifest means something else. Rows that are settled were not.
+    """
+    plan, observed = planned.plan, planned.looked.observed
+    moved = plan.skipped.get(SkipReason.MOVED, 0)
+    rows = observed.seen.height + plan.settled
+    if rows < FEW or moved * 2 <= rows:
+        return
+    what, column = mostly_moved(observed, planned.manifest.columns)
+    raise Refusal(
+        f"{moved} of {rows} appointments are on another {what} now than the manifest says",
+        hint=f"Is `{column}` the {what} of the appointment? If not: --ignore-column {column}. "
+        "Nothing was sent.",
+    )

@@ -18,13 +18,15 @@ class Rules:
     """The policy, the clinic's timezone (None when nothing needs it), and what a person should know
     of where they come from.
 
-    `is_asked` is False where there is nothing to decide by them.
+    `is_asked` is False where there is nothing to decide by them, `may_read` where the key may not
+    read appointments.
     """
 
     policy: NoticePolicy
     timezone: ZoneInfo | None
     cautions: tuple[Caution, ...] = ()
     is_asked: bool = True
+    may_read: bool = True
 
 
 _SAME_CLOCK = timedelta(minutes=1)
@@ -79,6 +81,7 @@ async def rules_in_force(
         policy=NoticePolicy(notice=timedelta(hours=hours)),
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         cautions=tuple(cautions),
+        may_read=UNASKED not in cautions,
     )
 
 

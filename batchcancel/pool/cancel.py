@@ -1,14 +1,17 @@
 """One appointment on its way to its outcome: PATCHes, and reads while it is in doubt."""
 
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batchcancel.api import Answer, Ask, Meaning, Record, Request, Retry
 from batchcancel.appointments import Appointment, Decision, Outcome, OutcomeName, Skip, SkipReason
 from batchcancel.errors import ScopeMissing
-from batchcancel.ledger.contract import Learned
+from batchcancel.ledger.contract import Learned, Saw
+from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.observed import SENDABLE, outcome_of
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.exchange import Exchange, Sent, Withheld, Write
 from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
@@ -25,13 +28,18 @@ class Ended(Exception):  # noqa: N818 - control flow, not an error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What cancelling takes; the same for every appointment."""
+    """What cancelling takes; the same for every appointment.
+
+    `statuses` are those to be sent. Without `fresh` nothing that was observed is looked at again.
+    """
 
     exchange: Exchange
     retry: Retry
     policy: NoticePolicy
     starts: Starts
     writer: Writer
+    statuses: Collection[str] = SENDABLE
+    fresh: Fresh | None = None
 
 
 class Cancellation:
@@ -59,6 +67,8 @@ class Cancellation:
         try:
             if self._opened_at is not None or self._learns_start:
                 await self._read()
+            else:
+                await self._look()
             await self._means.retry(self._attempt)
         except Ended as ended:
             return self._unless_late(ended.outcome)
@@ -96,17 +106,43 @@ class Cancellation:
             sent.answer,
             opened_at=opened_at,
             is_in_doubt=self._opened_at is not None,
+            said=self._appointment.said,
         )
         self.has_record |= sent.answer.meaning is Meaning.PROVED
         if sent.answer.meaning is Meaning.UNKNOWN:
             self._opened_at = opened_at
             self._has_lost_one = True
 
+    async def _look(self) -> None:
+        """Look once more at what was observed long ago; raises `Ended` where that ends it."""
+        if self._means.fresh is None:
+            return
+        look = await self._means.fresh.look(self._appointment)
+        if look.must_read:
+            await self._read()
+        elif look.record is not None:
+            self._keep(look.record)
+            outcome = outcome_of(self._appointment.said, look.record, statuses=self._means.statuses)
+            if outcome is not None:
+                raise Ended(outcome)
+
+    def _keep(self, record: Record) -> None:
+        if self._means.fresh is not None:
+            seen = self._means.fresh.observation(record)
+            self._means.writer.enqueue(Saw(appointment_id=record.appointment_id, seen=seen))
+
     async def _read(self) -> None:
         """Read the record; raises `Ended` unless it shows that a PATCH may be sent."""
         answer = await self._answer_to_read()
-        outcome = outcome_of_read(answer, opened_at=self._opened_at)
+        outcome = outcome_of_read(
+            answer,
+            opened_at=self._opened_at,
+            said=self._appointment.said,
+            statuses=self._means.statuses,
+        )
         self.has_record |= answer.meaning is Meaning.PROVED
+        if answer.record is not None:
+            self._keep(answer.record)
         if outcome is not None:
             raise Ended(outcome)
         self._is_read = True

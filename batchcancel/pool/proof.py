@@ -5,12 +5,14 @@ oldest intent in doubt was written. Both are on the server's clock, that moment 
 could have been: an appointment that we changed cannot look changed before us.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from batchcancel.api import Answer, Meaning, Record
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import NOTHING_SAID, Outcome, OutcomeName, Said
+from batchcancel.policy.observed import CANCELLED, COMPLETED, SENDABLE, has_moved, outcome_of
 
-CHANGED = "changed_after_intent"
+CHANGED, MOVED = "changed_after_intent", "moved_meanwhile"
 """Why an appointment needs a person's review."""
 
 _BY_MEANING = {
@@ -21,7 +23,9 @@ _BY_MEANING = {
 }
 
 
-def outcome_of_cancel(answer: Answer, *, opened_at: datetime, is_in_doubt: bool) -> Outcome:
+def outcome_of_cancel(
+    answer: Answer, *, opened_at: datetime, is_in_doubt: bool, said: Said = NOTHING_SAID
+) -> Outcome:
     """How an appointment ended by the answer to its last PATCH.
 
     `opened_at` is when the oldest intent that may have been applied was written. `is_in_doubt` says
@@ -29,42 +33,45 @@ def outcome_of_cancel(answer: Answer, *, opened_at: datetime, is_in_doubt: bool)
     open.
     """
     if answer.meaning is Meaning.PROVED and answer.record is not None:
-        return _of_cancelled(answer.record, opened_at=opened_at)
+        return _of_cancelled(answer.record, opened_at=opened_at, said=said)
     if is_in_doubt:
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     return Outcome(_BY_MEANING[answer.meaning], answer.code)
 
 
-def outcome_of_read(answer: Answer, *, opened_at: datetime | None) -> Outcome | None:
+def outcome_of_read(
+    answer: Answer,
+    *,
+    opened_at: datetime | None,
+    said: Said = NOTHING_SAID,
+    statuses: Collection[str] = SENDABLE,
+) -> Outcome | None:
     """How an appointment ended by its record alone; None when it is still to be cancelled.
 
     `opened_at` is when our oldest intent in doubt was written, None if there is none. Then an
     absence proves nothing, for nothing is ever deleted; and an appointment that is alive and was
-    touched after the intent is for a person to decide.
+    touched after the intent is for a person to decide. What the manifest said of it and which
+    `statuses` are sent count as they do when planning.
     """
     if answer.meaning is Meaning.ABSENT and opened_at is None:
         return Outcome(OutcomeName.NOT_FOUND, answer.code)
     record = answer.record
     if answer.meaning is not Meaning.PROVED or record is None:
         return Outcome(OutcomeName.GAVE_UP, answer.code)
-    if record.status == "completed":
-        return Outcome(OutcomeName.SKIPPED, SkipReason.COMPLETED)
     if opened_at is not None:
-        return _after_intent(record, opened_at=opened_at)
-    return Outcome(OutcomeName.ALREADY_CANCELLED) if record.status == "cancelled" else None
+        if record.status == CANCELLED:
+            return _of_cancelled(record, opened_at=opened_at, said=said)
+        if record.status != COMPLETED and _is_touched(record, since=opened_at):
+            return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
+    return outcome_of(said, record, statuses=statuses)
 
 
-def _after_intent(record: Record, *, opened_at: datetime) -> Outcome | None:
-    if record.status == "cancelled":
-        return _of_cancelled(record, opened_at=opened_at)
-    if _is_touched(record, since=opened_at):
-        return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
-    return None
-
-
-def _of_cancelled(record: Record, *, opened_at: datetime) -> Outcome:
+def _of_cancelled(record: Record, *, opened_at: datetime, said: Said) -> Outcome:
     if not _is_touched(record, since=opened_at):
         return Outcome(OutcomeName.ALREADY_CANCELLED)
+    # Cancelled by us, and not where the manifest says: staff had moved it in the last moment.
+    if has_moved(said, record):
+        return Outcome(OutcomeName.NEEDS_REVIEW, MOVED)
     return Outcome(OutcomeName.CANCELLED)
 
 

@@ -104,6 +104,8 @@ class Manifest:
     digest: str
     foreign_rows: int = 0
     foreign_outcomes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Those of the file that were read."""
 
     @property
     def rows(self) -> int:
@@ -179,13 +181,6 @@ class Manifest:
         frame = found.drop(f"of_{name}" for name in keys)
         return replace(self, frame=fill_starts(frame))
 
-    def with_known_starts(self, starts: Sequence[tuple[str, Start]]) -> "Manifest":
-        """Fill in starts that were looked up earlier, by id, where the manifest tells none."""
-        if not starts:
-            return self
-        known = known_starts(dict(starts).items(), {"appointment_id": pl.String()})
-        return replace(self, frame=fill_starts(left_join(self.frame, known, ["appointment_id"])))
-
     def require_clean(self) -> None:
         """Refuse a manifest with rejected rows, telling the first of them."""
         if not self.rejected:
@@ -230,6 +225,7 @@ def manifest_of(
         rejected=everything,
         duplicates=good.height - distinct.height,
         digest=_digest(frame, everything),
+        columns=tuple(name for name in USED_COLUMNS if name in texts.columns),
         foreign_rows=foreign_rows,
         foreign_outcomes=foreign,
     )

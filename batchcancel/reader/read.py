@@ -9,7 +9,7 @@ import difflib
 import io
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,8 +43,12 @@ Table = tuple[pl.DataFrame, Sequence[RejectedRow]]
 """The used columns as text, with the `line` of each row, and the rows that cannot be parsed."""
 
 
-def read_manifest(source: str, *, stdin: BinaryIO | None = None) -> Manifest:
+def read_manifest(
+    source: str, *, stdin: BinaryIO | None = None, ignoring: Collection[str] = ()
+) -> Manifest:
     """Read the manifest at a path, or on standard input when `source` is `-`.
+
+    Columns that are named by `ignoring` are read as if they were not there.
 
     Bad rows are values in `Manifest.rejected`, all of them found in one go. `InputError` when there
     is no manifest to be had: missing, empty, not a table, or without an `appointment_id` column.
@@ -53,7 +57,8 @@ def read_manifest(source: str, *, stdin: BinaryIO | None = None) -> Manifest:
     data = _read_bytes(source, stdin).removeprefix(_BYTE_ORDER_MARK)
     if not data.strip():
         raise _empty()
-    texts, rejected = _parquet_table(data) if data.startswith(b"PAR1") else _csv_table(data)
+    read = _parquet_table if data.startswith(b"PAR1") else _csv_table
+    texts, rejected = read(data, ignoring)
     if texts.is_empty() and not rejected:
         raise _empty()
     return manifest_of(texts, source=source, rejected=rejected)
@@ -86,13 +91,13 @@ def _empty() -> InputError:
     )
 
 
-def _csv_table(data: bytes) -> Table:
+def _csv_table(data: bytes, ignoring: Collection[str]) -> Table:
     _require_text(data)
     data = data.rstrip(b"\r\n")
     names = _csv_header(data)
     _check_names(names)
     reading = read_rows(data, width=len(names), id_at=names.index(_ID))
-    used = [name for name in USED_COLUMNS if name in names]
+    used = _used(names, ignoring)
     try:
         # Nothing is inferred: ids such as 007 or 1e5 must stay as they are. No schema: polars
         # applies it by position, and a swapped header would swap columns (pola-rs/polars#22326).
@@ -104,6 +109,17 @@ def _csv_table(data: bytes) -> Table:
     _require_same_rows(frame.get_column(_ID).fill_null(""), reading)
     line = pl.Series("line", reading.lines, pl.Int64)
     return frame.with_columns(line), reading.rejected
+
+
+def _used(names: Collection[str], ignoring: Collection[str]) -> list[str]:
+    strange = [one for one in ignoring if one not in (*names, *USED_COLUMNS)]
+    if strange:
+        raise InputError(
+            f"the manifest has no column {_quoted(strange)} to be ignored; its columns are "
+            f"{_quoted(list(names))}",
+            hint="Check the name given with --ignore-column.",
+        )
+    return [name for name in USED_COLUMNS if name in names and name not in ignoring]
 
 
 def _require_text(data: bytes) -> None:
@@ -184,10 +200,10 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(shown[:_SHOWN_NAMES] + more)
 
 
-def _parquet_table(data: bytes) -> Table:
+def _parquet_table(data: bytes, ignoring: Collection[str]) -> Table:
     schema = _parquet_schema(data)
     _check_names(list(schema))
-    used = [name for name in USED_COLUMNS if name in schema and not _is_foreign(name, schema)]
+    used = [name for name in _used(schema, ignoring) if not _is_foreign(name, schema)]
     texts = [_as_text(name, schema[name]) for name in used]
     # Only the columns that are used: some types of others make polars panic.
     try:

@@ -31,8 +31,9 @@ class Counts:
         return self.outcomes.get(name, 0)
 
     def with_fact(self, fact: Fact) -> int:
-        """Rows whose outcome has the fact."""
-        return sum(self[name] for name in OutcomeName if fact in name.facts)
+        """Rows whose outcome, or whose reason to be skipped, has the fact."""
+        skipped = sum(self.skipped.get(one, 0) for one in SkipReason if fact in one.facts)
+        return skipped + sum(self[name] for name in OutcomeName if fact in name.facts)
 
     @property
     def rows(self) -> int:

@@ -1,13 +1,27 @@
 """A plan as text and as JSON. Pure: values in, text out."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from batchcancel.appointments import KnownBy, SkipReason, Start
 from batchcancel.policy.plan import Planned
 from batchcancel.reader.manifest import REASONS
+from batchcancel.report.observed import (
+    observed_figures,
+    observed_json,
+    observed_warnings,
+    places_text,
+)
 from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, table
+
+_WHY = {
+    SkipReason.ALREADY_STARTED: "their time has come",
+    SkipReason.COMPLETED: "the visit took place",
+    SkipReason.MOVED: "elsewhere now than the manifest says",
+    SkipReason.MARKED_DONE: "by the manifest's column outcome",
+    SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
+}
 
 
 def moment(when: datetime, zone: tzinfo | None) -> str:
@@ -34,8 +48,9 @@ def plan_text(planned: Planned) -> str:
         f"Plan for batch {planned.batch.name}: {planned.manifest.source} at {planned.batch.origin}",
         "",
         *table(_plan_figures(planned)),
+        *places_text(planned),
     ]
-    warnings = [*_rejected(planned), *_plan_warnings(planned)]
+    warnings = [*_rejected(planned), *observed_warnings(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
     parts += ["", f"Approval: {planned.approval}"]
@@ -52,6 +67,7 @@ def _plan_figures(planned: Planned) -> Iterable[Figure]:
         yield "  no longer named", gone, "settled too; caps count them"
     for reason, rows in plan.skipped.items():
         yield f"skipped: {reason}", grouped(rows), _why(reason, planned)
+    yield from observed_figures(planned)
     if plan.held_back:
         yield "held back", grouped(plan.held_back), f"by --limit {planned.limit}"
     yield "eligible", grouped(plan.eligible), "to be cancelled"
@@ -68,6 +84,8 @@ def _plan_figures(planned: Planned) -> Iterable[Figure]:
         yield "last start", "", beginning(plan.last_start, zone)
     yield "requests", grouped(plan.requests), f"at {planned.rate}"
     yield "time", "", _time_needed(planned)
+    if plan.requests:
+        yield "daily quota", "", _quota(planned)
     yield "miss their deadline", grouped(plan.will_miss), "before their turn comes"
 
 
@@ -78,10 +96,7 @@ def _repeated(duplicates: int) -> str:
 def _why(reason: SkipReason, planned: Planned) -> str:
     if reason is SkipReason.NOTICE_WINDOW:
         return f"less than {_notice(planned)} of notice left"
-    return {
-        SkipReason.ALREADY_STARTED: "their time has come",
-        SkipReason.MARKED_DONE: "by the manifest's column outcome",
-    }.get(reason, "")
+    return _WHY.get(reason, "")
 
 
 def _notice(planned: Planned) -> str:
@@ -94,6 +109,16 @@ def _time_needed(planned: Planned) -> str:
         return "as fast as the API answers"
     end = planned.at + timedelta(seconds=planned.plan.seconds)
     return f"{duration(planned.plan.seconds)}, until {moment(end, planned.rules.timezone)}"
+
+
+def _quota(planned: Planned) -> str:
+    """The figures are not documented, so they cannot be compared."""
+    zone = planned.rules.timezone
+    told = "there may be one, of requests; it begins anew at 00:00 UTC"
+    if zone is None:
+        return told
+    midnight = planned.at.astimezone(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    return f"{told}, {midnight.astimezone(zone):%H:%M} {zone}"
 
 
 def _rejected(planned: Planned) -> Iterable[str]:
@@ -141,6 +166,8 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "rejected_rows": plan.rejected_rows,
         "settled": plan.settled,
         "skipped": {str(reason): rows for reason, rows in plan.skipped.items()},
+        "already_cancelled": plan.already_cancelled,
+        "needs_review": plan.needs_review,
         "held_back": plan.held_back,
         "eligible": plan.eligible,
         "open": plan.open,
@@ -150,6 +177,8 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
+        "columns": list(planned.manifest.columns),
+        "observed": observed_json(planned),
         "approval": str(planned.approval),
         "ledger": ledger,
     }

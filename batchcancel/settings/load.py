@@ -41,6 +41,8 @@ class Settings:
     timezone: ZoneInfo | None
     sessions: Mapping[str, time]
     notes: str | None
+    status: tuple[str, ...]
+    ignore_column: tuple[str, ...]
     limit: int | None
     max_cancel: Cap | None
     approved: Approval | None
@@ -69,12 +71,16 @@ class Settings:
         """The options as the ledger may keep them: no key, no password, no notes."""
         values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
         values |= {"manifest": self.manifest, "ledger": self.redacted_ledger}
-        return {name: str(values[name]) for name in sorted(values) if values[name] is not None}
+        return {name: _as_text(values[name]) for name in sorted(values) if values[name] is not None}
 
     @property
     def redacted_ledger(self) -> str:
         """The ledger's address without a password."""
         return redacted_ledger(self.ledger)
+
+
+def _as_text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 class Secret:
@@ -145,7 +151,7 @@ def _who_says(
 
 def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str]) -> Any:
     if text is None:
-        return None
+        return () if option.is_repeatable else None
     try:
         return option.parse(text)
     except ValueError as error:
@@ -171,9 +177,15 @@ def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], d
         elif isinstance(value, bool | int | float | str):
             # As text, so that TOML, variables and flags go through the same parser.
             texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
+        elif _BY_FIELD[field].is_repeatable and _is_texts(value):
+            texts[field] = ",".join(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
     return texts, sessions
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:

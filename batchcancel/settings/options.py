@@ -18,7 +18,8 @@ class Option:
     """One option, as a flag `--name`, a variable `BATCHCANCEL_NAME` and a job file's key.
 
     `parse` turns text into the value, or raises ValueError with a sentence. `metavar` is empty
-    for a switch.
+    for a switch. What `is_repeatable` takes several values: as a flag that is given several times,
+    else with commas between them, or as a list in a job file.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Option:
     help: str
     metavar: str = ""
     default: str | None = None
+    is_repeatable: bool = False
 
     @property
     def field(self) -> str:
@@ -87,6 +89,12 @@ OPTIONS = (
            help="For times without an offset, like Asia/Kolkata  [default: what the API says]"),
     Option(name="notes", parse=_notes, metavar="TEXT",
            help="Sent with every cancellation; a notes column in the manifest wins"),
+    Option(name="status", parse=quantities.statuses, metavar="NAMES",
+           default="confirmed,rescheduled", is_repeatable=True,
+           help="Cancel appointments of these statuses, to the letter, and leave others alone"),
+    Option(name="ignore-column", parse=quantities.columns, metavar="NAME", is_repeatable=True,
+           help="Read the manifest as if it had no such column, like one named date that is "
+                "not the appointment's day"),
     Option(name="limit", parse=_number, metavar="N",
            help="A canary: only the first N eligible rows of the batch"),
     Option(name="max-cancel", parse=quantities.cap, metavar="N|N%",

@@ -111,6 +111,30 @@ def clock_time(text: str) -> time:
         raise ValueError("write a time of day from 00:00 to 23:59") from None
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Names with commas between them; blanks around them do not count."""
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    if not all(found):
+        raise ValueError("write names with commas between them")
+    return found
+
+
+def statuses(text: str) -> tuple[str, ...]:
+    """`confirmed,rescheduled`: statuses as the API writes them, to the letter."""
+    found = words(text)
+    if never := {"cancelled", "completed"}.intersection(found):
+        raise ValueError(f"what is {' or '.join(sorted(never))} is never cancelled")
+    return found
+
+
+def columns(text: str) -> tuple[str, ...]:
+    """`date,session`: names of columns, but for the one that every manifest needs."""
+    found = words(text)
+    if "appointment_id" in found:
+        raise ValueError("appointment_id is the column that is needed")
+    return found
+
+
 def switch(text: str) -> bool:
     """`true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`."""
     if text.lower() in ("true", "1", "yes", "on"):

@@ -71,6 +71,7 @@ async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
     ids = world.appointments(3)
     manifest = world.manifest(ids)
     soon = BEGIN + timedelta(hours=30)
+    world.sandbox.add(ids[0], date=soon.date())
     lines = [
         f"{one},{soon.isoformat() if one == ids[0] else '2026-06-20T03:30:00Z'}" for one in ids
     ]
@@ -126,6 +127,7 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
 
 
 COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
+COVERED |= {"status", "ignore_column"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),

@@ -45,7 +45,7 @@ def found(planned, kind: str) -> str | None:
         ("appointment_id,starts_at", "a,{day}"),
         ("appointment_id,appointment_date,session", "a,{day},Night"),
         ("appointment_id,date,session", "a,{day},Night"),
-        ("appointment_id,date,session,branch_id", "a,{day},Evening,elsewhere"),
+        ("appointment_id,date,session,branch_id", "a,{day},Morning,elsewhere"),
     ],
 )
 @pytest.mark.parametrize(
@@ -81,18 +81,37 @@ async def test_such_a_row_is_cancelled_until_the_very_end_of_its_day(world, seco
 
 async def test_what_is_known_by_the_day_is_no_midnight_in_the_plan(world):
     world.sandbox.add("a", date=FAR)
-    planned = await world.plan(write(world, "appointment_id,date", f"a,{FAR}"))
+    planned = await world.plan(write(world, "appointment_id,date", f"a,{FAR}"), notice_hours=0)
     text = plan_text(planned)
     assert 2 == text.count("Sat 2026-06-20, the day\n")
-    assert "00:00" not in text
+    assert "00:00 Asia/Kolkata" not in text
     told = plan_json(planned, ledger="")
     assert ("2026-06-20", "day") == (told["first_start"], told["first_start_known_by"])
 
 
-async def test_rows_that_name_no_session_ask_for_no_windows(world):
+async def test_where_no_notice_is_in_force_rows_without_a_session_ask_for_no_windows(world):
     world.sandbox.add("a", date=FAR)
-    await world.plan(write(world, "appointment_id,date", f"a,{FAR}"))
+    await world.plan(write(world, "appointment_id,date", f"a,{FAR}"), notice_hours=0)
     assert [] == asked_for_windows(world)
+
+
+@pytest.mark.parametrize(("session", "is_cancelled"), [("Evening", True), ("Morning", False)])
+async def test_the_notice_of_a_row_without_a_session_counts_from_the_session_of_its_record(
+    world, session, is_cancelled
+):
+    world.sandbox.add("a", date=TOMORROW, session=session)
+    finished = await world.run(write(world, "appointment_id,date", f"a,{TOMORROW}"))
+    assert is_cancelled == finished.summary.counts["cancelled"]
+
+
+async def test_what_has_begun_by_the_session_of_its_record_has_not_by_a_manifest_that_says_a_day(
+    world,
+):
+    world.sandbox.add("a", date=TODAY)
+    manifest = write(world, "appointment_id,date", f"a,{TODAY}")
+    world.virtual.jump(8 * 3600)  # half past seven in the evening
+    finished = await world.run(manifest, notice_hours=0)
+    assert 1 == finished.summary.counts["cancelled"]
 
 
 # Known by the session

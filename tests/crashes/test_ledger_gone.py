@@ -3,7 +3,6 @@
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from datetime import timedelta
 
 import pytest
 
@@ -11,19 +10,17 @@ from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
 
 
-def test_a_ledger_deleted_between_two_runs_is_missed_and_every_row_is_sent_again(stage):
+def test_a_ledger_deleted_between_two_runs_is_missed_and_no_row_is_sent_again(stage):
     ids = stage.closure(3)
     stage.here(*RUN)
     (stage.folder / LEDGER).unlink()
-    # A `Date` has whole seconds: what was cancelled within the same one may count as ours.
-    stage.sandbox.skew(timedelta(seconds=2))
     status = stage.here("status", LEDGER)
     again = stage.run(*RUN)
 
     assert status.returncode == 2
     assert "there is no ledger" in status.stderr
     assert (0, {"already_cancelled": 3}) == (again.returncode, again.counts)
-    assert dict.fromkeys(ids, 2) == Counter(stage.patched())
+    assert Counter(ids) == Counter(stage.patched())
     assert Counter(ids) == stage.cancellations()
 
 

@@ -74,11 +74,11 @@ class Stage:
 
     # What the clinic has, and what it wants to cancel
 
-    def book(self, *ids: str, day: date = FAR) -> None:
+    def book(self, *ids: str, day: date = FAR, session: str = "Morning") -> None:
         """Appointments known to the sandbox, booked an hour ago."""
         self.sandbox.skew(-timedelta(hours=1))
         for appointment_id in ids:
-            self.sandbox.add(appointment_id, date=day)
+            self.sandbox.add(appointment_id, date=day, session=session)
         self.sandbox.skew(timedelta(0))
 
     def closure(self, count: int) -> list[str]:

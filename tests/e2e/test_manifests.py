@@ -73,7 +73,8 @@ def test_caps_count_the_batch_however_often_its_manifest_changes(stage):
 
 def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_are_named(stage):
     known, late = stage.sandbox.book.clinic.branch_ids
-    stage.book("a1", "a2")
+    stage.sandbox.add("a1", date=FAR, session="Evening", branch_id=known)
+    stage.sandbox.add("a2", date=FAR, session="Evening", branch_id=late)
     header = "appointment_id,date,session,branch_id\n"
     meant = f'a1,{FAR},Evening   ,{known.upper()}\na2,{FAR},evening," {late} "\n'
     mistyped = f"a1,{FAR},Evning,{known}\na2,{FAR},Evening,nowhere\n"
@@ -89,7 +90,8 @@ def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_ar
     text, told = plan(mistyped)
     assert f"!! No start is known for {FAR} session 'Evening' branch 'nowhere'; " in text.stdout
     assert f"; {FAR} session 'Evning' branch '{known}': the calendar" in text.stdout
-    assert ["unknown_session"] == [*json.loads(told.stdout)["cautions"]]
+    assert f"!! No record and no window uses {FAR} branch_id 'nowhere'; " in text.stdout
+    assert ["not_compared", "unknown_session"] == [*json.loads(told.stdout)["cautions"]]
 
 
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):

@@ -47,7 +47,7 @@ LEFT = {
     ),
     "stopped": Left(0, {"cancelled": 5}, sent="s02 s03 s04 s05", read="s02 s03", rows=5),
     "interrupted": Left(0, {"cancelled": 4}, sent="i53 i54", read="i53", rows=4),
-    "killed": Left(0, {"cancelled": 5}, sent="k04 k05", read="k03 k04", applied="k03", rows=5),
+    "killed": Left(0, {"cancelled": 5}, sent="k04 k05", read="k03 k04 k05", applied="k03", rows=5),
     "fatal": Left(0, {"cancelled": 3}, sent="f01 f02 f03", read="f01", rows=3),
     "refused": Left(0, {"cancelled": 3}, sent="r31 r32 r33", rows=3),
     "several": Left(4, {"cancelled": 3, "refused": 2}, rows=5),

@@ -42,7 +42,7 @@ def test_where_nobody_can_be_asked_whether_cancelling_is_allowed_that_is_told(st
     ran = stage.here("run", *options, "--yes", environ=environ)
 
     assert "!! The key may not read the organisation's rules" in planned.stdout
-    assert ["cancelling_not_asked"] == [*json.loads(told.stdout)["cautions"]]
+    assert ["cancelling_not_asked", "not_observed"] == [*json.loads(told.stdout)["cautions"]]
     assert "cancelling_not_asked" in ran.stderr
     assert (0, 2) == (ran.returncode, len(stage.patched()))
 

@@ -1,6 +1,7 @@
 """Clocks that jump, clocks that are wrong, and clocks that are changed twice a year."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
@@ -10,6 +11,8 @@ from batchcancel.sandbox import Fault
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+KOLKATA = ZoneInfo("Asia/Kolkata")
+FAR = date(2030, 1, 1)
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ async def run_with_a_step(world, step, by, manifest, **options):
 @pytest.mark.promise(9)
 @pytest.mark.parametrize("by", [timedelta(days=-400), -HOUR, -timedelta(seconds=30), HOUR])
 async def test_a_step_of_the_wall_clock_changes_neither_the_pace_nor_the_end(world, step, by):
-    manifest = world.manifest(world.appointments(150), starts_at="2030-01-01T00:00:00Z")
+    manifest = world.manifest(world.appointments(150, day=FAR), starts_at="2030-01-01T00:00:00Z")
     summary = await run_with_a_step(world, step, by, manifest)
 
     assert (0, 150) == (summary.exit_code, summary.counts["cancelled"])
@@ -51,7 +54,7 @@ async def test_a_step_of_the_wall_clock_changes_neither_the_pace_nor_the_end(wor
 @pytest.mark.promise(6)
 @pytest.mark.parametrize("by", [HOUR, -HOUR])
 async def test_a_step_over_the_deadline_changes_no_decision(world, step, by):
-    ids = world.appointments(90)
+    ids = world.appointments(90, day=date(2026, 6, 2))
     starts_at = (world.now() + 24 * HOUR + timedelta(minutes=30)).isoformat()
     manifest = world.manifest(ids, starts_at=starts_at)
     counts = (await run_with_a_step(world, step, by, manifest)).counts
@@ -62,6 +65,8 @@ async def test_a_step_over_the_deadline_changes_no_decision(world, step, by):
 @pytest.mark.promise(6)
 async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(world, step):
     ids = world.appointments(90)
+    for one in ids[:30]:
+        world.sandbox.add(one, date=date(2026, 6, 2))
     late = (world.now() + 23 * HOUR).isoformat()
     manifest = world.folder / "closure.csv"
     rows = [f"{one},{late if one < ids[30] else '2026-06-20T03:30:00Z'}" for one in ids]
@@ -76,7 +81,7 @@ async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(wor
 async def test_after_a_step_back_between_two_runs_the_window_is_kept_and_nobody_waits_longer(
     world, step, by
 ):
-    manifest = world.manifest(world.appointments(90), starts_at="2030-01-01T00:00:00Z")
+    manifest = world.manifest(world.appointments(90, day=FAR), starts_at="2030-01-01T00:00:00Z")
     await world.run(manifest, limit=59)
     step(by)
     resumed = (await world.run(manifest)).summary
@@ -91,7 +96,7 @@ async def test_after_a_step_back_between_two_runs_the_window_is_kept_and_nobody_
 async def test_a_row_in_doubt_stays_alive_when_staff_confirmed_it_whatever_the_clock_did(
     world, step, by
 ):
-    ids = world.appointments(1)
+    ids = world.appointments(1, day=FAR)
     manifest = world.manifest(ids, starts_at="2030-01-01T00:00:00Z")
     world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH")
     await world.run(manifest, max_attempts=1)
@@ -118,8 +123,9 @@ async def test_the_apis_clock_decides_however_far_it_is_from_this_machines(
     world, skew, starts_in, is_sent
 ):
     world.sandbox.skew(skew)
-    ids = world.appointments(2)
-    await world.run(world.manifest(ids, starts_at=(world.now() + starts_in).isoformat()))
+    starts_at = world.now() + timedelta(minutes=2) + starts_in
+    ids = world.appointments(2, day=starts_at.astimezone(KOLKATA).date())
+    await world.run(world.manifest(ids, starts_at=starts_at.isoformat()))
 
     assert is_sent is bool(world.sandbox.history.patches())
 
@@ -142,7 +148,7 @@ async def test_enough_notice_is_told_to_the_second_whatever_the_clocks_do(
     world, zone, local, instant
 ):
     """A `Date` leaves one second open, and the later moment counts."""
-    ids = world.appointments(2)
+    ids = world.appointments(2, day=date.fromisoformat(local[:10]))
     more = (datetime.fromisoformat(local) + timedelta(seconds=1.1)).isoformat()
     manifest = world.folder / "closure.csv"
     manifest.write_text(f"appointment_id,starts_at\n{ids[0]},{more}\n{ids[1]},{local}\n")

@@ -162,14 +162,16 @@ async def test_a_page_or_a_record_that_cannot_be_had_stops_nothing(meaning):
     lookup = HuskyLookup(Api(failed(meaning)).send)
 
     assert await lookup.page_of_day(DAY, page=1) is None
-    assert await lookup.record("a1") is None
+    assert (await lookup.read("a1")).meaning is meaning
 
 
 async def test_a_record_is_asked_for_by_its_id():
     record = record_from({"appointment_id": "a1", "status": "confirmed"})
     api = Api(Answer(meaning=Meaning.PROVED, code="200", record=record))
 
-    assert await HuskyLookup(api.send).record("a1") == record
+    assert await HuskyLookup(api.send).read("a1") == Answer(
+        meaning=Meaning.PROVED, code="200", record=record
+    )
     assert api.requests == [Request(ask=Ask.READ, appointment_id="a1")]
 
 

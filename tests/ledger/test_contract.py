@@ -2,16 +2,17 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from batchcancel.appointments import OutcomeName, RejectedRow, SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
-from batchcancel.ledger.contract import Approved, RowRecord, State, TallyLine
+from batchcancel.ledger.contract import Approved, Observation, RowRecord, State, TallyLine
 
 KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 LATER = NOON + timedelta(seconds=5)
 FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
 
@@ -215,7 +216,7 @@ class TestEnrol:
         assert opened == (None, None, None, "br_2")
 
     def test_vanished_rows_are_dropped_while_waiting_or_skipped(self, held, example):
-        held.decide("closure", [("b", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("b", SKIPPED)])
         held.enrol(example.batch(digest="digest-2", rows=1), [example.row("a")], [])
         assert list(example.standing(held)) == ["a"]
 
@@ -254,7 +255,7 @@ class TestEnrol:
         ledger.hold(example.run())
         rejected = [RejectedRow(line=line, reason="ragged") for line in (5, 6)]
         ledger.enrol(example.batch(rejected_rows=2), example.rows(), rejected)
-        ledger.decide("closure", [("c", SkipReason.NOTICE_WINDOW)])
+        ledger.decide("closure", [("c", SKIPPED)])
         ledger.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
         found = Counter((one.state, one.outcome, one.reason) for one in ledger.rows("closure"))
         assert found == {tuple(line[:3]): line.rows for line in ledger.tally("closure")}
@@ -315,7 +316,7 @@ class TestTally:
         batch = example.batch(rows=5, rejected_rows=1)
         rows = [example.row(one) for one in "abcde"]
         ledger.enrol(batch, rows, [RejectedRow(line=9, reason="ragged")])
-        ledger.decide("closure", [("c", SkipReason.NOTICE_WINDOW)])
+        ledger.decide("closure", [("c", SKIPPED)])
         ledger.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
         assert set(ledger.tally("closure")) == {
             TallyLine(State.SETTLED, "cancelled", None, 1),
@@ -328,24 +329,66 @@ class TestTally:
 
 class TestDecide:
     def test_a_skip_is_settled_with_its_reason(self, held, example):
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("a", SKIPPED)])
         assert example.standing(held)["a"] == (State.SETTLED, "skipped", "notice_window")
 
     def test_rows_skipped_before_and_not_now_are_waiting(self, held, example):
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
-        held.decide("closure", [("b", SkipReason.UNKNOWN_START)])
+        held.decide("closure", [("a", SKIPPED)])
+        held.decide("closure", [("b", Outcome(OutcomeName.SKIPPED, SkipReason.UNKNOWN_START))])
         skipped = (State.SETTLED, "skipped", "unknown_start")
         assert example.standing(held) == {"a": WAITING, "b": skipped, "c": WAITING}
 
-    def test_a_row_skipped_as_completed_stays(self, held, example):
-        completed = example.settled("a", OutcomeName.SKIPPED, SkipReason.COMPLETED)
-        held.commit([completed])
-        held.decide("closure", [("a", SkipReason.ALREADY_STARTED)])
-        assert example.standing(held)["a"] == (State.SETTLED, "skipped", "completed")
+    def test_a_row_skipped_as_completed_is_decided_anew(self, held, example):
+        held.commit([example.settled("a", OutcomeName.SKIPPED, SkipReason.COMPLETED)])
+        held.decide("closure", [("a", Outcome(OutcomeName.SKIPPED, SkipReason.MOVED))])
+        assert example.standing(held)["a"] == (State.SETTLED, "skipped", "moved")
+
+    def test_a_row_that_others_cancelled_is_decided_anew_unless_it_was_sent(self, held, example):
+        already = OutcomeName.ALREADY_CANCELLED
+        held.commit([example.intent("a"), example.settled("a", already)])
+        held.decide("closure", [("b", Outcome(already))])
+        assert held.settled_ids("closure") == ["a"]
+        assert held.left_alone("closure") == [("b", "already_cancelled", None)]
+
+        held.decide("closure", [("b", Outcome(OutcomeName.NEEDS_REVIEW, "alive_again"))])
+        assert example.standing(held) == {
+            "a": (State.SETTLED, "already_cancelled", None),
+            "b": (State.SETTLED, "needs_review", "alive_again"),
+            "c": WAITING,
+        }
+        assert sorted(held.settled_ids("closure")) == ["a", "b"]
+
+    def test_rows_left_alone_for_what_they_are_are_told_and_those_by_policy_are_not(
+        self, held, example
+    ):
+        reasons = dict(zip("abc", ("moved", "notice_window", "unknown_status"), strict=True))
+        held.decide(
+            "closure",
+            [(one, Outcome(OutcomeName.SKIPPED, reason)) for one, reason in reasons.items()],
+        )
+        assert held.left_alone("closure") == [
+            ("a", "skipped", "moved"),
+            ("c", "skipped", "unknown_status"),
+        ]
+
+    def test_a_row_that_others_cancelled_is_dropped_when_it_is_no_longer_named(self, held, example):
+        held.decide("closure", [("b", Outcome(OutcomeName.ALREADY_CANCELLED))])
+        held.enrol(example.batch(digest="digest-2", rows=1), [example.row("a")], [])
+        assert list(example.standing(held)) == ["a"]
+
+    def test_what_was_seen_is_kept_and_replaced(self, held, example):
+        seen = Observation("a", "confirmed", date(2026, 11, 4), "Morning", "br_1", "MA", NOON)
+        later = seen._replace(status="completed", session=None, at=LATER)
+        held.decide("closure", [], [seen])
+        held.decide("closure", [], [later, later._replace(appointment_id="nobody")])
+        assert list(held.observations("closure")) == [later]
 
     def test_open_and_settled_rows_are_not_skipped(self, held, example):
         held.commit([example.intent("a"), example.intent("b", 2), example.settled("b")])
-        held.decide("closure", [(one, SkipReason.NOTICE_WINDOW) for one in "ab"])
+        held.decide(
+            "closure",
+            [(one, SKIPPED) for one in "ab"],
+        )
         assert (example.standing(held)["a"], example.standing(held)["b"][1]) == (OPEN, "cancelled")
 
     def test_a_row_skipped_while_sending_is_decided_anew(self, held, example):
@@ -355,10 +398,10 @@ class TestDecide:
 
     def test_an_error_half_way_leaves_the_skips_as_they_were(self, held, example):
         def broken():
-            yield "b", SkipReason.NOTICE_WINDOW
+            yield "b", SKIPPED
             raise InterruptedError
 
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("a", SKIPPED)])
         with pytest.raises(InterruptedError):
             held.decide("closure", broken())
         assert (example.standing(held)["a"][1], example.standing(held)["b"]) == ("skipped", WAITING)

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batchcancel.appointments import KnownBy, OutcomeName, SkipReason
+from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Answered, Asked, Learned, OpenRow, SentRequest, State
 
 KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 LATER = NOON + timedelta(seconds=5)
 FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
 
@@ -40,7 +41,7 @@ class TestIntents:
             held.commit([example.intent("a", 2, attempt=2)])
 
     def test_a_skipped_row_refuses_an_intent_until_it_is_decided_anew(self, held, example):
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("a", SKIPPED)])
         with pytest.raises(LedgerWriteFailed):
             held.commit([example.intent("a")])
         held.decide("closure", [])
@@ -126,7 +127,7 @@ class TestNotes:
 
     def test_a_noted_row_is_dropped_and_skipped_as_any_that_waits(self, held, example):
         held.commit([example.noted("a"), example.noted("b")])
-        held.decide("closure", [("a", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("a", SKIPPED)])
         held.enrol(example.batch(digest="digest-2", rows=2), map(example.row, "ac"), [])
         skipped = (State.SETTLED, "skipped", "notice_window")
         assert example.standing(held) == {"a": skipped, "c": WAITING}
@@ -169,10 +170,10 @@ class TestOutcomes:
         assert example.standing(held)["a"] == (State.SETTLED, "cancelled", None)
 
     def test_settled_ids_are_all_that_must_not_be_sent_again(self, held, example):
-        held.decide("closure", [("b", SkipReason.NOTICE_WINDOW)])
+        held.decide("closure", [("b", SKIPPED)])
         completed = example.settled("c", OutcomeName.SKIPPED, SkipReason.COMPLETED)
         held.commit([example.intent("a"), example.settled("a"), completed])
-        assert sorted(held.settled_ids("closure")) == ["a", "c"]
+        assert sorted(held.settled_ids("closure")) == ["a"]
 
     def test_settled_ids_leave_the_refused_out_when_asked_to(self, held, example):
         refused = example.settled("b", OutcomeName.REFUSED, "LOCKED")

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Answered, Asked, OpenRow
 from batchcancel.ledger.postgres.opening import open_postgres
 from tests.proxy import Cut, proxying
 
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 CUTS = pytest.mark.parametrize("cut", Cut)
 
@@ -104,9 +105,9 @@ def test_an_enrolment_that_was_cut_off_leaves_nothing_and_says_so(ledger, proxy,
 
 
 def test_a_policy_whose_decisions_were_cut_off_decided_nothing(begun, proxy, example):
-    proxy.arm(Cut.BEFORE, marker=b"skips")
+    proxy.arm(Cut.BEFORE, marker=b"endings")
     with pytest.raises(LedgerWriteFailed):
-        begun.decide("closure", iter([("a", SkipReason.NOTICE_WINDOW)]))
+        begun.decide("closure", iter([("a", SKIPPED)]))
 
     assert {"waiting"} == {row.state for row in begun.rows("closure")}
 

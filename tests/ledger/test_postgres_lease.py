@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.contract import Asked
@@ -16,6 +16,7 @@ from batchcancel.ledger.postgres.lease import Lease
 from batchcancel.ledger.postgres.opening import open_postgres
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 LONG = 3000
 PATIENCE_S = 60
@@ -74,7 +75,7 @@ class TestTakeOver:
         writes = [
             lambda: loser.commit([example.settled("a")]),
             lambda: loser.commit([example.intent("b", 2)]),
-            lambda: loser.decide("closure", [("c", SkipReason.NOTICE_WINDOW)]),
+            lambda: loser.decide("closure", [("c", SKIPPED)]),
             lambda: loser.reopen_refused("closure"),
             lambda: loser.enrol(example.batch(digest="2", rows=1), [example.row("z")], []),
             lambda: loser.finish(example.run("loser", ended_at=NOON, exit_code=0)),

@@ -18,7 +18,7 @@ RUN = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Run
 from batchcancel.ledger.sqlite.ledger import open_sqlite
 
@@ -31,7 +31,7 @@ ledger.enrol(batch, [LedgerRow(one, now, None, None, None) for one in "ab"], [])
 ledger.commit([Intent(request=1, appointment_id="a", attempt=1, at=now, opened_at=now)])
 
 def never_ending():
-    yield "b", SkipReason.NOTICE_WINDOW
+    yield "b", Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
     print("in the middle of a transaction", flush=True)
     sys.stdin.read()
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.appointments import SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.sqlite import lease
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 LONG = 3000
 PATIENCE_S = 60
@@ -99,7 +100,7 @@ class TestLockFileRemoved:
         writes = [
             lambda: first.commit([example.settled("a")]),
             lambda: first.commit([example.intent("b", 2)]),
-            lambda: first.decide("closure", [("c", SkipReason.NOTICE_WINDOW)]),
+            lambda: first.decide("closure", [("c", SKIPPED)]),
             lambda: first.reopen_refused("closure"),
             lambda: first.enrol(example.batch(digest="2", rows=1), [example.row("z")], []),
             lambda: first.finish(example.run("first", ended_at=NOON, exit_code=0)),

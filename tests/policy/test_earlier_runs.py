@@ -157,7 +157,7 @@ def test_a_conflict_names_the_first_few_of_its_rows(ledger, compare):
     ids = [f"a{number}" for number in range(7)]
     many = manifest("open", *ids, date=["2026-06-15"] * 8)
     ledger.enrol(batch(many), many.ledger_rows(), [])
-    settled = Outcome(OutcomeName.ALREADY_CANCELLED)
+    settled = Outcome(OutcomeName.NOT_FOUND)
     ledger.commit([Settled(appointment_id=one, outcome=settled, at=NOW) for one in ids])
     with pytest.raises(Refusal, match=r"7 rows .*\(a0, a1, a2, a3, a4 and 2 more\)"):
         compare(manifest("open", *ids, date=["2026-06-22"] * 8), is_accepted=True)

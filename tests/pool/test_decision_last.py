@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
@@ -22,7 +23,8 @@ class Late:
         self._around = world.surroundings
 
     def manifest(self, **ahead):
-        ids = self.world.appointments(3)
+        starts = self.world.now() + timedelta(minutes=2) + timedelta(**ahead) + NOTICE
+        ids = self.world.appointments(3, day=starts.astimezone(ZoneInfo("Asia/Kolkata")).date())
         self.deadline = self.world.now() + timedelta(**ahead)
         return self.world.manifest(ids, starts_at=(self.deadline + NOTICE).isoformat())
 
@@ -62,7 +64,7 @@ async def test_a_deadline_that_passes_while_another_program_holds_the_ledger_is_
         write(entries)
 
     late.commit(commit)
-    *counts, finished = await late.run(late.manifest(seconds=22))
+    *counts, finished = await late.run(late.manifest(seconds=30))
     assert [1, {"notice_window": 2}, 0, 0] == counts
     assert 0 == finished.summary.exit_code
 

@@ -1,14 +1,14 @@
 """What an answer proves, and what it does not."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.api import Answer, Meaning, Record
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason
 from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
 
 OPENED = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -113,7 +113,47 @@ def test_a_completed_appointment_is_left_alone(opened_at):
 )
 @pytest.mark.parametrize("status", ["confirmed", "rescheduled", "in_progress"])
 def test_a_living_appointment_touched_after_our_intent_is_for_a_person(updated_at, outcome, status):
+    if status == "in_progress" and outcome is None:
+        outcome = Outcome(OutcomeName.SKIPPED, SkipReason.UNKNOWN_STATUS)
     assert outcome == read(proved(status, updated_at=updated_at), opened_at=OPENED)
+
+
+SAID = Said(date(2026, 6, 15), "Morning")
+
+
+@pytest.mark.parametrize(
+    ("record", "outcome"),
+    [
+        ({"date": date(2026, 6, 15)}, OutcomeName.CANCELLED),
+        ({"date": date(2026, 6, 22)}, OutcomeName.NEEDS_REVIEW),
+        ({"session": " MORNING"}, OutcomeName.CANCELLED),
+        ({"session": "Evening"}, OutcomeName.NEEDS_REVIEW),
+        ({"date": date(2026, 6, 22), "updated_at": LONG_AGO}, OutcomeName.ALREADY_CANCELLED),
+    ],
+)
+def test_what_was_moved_before_our_patch_met_it_is_for_a_person(record, outcome):
+    answer = proved("cancelled", updated_at=OPENED)
+    answer = replace(answer, record=replace(answer.record, **record))
+    reason = "moved_meanwhile" if outcome is OutcomeName.NEEDS_REVIEW else None
+    ended = outcome_of_cancel(answer, opened_at=OPENED, is_in_doubt=False, said=SAID)
+    assert ended == Outcome(outcome, reason)
+    assert outcome_of_read(answer, opened_at=OPENED, said=SAID) == ended
+
+
+@pytest.mark.parametrize(
+    ("status", "day", "reason"),
+    [
+        ("confirmed", 22, SkipReason.MOVED),
+        ("completed", 15, SkipReason.COMPLETED),
+        ("no_show", 15, SkipReason.UNKNOWN_STATUS),
+    ],
+)
+@pytest.mark.parametrize("opened_at", [None, OPENED])
+def test_what_a_read_shows_to_be_none_of_our_business_is_skipped(status, day, reason, opened_at):
+    answer = proved(status, updated_at=LONG_AGO)
+    answer = replace(answer, record=replace(answer.record, date=date(2026, 6, day)))
+    ended = outcome_of_read(answer, opened_at=opened_at, said=SAID)
+    assert ended == Outcome(OutcomeName.SKIPPED, reason)
 
 
 @pytest.mark.parametrize("opened_at", [None, OPENED])

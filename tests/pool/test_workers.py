@@ -20,17 +20,17 @@ async def test_a_row_that_proves_life_ends_the_row_of_failures(world):
 
 
 async def test_failures_in_a_row_stop_the_run_at_just_so_many(world):
-    known = world.appointments(1)
-    unknown = [f"{known[0]}-{letter}" for letter in "vwxyz"]
-    finished = await world.run(world.manifest(known + unknown), concurrency=1, halt_after=3)
+    manifest = world.manifest(world.appointments(6))
+    world.sandbox.faults.add(Fault("status", status=409), method="PATCH", times=3, skip=1)
+    finished = await world.run(manifest, concurrency=1, halt_after=3)
     counts = finished.summary.counts
     assert (5, 1, 0, 5) == (
         finished.summary.exit_code,
         counts["cancelled"],
-        counts["not_found"],
+        counts["refused"],
         counts.waiting,
     )
-    assert 3 == sum(one.name == "not_found" for one in world.watching.outcomes.values())
+    assert 3 == sum(one.name == "refused" for one in world.watching.outcomes.values())
 
 
 @pytest.mark.promise(11)

@@ -1,5 +1,5 @@
 import io
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -64,7 +64,6 @@ def test_the_frame_always_has_the_same_columns():
     everything += [read.in_timezone(BERLIN) for read in everything]
     everything += [read.with_session_starts({}) for read in everything]
     everything += [read.with_session_starts(whole_days(read)) for read in everything]
-    everything += [read.with_known_starts([("a", Start.exact(NINE))]) for read in everything]
     assert [expected] * len(everything) == [dict(read.frame.schema) for read in everything]
 
 
@@ -137,11 +136,7 @@ def test_the_digest_of_different_contents_is_different():
 
 def test_what_is_found_out_later_does_not_change_the_digest():
     read = manifest(MIXED)
-    later = (
-        read.in_timezone(BERLIN)
-        .with_session_starts(whole_days(read))
-        .with_known_starts([("e", Start.exact(NINE))])
-    )
+    later = read.in_timezone(BERLIN).with_session_starts(whole_days(read))
     assert read.digest == later.digest
 
 
@@ -251,13 +246,6 @@ def test_when_every_session_has_a_start_none_is_wanted():
     complete = read.with_session_starts(whole_days(read))
     assert {"a": EXACT, "b": EXACT, "c": DAY, "d": DAY, "e": None} == starts(complete)
     assert ([], False) == (complete.sessions_wanted(), complete.needs_timezone)
-
-
-def test_known_starts_fill_gaps_only():
-    later = Start.exact((NINE + timedelta(hours=3)).astimezone(timezone(timedelta(hours=2))))
-    read = manifest(MIXED).in_timezone(BERLIN)
-    known = read.with_known_starts([("a", later), ("e", later), ("stranger", later)])
-    assert {"a": EXACT, "b": EXACT, "c": None, "d": None, "e": later} == starts(known)
 
 
 @pytest.mark.parametrize("column", ["starts_at", "appointment_date"])

@@ -9,10 +9,12 @@ from batchcancel.appointments import RejectedRow
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
+from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest, manifest_of
+from batchcancel.report.observed import observed_json
 from batchcancel.report.plan import moment, plan_json, plan_text
 from batchcancel.report.tables import duration
 from batchcancel.settings.approval import PARTS, Approval
@@ -69,7 +71,7 @@ def planned(
         rules=Rules(policy=policy, timezone=timezone),
         rate=asked.rate,
         limit=asked.limit,
-        learned=(),
+        looked=Looked(manifest=manifest),
         at=NOW,
     )
 
@@ -166,6 +168,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "rejected_rows": 5,
         "settled": 7,
         "skipped": {"already_started": 1, "notice_window": 3},
+        "already_cancelled": 0,
+        "needs_review": 0,
         "held_back": 2,
         "eligible": 1295,
         "open": 6,
@@ -178,6 +182,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "seconds": 1260,
         "will_miss": 40,
         "cautions": {},
+        "columns": ["appointment_id", "starts_at"],
+        "observed": observed_json(busy),
         "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",
     }

@@ -5,8 +5,8 @@ from typing import Any
 
 from psycopg import Cursor
 
-from batchcancel.appointments import RejectedRow, SkipReason, require_aware
-from batchcancel.ledger.contract import LedgerRow
+from batchcancel.appointments import Outcome, RejectedRow, require_aware
+from batchcancel.ledger.contract import LedgerRow, Observation
 from batchcancel.ledger.enrolment import TAKE_OVER, BulkLoad
 
 _NAMED = """
@@ -24,12 +24,28 @@ _INSERT_ROWS = """
     FROM named
 """
 _COPY_REJECTED = "COPY rejected_rows (batch_id, line, reason, appointment_id) FROM STDIN"
-_SKIPS = "CREATE TEMPORARY TABLE skips (appointment_id text, reason text) ON COMMIT DROP"
-_COPY_SKIPS = "COPY skips FROM STDIN"
-_SKIP = """
-    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = skips.reason
-    FROM skips
-    WHERE batch_id = %s AND rows.appointment_id = skips.appointment_id AND state = 'waiting'
+_ENDINGS = """
+    CREATE TEMPORARY TABLE endings (appointment_id text, outcome text, reason text) ON COMMIT DROP
+"""
+_COPY_ENDINGS = "COPY endings FROM STDIN"
+_END = """
+    UPDATE rows SET state = 'settled', outcome = endings.outcome, reason = endings.reason
+    FROM endings
+    WHERE batch_id = %s AND rows.appointment_id = endings.appointment_id AND state = 'waiting'
+"""
+_SEEN = """
+    CREATE TEMPORARY TABLE seen (
+        appointment_id text, status text, date date, session text, branch text, label text,
+        at timestamptz
+    ) ON COMMIT DROP
+"""
+_COPY_SEEN = "COPY seen FROM STDIN"
+_OBSERVED = """
+    UPDATE rows
+    SET observed_status = seen.status, observed_date = seen.date, observed_session = seen.session,
+        observed_branch = seen.branch, observed_label = seen.label, observed_at = seen.at
+    FROM seen
+    WHERE batch_id = %s AND rows.appointment_id = seen.appointment_id
 """
 
 
@@ -48,10 +64,15 @@ class PostgresLoad(BulkLoad):
         values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)
         self._copy(_COPY_REJECTED, values)
 
-    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        self._cursor.execute(_SKIPS)
-        self._copy(_COPY_SKIPS, ((one, reason.value) for one, reason in skips))
-        self._cursor.execute(_SKIP, (batch_id,))
+    def endings(self, batch_id: int | None, endings: Iterable[tuple[str, Outcome]]) -> None:
+        self._cursor.execute(_ENDINGS)
+        self._copy(_COPY_ENDINGS, ((one, end.name.value, end.reason) for one, end in endings))
+        self._cursor.execute(_END, (batch_id,))
+
+    def observed(self, batch_id: int | None, observed: Iterable[Observation]) -> None:
+        self._cursor.execute(_SEEN)
+        self._copy(_COPY_SEEN, observed)
+        self._cursor.execute(_OBSERVED, (batch_id,))
 
     def _copy(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
         with self._cursor.copy(sql) as copy:

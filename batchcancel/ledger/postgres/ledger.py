@@ -9,11 +9,19 @@ import psycopg
 from psycopg import Cursor
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import Approved, Batch, Entry, Ledger, LedgerRow, Run
+from batchcancel.ledger.contract import (
+    Approved,
+    Batch,
+    Entry,
+    Ledger,
+    LedgerRow,
+    Observation,
+    Run,
+)
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, Heartbeat
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
@@ -112,10 +120,17 @@ class PostgresLedger(PostgresReader, Ledger):
 
         self._write_long(enrol)
 
-    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
+    def decide(
+        self,
+        batch: str,
+        endings: Iterable[tuple[str, Outcome]],
+        observed: Iterable[Observation] = (),
+    ) -> None:
         def decide(cursor: Cursor[Any]) -> None:
             load = PostgresLoad(cursor)
-            enrolment.decide(PostgresStatements(cursor), load, batch=batch, skips=skips)
+            enrolment.decide(
+                PostgresStatements(cursor), load, batch=batch, endings=endings, observed=observed
+            )
 
         self._write_long(decide)
 

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from batchcancel.appointments import RejectedRow, SkipReason
-from batchcancel.ledger.contract import LedgerRow
+from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.ledger.contract import LedgerRow, Observation
 from batchcancel.ledger.enrolment import TAKE_OVER, BulkLoad
 from batchcancel.ledger.sqlite.connection import stored
 
@@ -16,9 +16,15 @@ _INSERT_ROW = """
 _REJECT = """
     INSERT INTO rejected_rows (batch_id, line, reason, appointment_id) VALUES (?, ?, ?, ?)
 """
-_SKIP = """
-    UPDATE rows SET state = 'settled', outcome = 'skipped', reason = ?
+_END = """
+    UPDATE rows SET state = 'settled', outcome = ?, reason = ?
     WHERE batch_id = ? AND appointment_id = ? AND state = 'waiting'
+"""
+_OBSERVED = """
+    UPDATE rows
+    SET observed_status = ?, observed_date = ?, observed_session = ?, observed_branch = ?,
+        observed_label = ?, observed_at = ?
+    WHERE batch_id = ? AND appointment_id = ?
 """
 
 
@@ -35,9 +41,16 @@ class SqliteLoad(BulkLoad):
         values = ((batch_id, row.line, row.reason, row.appointment_id) for row in rejected)
         self._db.executemany(_REJECT, values)
 
-    def skips(self, batch_id: int | None, skips: Iterable[tuple[str, SkipReason]]) -> None:
-        values = ((reason.value, batch_id, appointment_id) for appointment_id, reason in skips)
-        self._db.executemany(_SKIP, values)
+    def endings(self, batch_id: int | None, endings: Iterable[tuple[str, Outcome]]) -> None:
+        values = ((end.name.value, end.reason, batch_id, one) for one, end in endings)
+        self._db.executemany(_END, values)
+
+    def observed(self, batch_id: int | None, observed: Iterable[Observation]) -> None:
+        values = (
+            (status, day and day.isoformat(), session, branch_id, label, stored(at), batch_id, one)
+            for one, status, day, session, branch_id, label, at in observed
+        )
+        self._db.executemany(_OBSERVED, values)
 
 
 def _row_values(

@@ -7,10 +7,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from batchcancel.api import Rate
-from batchcancel.appointments import RejectedRow, SkipReason
+from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import Approved, Batch, Entry, Ledger, LedgerRow, Run
+from batchcancel.ledger.contract import (
+    Approved,
+    Batch,
+    Entry,
+    Ledger,
+    LedgerRow,
+    Observation,
+    Run,
+)
 from batchcancel.ledger.entries import Holder, Requests, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
 from batchcancel.ledger.sqlite.connection import (
@@ -104,9 +112,16 @@ class SqliteLedger(SqliteReader, Ledger):
         with self._transaction() as statements:
             enrolment.enrol(statements, self._load(), batch=batch, rows=rows, rejected=rejected)
 
-    def decide(self, batch: str, skips: Iterable[tuple[str, SkipReason]]) -> None:
+    def decide(
+        self,
+        batch: str,
+        endings: Iterable[tuple[str, Outcome]],
+        observed: Iterable[Observation] = (),
+    ) -> None:
         with self._transaction() as statements:
-            enrolment.decide(statements, self._load(), batch=batch, skips=skips)
+            enrolment.decide(
+                statements, self._load(), batch=batch, endings=endings, observed=observed
+            )
 
     def reopen_refused(self, batch: str) -> int:
         with self._transaction() as statements:

@@ -1,0 +1,160 @@
+"""Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from batchcancel.api import Ask, Lookup
+from batchcancel.appointments import KnownBy, Start
+from batchcancel.clock import Now
+from batchcancel.errors import ScopeMissing
+from batchcancel.events import Caution
+from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.named import comparable, named_by, wanted
+from batchcancel.policy.observed import Observed
+from batchcancel.policy.pages import Budget, Reading, read_rows
+from batchcancel.policy.rules import Rules
+from batchcancel.policy.starts import Starts
+from batchcancel.reader.manifest import Manifest
+from batchcancel.reader.start_columns import known_starts
+
+_PLACE = ("observed_date", "observed_session", "observed_branch", "observed_label")
+_FOUND = ("found_start", "found_latest", "found_known_by")
+
+NOT_OBSERVED = Caution(
+    code="not_observed",
+    text="the appointments could not be read, so nobody knows whether some were moved, completed "
+    "or cancelled since the manifest was written",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was seen, and the starts that it tells of rows whose manifest tells none.
+
+    `manifest` has all starts that are known now. `not_shown` counts rows that the pages of their
+    day do not show, `absent` those that the API does not know; `budget` is what is left of it.
+    """
+
+    manifest: Manifest
+    observed: Observed = field(default_factory=Observed)
+    budget: Budget = field(default_factory=lambda: Budget(0))
+    learned: Collection[tuple[str, Start]] = ()
+    not_shown: int = 0
+    absent: int = 0
+    cautions: tuple[Caution, ...] = ()
+
+
+async def look(
+    manifest: Manifest,
+    earlier: EarlierRuns,
+    *,
+    rules: Rules,
+    lookup: Lookup,
+    starts: Starts,
+    now: Now,
+    statuses: Collection[str],
+    halt_after: int,
+) -> Looked:
+    """Read the rows that are not settled, as far as the budget goes.
+
+    Raises `ScopeMissing` where the key may not read what a decision needs, and `StoppedEarly` where
+    it seems to be another clinic's.
+    """
+    rows = _to_be_seen(manifest.frame, earlier)
+    named = named_by(rows, rules.timezone)
+    budget = Budget.for_rows(rows.height)
+    reading = Reading(is_possible=False)
+    if rules.may_read:
+        reading = await read_rows(
+            wanted(named), lookup=lookup, now=now, budget=budget, halt_after=halt_after,
+            also=earlier.not_found,
+        )  # fmt: skip
+    needs_start = rules.policy.needs_start
+    if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
+        raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
+    named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
+    seen = reading.sightings.frame()
+    learned: list[tuple[str, Start]] = []
+    if needs_start and rules.timezone is not None:
+        manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    return Looked(
+        observed=Observed(
+            named=named,
+            seen=seen,
+            missed=reading.missed,
+            left=earlier.left_alone,
+            statuses=statuses,
+        ),
+        manifest=manifest,
+        budget=budget,
+        learned=learned,
+        not_shown=reading.not_shown,
+        absent=reading.absent,
+        cautions=(*_cautions(reading), *cautions),
+    )
+
+
+def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
+    """Rows in doubt are not among them: each of them is read when its turn comes.
+
+    Nor are those that the manifest marks as done: nothing will be sent for them.
+    """
+    known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
+    done = pl.DataFrame({"appointment_id": known}, schema={"appointment_id": pl.String})
+    frame = frame.filter(pl.col("marked").is_null())
+    return frame.join(done, on="appointment_id", how="anti", maintain_order="left")
+
+
+async def _with_starts_seen(
+    manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
+) -> tuple[Manifest, list[tuple[str, Start]]]:
+    """Take over the starts that records tell, in rows whose manifest gives no exact one.
+
+    The record knows best when it begins, for it has the batch label. What proves that it has begun
+    is the later of the two.
+    """
+    is_open = (pl.col("start_known_by") != KnownBy.EXACT.value).fill_null(value=True)
+    rows = (
+        manifest.frame.filter(is_open)
+        .select("appointment_id", "starts_at")
+        .join(seen.filter(pl.col("observed_date").is_not_null()), on="appointment_id")
+    )
+    places = rows.select(_PLACE).unique().sort(_PLACE)
+    try:
+        found = {place: await starts.of_session(*place) for place in places.iter_rows()}
+    except ScopeMissing:
+        # The calendar may not be read. Where the manifest names a day, that has to do.
+        if rows.get_column("starts_at").null_count():
+            raise
+        return manifest, []
+    known = known_starts(((*place, one) for place, one in found.items()), places.schema)
+    by_id = rows.join(known, on=_PLACE, nulls_equal=True).select("appointment_id", *_FOUND)
+    learned = [
+        (one, found[tuple(place)])
+        for one, starts_at, *place in rows.select(
+            "appointment_id", "starts_at", *_PLACE
+        ).iter_rows()
+        if starts_at is None
+    ]
+    frame = manifest.frame.join(by_id, on="appointment_id", how="left", maintain_order="left")
+    frame = frame.with_columns(
+        starts_at=pl.coalesce("found_start", "starts_at"),
+        latest_start=pl.max_horizontal("latest_start", "found_latest"),
+        start_known_by=pl.coalesce("found_known_by", "start_known_by"),
+    )
+    return replace(manifest, frame=frame.drop(_FOUND)), learned
+
+
+def _cautions(reading: Reading) -> list[Caution]:
+    cautions = [] if reading.is_possible else [NOT_OBSERVED]
+    if reading.also_there:
+        cautions.append(
+            Caution(
+                code="not_found_before",
+                text=f"{reading.also_there} appointments that an earlier run did not find are "
+                "there: --retry-refused sends them",
+            )
+        )
+    return cautions

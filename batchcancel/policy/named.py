@@ -1,0 +1,142 @@
+"""What a manifest names of its rows (day, session, branch), and what of it can be compared."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, date
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from batchcancel.api import Lookup
+from batchcancel.appointments import KnownBy, as_meant
+from batchcancel.errors import ScopeMissing
+from batchcancel.events import Caution
+from batchcancel.policy.pages import Budget, Wanted
+from batchcancel.policy.sightings import Words
+
+SAID = ("said_day", "said_session", "said_branch")
+NAMED = pl.Schema(
+    {
+        "appointment_id": pl.String(),
+        "said_day": pl.Date(),
+        "said_session": pl.String(),
+        "said_branch": pl.String(),
+        "page": pl.Date(),
+        "beside": pl.Date(),
+    }
+)
+"""`page` is the day whose pages should show a row, `beside` another that may, else null."""
+
+_WORDS = {"said_session": "session", "said_branch": "branch_id"}
+_DOCUMENTED = {"session": {"morning", "afternoon", "evening"}, "branch_id": set[str]()}
+_SHOWN, _SHOWN_LENGTH = 5, 40
+
+
+def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
+    """What the rows of a manifest name, before anything but the calendar was asked about them.
+
+    The day of a start is that of the clinic. The API's own days begin at midnight in UTC, so a
+    start, or a session that reaches over it, may be found on the day beside it.
+    """
+    moments = frame.get_column("starts_at").drop_nulls().unique()
+    zone = UTC if timezone is None else timezone
+    days = pl.DataFrame(
+        {"starts_at": moments, "day": [moment.astimezone(zone).date() for moment in moments]},
+        schema={"starts_at": frame.schema["starts_at"], "day": pl.Date},
+    )
+    page = pl.coalesce("day", "date")
+    begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
+    is_day = (pl.col("start_known_by") == KnownBy.DAY.value).fill_null(value=True)
+    frame = frame.drop("day", strict=False)
+    return frame.join(days, on="starts_at", how="left", maintain_order="left").select(
+        "appointment_id",
+        said_day="date" if timezone is None else page,
+        said_session="session",
+        said_branch="branch_id",
+        page=page,
+        beside=pl.when(is_day)
+        .then(None)
+        .when(begins != page)
+        .then(begins)
+        .when(ends != page)
+        .then(ends),
+    )
+
+
+def wanted(named: pl.DataFrame) -> Wanted:
+    """The rows to be observed, by the day whose pages should show them."""
+    by_day = named.group_by("page", maintain_order=True).agg("appointment_id")
+    beside = (
+        named.filter(pl.col("beside").is_not_null())
+        .group_by("page", "beside", maintain_order=True)
+        .agg("appointment_id")
+    )
+    others: dict[date, dict[date, list[str]]] = {}
+    for day, other, ids in beside.iter_rows():
+        others.setdefault(day, {})[other] = ids
+    return Wanted(by_day=dict(by_day.iter_rows()), beside=others)
+
+
+async def comparable(
+    named: pl.DataFrame, words: Words, *, lookup: Lookup, budget: Budget
+) -> tuple[pl.DataFrame, list[Caution]]:
+    """Leave out the words that no record and no window of a day uses, and tell them.
+
+    Of a day of which nothing is known, the words that the API uses elsewhere are compared.
+    """
+    unused = []
+    for column, field in _WORDS.items():
+        pairs = named.select("said_day", column).unique().drop_nulls(column).sort(pl.all())
+        strange = [
+            pair
+            for pair in pairs.iter_rows()
+            if not await _is_used(field, *pair, words=words, lookup=lookup, budget=budget)
+        ]
+        named = _without(named, column, strange)
+        unused += [(day, field, word) for day, word in strange if words.is_known(day)]
+    return named, list(_told(unused))
+
+
+async def _is_used(
+    field: str, day: date | None, word: str, *, words: Words, lookup: Lookup, budget: Budget
+) -> bool:
+    if day is None or not words.is_known(day):
+        return words.is_used(field, word, day=None) or as_meant(word) in _DOCUMENTED[field]
+    if not words.is_used(field, word, day=day) and budget.spend():
+        try:
+            windows = await lookup.windows(day)
+        except ScopeMissing:
+            windows = None
+        for one in windows or ():
+            words.note(day, session=one.session, branch_id=one.branch_id)
+    return words.is_used(field, word, day=day)
+
+
+def _without(
+    named: pl.DataFrame, column: str, strange: Collection[tuple[date | None, str]]
+) -> pl.DataFrame:
+    if not strange:
+        return named
+    schema = {"said_day": pl.Date, column: pl.String}
+    left_out = pl.DataFrame(strange, schema=schema, orient="row").with_columns(is_strange=True)
+    return (
+        named.join(
+            left_out, on=["said_day", column], how="left", nulls_equal=True, maintain_order="left"
+        )
+        .with_columns(pl.when(pl.col("is_strange").is_null()).then(column).alias(column))
+        .drop("is_strange")
+    )
+
+
+def _told(unused: Collection[tuple[date, str, str]]) -> Iterator[Caution]:
+    """What a row says is cut, so that it cannot steer a terminal or fill it."""
+    if not unused:
+        return
+    shown = [
+        f"{day} {field} {word[:_SHOWN_LENGTH]!r}" for day, field, word in sorted(unused)[:_SHOWN]
+    ]
+    more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+    yield Caution(
+        code="not_compared",
+        text=f"no record and no window uses {'; '.join(shown)}{more}: this is not compared with "
+        "what the records say",
+    )

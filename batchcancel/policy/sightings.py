@@ -1,0 +1,79 @@
+"""What was seen of appointments: a table of records, and the words the API uses on each day."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from operator import attrgetter
+
+import polars as pl
+
+from batchcancel.api import Record
+from batchcancel.appointments import as_meant
+
+SEEN = pl.Schema(
+    {
+        "appointment_id": pl.String(),
+        "observed_status": pl.String(),
+        "observed_date": pl.Date(),
+        "observed_session": pl.String(),
+        "observed_branch": pl.String(),
+        "observed_label": pl.String(),
+        "observed_at": pl.Datetime("us", "UTC"),
+        "page": pl.Date(),
+    }
+)
+"""The columns of a table of sightings; `page` is the day whose pages show the appointment."""
+
+_FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
+_PART = 10_000
+
+
+class Sightings:
+    """Collects records as they are read, in columns: a million of them as objects are too many."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:
+        """Take over records that were read at a moment; each appointment is to come once."""
+        self._rows += [(*_FIELDS(one), at, page or one.date) for one in records]
+        if len(self._rows) >= _PART:
+            self._pack()
+
+    def frame(self) -> pl.DataFrame:
+        """All of them, in the order in which they came."""
+        self._pack()
+        return pl.concat(self._parts)
+
+    def _pack(self) -> None:
+        self._parts.append(pl.DataFrame(self._rows, schema=SEEN, orient="row"))
+        self._rows = []
+
+
+class Words:
+    """The sessions and branches that records and windows of a day use."""
+
+    def __init__(self) -> None:
+        self._used: dict[date, set[tuple[str, str]]] = {}
+        self._noted: set[tuple[date | None, str | None, str | None]] = set()
+
+    def note(self, day: date | None, *, session: str | None, branch_id: str | None) -> None:
+        """A record or a window of that day uses these."""
+        key = day, session, branch_id
+        if day is not None and key not in self._noted:
+            self._noted.add(key)
+            used = self._used.setdefault(day, set())
+            used |= {
+                (field, as_meant(word))
+                for field, word in (("session", session), ("branch_id", branch_id))
+                if word is not None
+            }
+
+    def is_used(self, field: str, word: str, *, day: date | None) -> bool:
+        """Whether anybody uses the word on that day; where no day is known, on any."""
+        days = self._used.values() if day is None else [self._used.get(day, set())]
+        return any((field, as_meant(word)) in used for used in days)
+
+    def is_known(self, day: date | None) -> bool:
+        """Whether anything was read of that day."""
+        return day is not None and day in self._used
