@@ -4,7 +4,8 @@ ROWS = 4
 
 LASTING = {
     "hold": 1,  # the run takes the batch
-    "commit": 3 + ROWS,  # the question's intent, its answer, the rows' intents, the last outcome
+    # The question's intent, its answer, the rows' intents, the last answer, what was held.
+    "commit": 4 + ROWS,
     "the config request": 1,
     "enrol": 1,  # the manifest's rows join the ledger
     "decide": 1,  # and the policy's skips

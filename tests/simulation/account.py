@@ -56,6 +56,9 @@ class Account:
             if standing.outcome in outcomes and not standing.is_held
         )
 
+    def skipped_for(self, *reasons: str) -> list[str]:
+        return sorted(one for one, standing in self.rows.items() if standing.reason in reasons)
+
 
 _ROWS = "SELECT appointment_id, state, outcome, reason, attempts FROM rows ORDER BY appointment_id"
 _INTENTS = """
