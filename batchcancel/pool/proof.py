@@ -12,7 +12,7 @@ from batchcancel.api import Answer, Meaning, Record
 from batchcancel.appointments import NOTHING_SAID, Outcome, OutcomeName, Said
 from batchcancel.policy.observed import CANCELLED, COMPLETED, SENDABLE, has_moved, outcome_of
 
-CHANGED, MOVED = "changed_after_intent", "moved_meanwhile"
+CHANGED, MOVED = "changed_after_intent", "moved"
 """Why an appointment needs a person's review."""
 
 _BY_MEANING = {

@@ -78,7 +78,7 @@ class Api:
     def _list(self, request: HttpRequest, at: datetime) -> HttpResponse:
         query = request.parameters(LISTING_PARAMETERS)
         page, matches = page_of(query), filter_of(query)
-        found = self._book.find(matches)
+        found = self._book.listed(matches)
         paging = {"page": page.number, "limit": page.limit, "total": len(found)}
         return data([record.as_json() for record in page.cut(found)], pagination=paging)
 

@@ -1,5 +1,6 @@
 """The appointment store: every record, how full the slots are, who changed what, and the staff."""
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -39,6 +40,7 @@ class Book:
         self.windows = calendar_windows(clinic)
         self._left_out: set[tuple[date, str]] = set()
         self.changes: list[StatusChange] = []
+        self.shuffled: random.Random | None = None
         self._records: dict[str, AppointmentRecord] = {}
         self._filled: Counter[Slot] = Counter()
         self._filled_windows: Counter[tuple[Slot, str]] = Counter()
@@ -68,6 +70,14 @@ class Book:
         with self._lock:
             found = [record for record in self._records.values() if wanted(record)]
         return sorted(found, key=lambda record: (record.date, record.appointment_id))
+
+    def listed(self, wanted: Callable[[AppointmentRecord], bool]) -> list[AppointmentRecord]:
+        """Return them as a listing does: sorted by date, and by nothing else where `shuffled`."""
+        found = self.find(wanted)
+        if self.shuffled is not None:
+            self.shuffled.shuffle(found)
+            found.sort(key=lambda record: record.date)
+        return found
 
     def windows_on(self, day: date) -> list[CalendarWindow]:
         """The windows of that day that the calendar lists."""
@@ -164,6 +174,10 @@ class Staff:
 
     def cancel(self, appointment_id: str) -> AppointmentRecord:
         return self._change(appointment_id, status="cancelled")
+
+    def mark(self, appointment_id: str, status: str) -> AppointmentRecord:
+        """Set a status of any word, such as one that is not documented."""
+        return self._change(appointment_id, status=status)
 
     def reschedule(self, appointment_id: str, day: date) -> AppointmentRecord:
         return self._change(appointment_id, status="rescheduled", date=day)

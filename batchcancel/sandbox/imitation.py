@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from random import Random
 
 from batchcancel.sandbox.api import Api
 from batchcancel.sandbox.app import App
@@ -119,6 +120,10 @@ class Sandbox:
             for change in self.book.changes
             if appointment_id in {None, change.appointment_id}
         ]
+
+    def shuffle(self, seed: int) -> None:
+        """Let each page of a listing have an order of its own within a day."""
+        self.book.shuffled = Random(seed)
 
     def allow_cancellation(self, *, allowed: bool) -> None:
         self.book.clinic = replace(self.book.clinic, allow_cancellation=allowed)

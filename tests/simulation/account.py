@@ -14,12 +14,16 @@ class Standing(NamedTuple):
     state: str
     outcome: str | None
     reason: str | None
+    attempts: int = 0
 
     @property
     def is_final(self) -> bool:
-        """Nothing may be sent for it any more, whoever runs the batch again."""
-        is_completed = (self.outcome, self.reason) == ("skipped", "completed")
-        return self.state == "settled" and (self.outcome in FINAL or is_completed)
+        """Nothing may be sent for it any more, whoever runs the batch again.
+
+        What was only seen to be cancelled by others is decided anew by each run.
+        """
+        is_only_seen = self.outcome == "already_cancelled" and self.attempts == 0
+        return self.state == "settled" and self.outcome in FINAL and not is_only_seen
 
     @property
     def is_held(self) -> bool:
@@ -27,7 +31,7 @@ class Standing(NamedTuple):
         return self.state != "settled" and self.outcome in FINAL
 
     def __str__(self) -> str:
-        return " ".join(part for part in self if part)
+        return " ".join(part for part in self[:3] if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,11 @@ class Account:
             if standing.outcome in outcomes and not standing.is_held
         )
 
+    def skipped_for(self, *reasons: str) -> list[str]:
+        return sorted(one for one, standing in self.rows.items() if standing.reason in reasons)
 
-_ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
+
+_ROWS = "SELECT appointment_id, state, outcome, reason, attempts FROM rows ORDER BY appointment_id"
 _INTENTS = """
     SELECT appointment_id, count(*) FROM requests WHERE kind = 'cancel' GROUP BY appointment_id
 """

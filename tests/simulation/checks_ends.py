@@ -8,6 +8,7 @@ from tests.simulation.process import End
 from tests.simulation.world import World
 
 NOT_DONE = ("not_found", "refused", "gave_up", "needs_review")
+FOR_A_PERSON = ("moved", "unknown_status", "unknown_start")
 NOTHING_SENT = (2, 3, 6)
 DRAIN = 3.0
 LAST_BREATH = 1.0
@@ -21,6 +22,7 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
     if code is None or end.process.command.is_plan:
         return
     left = account.having(*NOT_DONE) or account.ids("open") or account.rejected
+    left = left or account.skipped_for(*FOR_A_PERSON)
     waiting = account.ids("waiting")
     if code == 0 and (left or not account.is_enrolled):
         yield f"exit 0, and {left} are not done"

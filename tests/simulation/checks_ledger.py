@@ -166,5 +166,7 @@ def reviews_follow_an_intent(
 ) -> Iterator[str]:
     """Only a row we may have cancelled is left to a person."""
     for one, standing in newly_settled(before, after):
+        if standing.reason == "alive_again":
+            continue  # others had cancelled it when it was seen before
         if standing.outcome == "needs_review" and not after.intents.get(one):
             yield f"{one} needs review, and no PATCH was ever sent for it"

@@ -51,6 +51,8 @@ def _row(
     day, session, branch = SAFE_DAY + timedelta(days=rng.randint(0, 1)), rng.choice(SESSIONS), 0
     branch = rng.randint(0, 1)
     exact = start or session_span(day, session, branch, timezone=timezone).earliest
+    if kind in {"utc", "offset", "local"}:  # the record lies on the day that the manifest names
+        day = exact.astimezone(ZoneInfo(timezone)).date()
     appointment_id = f"a-{number:03}_{rng.choice('xYz0')}"
     notes = rng.choice(("", "", "", f"Closed {number}"))
     cells, told = _told(kind, exact, day=day, session=session, branch=branch, timezone=timezone)

@@ -115,8 +115,8 @@ def _differences(killed: Verdict, unharmed: Verdict) -> Iterator[Broken]:
     for one, status in unharmed.statuses.items():
         if status is None and "open" in (killed.rows[one].state, unharmed.rows[one].state):
             continue  # a request for what there never was: nothing can prove what became of it
-        with_crashes = (killed.statuses[one], killed.rows.get(one))
-        without = (status, unharmed.rows.get(one))
+        with_crashes = (killed.statuses[one], _end(killed.rows.get(one)))
+        without = (status, _end(unharmed.rows.get(one)))
         if with_crashes != without:
             yield Broken(
                 promise=12,
@@ -124,3 +124,8 @@ def _differences(killed: Verdict, unharmed: Verdict) -> Iterator[Broken]:
                 sentence="Killed anywhere and run again, a batch ends as if never killed.",
                 detail=f"{one} ends as {with_crashes}, and without crashes as {without}",
             )
+
+
+def _end(standing: Standing | None) -> str:
+    """How a row ends, whatever it took."""
+    return str(standing)

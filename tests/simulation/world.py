@@ -123,11 +123,15 @@ class World:
         return account.is_enrolled and not account.ids("waiting") and not in_doubt
 
     def starts_of(self, appointment_id: str) -> Iterator[Span]:
-        """When an appointment may be said to start; several when it was moved meanwhile."""
+        """When an appointment may be said to start; several when it was moved meanwhile.
+
+        Where the manifest says no more than a day, its record tells the session, if it was seen.
+        """
         row = self.rows[appointment_id]
         if row.start is not None:
             yield row.start
-            return
+            if row.kind != "day":
+                return
         for day in sorted(self.days[appointment_id]):
             yield session_span(day, row.session, row.branch, timezone=self.scenario.timezone)
 
