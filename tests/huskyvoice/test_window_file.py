@@ -243,7 +243,7 @@ def test_who_keeps_the_lock_for_ever_is_not_waited_for_for_ever(window, path, mo
     assert None is not one.take().slot
 
 
-def test_a_lock_that_was_removed_is_made_anew(window, path):
+def test_a_lock_that_was_removed_meanwhile_is_made_anew(window, path):
     one = window(limit=1)
     with path.with_suffix(".lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

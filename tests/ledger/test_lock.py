@@ -55,7 +55,7 @@ def test_a_hard_link_is_no_lock_and_what_it_leads_to_stays_as_it_was(path):
     assert ("Dear Mrs Rao\n", 0o644) == (other.read_text(), stat.S_IMODE(other.stat().st_mode))
 
 
-def test_a_lock_on_a_file_that_was_removed_does_not_count(path, monkeypatch):
+def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(path, monkeypatch):
     opened = place._opened
 
     def overtaken(path):
