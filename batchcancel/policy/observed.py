@@ -32,7 +32,8 @@ PART = 50_000
 
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
-_SEEN = ("observed_status", "observed_date", "observed_session", "observed_branch")
+PLACE = ("observed_date", "observed_session", "observed_branch")
+_SEEN = ("observed_status", *PLACE)
 
 
 def has_moved(said: Said, record: Record) -> bool:

@@ -22,7 +22,7 @@ from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import Observed, mostly_moved, parts_of
+from batchcancel.policy.observed import PLACE, Observed, mostly_moved, parts_of
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
@@ -93,6 +93,7 @@ class Plan:
         columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
         of_observed = ("page", "observed_at", "is_missed", "way")
         said = [Said(*row) for row in self.ways.select(SAID).iter_rows()]
+        seen = [Said(*row) for row in self.ways.select(PLACE).iter_rows()]
         for row in self.work.select(*columns, *of_observed).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
             page, observed_at, is_missed, way = looked
@@ -100,6 +101,7 @@ class Plan:
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
                 said=said[way],
+                seen=seen[way],
                 page=page,
                 observed_at=observed_at,
                 is_missed=is_missed,
