@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+SEEN = ("completed", "moved", "unknown_status")
+"""Reasons to leave a row alone for what was seen of it."""
+
+FOR_A_PERSON = ("moved", "unknown_status", "unknown_start")
 FINAL = frozenset({"cancelled", "already_cancelled", "not_found", "needs_review", "refused"})
 
 
@@ -16,10 +20,19 @@ class Standing(NamedTuple):
     reason: str | None
 
     @property
-    def is_final(self) -> bool:
-        """Nothing may be sent for it any more, whoever runs the batch again."""
-        is_completed = (self.outcome, self.reason) == ("skipped", "completed")
-        return self.state == "settled" and (self.outcome in FINAL or is_completed)
+    def is_settled(self) -> bool:
+        """It has an outcome that is final by its name."""
+        return self.state == "settled" and self.outcome in FINAL
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Some run did not send it for what it saw of it."""
+        return self.outcome == "skipped" and self.reason in SEEN
+
+    @property
+    def is_for_a_person(self) -> bool:
+        """It is done, as far as a program can, and somebody must look."""
+        return self.outcome == "skipped" and self.reason in FOR_A_PERSON
 
     @property
     def is_held(self) -> bool:
@@ -32,7 +45,10 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The committed rows, how many intents each has, the rejected rows, and how runs ended."""
+    """The committed rows, how many intents each has, the rejected rows, and how runs ended.
+
+    An intent that was withdrawn is none.
+    """
 
     rows: Mapping[str, Standing] = field(default_factory=dict)
     intents: Mapping[str, int] = field(default_factory=dict)
@@ -40,6 +56,17 @@ class Account:
     rejected: int = 0
     is_enrolled: bool = False
     exit_codes: Mapping[str, int | None] = field(default_factory=dict)
+
+    def is_final(self, appointment_id: str) -> bool:
+        """Nothing may be sent for it any more, whoever runs the batch again, nor its end change.
+
+        What was only seen to be cancelled is decided anew when it is seen alive.
+        """
+        standing = self.rows[appointment_id]
+        is_only_seen = standing.outcome == "already_cancelled" and not self.intents.get(
+            appointment_id
+        )
+        return standing.is_settled and not is_only_seen
 
     def ids(self, state: str) -> list[str]:
         return sorted(one for one, standing in self.rows.items() if standing.state == state)
@@ -55,7 +82,8 @@ class Account:
 
 _ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
 _INTENTS = """
-    SELECT appointment_id, count(*) FROM requests WHERE kind = 'cancel' GROUP BY appointment_id
+    SELECT appointment_id, count(*) FROM requests
+    WHERE kind = 'cancel' AND result IS NOT 'withdrawn' GROUP BY appointment_id
 """
 _SIZES = """
     SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM rejected_rows),
