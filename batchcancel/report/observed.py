@@ -88,5 +88,9 @@ def observed_json(planned: Planned) -> dict[str, Any]:
 
 def _named(session: str | None, branch_id: str | None) -> str:
     """As literals, cut to a length, so that they can neither steer a terminal nor fill it."""
-    words = [session or "no session", "" if branch_id is None else f"branch {branch_id}"]
-    return "  ".join(repr(one)[1:-1][:_SHOWN_LENGTH] for one in words if one)
+    told = "no session" if session is None else _plain(session)
+    return told if branch_id is None else f"{told}  branch {_plain(branch_id)}"
+
+
+def _plain(word: str) -> str:
+    return repr(word)[1:-1][:_SHOWN_LENGTH]
