@@ -53,6 +53,7 @@ class Account:
     rows: Mapping[str, Standing] = field(default_factory=dict)
     intents: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
+    withdrawn: int = 0
     rejected: int = 0
     is_enrolled: bool = False
     exit_codes: Mapping[str, int | None] = field(default_factory=dict)
@@ -86,18 +87,21 @@ _INTENTS = """
     WHERE kind = 'cancel' AND result IS NOT 'withdrawn' GROUP BY appointment_id
 """
 _SIZES = """
-    SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM rejected_rows),
+    SELECT (SELECT count(*) FROM requests),
+           (SELECT count(*) FROM requests WHERE result = 'withdrawn'),
+           (SELECT count(*) FROM rejected_rows),
            (SELECT count(*) FROM batches)
 """
 
 
 def read_account(db: sqlite3.Connection) -> Account:
     """Read all of it; nothing is under way in `db`."""
-    requests, rejected, batches = db.execute(_SIZES).fetchone()
+    requests, withdrawn, rejected, batches = db.execute(_SIZES).fetchone()
     return Account(
         rows={one: Standing(*standing) for one, *standing in db.execute(_ROWS)},
         intents=dict(db.execute(_INTENTS)),
         requests=requests,
+        withdrawn=withdrawn,
         rejected=rejected,
         is_enrolled=batches > 0,
         exit_codes=dict(db.execute("SELECT run_id, exit_code FROM runs")),

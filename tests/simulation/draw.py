@@ -58,7 +58,7 @@ def draw(seed: int) -> Scenario:
         page=rng.choice((2, 5, 9, 200)),
         is_shuffled=rng.random() < 0.4,
         credits_gone=draw_credits_gone(rng, mode=mode),
-        staff=draw_staff(rng, mode=mode, latency=network.latency[1]),
+        staff=draw_staff(rng, mode=mode),
         others=draw_others(rng),
         neighbour=draw_neighbour(rng),
         # Where not every answer tells the time, this machine's clock has to be right.

@@ -8,7 +8,7 @@ from tests.simulation.scenario import Mode, StaffAction
 CHANGES = ("confirm", "complete", "cancel")
 
 
-def draw_staff(rng: Random, *, mode: Mode, latency: float) -> tuple[StaffAction, ...]:
+def draw_staff(rng: Random, *, mode: Mode) -> tuple[StaffAction, ...]:
     """People at the dashboard: while pages are read, while a run goes on, and between runs."""
     if mode is Mode.EQUIVALENCE or rng.random() < 0.3:
         return ()
@@ -17,10 +17,10 @@ def draw_staff(rng: Random, *, mode: Mode, latency: float) -> tuple[StaffAction,
             what=_what(rng),
             whom=rng.choice(("any", "any", "waiting", "settled")),
             pick=rng.randint(0, 99),
-            at=rng.uniform(0, 4 * latency),  # while pages are read, that is
+            page=rng.choice((1, 1, 1, 2, 3)),
             of=rng.choice((1, 1, 1, 2, 3)),
         )
-        for _ in range(rng.choice((0, rng.randint(1, 8))))
+        for _ in range(rng.choice((0, rng.randint(1, 6))))
     ]
     during = [
         StaffAction(
@@ -44,7 +44,7 @@ def draw_staff(rng: Random, *, mode: Mode, latency: float) -> tuple[StaffAction,
 
 
 def _what(rng: Random) -> str:
-    return rng.choice((*CHANGES, *MOVES, rng.choice(ODD)))
+    return rng.choice((*CHANGES, rng.choice(MOVES), rng.choice(MOVES), rng.choice(ODD)))
 
 
 def draw_others(rng: Random) -> tuple[float, ...]:

@@ -30,9 +30,9 @@ def draw_manifest(
     near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.5, 1.0))
     rows, size = [], _size(rng)
     # Now and then a column of the manifest is not the day of the appointment.
-    days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.06 else 0
+    days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.08 else 0
     if days_off:
-        main, size = rng.choice(("utc", "session", "day")), rng.randint(15, 26)
+        main, size = rng.choice(("utc", "session", "day")), rng.randint(18, 26)
     for number in range(1, size + 1):
         kind = main if rng.random() < 0.8 else rng.choice(KINDS)
         start = None
@@ -44,11 +44,13 @@ def draw_manifest(
             )
         )
     bad, bystanders = _unusable(rng, mode)
+    # On the pages of the day stand others too.
+    strangers = tuple(f"b-{number:03}" for number in range(rng.choice((0, 0, 4, 15))))
     lines = [row.cells for row in rows]
     lines += [rng.choice(lines) for _ in range(rng.choice((0, 0, 0, 3)))] + bad
     rng.shuffle(lines)
     return ManifestText(
-        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders
+        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders + strangers
     )
 
 

@@ -111,10 +111,16 @@ def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
 
 def draw_credits_gone(rng: Random, *, mode: Mode) -> tuple[CreditsGone, ...]:
     """Credits end in the middle of the work, and come back after a while."""
-    if mode is Mode.EQUIVALENCE or rng.random() < 0.85:
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.8:
         return ()
-    fault, requests = rng.choice(NO_CREDITS), rng.choice((1, 2, 3, 8))
-    return (CreditsGone(at=rng.uniform(0, rng.choice((2, 60))), requests=requests, fault=fault),)
+    return (
+        CreditsGone(
+            at=rng.uniform(0, rng.choice((1, 10, 60))),
+            requests=rng.choice((1, 2, 3, 8)),
+            fault=rng.choice(NO_CREDITS),
+            method=rng.choice((None, "PATCH", "PATCH")),
+        ),
+    )
 
 
 def draw_network(rng: Random) -> NetworkSpec:
@@ -180,9 +186,14 @@ def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
 
 def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's machine sleeps, and for how long."""
-    if rng.random() < 0.85:
+    if rng.random() < 0.8:
         return ()
-    return ((rng.uniform(0, 60), rng.choice((3.0, 70.0, rng.uniform(0, 50_000)))),)
+    return (
+        (
+            rng.uniform(0, rng.choice((3, 60))),
+            rng.choice((3.0, 70.0, 700.0, rng.uniform(0, 50_000))),
+        ),
+    )
 
 
 def draw_skew(rng: Random) -> float:

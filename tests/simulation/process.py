@@ -58,6 +58,7 @@ class Process:
         self.is_dead = False
         self.is_sending = False
         self.was_calm = False
+        self.pages = 0
         self.signalled_at: float | None = None
         self.abandoned_at: float | None = None
         self.disk_failed_at: float | None = None

@@ -54,8 +54,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffAction:
-    """Somebody at the dashboard: `at` seconds after the process `of` began, 0 being the beginning
-    of all; None means when it has ended.
+    """Somebody at the dashboard: `at` seconds after the beginning, or when the process `of` has
+    its so manieth `page`, else when it has ended.
 
     `whom` is a state of the ledger's rows, any, or those that were left alone for what was seen of
     them; among such ids, sorted, the `pick`th is taken.
@@ -66,6 +66,7 @@ class StaffAction:
     pick: int
     at: float | None = None
     of: int = 0
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class CreditsGone:
     at: float
     requests: int
     fault: Fault
+    method: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ SOMETIMES_OBSERVED = (
     "pages that were read again in the run",
     "a move between a look and its PATCH",
     "a read between two PATCHes of a run",
+    "an intent that was withdrawn",
     "a refusal by others than the API",
     "credits that ended",
     "credits that came back",
@@ -47,6 +48,8 @@ SOMETIMES_OBSERVED = (
 def endings_by_what_was_seen(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
+    if after.withdrawn > before.withdrawn:
+        yield "an intent that was withdrawn"
     for one, standing in after.rows.items():
         was = before.rows.get(one)
         if was == standing:

@@ -42,7 +42,10 @@ class Story:
 
     def _begin(self) -> None:
         world, scenario = self._world, self._world.scenario
-        self._staff_begins(0)
+        for action in scenario.staff:
+            if action.at is not None:
+                self._nursery.start_soon(self._act_at, action, action.at)
+        world.on_page = self._act_when_seen
         for gone in scenario.credits_gone:
             self._nursery.start_soon(self._credits_end, gone)
         self._nursery.start_soon(self._others)
@@ -54,16 +57,16 @@ class Story:
             self._nursery.start_soon(self._calm_at, scenario.calm_at)
         world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
 
-    def _staff_begins(self, number: int) -> None:
+    def _act_when_seen(self, number: int, page: int) -> None:
         for action in self._world.scenario.staff:
-            if action.at is not None and action.of == number:
-                self._nursery.start_soon(self._act_at, action, action.at)
+            if (action.of, action.page) == (number, page):
+                self._act(action)
 
     async def _credits_end(self, gone: CreditsGone) -> None:
         await trio.sleep(gone.at)
         if not self._world.is_calm:
             self._world.trace.add("world", f"no credits for {gone.requests} requests")
-            self._world.sandbox.faults.add(gone.fault, times=gone.requests)
+            self._world.sandbox.faults.add(gone.fault, times=gone.requests, method=gone.method)
 
     async def _pause(self, number: int) -> None:
         """Until the next process; when none is left with trouble of its own, until all is calm."""
@@ -84,7 +87,6 @@ class Story:
         process.left_before = frozenset(
             one for one, standing in world.account.rows.items() if standing.is_left_alone
         )
-        self._staff_begins(process.number)
         if process.command.retry_refused:
             world.forget_refused()
         async with trio.open_nursery() as beside:
@@ -196,7 +198,7 @@ class Story:
 
     def _act_between(self, number: int) -> None:
         for action in self._world.scenario.staff:
-            if action.at is None and action.of == number:
+            if action.at is None and action.page is None and action.of == number:
                 self._act(action)
 
     def _ids(self, whom: str) -> Sequence[str]:
@@ -214,14 +216,7 @@ class Story:
     def _is_planning(self) -> bool:
         """Whether the process has begun to read pages, and not yet to send."""
         process = self._process
-        return (
-            process is not None
-            and not (process.is_dead or process.is_sending)
-            and any(
-                one.process is process and "&page=" in one.url
-                for one in self._world.network.departures
-            )
-        )
+        return process is not None and process.pages > 0 and not process.is_sending
 
     def _act(self, action: StaffAction) -> None:
         world = self._world

@@ -1,6 +1,6 @@
 """Everything outside of the program: time, the clinic's server, the network, the disk, people."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -58,6 +58,7 @@ class World:
         self.seen_cancelled: set[str] = set()
         self.naps: list[tuple[float, float]] = []
         self.is_calm = False
+        self.on_page: Callable[[int, int], None] = lambda _process, _page: None
         self.patience = 0.0
         self.last_sign = 0.0
         self.sandbox = self._new_sandbox()
@@ -223,6 +224,9 @@ class World:
         name = departure.appointment_id or departure.url.rpartition("/")[2]
         process = departure.process
         process.shown.take_in(departure, is_planning=not process.is_sending)
+        if "&page=" in departure.url and departure.status == 200:
+            process.pages += 1
+            self.on_page(process.number, process.pages)
         self.trace.add(
             f"run {process.number}",
             f"has {departure.status} for {departure.method} {name}",
