@@ -66,12 +66,19 @@ def success_is_true(
 def ours_is_not_called_anothers(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as already cancelled, the last cancellation is not ours."""
+    """Settled as already cancelled, the last cancellation is not ours.
+
+    One that was applied after the record had proved the opposite, and settled the row, is past
+    being known.
+    """
     for one, standing in newly_settled(before, after):
         if standing.outcome != "already_cancelled":
             continue
         changes = [change for change in world.sandbox.changes(one) if change.after == "cancelled"]
         if changes and changes[-1].who == "api":
+            is_past_knowing = before.rows[one].outcome == "skipped"
+            if is_past_knowing and is_late_application(world, one, changes[-1].at):
+                continue
             yield f"{one} was cancelled by us at {changes[-1].at}"
 
 
