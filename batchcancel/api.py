@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol, Self
 
 Day = date  # a field called `date` hides the type in the class that has it
 
-PAGE = 200
-"""The most records on a page of a search, by the API's documentation."""
+PAGE, USUAL_PAGE = 200, 50
+"""The most records on a page of a search, and those where none are asked for, as documented."""
 
 MOST_HOURS = 1_000_000.0
 """The most hours of notice that are believed; more than a century is a mistake."""

@@ -144,16 +144,17 @@ class Start:
 class Appointment:
     """One appointment as the pool takes it up.
 
-    `is_marked` says that the manifest itself has it as done, and that it is here to be read alone.
-    `start` is None when nothing is known of it. `opened_at` is when its oldest intent was written,
-    by the API's clock; None says that no intent is without a result. `is_marked` says that the
-    manifest marks it as done, and that it is here to be read alone. `page` is the day whose pages
-    showed it at `observed_at`; `is_missed` says that they should have, and did not.
+    `said` is what the manifest names of it, `seen` where it was when it was observed. `start` is
+    None when nothing is known of it. `opened_at` is when its oldest intent was written, by the
+    API's clock; None says that no intent is without a result. `is_marked` says that the manifest
+    marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
+    at `observed_at`; `is_missed` says that they should have, and did not.
     """
 
     appointment_id: str
     start: Start | None = None
     said: Said = NOTHING_SAID
+    seen: Said = NOTHING_SAID
     page: date | None = None
     observed_at: datetime | None = None
     is_missed: bool = False

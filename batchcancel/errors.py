@@ -120,7 +120,9 @@ class RequestsSpent(StoppedEarly):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"--max-requests of {most} were sent", hint="Run the same command again to go on."
+            f"--max-requests of {most} were sent",
+            hint="Run the same command again to go on; each run plans first, and where that takes "
+            "all of them, only more lead on.",
         )
 
 

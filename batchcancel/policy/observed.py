@@ -29,7 +29,8 @@ _IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
 _COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
-_SEEN = ("observed_status", "observed_date", "observed_session", "observed_branch")
+PLACE = ("observed_date", "observed_session", "observed_branch")
+_SEEN = ("observed_status", *PLACE)
 
 
 def has_moved(said: Said, record: Record) -> bool:

@@ -13,7 +13,7 @@ from datetime import date
 from enum import Enum, auto
 from itertools import chain
 
-from batchcancel.api import PAGE, Lookup, Record
+from batchcancel.api import PAGE, USUAL_PAGE, Lookup, Record
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing, StoppedEarly
 from batchcancel.policy.sightings import Sightings, Words
@@ -312,14 +312,15 @@ class DayPages:
     """How far the pages of one day were read.
 
     A page with nothing new on it is the last: so a server that ignores the number of a page, or
-    gives the last one again, ends it. Where pages show records twice, their order is not kept.
+    gives the last one again, ends it. Where pages show records twice, their order is not kept. A
+    first page of 50 may be one of many: some servers give no more than where nothing is asked for.
     """
 
     def __init__(self) -> None:
         self.pages = self.hits = self.last_hits = self.shown = 0
         self.is_whole = self.is_shuffled = self.tells_all = False
         self._ids: set[str] = set()
-        self._records = 0
+        self._records, self._length = 0, PAGE
 
     def note(self, records: Sequence[Record], *, hits: int) -> bool:
         """One more page was read, and `hits` records on it were wanted. Tells if it is the last."""
@@ -328,10 +329,12 @@ class DayPages:
         self.pages += 1
         self.shown, self._records = len(self._ids), self._records + len(records)
         self.hits, self.last_hits = self.hits + hits, hits
-        if self.shown == before or len(records) < PAGE:
+        if self.pages == 1 and records and len(records) % USUAL_PAGE == 0:
+            self._length = min(len(records), PAGE)
+        is_end = len(records) < self._length
+        if self.shown == before or is_end:
             self.is_whole = True
             # A server that ignores the number of a page is not out of order, and tells no end.
-            is_end = len(records) < PAGE
             self.is_shuffled = is_end and self._records > self.shown
             self.tells_all = is_end and not self.is_shuffled
             self._ids.clear()

@@ -22,7 +22,7 @@ from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import Observed, mostly_moved
+from batchcancel.policy.observed import PLACE, Observed, mostly_moved
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
@@ -84,14 +84,15 @@ class Plan:
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
         columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
-        of_observed = ("page", "observed_at", "is_missed", *SAID)
+        of_observed = ("page", "observed_at", "is_missed", *SAID, *PLACE)
         for row in self.work.select(*columns, *of_observed).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, *said = looked
+            page, observed_at, is_missed, *places = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
-                said=Said(*said),
+                said=Said(*places[: len(SAID)]),
+                seen=Said(*places[len(SAID) :]),
                 page=page,
                 observed_at=observed_at,
                 is_missed=is_missed,

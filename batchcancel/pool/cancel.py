@@ -6,12 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batchcancel.api import Answer, Ask, Meaning, Record, Request, Retry
-from batchcancel.appointments import Appointment, Decision, Outcome, OutcomeName, Skip, SkipReason
+from batchcancel.appointments import (
+    Appointment,
+    Decision,
+    KnownBy,
+    Outcome,
+    OutcomeName,
+    Said,
+    Skip,
+    SkipReason,
+)
 from batchcancel.errors import ScopeMissing
 from batchcancel.ledger.contract import Learned, Saw
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import SENDABLE, outcome_of
+from batchcancel.policy.observed import SENDABLE, has_moved, outcome_of
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.exchange import Exchange, Sent, Withheld, Write
 from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
@@ -55,6 +64,7 @@ class Cancellation:
         self._means = means
         self._number = appointment.attempts
         self._opened_at = appointment.opened_at
+        self._seen = appointment.seen
         self._learns_start = appointment.start is None and means.policy.needs_start
         self._is_read = False
         self._has_lost_one = False
@@ -107,6 +117,7 @@ class Cancellation:
             opened_at=opened_at,
             is_in_doubt=self._opened_at is not None,
             said=self._appointment.said,
+            seen=self._seen,
         )
         self.has_record |= sent.answer.meaning is Meaning.PROVED
         if sent.answer.meaning is Meaning.UNKNOWN:
@@ -125,6 +136,7 @@ class Cancellation:
             outcome = outcome_of(self._appointment.said, look.record, statuses=self._means.statuses)
             if outcome is not None:
                 raise Ended(outcome)
+            await self._take_over(look.record)
 
     def _keep(self, record: Record) -> None:
         if self._means.fresh is not None:
@@ -138,6 +150,7 @@ class Cancellation:
             answer,
             opened_at=self._opened_at,
             said=self._appointment.said,
+            seen=self._seen,
             statuses=self._means.statuses,
         )
         self.has_record |= answer.meaning is Meaning.PROVED
@@ -146,8 +159,8 @@ class Cancellation:
         if outcome is not None:
             raise Ended(outcome)
         self._is_read = True
-        if self._learns_start and answer.record is not None:
-            await self._learn_start(answer.record)
+        if answer.record is not None:
+            await self._take_over(answer.record)
 
     async def _answer_to_read(self) -> Answer:
         request = Request(ask=Ask.READ, appointment_id=self._appointment.appointment_id)
@@ -158,6 +171,14 @@ class Cancellation:
                 raise
             self.unread = error
             raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
+
+    async def _take_over(self, record: Record) -> None:
+        """It is decided on as it was seen last; a start that no manifest gives moves with it."""
+        start, has_moved_on = self._appointment.start, has_moved(self._seen, record)
+        self._seen = Said(record.date, record.session, record.branch_id)
+        is_given = start is not None and start.known_by is KnownBy.EXACT
+        if self._learns_start or (has_moved_on and not is_given and self._means.policy.needs_start):
+            await self._learn_start(record)
 
     async def _learn_start(self, record: Record) -> None:
         start = await self._means.starts.of_record(record)

@@ -12,7 +12,7 @@ from batchcancel.api import Answer, Meaning, Record
 from batchcancel.appointments import NOTHING_SAID, Outcome, OutcomeName, Said
 from batchcancel.policy.observed import CANCELLED, COMPLETED, SENDABLE, has_moved, outcome_of
 
-CHANGED, MOVED = "changed_after_intent", "moved_meanwhile"
+CHANGED, MOVED = "changed_after_intent", "moved"
 """Why an appointment needs a person's review."""
 
 _BY_MEANING = {
@@ -24,16 +24,23 @@ _BY_MEANING = {
 
 
 def outcome_of_cancel(
-    answer: Answer, *, opened_at: datetime, is_in_doubt: bool, said: Said = NOTHING_SAID
+    answer: Answer,
+    *,
+    opened_at: datetime,
+    is_in_doubt: bool,
+    said: Said = NOTHING_SAID,
+    seen: Said = NOTHING_SAID,
 ) -> Outcome:
     """How an appointment ended by the answer to its last PATCH.
+
+    What the manifest `said` of it and where it was `seen` last, before it was sent, are compared.
 
     `opened_at` is when the oldest intent that may have been applied was written. `is_in_doubt` says
     that it was an earlier one: then a refusal may be its echo, proves nothing, and the row stays
     open.
     """
     if answer.meaning is Meaning.PROVED and answer.record is not None:
-        return _of_cancelled(answer.record, opened_at=opened_at, said=said)
+        return _of_cancelled(answer.record, said, seen, opened_at=opened_at)
     if is_in_doubt:
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     return Outcome(_BY_MEANING[answer.meaning], answer.code)
@@ -44,6 +51,7 @@ def outcome_of_read(
     *,
     opened_at: datetime | None,
     said: Said = NOTHING_SAID,
+    seen: Said = NOTHING_SAID,
     statuses: Collection[str] = SENDABLE,
 ) -> Outcome | None:
     """How an appointment ended by its record alone; None when it is still to be cancelled.
@@ -60,17 +68,17 @@ def outcome_of_read(
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     if opened_at is not None:
         if record.status == CANCELLED:
-            return _of_cancelled(record, opened_at=opened_at, said=said)
+            return _of_cancelled(record, said, seen, opened_at=opened_at)
         if record.status != COMPLETED and _is_touched(record, since=opened_at):
             return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
     return outcome_of(said, record, statuses=statuses)
 
 
-def _of_cancelled(record: Record, *, opened_at: datetime, said: Said) -> Outcome:
+def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome:
     if not _is_touched(record, since=opened_at):
         return Outcome(OutcomeName.ALREADY_CANCELLED)
-    # Cancelled by us, and not where the manifest says: staff had moved it in the last moment.
-    if has_moved(said, record):
+    # Cancelled by us, and not where it was to be: staff had moved it in the last moment.
+    if any(has_moved(place, record) for place in places):
         return Outcome(OutcomeName.NEEDS_REVIEW, MOVED)
     return Outcome(OutcomeName.CANCELLED)
 

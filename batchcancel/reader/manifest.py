@@ -58,7 +58,8 @@ REASONS: Final[Mapping[str, str]] = {
     "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
     "non_existent_time": "the clocks of the timezone skip this local time",
     "unreadable_known_by": "start_known_by is none of exact, session and day",
-    "contradicting_start": "its columns name different starts, or different days",
+    "contradicting_start": "its columns name different starts, or different days; where date is "
+    "not the appointment's day: --ignore-column date",
     "unreadable_date": "the date is not a day such as 2026-06-15",
     "ragged": "the row has more or fewer cells than the header",
     "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",

@@ -41,7 +41,7 @@ def _count_figures(counts: Counts) -> Iterable[Figure]:
     if counts.open:
         yield "open", grouped(counts.open), "result unknown; the next run reads them back"
     if counts.waiting:
-        yield "waiting", grouped(counts.waiting), "not sent yet"
+        yield "waiting", grouped(counts.waiting), "not sent yet, or turned away"
     yield "rows", grouped(counts.rows), "in all"
 
 

@@ -4,7 +4,17 @@ import math
 
 from batchcancel.sandbox import Rate
 
+PAGE = 200
+
 
 def floor_seconds(requests: int, rate: Rate) -> float:
     """From the first request to the last when every window is filled at its first moment."""
     return (math.ceil(requests / rate.limit) - 1) * rate.seconds
+
+
+def rows_of(requests: int) -> int:
+    """How many rows of one day the program cancels with so many requests.
+
+    One request asks for the settings, and the pages of the day are read.
+    """
+    return max(rows for rows in range(requests) if rows + 1 + rows // PAGE + 1 <= requests)

@@ -26,6 +26,8 @@ RECORD = (
     '{"success":true,"data":{"appointment_id":"%s","status":"cancelled",'
     '"updated_at":"2099-01-01T00:00:00.000Z"}}'
 )
+# The key may not read appointments: what is measured is writing.
+UNREAD = '{"error":{"code":"INSUFFICIENT_SCOPE","message":""}}'
 _NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 512; }}
@@ -36,7 +38,10 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     location = /v1/appointment-config {{ return 200 '{config}'; }}
-    location ~ ^/v1/appointments/(?<id>.+)$ {{ return 200 '{record}'; }}
+    location ~ ^/v1/appointments(/(?<id>.+))?$ {{
+      if ($request_method = GET) {{ return 403 '{unread}'; }}
+      return 200 '{record}';
+    }}
   }}
 }}
 """
@@ -66,7 +71,13 @@ def _command(kind: str, *, folder: Path, port: int, delay: float) -> list[str]:
         return [sys.executable, "-m", "tests.benchmarks.free_server", str(port), str(delay)]
     conf = folder / "nginx.conf"
     conf.write_text(
-        _NGINX.format(folder=folder, port=port, config=CONFIG, record=RECORD.replace("%s", "$id"))
+        _NGINX.format(
+            folder=folder,
+            port=port,
+            config=CONFIG,
+            record=RECORD.replace("%s", "$id"),
+            unread=UNREAD,
+        )
     )
     return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(conf)]
 
@@ -104,20 +115,23 @@ class _Answering(asyncio.Protocol):
             end = head + 4 + (int(length[1]) if length else 0)
             if len(self._received) < end:
                 return
-            path = self._received.split(b" ", 2)[1].decode()
+            method, path, _ = self._received.decode().split(" ", 2)
             self._received = self._received[end:]
             if self._delay:
                 asyncio.get_running_loop().call_later(
-                    self._delay, self._transport.write, _answer(path)
+                    self._delay, self._transport.write, _answer(method, path)
                 )
             else:
-                self._transport.write(_answer(path))
+                self._transport.write(_answer(method, path))
 
 
-def _answer(path: str) -> bytes:
-    config = path.endswith("/appointment-config")
-    body = CONFIG if config else RECORD.replace("%s", path.rpartition("/")[2])
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+def _answer(method: str, path: str) -> bytes:
+    status, body = "200 OK", RECORD.replace("%s", path.rpartition("/")[2])
+    if path.endswith("/appointment-config"):
+        body = CONFIG
+    elif method == "GET":
+        status, body = "403 Forbidden", UNREAD
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     return f"{head}\r\n\r\n{body}".encode()
 
 

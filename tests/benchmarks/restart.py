@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
-from tests.benchmarks.floor import floor_seconds
+from tests.benchmarks.floor import floor_seconds, rows_of
 from tests.benchmarks.processes import start
 from tests.benchmarks.table import Line
 
@@ -25,8 +25,7 @@ Drive = Callable[[Callable[[], "subprocess.Popen[bytes]"], Sandbox, int], None]
 
 
 def measure(rows: int | None) -> Iterator[Line]:
-    # One request asks for the settings, so 299 rows are 300 requests.
-    count = rows or 299
+    count = rows or rows_of(300)
     yield _line("a socket, one run", _served(_undisturbed, count), count)
     yield _line("killed and resumed", _served(_killed, count), count)
 
@@ -56,11 +55,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _served(drive: Drive, rows: int) -> Sandbox:
     """Serve a sandbox, let `drive` begin and end runs over one manifest, and give it back."""
-    sandbox = Sandbox(Clinic(appointments=rows), rate=RATE, clock=time.monotonic)
+    sandbox = Sandbox(Clinic(appointments=0), rate=RATE, clock=time.monotonic)
+    starts_at = (datetime.now(UTC) + timedelta(days=30)).replace(hour=6)
+    for number in range(rows):
+        sandbox.add(f"appt_{number:06d}", date=starts_at.date())
     with TemporaryDirectory() as folder, serving(sandbox) as base_url:
         manifest = Path(folder) / "closure.csv"
-        starts_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
-        lines = [f"{one.appointment_id},{starts_at}" for one in sandbox.records()]
+        lines = [f"{one.appointment_id},{starts_at.isoformat()}" for one in sandbox.records()]
         manifest.write_text("\n".join(["appointment_id,starts_at", *lines]) + "\n")
         arguments = ("run", str(manifest), "--yes", "--rate", "60/6s", "--notice-hours", "0")
         drive(lambda: start(*arguments, base_url=base_url), sandbox, rows)

@@ -254,3 +254,19 @@ async def test_the_ledger_keeps_what_a_learned_start_is_known_by(world):
     with export.open() as file:
         known_by = {one["appointment_id"]: one["start_known_by"] for one in csv.DictReader(file)}
     assert dict.fromkeys(ids, "day") | {"e": "session"} == known_by
+
+
+@pytest.mark.promise(6)
+async def test_what_staff_move_after_the_plan_is_for_a_person_though_the_manifest_names_no_day(
+    world,
+):
+    ids = world.appointments(3)
+    manifest = world.manifest(ids, starts_at=None)
+    finished = await world.run(
+        manifest, confirm=lambda _planned: world.sandbox.staff.reschedule(ids[1], TOMORROW)
+    )
+    assert (4, 2, 1) == (
+        finished.summary.exit_code,
+        finished.summary.counts["cancelled"],
+        finished.summary.counts["needs_review"],
+    )

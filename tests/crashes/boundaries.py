@@ -1,14 +1,17 @@
 """Where a run can be cut in two: before and after each thing that lasts."""
 
-ROWS = 4
+SENT = 3
+"""Of four rows; one was cancelled before."""
 
 LASTING = {
     "hold": 1,  # the run takes the batch
-    "commit": 3 + ROWS,  # the question's intent, its answer, the rows' intents, the last outcome
+    "commit": 6 + SENT,  # three questions' intents, answers, the rows' intents, the last outcome
     "the config request": 1,
+    "the search request": 1,  # for the page of the day
+    "the read request": 1,  # for the row that it does not show
     "enrol": 1,  # the manifest's rows join the ledger
     "decide": 1,  # and the policy's skips
-    "the cancel request": ROWS,
+    "the cancel request": SENT,
     "finish": 1,  # how the run ended
 }
 """What a run of four rows with one worker does that outlives it, and how often."""

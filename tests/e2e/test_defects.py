@@ -40,7 +40,7 @@ def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, mod
 
 
 def test_after_a_defect_in_the_middle_the_same_command_resumes(stage, sabotage):
-    broken = sabotage("batchcancel.pool.workers", "outcome_of_cancel")
+    broken = sabotage("batchcancel.pool.cancel", "outcome_of_cancel")
     resumed = stage.here(*RUN)
 
     assert (1, {"open": 3}) == (broken.returncode, broken.counts)

@@ -12,12 +12,12 @@ from tests.e2e.stage import LEDGER, RUN
 def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code):
     ids = stage.closure(12)
     run = stage.start(*RUN, "--rate", "6/60s")
-    stage.wait_until(lambda: len(stage.patched()) == 5)
+    stage.wait_until(lambda: len(stage.patched()) == 4)  # the rules and a page came first
     run.send_signal(signum)
     stopped = run.end()
     resumed = stage.here(*RUN)
 
-    assert (code, {"cancelled": 5, "waiting": 7}) == (stopped.returncode, stopped.counts)
+    assert (code, {"cancelled": 4, "waiting": 8}) == (stopped.returncode, stopped.counts)
     assert "batchcancel run closure.csv --yes --json --rate 6/60s" in stopped.stderr
     assert (0, {"cancelled": 12}) == (resumed.returncode, resumed.counts)
     assert ids == sorted(stage.patched())
@@ -107,22 +107,22 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
 @pytest.mark.long
 def test_max_requests_counts_the_plan_stops_a_run_and_the_same_command_goes_on(stage):
     stage.closure(5)
-    first = stage.here("plan", "closure.csv", "--max-requests", "1")
-    stopped = stage.here(*RUN, "--max-requests", "3", "--concurrency", "4")
+    first = stage.here("plan", "closure.csv", "--max-requests", "2")
+    stopped = stage.here(*RUN, "--max-requests", "4", "--concurrency", "4")
     after = stage.arrivals
-    resumed = [stage.here(*RUN, "--max-requests", "3") for _ in range(2)]
+    resumed = [stage.here(*RUN, "--max-requests", "4") for _ in range(2)]
 
     assert 0 == first.returncode
     assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)
-    assert "--max-requests of 3 were sent" in stopped.stderr
-    assert 1 + 3 == after
+    assert "--max-requests of 4 were sent" in stopped.stderr
+    assert 2 + 4 == after
     assert [5, 0] == [one.returncode for one in resumed]
     assert 5 == len(stage.patched()) == resumed[-1].counts["cancelled"]
 
 
 def test_max_duration_stops_a_run_that_can_be_resumed(stage):
     stage.closure(5)
-    stopped = stage.run(*RUN, "--rate", "3/60s", "--max-duration", "6s")
+    stopped = stage.run(*RUN, "--rate", "4/60s", "--max-duration", "6s")
     resumed = stage.here(*RUN)
 
     assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)

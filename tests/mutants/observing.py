@@ -39,13 +39,6 @@ DEFECTS = (
         killer="test_what_is_where_the_manifest_says_has_not_moved",
     ),
     Defect(
-        name="a move that only the answer to a PATCH tells is passed over",
-        module="batchcancel.pool.proof",
-        old="if has_moved(said, record):",
-        new="if False:",
-        killer="test_what_is_moved_between_page_and_patch_is_for_a_person_and_not_also_cancelled",
-    ),
-    Defect(
         name="a row in doubt is not held against the manifest",
         module="batchcancel.policy.look",
         old="pl.concat([named, named_by(in_doubt, rules.timezone)])",

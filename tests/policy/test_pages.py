@@ -25,11 +25,13 @@ def on(number: int) -> date:
 class Clinic:
     """Records by id, each on its day; counts what it is asked. With `random`, in any order."""
 
-    def __init__(self, days: dict[str, int | None], *, random: Random | None = None) -> None:
+    def __init__(
+        self, days: dict[str, int | None], *, random: Random | None = None, limit: int = PAGE
+    ) -> None:
         self.days = {name: None if day is None else on(day) for name, day in days.items()}
         self.singles: list[str] = []
         self.pages: list[date] = []
-        self._random = random
+        self._random, self._limit = random, limit
 
     @property
     def requests(self) -> int:
@@ -52,7 +54,10 @@ class Clinic:
         names = [name for name, of_name in self.days.items() if of_name == day]
         if self._random is not None:
             self._random.shuffle(names)
-        return [self._record(name) for name in names[(page - 1) * PAGE : page * PAGE]]
+        return [self._record(name) for name in self._cut(names, page)]
+
+    def _cut(self, names, page):
+        return names[(page - 1) * self._limit : page * self._limit]
 
 
 async def read(clinic: Clinic, wanted: dict[str, int | None], *, budget=None, halt_after=20):
@@ -99,6 +104,16 @@ async def test_a_closed_day_of_600_takes_three_pages():
     assert (reading.not_shown, reading.missed) == (0, [])
 
 
+@pytest.mark.parametrize("limit", [50, 100])
+async def test_a_server_whose_pages_are_shorter_than_asked_for_is_read_to_its_end(limit):
+    clinic = Clinic(strangers(30) | closed(600), limit=limit)
+    reading, seen = await read(clinic, closed(600) | {"gone": 0})
+
+    assert set(names(600)) == seen
+    assert (len(clinic.pages), clinic.singles) == (630 // limit + 1, ["gone"])
+    assert (reading.not_shown, reading.absent) == (1, 1)
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_a_closed_day_whose_pages_keep_no_order_is_seen_for_29_requests(seed):
     clinic = Clinic(closed(600), random=Random(seed))
@@ -127,10 +142,10 @@ async def test_ids_alone_take_one_record_and_the_pages_of_its_day():
 
 
 async def test_ids_of_two_days_take_a_record_and_pages_of_each():
-    clinic = Clinic({name: number % 2 for number, name in enumerate(names(300))})
-    _, seen = await read(clinic, closed(300, None))
+    clinic = Clinic({name: number % 2 for number, name in enumerate(names(310))})
+    _, seen = await read(clinic, closed(310, None))
 
-    assert len(seen) == 300
+    assert len(seen) == 310
     assert (len(clinic.singles), len(clinic.pages)) == (2, 2)
 
 

@@ -1,13 +1,21 @@
 """One appointment between its attempts: what is read, what is sent, and what follows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 import anyio
 import pytest
 
 from batchcancel.api import Answer, Ask, Meaning, Record
-from batchcancel.appointments import Appointment, Outcome, OutcomeName, Skip, Start
+from batchcancel.appointments import (
+    Appointment,
+    KnownBy,
+    Outcome,
+    OutcomeName,
+    Said,
+    Skip,
+    Start,
+)
 from batchcancel.errors import ScopeMissing
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.ledger.contract import Learned
@@ -31,6 +39,12 @@ def record(status, *, at=BEGIN - HOUR):
     return answer(Meaning.PROVED, "200", record=one)
 
 
+def moved(status):
+    at = BEGIN + HOUR if status == "cancelled" else BEGIN - HOUR
+    one = Record(appointment_id="a1", status=status, updated_at=at, date=date(2026, 6, 2))
+    return answer(Meaning.PROVED, "200", record=one)
+
+
 LOST = answer(Meaning.UNKNOWN, "time_out")
 BUSY = answer(Meaning.BUSY, "429")
 DONE = record("cancelled", at=BEGIN + HOUR)
@@ -46,6 +60,7 @@ class Scene:
         self.answers = iter(answers)
         self.late_after = late_after
         self.told, self.writes, self.entries = [], [], []
+        self.found = START
         self.means = Means(
             exchange=self,
             retry=Backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
@@ -56,7 +71,7 @@ class Scene:
         self.cancellation = Cancellation(Appointment(**known), self.means)
 
     async def of_record(self, _record):
-        return START
+        return self.found
 
     def enqueue(self, *entries):
         self.entries += entries
@@ -204,6 +219,30 @@ async def test_an_unknown_start_is_learned_by_one_read_and_told():
     assert [
         Learned(appointment_id="a1", starts_at=START.earliest, known_by=START.known_by)
     ] == scene.entries
+
+
+SEEN = Said(date(2026, 6, 20), "Morning")
+SOON = Start(BEGIN, BEGIN + HOUR, KnownBy.SESSION)
+
+
+@pytest.mark.promise(6)
+async def test_what_a_read_shows_on_another_day_is_decided_by_when_it_begins_there():
+    begins = Start(START.earliest, START.latest, KnownBy.SESSION)
+    scene = Scene(moved("confirmed"), opened_at=BEGIN, start=begins, seen=SEEN)
+    scene.found = SOON
+    assert Outcome(OutcomeName.SKIPPED, "notice_window") == await scene.ends()
+
+
+async def test_a_start_that_the_manifest_gives_itself_is_not_learned_anew():
+    scene = Scene(moved("confirmed"), moved("cancelled"), opened_at=BEGIN, seen=SEEN)
+    scene.found = SOON
+    assert CANCELLED == await scene.ends()
+
+
+@pytest.mark.promise(6)
+async def test_what_staff_moved_between_the_page_and_the_patch_is_for_a_person():
+    scene = Scene(moved("cancelled"), seen=SEEN)
+    assert Outcome(OutcomeName.NEEDS_REVIEW, "moved_meanwhile") == await scene.ends()
 
 
 MISSING = ScopeMissing("appointments:read")

@@ -55,6 +55,22 @@ async def test_what_staff_confirm_again_a_second_after_a_lost_reply_stays_alive(
     assert 1 == len(world.sandbox.history.patches(ids[0]))
 
 
+async def test_what_staff_move_between_the_page_and_our_patch_is_for_a_person(world):
+    ids = world.appointments(70)
+    manifest = world.manifest(ids)
+
+    async def move():
+        await anyio.sleep(30)  # the last ten wait for the window then
+        world.sandbox.staff.reschedule(ids[69], date(2026, 7, 20))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(move)
+        finished = await world.run(manifest)
+    counts = finished.summary.counts
+    assert (4, 69, 1) == (finished.summary.exit_code, counts["cancelled"], counts["needs_review"])
+    assert "moved" == world.watching.outcomes[ids[69]].reason
+
+
 def _taking(seconds, transport):
     return lambda: Delayed(transport(), lambda: seconds)
 

@@ -134,10 +134,18 @@ SAID = Said(date(2026, 6, 15), "Morning")
 def test_what_was_moved_before_our_patch_met_it_is_for_a_person(record, outcome):
     answer = proved("cancelled", updated_at=OPENED)
     answer = replace(answer, record=replace(answer.record, **record))
-    reason = "moved_meanwhile" if outcome is OutcomeName.NEEDS_REVIEW else None
+    reason = "moved" if outcome is OutcomeName.NEEDS_REVIEW else None
     ended = outcome_of_cancel(answer, opened_at=OPENED, is_in_doubt=False, said=SAID)
     assert ended == Outcome(outcome, reason)
     assert outcome_of_read(answer, opened_at=OPENED, said=SAID) == ended
+
+
+def test_what_was_moved_since_it_was_seen_is_for_a_person_also_where_the_manifest_names_no_place():
+    answer = proved("cancelled", updated_at=OPENED)
+    answer = replace(answer, record=replace(answer.record, date=date(2026, 6, 22)))
+    review = Outcome(OutcomeName.NEEDS_REVIEW, "moved_meanwhile")
+    assert review == outcome_of_cancel(answer, opened_at=OPENED, is_in_doubt=False, seen=SAID)
+    assert review == outcome_of_read(answer, opened_at=OPENED, seen=SAID)
 
 
 @pytest.mark.parametrize(

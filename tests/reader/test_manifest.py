@@ -223,6 +223,12 @@ def test_a_start_on_another_day_of_the_clinic_than_the_date_says_makes_a_rejecte
     assert ([(2, "contradicting_start")], ["b"]) == (rejected(there), there.ids())
 
 
+def test_a_date_of_something_else_beside_a_start_names_the_option_that_ignores_it():
+    text = "appointment_id,starts_at,date\na,2026-06-15T09:00,2026-05-02\n"
+    with pytest.raises(InputError, match="--ignore-column date"):
+        manifest(text).require_clean()
+
+
 def test_far_future_summers_have_summer_time():
     read = manifest("appointment_id,starts_at\na,2150-07-01T09:00\n").in_timezone(BERLIN)
     assert {"a": Start.exact(datetime(2150, 7, 1, 7, tzinfo=UTC))} == starts(read)
