@@ -1,6 +1,6 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -63,6 +63,7 @@ async def look(
     it seems to be another clinic's.
     """
     rows = _to_be_seen(manifest.frame, earlier)
+    in_doubt = _in_doubt(manifest.frame, earlier)
     named = named_by(rows, rules.timezone)
     budget = Budget.for_rows(rows.height)
     reading = Reading(is_possible=False)
@@ -74,6 +75,8 @@ async def look(
     needs_start = rules.policy.needs_start
     if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
         raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
+    # What is read back when its turn comes is held against the manifest too.
+    named = pl.concat([named, named_by(in_doubt, rules.timezone)])
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
     learned: list[tuple[str, Start]] = []
@@ -102,9 +105,17 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     Nor are those that the manifest marks as done: nothing will be sent for them.
     """
     known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
-    done = pl.DataFrame({"appointment_id": known}, schema={"appointment_id": pl.String})
     frame = frame.filter(pl.col("marked").is_null())
-    return frame.join(done, on="appointment_id", how="anti", maintain_order="left")
+    return frame.join(_table(known), on="appointment_id", how="anti", maintain_order="left")
+
+
+def _in_doubt(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
+    known = [row.appointment_id for row in earlier.open_rows]
+    return frame.join(_table(known), on="appointment_id", how="semi")
+
+
+def _table(ids: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame({"appointment_id": ids}, schema={"appointment_id": pl.String})
 
 
 async def _with_starts_seen(

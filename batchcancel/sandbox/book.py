@@ -14,6 +14,7 @@ from batchcancel.sandbox.clinic import (
     CalendarWindow,
     Clinic,
     Slot,
+    batch_label,
     calendar_windows,
     weekday,
 )
@@ -181,6 +182,14 @@ class Staff:
 
     def reschedule(self, appointment_id: str, day: date) -> AppointmentRecord:
         return self._change(appointment_id, status="rescheduled", date=day)
+
+    def move(
+        self, appointment_id: str, *, session: str | None = None, branch_id: str | None = None
+    ) -> AppointmentRecord:
+        """Put it into another session, or another branch, of the same day."""
+        fields = {} if session is None else {"session": session, "batch": batch_label(session)}
+        fields |= {} if branch_id is None else {"branch_id": branch_id}
+        return self._change(appointment_id, status="rescheduled", **fields)
 
     def _change(self, appointment_id: str, **fields: Any) -> AppointmentRecord:
         return self._book.change(appointment_id, fields, who="staff", at=self._now())

@@ -98,7 +98,10 @@ def _status_response(fault: Fault, *, now: datetime) -> HttpResponse:
         code = "RATE_LIMIT_EXCEEDED"
     headers = {"retry-after": _retry_after(fault, now), "location": fault.location}
     given = tuple((name, text) for name, text in headers.items() if text is not None)
-    response = replace(error(fault.status, code, "The sandbox was told to fail."), headers=given)
+    answered = fault.code or code
+    response = replace(
+        error(fault.status, answered, "The sandbox was told to fail."), headers=given
+    )
     if fault.foreign:
         return replace(response, body=_FOREIGN, media_type="text/html; charset=utf-8")
     return _empty(response) if fault.status in _BODILESS else response

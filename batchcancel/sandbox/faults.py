@@ -46,14 +46,15 @@ class Fault:
     `when` says whether the change is applied before the fault strikes ("after") or never
     ("before"; `slow` then applies it when the wait is over). `seconds` is the wait of `slow`, the
     delay of `late` and `late_reset`, and the gap between the bytes of `drip`. A `status` fault
-    answers `status`, with `retry_after` as the text of Retry-After, or `retry_at` as an HTTP date
-    that many seconds ahead, and with `location` for redirects; `foreign`, it answers as a gateway
-    or a firewall does, without the API's envelope.
+    answers `status` and `code` (else the status's name), with `retry_after` as the text of
+    Retry-After, or `retry_at` as an HTTP date that many seconds ahead, and with `location` for
+    redirects; `foreign`, it answers as a gateway or a firewall does, without the API's envelope.
     """
 
     name: str = field(kw_only=False)
     when: When | None = None
     status: int = 500
+    code: str | None = None
     seconds: float = 1.0
     retry_after: int | str | None = None
     retry_at: float | None = None

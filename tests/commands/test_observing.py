@@ -255,6 +255,24 @@ async def test_what_was_left_alone_for_what_it_was_is_not_sent_by_a_key_that_may
     assert patched(world) == ids[3:]
 
 
+@pytest.mark.promise(19)
+async def test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back(world):
+    ids = world.appointments(3)
+    manifest = world.manifest(ids)
+    world.sandbox.faults.add(Fault("reset"), method="PATCH", appointment_id=ids[0])
+
+    def move(_planned):
+        world.sandbox.staff.reschedule(ids[0], WEEK_LATER)
+        world.virtual.jump(5)
+
+    lost = await world.run(manifest, confirm=move)
+    resumed = await world.run(manifest)
+
+    assert (4, {"cancelled": 2, "gave_up": 1}) == ended(lost)
+    assert (4, {"cancelled": 2, "moved": 1}) == ended(resumed)
+    assert 1 == patched(world).count(ids[0])
+
+
 async def test_what_was_moved_and_is_back_is_cancelled_by_the_next_run(world):
     ids = world.appointments(3)
     world.sandbox.staff.reschedule(ids[0], WEEK_LATER)

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.mutants import doubt, keeping, sending, starting
+from tests.mutants import doubt, keeping, observing, sending, starting
 from tests.mutants.defect import ROOT, Unusable, plant, survives
 
-DEFECTS = (*sending.DEFECTS, *doubt.DEFECTS, *keeping.DEFECTS, *starting.DEFECTS)
+DEFECTS = (
+    *sending.DEFECTS,
+    *doubt.DEFECTS,
+    *observing.DEFECTS,
+    *keeping.DEFECTS,
+    *starting.DEFECTS,
+)
 ONE = next(one for one in DEFECTS if one.name.startswith("a stop between"))
 
 

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+SEEN = ("completed", "moved", "unknown_status")
+"""Reasons to leave a row alone for what was seen of it."""
+
+FOR_A_PERSON = ("moved", "unknown_status", "unknown_start")
 FINAL = frozenset({"cancelled", "already_cancelled", "not_found", "needs_review", "refused"})
 
 
@@ -14,16 +18,21 @@ class Standing(NamedTuple):
     state: str
     outcome: str | None
     reason: str | None
-    attempts: int = 0
 
     @property
-    def is_final(self) -> bool:
-        """Nothing may be sent for it any more, whoever runs the batch again.
+    def is_settled(self) -> bool:
+        """It has an outcome that is final by its name."""
+        return self.state == "settled" and self.outcome in FINAL
 
-        What was only seen to be cancelled by others is decided anew by each run.
-        """
-        is_only_seen = self.outcome == "already_cancelled" and self.attempts == 0
-        return self.state == "settled" and self.outcome in FINAL and not is_only_seen
+    @property
+    def is_left_alone(self) -> bool:
+        """Some run did not send it for what it saw of it."""
+        return self.outcome == "skipped" and self.reason in SEEN
+
+    @property
+    def is_for_a_person(self) -> bool:
+        """It is done, as far as a program can, and somebody must look."""
+        return self.outcome == "skipped" and self.reason in FOR_A_PERSON
 
     @property
     def is_held(self) -> bool:
@@ -31,19 +40,34 @@ class Standing(NamedTuple):
         return self.state != "settled" and self.outcome in FINAL
 
     def __str__(self) -> str:
-        return " ".join(part for part in self[:3] if part)
+        return " ".join(part for part in self if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The committed rows, how many intents each has, the rejected rows, and how runs ended."""
+    """The committed rows, how many intents each has, the rejected rows, and how runs ended.
+
+    An intent that was withdrawn is none.
+    """
 
     rows: Mapping[str, Standing] = field(default_factory=dict)
     intents: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
+    withdrawn: int = 0
     rejected: int = 0
     is_enrolled: bool = False
     exit_codes: Mapping[str, int | None] = field(default_factory=dict)
+
+    def is_final(self, appointment_id: str) -> bool:
+        """Nothing may be sent for it any more, whoever runs the batch again, nor its end change.
+
+        What was only seen to be cancelled is decided anew when it is seen alive.
+        """
+        standing = self.rows[appointment_id]
+        is_only_seen = standing.outcome == "already_cancelled" and not self.intents.get(
+            appointment_id
+        )
+        return standing.is_settled and not is_only_seen
 
     def ids(self, state: str) -> list[str]:
         return sorted(one for one, standing in self.rows.items() if standing.state == state)
@@ -56,27 +80,28 @@ class Account:
             if standing.outcome in outcomes and not standing.is_held
         )
 
-    def skipped_for(self, *reasons: str) -> list[str]:
-        return sorted(one for one, standing in self.rows.items() if standing.reason in reasons)
 
-
-_ROWS = "SELECT appointment_id, state, outcome, reason, attempts FROM rows ORDER BY appointment_id"
+_ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
 _INTENTS = """
-    SELECT appointment_id, count(*) FROM requests WHERE kind = 'cancel' GROUP BY appointment_id
+    SELECT appointment_id, count(*) FROM requests
+    WHERE kind = 'cancel' AND result IS NOT 'withdrawn' GROUP BY appointment_id
 """
 _SIZES = """
-    SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM rejected_rows),
+    SELECT (SELECT count(*) FROM requests),
+           (SELECT count(*) FROM requests WHERE result = 'withdrawn'),
+           (SELECT count(*) FROM rejected_rows),
            (SELECT count(*) FROM batches)
 """
 
 
 def read_account(db: sqlite3.Connection) -> Account:
     """Read all of it; nothing is under way in `db`."""
-    requests, rejected, batches = db.execute(_SIZES).fetchone()
+    requests, withdrawn, rejected, batches = db.execute(_SIZES).fetchone()
     return Account(
         rows={one: Standing(*standing) for one, *standing in db.execute(_ROWS)},
         intents=dict(db.execute(_INTENTS)),
         requests=requests,
+        withdrawn=withdrawn,
         rejected=rejected,
         is_enrolled=batches > 0,
         exit_codes=dict(db.execute("SELECT run_id, exit_code FROM runs")),

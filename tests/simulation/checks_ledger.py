@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tests.simulation.account import Account, Standing
-from tests.simulation.checks_requests import leaves_doubt, patches_of
+from tests.simulation.checks_requests import patches_of
 from tests.simulation.oracle import promise
 from tests.simulation.process import Process
+from tests.simulation.shown import is_refusal, leaves_doubt
 from tests.simulation.world import AGAIN, World
 
 TOO_LATE = ("notice_window", "already_started")
@@ -46,7 +47,7 @@ def settled_stays_settled(
     """A row that was settled for good keeps its outcome."""
     for one, standing in before.rows.items():
         is_asked_for = standing.outcome in AGAIN and process.command.retry_refused
-        if standing.is_final and after.rows.get(one) != standing and not is_asked_for:
+        if before.is_final(one) and after.rows.get(one) != standing and not is_asked_for:
             yield f"{one} was {standing} and is {after.rows.get(one)}"
 
 
@@ -65,12 +66,19 @@ def success_is_true(
 def ours_is_not_called_anothers(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as already cancelled, the last cancellation is not ours."""
+    """Settled as already cancelled, the last cancellation is not ours.
+
+    One that was applied after the record had proved the opposite, and settled the row, is past
+    being known.
+    """
     for one, standing in newly_settled(before, after):
         if standing.outcome != "already_cancelled":
             continue
         changes = [change for change in world.sandbox.changes(one) if change.after == "cancelled"]
         if changes and changes[-1].who == "api":
+            is_past_knowing = before.rows[one].outcome == "skipped"
+            if is_past_knowing and is_late_application(world, one, changes[-1].at):
+                continue
             yield f"{one} was cancelled by us at {changes[-1].at}"
 
 
@@ -150,13 +158,11 @@ def is_late_application(world: World, appointment_id: str, changed_at: datetime)
 
 
 def refusals_of(world: World, appointment_id: str) -> set[int]:
-    """The 4xx that the API answered about an appointment; what stood before it does not count."""
+    """With what the API itself said no about an appointment: it, or the API of another clinic."""
     return {
-        arrival.status
-        for arrival in world.sandbox.history.arrivals
-        if arrival.path.endswith(f"/{appointment_id}")
-        and 400 <= (arrival.status or 0) < 500
-        and not (arrival.fault or "").startswith("foreign")
+        one.status
+        for one in world.network.departures
+        if one.appointment_id == appointment_id and is_refusal(one)
     }
 
 
@@ -164,9 +170,9 @@ def refusals_of(world: World, appointment_id: str) -> set[int]:
 def reviews_follow_an_intent(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Only a row we may have cancelled is left to a person."""
+    """Only a row we may have cancelled is left to a person, or one that was cancelled before."""
     for one, standing in newly_settled(before, after):
-        if standing.reason == "alive_again":
-            continue  # others had cancelled it when it was seen before
-        if standing.outcome == "needs_review" and not after.intents.get(one):
+        if standing.outcome != "needs_review" or one in world.seen_cancelled:
+            continue
+        if not after.intents.get(one):
             yield f"{one} needs review, and no PATCH was ever sent for it"

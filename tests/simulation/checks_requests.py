@@ -5,9 +5,10 @@ import math
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from batchcancel.sandbox import FULL_KEY
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise
+from tests.simulation.rows import EXACT, Span, day_span
+from tests.simulation.shown import is_spent, leaves_doubt
 from tests.simulation.world import World
 
 PAUSE_WITHOUT_RETRY_AFTER = 5.0
@@ -62,11 +63,6 @@ def rows_in_doubt_are_read_first(world: World, departure: Departure) -> Iterator
         yield f"{one} was in doubt, and was not read"
 
 
-def leaves_doubt(departure: Departure) -> bool:
-    """Whether a PATCH may have been applied, as far as its sender knows."""
-    return departure.answered is None or departure.status < 300 or departure.status >= 500
-
-
 @promise(2, at="departure")
 def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Iterator[str]:
     """A row that staff revived between our intent and this run is not cancelled again."""
@@ -84,7 +80,7 @@ def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Ite
 def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[str]:
     """Requests are GETs, or PATCHes of rows of the manifest that cancel and add the notes."""
     path = departure.url.removeprefix("http://localhost").partition("?")[0]
-    if departure.headers.get("authorization") != f"Bearer {FULL_KEY}":
+    if departure.headers.get("authorization") != f"Bearer {departure.process.key}":
         yield f"{departure.url} went out with another key"
     if departure.appointment_id is None and path in LOOK_UPS and departure.method == "GET":
         return
@@ -106,12 +102,23 @@ def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[
     one = departure.appointment_id
     if departure.method != "PATCH" or one not in world.rows:
         return
-    if world.rows[one].start is None and not world.scenario.notice:
-        return
-    now = world.sandbox.now()
-    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
-    if all(now > start.deadline(world.scenario.notice) for start in starts):
+    now, starts = world.sandbox.now(), list(_known_starts(world, departure))
+    if starts and all(now > start.deadline(world.scenario.notice) for start in starts):
         yield f"{one} starts at {starts}, and it left at {now}"
+
+
+def _known_starts(world: World, departure: Departure) -> Iterator[Span]:
+    """When it starts by the manifest, or where the process saw it last, as far as it could tell."""
+    row, shown = world.rows[departure.appointment_id], departure.process.shown.last
+    if row.start is not None:
+        yield row.start
+    if row.kind in EXACT or (row.kind == "ids" and not world.scenario.notice):
+        return
+    if row.appointment_id in shown:
+        place = shown[row.appointment_id].place
+        yield world.session_at(place)
+        if world.is_calendar_refused:
+            yield day_span(place[0], timezone=world.scenario.timezone)
 
 
 def commit_time(world: World) -> float:
@@ -186,10 +193,10 @@ def no_ledger_no_sends(world: World, departure: Departure) -> Iterator[str]:
 
 @promise(3, at="departure")
 def fatal_answers_stop_everything(world: World, departure: Departure) -> Iterator[str]:
-    """After a rejected key, or a redirect, no PATCH leaves."""
+    """After a rejected key, a redirect, or word that credits are used up, no PATCH leaves."""
     for other in world.network.departures:
         is_fatal = other.status is not None and (other.status == 401 or 300 <= other.status < 400)
-        if is_fatal and other.answered and other.process is departure.process:
+        if (is_fatal or is_spent(other)) and other.answered and other.process is departure.process:
             if departure.method == "PATCH":
                 yield f"{departure.url} left after status {other.status}"
             return

@@ -5,17 +5,16 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from batchcancel.sandbox import Rate
+from tests.simulation.draw_people import draw_neighbour, draw_others, draw_staff
 from tests.simulation.draw_rows import draw_manifest
 from tests.simulation.draw_trouble import (
     draw_clock_steps,
     draw_commands,
+    draw_credits_gone,
     draw_faults,
     draw_naps,
-    draw_neighbour,
     draw_network,
-    draw_others,
     draw_skew,
-    draw_staff,
 )
 from tests.simulation.rows import session_span
 from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
@@ -56,6 +55,9 @@ def draw(seed: int) -> Scenario:
         disk_latency=_disk_latency(seed, rng.choice((0.0, 0.001, 0.02)), hours=hours),
         faults=draw_faults(rng, mode=mode),
         commands=draw_commands(rng, mode=mode, rows=rows),
+        page=rng.choice((2, 5, 9, 200)),
+        is_shuffled=rng.random() < 0.4,
+        credits_gone=draw_credits_gone(rng, mode=mode),
         staff=draw_staff(rng, mode=mode),
         others=draw_others(rng),
         neighbour=draw_neighbour(rng),

@@ -5,7 +5,10 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from tests.simulation.rows import (
+    EXACT,
+    ODD,
     ManifestText,
+    Named,
     Row,
     Span,
     branch_id,
@@ -15,7 +18,7 @@ from tests.simulation.rows import (
 )
 from tests.simulation.scenario import SAFE_DAY, Mode
 
-KINDS = ("utc", "offset", "local", "session", "day", "ids")
+KINDS = (*EXACT, "session", "day", "ids")
 SESSIONS = ("Morning", "Afternoon", "Evening")
 
 
@@ -25,19 +28,29 @@ def draw_manifest(
     """Rows of one main kind, a few of any other; near deadlines only where they may be missed."""
     main = rng.choice(KINDS)
     near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.5, 1.0))
-    rows = []
-    for number in range(1, _size(rng) + 1):
+    rows, size = [], _size(rng)
+    # Now and then a column of the manifest is not the day of the appointment.
+    days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.08 else 0
+    if days_off:
+        main, size = rng.choice(("utc", "session", "day")), rng.randint(18, 26)
+    for number in range(1, size + 1):
         kind = main if rng.random() < 0.8 else rng.choice(KINDS)
         start = None
         if rng.random() < near:
             start = begin + notice + timedelta(seconds=round(rng.uniform(-3, 40), 3))
-        rows.append(_row(rng, number, kind=kind, start=start, mode=mode, timezone=timezone))
+        rows.append(
+            _row(
+                rng, number, kind=kind, start=start, mode=mode, timezone=timezone, days_off=days_off
+            )
+        )
     bad, bystanders = _unusable(rng, mode)
+    # On the pages of the day stand others too.
+    strangers = tuple(f"b-{number:03}" for number in range(rng.choice((0, 0, 4, 15))))
     lines = [row.cells for row in rows]
     lines += [rng.choice(lines) for _ in range(rng.choice((0, 0, 0, 3)))] + bad
     rng.shuffle(lines)
     return ManifestText(
-        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders
+        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders + strangers
     )
 
 
@@ -46,25 +59,37 @@ def _size(rng: Random) -> int:
 
 
 def _row(
-    rng: Random, number: int, *, kind: str, start: datetime | None, mode: Mode, timezone: str
+    rng: Random,
+    number: int,
+    *,
+    kind: str,
+    start: datetime | None,
+    mode: Mode,
+    timezone: str,
+    days_off: int,
 ) -> Row:
     day, session, branch = SAFE_DAY + timedelta(days=rng.randint(0, 1)), rng.choice(SESSIONS), 0
     branch = rng.randint(0, 1)
     exact = start or session_span(day, session, branch, timezone=timezone).earliest
-    if kind in {"utc", "offset", "local"}:  # the record lies on the day that the manifest names
-        day = exact.astimezone(ZoneInfo(timezone)).date()
     appointment_id = f"a-{number:03}_{rng.choice('xYz0')}"
     notes = rng.choice(("", "", "", f"Closed {number}"))
     cells, told = _told(kind, exact, day=day, session=session, branch=branch, timezone=timezone)
+    named = Named(day=day if kind != "ids" else None)
+    if kind in EXACT:  # the record is on the day of the start that is told, in the clinic's time
+        day = exact.astimezone(ZoneInfo(timezone)).date()
+        named = Named(day=day)
+    elif kind == "session":
+        named = Named(day, session, branch_id(branch))
     return Row(
         appointment_id=appointment_id,
         kind=kind,
         cells=(appointment_id, *cells, notes),
         status=_status(rng, mode),
-        day=day,
+        day=day + timedelta(days=days_off),
         session=session,
         branch=branch,
         start=told,
+        named=named,
     )
 
 
@@ -95,7 +120,7 @@ def _status(rng: Random, mode: Mode) -> str | None:
     special = ["cancelled", "rescheduled", None]
     if mode is not Mode.EQUIVALENCE:
         # Whether a completed appointment is seen to be one depends on whether it is read first.
-        special.append("completed")
+        special += ["completed", rng.choice(ODD)]
     return rng.choice(special) if rng.random() < 0.12 else "confirmed"
 
 

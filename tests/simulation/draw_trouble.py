@@ -1,4 +1,4 @@
-"""Seed -> trouble: the server's, the network's, the disk's, the clock's and other people's."""
+"""Seed -> trouble: the server's, the network's, the disk's and the clock's."""
 
 from collections.abc import Mapping
 from random import Random
@@ -8,9 +8,9 @@ from tests.simulation.scenario import (
     BOUNDARIES,
     Command,
     CrashPoint,
+    CreditsGone,
     Mode,
     NetworkSpec,
-    StaffAction,
 )
 
 TRANSIENT = (
@@ -64,6 +64,14 @@ LASTING = (
 )
 """These settle a row wrongly, or stop the run."""
 
+NO_CREDITS = (
+    Fault("status", status=402),
+    Fault("status", status=402, foreign=True),
+    Fault("status", status=403, code="INSUFFICIENT_CREDITS"),
+    Fault("status", status=429, code="DAILY_QUOTA_EXCEEDED"),
+)
+"""These concern every row, and prove nothing about any."""
+
 FATAL = (
     Fault("status", status=401),
     Fault("status", status=302, location="https://elsewhere.test/"),
@@ -101,6 +109,20 @@ def draw_faults(rng: Random, *, mode: Mode) -> Mapping[Fault, float]:
     }
 
 
+def draw_credits_gone(rng: Random, *, mode: Mode) -> tuple[CreditsGone, ...]:
+    """Credits end in the middle of the work, and come back after a while."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.8:
+        return ()
+    return (
+        CreditsGone(
+            at=rng.uniform(0, rng.choice((1, 10, 60))),
+            requests=rng.choice((1, 2, 3, 8)),
+            fault=rng.choice(NO_CREDITS),
+            method=rng.choice((None, "PATCH", "PATCH")),
+        ),
+    )
+
+
 def draw_network(rng: Random) -> NetworkSpec:
     """Fast or slow; every other seed it loses something."""
     longest = rng.choice((0.01, 0.25, 2.5))
@@ -126,6 +148,7 @@ def draw_commands(rng: Random, *, mode: Mode, rows: int) -> tuple[Command, ...]:
             second_run_at=rng.uniform(0.5, 20) if rng.random() < 0.15 else None,
             failing_commits=_failing(rng, rows) if has_bad_disk and rng.random() < 0.5 else (),
             retry_refused=mode is Mode.SAFETY and rng.random() < 0.1,
+            has_wrong_key=rng.random() < 0.06,
             pause=rng.choice((0.1, 5.0, 90.0)),
         )
         for _ in range(rng.randint(1, 4))
@@ -153,46 +176,6 @@ def _failing(rng: Random, rows: int) -> tuple[int, ...]:
     return tuple(range(first, first + rng.choice((1, 1, 400))))
 
 
-def draw_staff(rng: Random, *, mode: Mode) -> tuple[StaffAction, ...]:
-    """People at the dashboard, while a run goes on and between runs."""
-    if mode is Mode.EQUIVALENCE or rng.random() < 0.4:
-        return ()
-    during = [
-        StaffAction(
-            what=rng.choice(("confirm", "complete", "cancel", "reschedule")),
-            whom=rng.choice(("waiting", "open", "settled")),
-            pick=rng.randint(0, 99),
-            at=rng.uniform(0, 90),
-        )
-        for _ in range(rng.randint(0, 5))
-    ]
-    between = [
-        StaffAction(
-            what=rng.choice(("confirm", "confirm", "complete", "cancel")),
-            whom=rng.choice(("open", "open", "settled")),
-            pick=rng.randint(0, 99),
-            after=rng.randint(1, 3),
-        )
-        for _ in range(rng.randint(0, 6))
-    ]
-    return (*during, *between)
-
-
-def draw_others(rng: Random) -> tuple[float, ...]:
-    """When somebody else uses the same key."""
-    if rng.random() < 0.8:
-        return ()
-    return tuple(sorted(rng.uniform(0, 90) for _ in range(rng.randint(1, 60))))
-
-
-def draw_neighbour(rng: Random) -> tuple[float, ...]:
-    """How long another program of this user, with the same key, waits before each request."""
-    if rng.random() < 0.8:
-        return ()
-    longest = rng.choice((0.1, 2.0, 20.0))
-    return tuple(rng.uniform(0, longest) for _ in range(rng.randint(1, 60)))
-
-
 def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's wall clock is set, and by how much."""
     if rng.random() < 0.8:
@@ -203,9 +186,14 @@ def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
 
 def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's machine sleeps, and for how long."""
-    if rng.random() < 0.85:
+    if rng.random() < 0.8:
         return ()
-    return ((rng.uniform(0, 60), rng.choice((3.0, 70.0, rng.uniform(0, 50_000)))),)
+    return (
+        (
+            rng.uniform(0, rng.choice((3, 60))),
+            rng.choice((3.0, 70.0, 700.0, rng.uniform(0, 50_000))),
+        ),
+    )
 
 
 def draw_skew(rng: Random) -> float:

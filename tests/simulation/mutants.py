@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
-from tests.simulation import mutants_ledger, mutants_sending
+from tests.simulation import mutants_ledger, mutants_observing, mutants_sending
 from tests.simulation.mutation import Patches
 from tests.simulation.simulation import Verdict, simulate
 
@@ -50,4 +50,8 @@ def _mutants(module: ModuleType) -> Iterator[Mutant]:
             yield Mutant(name=name, sentence=" ".join(patches.__doc__.split()), patches=patches)
 
 
-MUTANTS = (*_mutants(mutants_sending), *_mutants(mutants_ledger))
+MUTANTS = (
+    *_mutants(mutants_sending),
+    *_mutants(mutants_observing),
+    *_mutants(mutants_ledger),
+)

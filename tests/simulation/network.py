@@ -26,6 +26,7 @@ class Sender(Protocol):
 
     number: int
     is_dead: bool
+    key: str
 
     def boundary(self, kind: str) -> None: ...
 
@@ -36,9 +37,11 @@ class Sender(Protocol):
 class Departure:
     """One request that left, and what became of it, as far as anybody outside can tell.
 
+    It has no `arrival` where it never did, or came to another clinic.
+
     Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
-    when the program had the whole answer in its hands; `date` is that of the sandbox, whether the
-    answer told it or not.
+    when the program had the whole answer in its hands, and `content` its body; `date` is that of
+    the sandbox, whether the answer told it or not.
     """
 
     process: Sender
@@ -50,6 +53,7 @@ class Departure:
     appointment_id: str | None
     arrival: int | None = None
     answered: float | None = None
+    content: bytes = b""
     status: int | None = None
     date: str | None = None
     is_dated: bool = True
@@ -93,12 +97,16 @@ class Talk:
 
 
 class Network:
-    """Carries requests to the sandbox and answers back; `nursery` outlives every process."""
+    """Carries requests to the sandbox and answers back; `nursery` outlives every process.
+
+    With another key than the sandbox's they go to another clinic, `elsewhere`.
+    """
 
     def __init__(
         self,
         sandbox: Sandbox,
         *,
+        elsewhere: Sandbox,
         spec: NetworkSpec,
         random: Random,
         nursery: trio.Nursery,
@@ -106,6 +114,7 @@ class Network:
         on_answer: Callable[[Departure], None],
     ) -> None:
         self._sandbox = sandbox
+        self._elsewhere = elsewhere
         self._spec = spec
         self._random = random
         self._nursery = nursery
@@ -162,7 +171,7 @@ class Network:
             (b"authorization", f"Bearer {FULL_KEY}".encode()), (b"user-agent", b"somebody else"),
         ]  # fmt: skip
         talk.hang_up()
-        await self._visit(scope, talk)
+        await self._visit(scope, talk, self._sandbox)
 
     def _fate(self) -> str | None:
         draw = self._random.random()
@@ -184,17 +193,19 @@ class Network:
             await talk.send(None)
             return
         talk.is_answer_lost = fate == "answer lost"
-        departure.arrival = len(self._sandbox.history)
+        sandbox = self._sandbox if departure.process.key == FULL_KEY else self._elsewhere
+        if sandbox is self._sandbox:
+            departure.arrival = len(sandbox.history)
         departure.process.boundary_outside("arrived")
         scope = _scope(departure.method, httpx.URL(departure.url))
         scope["headers"] = [(name.lower(), value) for name, value in departure.headers.raw]
         if fate == "cut":
             await talk.send(None)
-        await self._visit(scope, talk)
+        await self._visit(scope, talk, sandbox)
 
-    async def _visit(self, scope: dict[str, Any], talk: Talk) -> None:
+    async def _visit(self, scope: dict[str, Any], talk: Talk, sandbox: Sandbox) -> None:
         try:
-            await self._sandbox.app(scope, talk.receive, talk.send)
+            await sandbox.app(scope, talk.receive, talk.send)
         except ConnectionResetError:
             await talk.send(None)
 
@@ -238,6 +249,7 @@ class _Body(httpx.AsyncByteStream):
         while is_more:
             message = await self._talk.next()
             is_more = message.get("more_body", False)
+            self._departure.content += message["body"]
             if not is_more:
                 self._network.answered(self._departure)
             yield message["body"]

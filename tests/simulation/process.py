@@ -23,7 +23,9 @@ from batchcancel.wiring import Surroundings
 from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen
 from tests.simulation.network import Wire
+from tests.simulation.rows import OTHER_KEY
 from tests.simulation.scenario import Command
+from tests.simulation.shown import Sight
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -56,11 +58,15 @@ class Process:
         self.is_dead = False
         self.is_sending = False
         self.was_calm = False
+        self.pages = 0
         self.signalled_at: float | None = None
         self.abandoned_at: float | None = None
         self.disk_failed_at: float | None = None
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
+        self.left_before: frozenset[str] = frozenset()
+        self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
+        self.shown = Sight()
         self._commits = 0
         self._boundaries: dict[str, int] = {}
         self._writer: Writer | None = None
@@ -127,7 +133,7 @@ class Process:
         }
         if self.world.is_calm:  # what fails now would fail for ever, as the hint of a halt says
             flags["halt_after"] = "1000"
-        environ = {"HUSKYVOICE_API_KEY": FULL_KEY}
+        environ = {"HUSKYVOICE_API_KEY": self.key}
         return load_settings(str(self.world.manifest), flags=flags, environ=environ)
 
     async def _offload(self, call: Callable[[], Result], /) -> Result:

@@ -8,6 +8,19 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.sandbox import Clinic
 
+Place = tuple[date, str, str]
+"""A day, a session and a branch's id."""
+
+OTHER_KEY = "sk_sandbox_of_another_clinic"
+EXACT = ("utc", "offset", "local")
+"""Kinds of rows that tell their start to the moment."""
+
+MOVES = ("far", "near", "session", "branch")
+"""Where staff put an appointment: onto a day far away or near, or elsewhere on the same day."""
+
+ODD = ("in_progress", "no_show", "COMPLETED")
+"""Statuses that nobody has documented, and one in other letters."""
+
 COLUMNS = ("appointment_id", "starts_at", "date", "session", "branch_id", "notes")
 OPENING = {"Morning": 9, "Afternoon": 13, "Evening": 17}
 HOURS_OPEN = 3
@@ -24,12 +37,21 @@ class Span(NamedTuple):
         return self.earliest - notice if notice else self.latest
 
 
+class Named(NamedTuple):
+    """What the manifest names of a row; None is what it leaves open."""
+
+    day: date | None = None
+    session: str | None = None
+    branch_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One appointment: its line, its record at the server, and when it starts.
 
     `status` is None when the server does not know it. `start` is what the manifest says, None
-    when it says nothing: then the record's day and session tell.
+    when it says nothing: then the record's day and session tell. `named` is what can be compared
+    with the record.
     """
 
     appointment_id: str
@@ -40,6 +62,7 @@ class Row:
     session: str
     branch: int
     start: Span | None
+    named: Named
 
     @property
     def notes(self) -> str:

@@ -48,21 +48,35 @@ class Command:
     second_run_at: float | None = None
     failing_commits: tuple[int, ...] = ()
     retry_refused: bool = False
+    has_wrong_key: bool = False
     pause: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffAction:
-    """Somebody at the dashboard; `at` None means between two runs, after the process `after`.
+    """Somebody at the dashboard: `at` seconds after the beginning, or when the process `of` has
+    its so manieth `page`, else when it has ended.
 
-    `whom` is a state of the ledger's rows; among its ids, sorted, the `pick`th is taken.
+    `whom` is a state of the ledger's rows, any, or those that were left alone for what was seen of
+    them; among such ids, sorted, the `pick`th is taken.
     """
 
     what: str
     whom: str
     pick: int
     at: float | None = None
-    after: int = 0
+    of: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsGone:
+    """From a moment on so many requests are refused, as long as nobody has topped up."""
+
+    at: float
+    requests: int
+    fault: Fault
+    method: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +95,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One seed, drawn."""
+    """One seed, drawn; `page` is how many records a page shows at most."""
 
     seed: int
     mode: Mode
@@ -97,6 +111,9 @@ class Scenario:
     disk_latency: float
     faults: Mapping[Fault, float]
     commands: tuple[Command, ...]
+    page: int
+    is_shuffled: bool
+    credits_gone: tuple[CreditsGone, ...]
     staff: tuple[StaffAction, ...]
     others: tuple[float, ...]
     neighbour: tuple[float, ...]

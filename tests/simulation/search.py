@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation.sights import SOMETIMES
+from tests.simulation import sights, sights_observed
 from tests.simulation.simulation import Verdict, simulate
 
+SOMETIMES = (*sights.SOMETIMES, *sights_observed.SOMETIMES_OBSERVED)
 CHUNK = 20
 SHOWN_LINES = 40
 ENOUGH_FOR_ALL_SIGHTS = 200

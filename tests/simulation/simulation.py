@@ -13,9 +13,18 @@ import trio
 from trio.testing import MockClock
 
 from batchcancel.commands import plan
+from batchcancel.huskyvoice import lookup
+from batchcancel.policy import pages
 from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
-from tests.simulation import checks_ends, checks_ledger, checks_requests, sights
+from tests.simulation import (
+    checks_ends,
+    checks_ledger,
+    checks_observed,
+    checks_requests,
+    sights,
+    sights_observed,
+)
 from tests.simulation.account import Standing
 from tests.simulation.draw import draw
 from tests.simulation.oracle import Broken
@@ -26,7 +35,7 @@ from tests.simulation.watchdog import HungError, within
 from tests.simulation.world import World
 
 REAL_SECONDS = 30.0
-CHECKS = (checks_requests, checks_ledger, checks_ends, sights)
+CHECKS = (checks_requests, checks_observed, checks_ledger, checks_ends, sights, sights_observed)
 """Importing them is what makes the oracle look."""
 
 
@@ -59,7 +68,7 @@ def live(scenario: Scenario) -> Verdict:
     verdict = Verdict(seed=scenario.seed)
     worlds: list[World] = []
     try:
-        with within(REAL_SECONDS), _folder() as folder, deterministic(scenario.seed), _read_once():
+        with within(REAL_SECONDS), _folder() as folder, _patched(scenario):
             clock = MockClock(autojump_threshold=0)
             trio.run(_main, scenario, folder, clock, worlds, clock=clock)
     except (Exception, HungError) as error:  # noqa: BLE001 - whatever it was, the seed tells
@@ -78,9 +87,17 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
 
 
 @contextmanager
-def _read_once() -> Iterator[None]:
-    """Every process finds the same file: reading it once is enough, and reading is a third."""
-    with mock.patch.object(plan, "read_manifest", functools.cache(read_manifest)):
+def _patched(scenario: Scenario) -> Iterator[None]:
+    """What depends on the seed alone, and pages as small as it says.
+
+    Every process finds the same file: reading it once is enough, and reading is a third.
+    """
+    with (
+        deterministic(scenario.seed),
+        mock.patch.object(plan, "read_manifest", functools.cache(read_manifest)),
+        mock.patch.object(lookup, "PAGE", scenario.page),
+        mock.patch.object(pages, "PAGE", scenario.page),
+    ):
         yield
 
 
@@ -115,8 +132,8 @@ def _differences(killed: Verdict, unharmed: Verdict) -> Iterator[Broken]:
     for one, status in unharmed.statuses.items():
         if status is None and "open" in (killed.rows[one].state, unharmed.rows[one].state):
             continue  # a request for what there never was: nothing can prove what became of it
-        with_crashes = (killed.statuses[one], _end(killed.rows.get(one)))
-        without = (status, _end(unharmed.rows.get(one)))
+        with_crashes = (killed.statuses[one], killed.rows.get(one))
+        without = (status, unharmed.rows.get(one))
         if with_crashes != without:
             yield Broken(
                 promise=12,
@@ -124,8 +141,3 @@ def _differences(killed: Verdict, unharmed: Verdict) -> Iterator[Broken]:
                 sentence="Killed anywhere and run again, a batch ends as if never killed.",
                 detail=f"{one} ends as {with_crashes}, and without crashes as {without}",
             )
-
-
-def _end(standing: Standing | None) -> str:
-    """How a row ends, whatever it took."""
-    return str(standing)

@@ -1,15 +1,19 @@
 """How a scenario comes true: processes one after the other, and what happens beside them."""
 
+from collections.abc import Sequence
+
 import trio
 
 from batchcancel.errors import GateClosed
 from tests.simulation.checks_ends import longest_silence
 from tests.simulation.oracle import Broken
 from tests.simulation.process import End, Process
-from tests.simulation.scenario import Command, Mode, StaffAction
+from tests.simulation.rows import MOVES, ODD
+from tests.simulation.scenario import Command, CreditsGone, Mode, StaffAction
 from tests.simulation.world import World
 
 MOST_PROCESSES = 40
+_KINDS = {"confirm": "a re-booking", "complete": "a completion", "cancel": "a cancellation"}
 
 
 class Story:
@@ -18,6 +22,7 @@ class Story:
     def __init__(self, world: World, nursery: trio.Nursery) -> None:
         self._world = world
         self._nursery = nursery
+        self._process: Process | None = None
 
     async def tell(self) -> None:
         """Run the command again and again, until it is over or something broke."""
@@ -40,6 +45,9 @@ class Story:
         for action in scenario.staff:
             if action.at is not None:
                 self._nursery.start_soon(self._act_at, action, action.at)
+        world.on_page = self._act_when_seen
+        for gone in scenario.credits_gone:
+            self._nursery.start_soon(self._credits_end, gone)
         self._nursery.start_soon(self._others)
         for at, length in scenario.naps:
             self._nursery.start_soon(self._nap_at, at, length)
@@ -48,6 +56,17 @@ class Story:
         if scenario.calm_at is not None:
             self._nursery.start_soon(self._calm_at, scenario.calm_at)
         world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
+
+    def _act_when_seen(self, number: int, page: int) -> None:
+        for action in self._world.scenario.staff:
+            if (action.of, action.page) == (number, page):
+                self._act(action)
+
+    async def _credits_end(self, gone: CreditsGone) -> None:
+        await trio.sleep(gone.at)
+        if not self._world.is_calm:
+            self._world.trace.add("world", f"no credits for {gone.requests} requests")
+            self._world.sandbox.faults.add(gone.fault, times=gone.requests, method=gone.method)
 
     async def _pause(self, number: int) -> None:
         """Until the next process; when none is left with trouble of its own, until all is calm."""
@@ -62,8 +81,12 @@ class Story:
 
     async def _live(self, process: Process) -> End:
         world = self._world
+        self._process = process
         process.was_calm = world.is_calm
         process.open_before = frozenset(world.account.ids("open"))
+        process.left_before = frozenset(
+            one for one, standing in world.account.rows.items() if standing.is_left_alone
+        )
         if process.command.retry_refused:
             world.forget_refused()
         async with trio.open_nursery() as beside:
@@ -175,20 +198,42 @@ class Story:
 
     def _act_between(self, number: int) -> None:
         for action in self._world.scenario.staff:
-            if action.at is None and action.after == number:
+            if action.at is None and action.page is None and action.of == number:
                 self._act(action)
+
+    def _ids(self, whom: str) -> Sequence[str]:
+        account = self._world.account
+        match whom:
+            case "any":
+                return sorted(self._world.rows)
+            case "left alone":
+                return [one for one, standing in account.rows.items() if standing.is_left_alone]
+            case "cancelled by others":
+                return account.having("already_cancelled")
+            case _:
+                return account.ids(whom)
+
+    def _is_planning(self) -> bool:
+        """Whether the process has begun to read pages, and not yet to send."""
+        process = self._process
+        return process is not None and process.pages > 0 and not process.is_sending
 
     def _act(self, action: StaffAction) -> None:
         world = self._world
-        known = [one for one in world.account.ids(action.whom) if world.rows[one].status]
+        known = [one for one in self._ids(action.whom) if world.rows[one].status]
         if not known or world.is_calm:
             return
         one = known[action.pick % len(known)]
         before = world.sandbox.record(one).status
         world.trace.add("staff", f"{action.what} {one}, which is {before}")
-        if action.what == "reschedule":
-            world.move(one)
+        if action.what in MOVES:
+            world.move(one, action.what)
+        elif action.what in ODD:
+            world.sandbox.staff.mark(one, action.what)
         else:
             getattr(world.sandbox.staff, action.what)(one)
+        if self._is_planning():
+            kind = _KINDS.get(action.what, "a move" if action.what in MOVES else "an odd status")
+            world.oracle.seen[f"{kind} while pages were read"] += 1
         if (action.what, before, action.whom, action.at) == ("confirm", "cancelled", "open", None):
             world.oracle.seen["a re-confirmation before a resume"] += 1

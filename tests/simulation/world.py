@@ -1,19 +1,31 @@
 """Everything outside of the program: time, the clinic's server, the network, the disk, people."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import trio
 from trio.testing import MockClock
 
 from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
+from batchcancel.sandbox.keys import SCOPES
 from tests.simulation.account import Account, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
-from tests.simulation.rows import Row, Span, day_span, session_span
+from tests.simulation.rows import (
+    EXACT,
+    OPENING,
+    OTHER_KEY,
+    Place,
+    Row,
+    Span,
+    branch_id,
+    day_span,
+    session_span,
+)
 from tests.simulation.scenario import SAFE_DAY, Scenario
 from tests.simulation.trace import Trace
 
@@ -37,13 +49,22 @@ class World:
         self.state_dir = (folder if self.shares_its_window else self.manifest) / "state"
         self.manifest.write_text(scenario.manifest.text)
         self.rows = {row.appointment_id: row for row in scenario.manifest.rows}
-        self.days = {row.appointment_id: {row.day} for row in scenario.manifest.rows}
+        self.places = {
+            row.appointment_id: {(row.day, row.session, branch_id(row.branch))}
+            for row in scenario.manifest.rows
+        }
         self.final: dict[str, Standing] = {}
+        self.settled_at: dict[str, float] = {}
+        self.seen_cancelled: set[str] = set()
         self.naps: list[tuple[float, float]] = []
         self.is_calm = False
+        self.on_page: Callable[[int, int], None] = lambda _process, _page: None
         self.patience = 0.0
         self.last_sign = 0.0
         self.sandbox = self._new_sandbox()
+        self.elsewhere = self._new_clinic(keys={OTHER_KEY: SCOPES})
+        for one in (self.sandbox, self.elsewhere):
+            one.skew(timedelta(hours=1, seconds=scenario.skew))
         self.disk = Disk(
             folder / "closure.ledger.db",
             latency=scenario.disk_latency,
@@ -52,6 +73,7 @@ class World:
         )
         self.network = Network(
             self.sandbox,
+            elsewhere=self.elsewhere,
             spec=scenario.network,
             random=Random(f"{scenario.seed} network"),
             nursery=nursery,
@@ -59,28 +81,32 @@ class World:
             on_answer=self._answered,
         )
 
-    def _new_sandbox(self) -> Sandbox:
+    def _new_clinic(self, **more: Any) -> Sandbox:
         scenario = self.scenario
-        clinic = Clinic(
-            appointments=0,
-            timezone=scenario.timezone,
-            notice_hours=scenario.clinic_notice_hours,
-        )
-        sandbox = Sandbox(
-            clinic,
+        return Sandbox(
+            Clinic(
+                appointments=0,
+                timezone=scenario.timezone,
+                notice_hours=scenario.clinic_notice_hours,
+            ),
             rate=scenario.server_rate,
-            faults=SeededFaults(chances=scenario.faults, seed=scenario.seed),
             clock=self.steady,
             # What is there was booked an hour ago.
             now=scenario.begin - timedelta(hours=1),
-            skew=timedelta(seconds=scenario.skew),
+            **more,
         )
+
+    def _new_sandbox(self) -> Sandbox:
+        scenario = self.scenario
+        faults = SeededFaults(chances=scenario.faults, seed=scenario.seed)
+        sandbox = self._new_clinic(faults=faults)
         for row in scenario.manifest.rows:
             if row.status is not None:
-                _add(sandbox, row, branch_ids=clinic.branch_ids)
+                _add(sandbox, row)
         for one in scenario.manifest.bystanders:
             sandbox.add(one, date=SAFE_DAY)
-        sandbox.skew(timedelta(hours=1, seconds=scenario.skew))
+        if scenario.is_shuffled:
+            sandbox.shuffle(scenario.seed)
         return sandbox
 
     def seconds_of(self, moment: datetime) -> float:
@@ -123,28 +149,32 @@ class World:
         return account.is_enrolled and not account.ids("waiting") and not in_doubt
 
     def starts_of(self, appointment_id: str) -> Iterator[Span]:
-        """When an appointment may be said to start; several when it was moved meanwhile.
-
-        Where the manifest says no more than a day, its record tells the session, if it was seen.
-        """
+        """When an appointment may be said to start; several when it was moved meanwhile."""
         row = self.rows[appointment_id]
         if row.start is not None:
             yield row.start
-            if row.kind != "day":
-                return
-        for day in sorted(self.days[appointment_id]):
-            yield session_span(day, row.session, row.branch, timezone=self.scenario.timezone)
+        if row.kind not in EXACT:
+            yield from map(self.session_at, sorted(self.places[appointment_id]))
+
+    def session_at(self, place: Place) -> Span:
+        """When an appointment there begins."""
+        day, session, branch = place
+        number = self.sandbox.book.clinic.branch_ids.index(branch)
+        return session_span(day, session, number, timezone=self.scenario.timezone)
 
     def cautious_starts_of(self, appointment_id: str) -> Iterator[Span]:
         """The whole of its days, when the server once refused to tell the calendar windows."""
-        is_told_by_calendar = self.rows[appointment_id].kind in ("session", "ids")
-        is_refused = any(
+        if self.rows[appointment_id].kind not in EXACT and self.is_calendar_refused:
+            for day in sorted({day for day, *_ in self.places[appointment_id]}):
+                yield day_span(day, timezone=self.scenario.timezone)
+
+    @property
+    def is_calendar_refused(self) -> bool:
+        """Whether the server has ever refused to tell calendar windows."""
+        return any(
             400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
             for one in self.network.departures
         )
-        if is_told_by_calendar and is_refused:
-            for day in sorted(self.days[appointment_id]):
-                yield day_span(day, timezone=self.scenario.timezone)
 
     def was_ever_cancelled(self, appointment_id: str) -> bool:
         """Whether the server's own book says so, now or at any time before."""
@@ -153,11 +183,22 @@ class World:
             change.after == "cancelled" for change in changes
         )
 
-    def move(self, appointment_id: str) -> None:
-        """Staff put an appointment on another day, which is far away too."""
-        day = SAFE_DAY + timedelta(days=7)
-        self.days[appointment_id].add(day)
-        self.sandbox.staff.reschedule(appointment_id, day)
+    def move(self, appointment_id: str, what: str) -> None:
+        """Staff put an appointment on a day as far away, or a near one, or elsewhere that day."""
+        staff, record = self.sandbox.staff, self.sandbox.record(appointment_id)
+        match what:
+            case "far":
+                staff.reschedule(appointment_id, record.date + timedelta(days=7))
+            case "near":
+                staff.reschedule(appointment_id, self.sandbox.now().date() + timedelta(days=1))
+            case "session":
+                others = [one for one in OPENING if one != record.session]
+                staff.move(appointment_id, session=others[len(appointment_id) % 2])
+            case _:
+                others = [one for one in map(branch_id, (0, 1)) if one != record.branch_id]
+                staff.move(appointment_id, branch_id=others[0])
+        record = self.sandbox.record(appointment_id)
+        self.places[appointment_id].add((record.date, record.session, record.branch_id))
 
     def forget_refused(self) -> None:
         """The operator asked to send refused rows once more."""
@@ -181,8 +222,13 @@ class World:
     def _answered(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
         name = departure.appointment_id or departure.url.rpartition("/")[2]
+        process = departure.process
+        process.shown.take_in(departure, is_planning=not process.is_sending)
+        if "&page=" in departure.url and departure.status == 200:
+            process.pages += 1
+            self.on_page(process.number, process.pages)
         self.trace.add(
-            f"run {departure.process.number}",
+            f"run {process.number}",
             f"has {departure.status} for {departure.method} {name}",
         )
         self.oracle.look("answer", self, departure)
@@ -200,14 +246,18 @@ class World:
         for one, standing in changed.items():
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
         self.oracle.look("commit", self, process, before, after)
-        self.final |= {one: standing for one, standing in changed.items() if standing.is_final}
+        self.settled_at |= dict.fromkeys(changed, self.seconds())
+        self.final |= {one: standing for one, standing in changed.items() if after.is_final(one)}
+        self.seen_cancelled.update(
+            one for one, standing in changed.items() if standing.outcome == "already_cancelled"
+        )
 
 
-def _add(sandbox: Sandbox, row: Row, *, branch_ids: list[str]) -> None:
+def _add(sandbox: Sandbox, row: Row) -> None:
     sandbox.add(
         row.appointment_id,
         date=row.day,
         session=row.session,
         status=row.status or "confirmed",
-        branch_id=branch_ids[row.branch],
+        branch_id=branch_id(row.branch),
     )

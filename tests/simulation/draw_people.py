@@ -1,0 +1,62 @@
+"""Seed -> people: the staff at the dashboard, and others who use the key."""
+
+from random import Random
+
+from tests.simulation.rows import MOVES, ODD
+from tests.simulation.scenario import Mode, StaffAction
+
+CHANGES = ("confirm", "complete", "cancel")
+
+
+def draw_staff(rng: Random, *, mode: Mode) -> tuple[StaffAction, ...]:
+    """People at the dashboard: while pages are read, while a run goes on, and between runs."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.3:
+        return ()
+    early = [
+        StaffAction(
+            what=_what(rng),
+            whom=rng.choice(("any", "any", "waiting", "settled")),
+            pick=rng.randint(0, 99),
+            page=rng.choice((1, 1, 1, 2, 3)),
+            of=rng.choice((1, 1, 1, 2, 3)),
+        )
+        for _ in range(rng.choice((0, rng.randint(1, 6))))
+    ]
+    during = [
+        StaffAction(
+            what=_what(rng),
+            whom=rng.choice(("waiting", "open", "settled")),
+            pick=rng.randint(0, 99),
+            at=rng.uniform(0, 90),
+        )
+        for _ in range(rng.randint(0, 5))
+    ]
+    between = [
+        StaffAction(
+            what=rng.choice(("confirm", "confirm", _what(rng))),
+            whom=rng.choice(("open", "open", "settled", "left alone", "cancelled by others")),
+            pick=rng.randint(0, 99),
+            of=rng.randint(1, 3),
+        )
+        for _ in range(rng.randint(0, 6))
+    ]
+    return (*early, *during, *between)
+
+
+def _what(rng: Random) -> str:
+    return rng.choice((*CHANGES, rng.choice(MOVES), rng.choice(MOVES), rng.choice(ODD)))
+
+
+def draw_others(rng: Random) -> tuple[float, ...]:
+    """When somebody else uses the same key."""
+    if rng.random() < 0.8:
+        return ()
+    return tuple(sorted(rng.uniform(0, 90) for _ in range(rng.randint(1, 60))))
+
+
+def draw_neighbour(rng: Random) -> tuple[float, ...]:
+    """How long another program of this user, with the same key, waits before each request."""
+    if rng.random() < 0.8:
+        return ()
+    longest = rng.choice((0.1, 2.0, 20.0))
+    return tuple(rng.uniform(0, longest) for _ in range(rng.randint(1, 60)))

@@ -1,0 +1,81 @@
+"""Defects in what is made of records, credits, keys and clocks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from batchcancel.api import Meaning
+from batchcancel.appointments import Skip, SkipReason
+from batchcancel.errors import CreditsSpent
+from batchcancel.huskyvoice import answers
+from batchcancel.policy import observed
+from batchcancel.pool import exchange, proof
+from batchcancel.pool.exchange import Exchange, Withheld
+from tests.simulation.mutation import mutant, swap
+
+
+@mutant()
+def records_are_not_judged() -> Iterator[Any]:
+    """What a page shows to be completed, or of an odd status, is sent all the same."""
+    skip_of = observed.skip_of
+
+    def mild(said, record, *, statuses):
+        reason = skip_of(said, record, statuses=statuses)
+        return reason if reason is SkipReason.MOVED else None
+
+    yield swap(observed, "skip_of", mild)
+
+
+@mutant()
+def moves_are_not_compared() -> Iterator[Any]:
+    """What a page shows on another day than the manifest names is sent."""
+    yield swap(observed, "has_moved", lambda said, record: False)
+
+
+@mutant()
+def last_moment_moves_count_as_cancelled() -> Iterator[Any]:
+    """A PATCH's answer that shows another day is a success like any other."""
+    yield swap(proof, "has_moved", lambda said, record: False)
+
+
+@mutant()
+def re_booked_rows_are_sent() -> Iterator[Any]:
+    """What was seen cancelled by others and is alive again is cancelled."""
+    outcome_of = observed.outcome_of
+
+    def forgetful(said, record, *, statuses, was_cancelled=False):
+        return outcome_of(said, record, statuses=statuses)
+
+    yield swap(observed, "outcome_of", forgetful)
+
+
+@mutant()
+def spent_credits_refuse_the_row() -> Iterator[Any]:
+    """An answer that speaks of credits is a refusal of its row."""
+    refusals = answers._REFUSALS | {402}
+    yield swap(answers, "_REFUSALS", refusals)
+    yield swap(answers, "_raise_if_spent", lambda *_: None)
+
+
+@mutant()
+def spent_credits_leave_a_doubt() -> Iterator[Any]:
+    """A row is in doubt after an answer that speaks of credits."""
+    yield swap(CreditsSpent, "leaves_doubt", True)
+
+
+@mutant()
+def gateways_answers_leave_no_doubt() -> Iterator[Any]:
+    """A PATCH that somebody else than the API answered is taken for not applied."""
+    turned_away = (*exchange.TURNED_AWAY, Meaning.UNKNOWN)
+    yield swap(exchange, "TURNED_AWAY", turned_away)
+
+
+@mutant()
+def deadlines_on_our_clock() -> Iterator[Any]:
+    """Whether there is enough notice is asked on this machine's clock."""
+
+    def decide(self, write):
+        decision = write.decide(self._now())
+        if isinstance(decision, Skip):
+            raise Withheld(decision)
+
+    yield swap(Exchange, "_decide", decide)
