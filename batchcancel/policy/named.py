@@ -12,6 +12,7 @@ from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.policy.pages import Budget, Wanted
 from batchcancel.policy.sightings import Words
+from batchcancel.policy.starts import some
 
 SAID = ("said_day", "said_session", "said_branch")
 NAMED = pl.Schema(
@@ -28,7 +29,7 @@ NAMED = pl.Schema(
 
 _WORDS = {"said_session": "session", "said_branch": "branch_id"}
 _DOCUMENTED = {"session": {"morning", "afternoon", "evening"}, "branch_id": set[str]()}
-_SHOWN, _SHOWN_LENGTH = 5, 40
+_SHOWN_LENGTH = 40
 
 
 def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
@@ -131,12 +132,9 @@ def _told(unused: Collection[tuple[date, str, str]]) -> Iterator[Caution]:
     """What a row says is cut, so that it cannot steer a terminal or fill it."""
     if not unused:
         return
-    shown = [
-        f"{day} {field} {word[:_SHOWN_LENGTH]!r}" for day, field, word in sorted(unused)[:_SHOWN]
-    ]
-    more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+    shown = [f"{day} {field} {word[:_SHOWN_LENGTH]!r}" for day, field, word in sorted(unused)]
     yield Caution(
         code="not_compared",
-        text=f"no record and no window uses {'; '.join(shown)}{more}: this is not compared with "
+        text=f"no record and no window uses {some(shown)}: this is not compared with "
         "what the records say",
     )

@@ -66,14 +66,14 @@ class Starts:
     def cautions(self) -> Iterator[Caution]:
         """What a person should know of the starts given so far; nothing where all is well."""
         if self._read_a_week_later:
-            days = _some([day.isoformat() for day in sorted(self._read_a_week_later)])
+            days = some([day.isoformat() for day in sorted(self._read_a_week_later)])
             yield Caution(
                 code="windows_a_week_later",
                 text=f"the calendar lists no windows for {days}, so sessions are read as they "
                 "are a week later",
             )
         if self._unread:
-            days = _some([day.isoformat() for day in sorted(self._unread)])
+            days = some([day.isoformat() for day in sorted(self._unread)])
             yield Caution(
                 code="windows_unread",
                 text=f"the API does not tell the calendar windows of {days}. Only the day "
@@ -82,7 +82,7 @@ class Starts:
         if self._unknown:
             yield Caution(
                 code="unknown_session",
-                text=f"no start is known for {_some([_named(*one) for one in self._unknown])}: "
+                text=f"no start is known for {some([_named(*one) for one in self._unknown])}: "
                 "the calendar lists no such window. Only the day counts: its beginning for the "
                 "notice, its end for what is over",
             )
@@ -160,7 +160,8 @@ def _said(text: str | None) -> str | None:
     return text if text and not text.isspace() else None
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return "; ".join(names[:_SHOWN]) + more
 
