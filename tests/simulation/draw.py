@@ -71,7 +71,7 @@ def draw(seed: int) -> Scenario:
 
 def _disk_latency(seed: int, usual: float, *, hours: float) -> float:
     """Now and then somebody else holds the ledger, and oftener where a deadline is near."""
-    chance = 0.04 if hours == int(hours) else 0.4
+    chance = 0.12 if hours == int(hours) else 0.4
     return 4.0 if Random(f"{seed} disk").random() < chance else usual
 
 
