@@ -27,6 +27,9 @@ ALIVE_AGAIN = "alive_again"
 
 _IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
 _COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
+PART = 50_000
+"""So many rows of a table are handled at a time where a step needs much room."""
+
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
 PLACE = ("observed_date", "observed_session", "observed_branch")
@@ -106,13 +109,20 @@ class Observed:
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
-        for beside in (named, self.seen, missed.with_columns(is_missed=True), left):
+        seen = self.seen.drop("observed_label")
+        for beside in (named, seen, missed.with_columns(is_missed=True), left):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
         rows = rows.with_columns(
             pl.col("is_missed").fill_null(value=False),
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
         )
-        return _with_endings(rows, statuses=self.statuses)
+        # Part by part: a join on so many columns takes several times the room of its rows.
+        return pl.concat([_with_endings(part, statuses=self.statuses) for part in parts_of(rows)])
+
+
+def parts_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """The table in parts of at most `PART` rows; one part where there are none."""
+    return list(rows.iter_slices(PART)) or [rows]
 
 
 def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:

@@ -69,6 +69,8 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
         lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
+    if not was_stopped and (no := counts[OutcomeName.NOT_FOUND] + counts[OutcomeName.REFUSED]):
+        lines.append(f"Final:          {grouped(no)}; the same command with --retry-refused")
     if counts.are_all_marked_done:
         lines.append(
             "All are done:  by the manifest's column outcome; without it they are decided on"

@@ -41,12 +41,12 @@ LEFT = {
         4,
         {"cancelled": 4} | MANY,
         sent="i_gaveup",
-        read="i_gaveup",
+        read="i_completed i_gaveup i_started",
         rows=12,
         options=("--allow-rejected-rows",),
     ),
     "stopped": Left(0, {"cancelled": 5}, sent="s02 s03 s04 s05", read="s02 s03", rows=5),
-    "interrupted": Left(0, {"cancelled": 4}, sent="i53 i54", read="i53", rows=4),
+    "interrupted": Left(0, {"cancelled": 4}, sent="i53 i54", read="i53 i54", rows=4),
     "killed": Left(0, {"cancelled": 5}, sent="k04 k05", read="k03 k04 k05", applied="k03", rows=5),
     "fatal": Left(0, {"cancelled": 3}, sent="f01 f02 f03", read="f01", rows=3),
     "refused": Left(0, {"cancelled": 3}, sent="r31 r32 r33", rows=3),
@@ -67,8 +67,10 @@ def scene(stage, name):
     now = datetime.now(UTC)
     stage.sandbox.skew(BEFORE - now)
     manifest = (OLD / f"{name}.csv").read_text().splitlines()[1:]
-    for one in (line.split(",")[0] for line in manifest):
-        stage.sandbox.add(one, date=DAY)
+    for one, starts_at, *_ in (line.split(",") for line in manifest):
+        day = date.fromisoformat(starts_at[:10]) if starts_at else DAY
+        status = "completed" if one == "i_completed" else "confirmed"
+        stage.sandbox.add(one, date=day, status=status)
     stage.sandbox.skew(AFTER - now)
     for one in LEFT[name].applied.split():
         stage.sandbox.staff.cancel(one)

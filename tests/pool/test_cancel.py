@@ -242,7 +242,7 @@ async def test_a_start_that_the_manifest_gives_itself_is_not_learned_anew():
 @pytest.mark.promise(6)
 async def test_what_staff_moved_between_the_page_and_the_patch_is_for_a_person():
     scene = Scene(moved("cancelled"), seen=SEEN)
-    assert Outcome(OutcomeName.NEEDS_REVIEW, "moved_meanwhile") == await scene.ends()
+    assert Outcome(OutcomeName.NEEDS_REVIEW, "moved") == await scene.ends()
 
 
 MISSING = ScopeMissing("appointments:read")

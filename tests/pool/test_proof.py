@@ -143,7 +143,7 @@ def test_what_was_moved_before_our_patch_met_it_is_for_a_person(record, outcome)
 def test_what_was_moved_since_it_was_seen_is_for_a_person_also_where_the_manifest_names_no_place():
     answer = proved("cancelled", updated_at=OPENED)
     answer = replace(answer, record=replace(answer.record, date=date(2026, 6, 22)))
-    review = Outcome(OutcomeName.NEEDS_REVIEW, "moved_meanwhile")
+    review = Outcome(OutcomeName.NEEDS_REVIEW, "moved")
     assert review == outcome_of_cancel(answer, opened_at=OPENED, is_in_doubt=False, seen=SAID)
     assert review == outcome_of_read(answer, opened_at=OPENED, seen=SAID)
 

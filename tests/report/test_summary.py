@@ -78,7 +78,12 @@ def test_what_was_not_cancelled_can_be_exported(counts, outcomes):
     flags = " ".join(f"--outcome {name}" for name in outcomes)
     command = f"batchcancel export closure.ledger.db -o left.csv {flags} --batch closure"
 
-    assert next_lines(**counts) == {"Not cancelled": command}
+    assert next_lines(**counts)["Not cancelled"] == command
+
+
+@pytest.mark.parametrize("counts", [{"not_found": 3}, {"refused": 2, "not_found": 1}])
+def test_what_the_api_said_no_to_is_sent_once_more_by_an_option(counts):
+    assert next_lines(**counts)["Final"] == "3; the same command with --retry-refused"
 
 
 def test_after_an_early_end_nothing_is_told_of_what_was_not_cancelled():
