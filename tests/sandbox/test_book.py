@@ -51,6 +51,16 @@ async def test_a_cancelled_appointment_cannot_come_back_into_a_full_slot(connect
     assert answer.json()["error"]["code"] == "SLOT_FULL"
 
 
+async def test_staff_put_an_appointment_into_another_session_or_branch_of_its_day(sandbox):
+    was, (_, other) = sandbox.record("appt_000001"), sandbox.book.clinic.branch_ids
+    sandbox.staff.move("appt_000001", session="Evening")
+    record = sandbox.staff.move("appt_000001", branch_id=other)
+
+    assert (was.date, "Evening", "EA", other) == (
+        record.date, record.session, record.batch, record.branch_id,
+    )  # fmt: skip
+
+
 async def test_every_action_of_the_staff_changes_updated_at_even_within_one_moment(sandbox):
     staff = sandbox.staff
     seen = [

@@ -40,6 +40,13 @@ async def test_a_foreign_status_comes_without_the_apis_envelope_and_is_noted_as_
     assert "text/html" in answer.headers["content-type"]
 
 
+async def test_a_status_may_carry_a_code_that_is_not_its_name(cancel, sandbox):
+    sandbox.faults.add(Fault("status", status=403, code="INSUFFICIENT_CREDITS"))
+    answer = await cancel()
+
+    assert (403, "INSUFFICIENT_CREDITS") == (answer.status_code, answer.json()["error"]["code"])
+
+
 @pytest.mark.parametrize("text", ["30", "soon", "-1", "nan", None])
 async def test_a_429_carries_the_retry_after_that_was_ordered(cancel, sandbox, text):
     sandbox.faults.add(Fault("status", status=429, retry_after=text))

@@ -60,8 +60,8 @@ def cancelled_is_where_it_was_to_be(
 
 @promise(19, at="end of a run")
 def moved_in_the_last_moment_is_for_a_person(world: World, end: End) -> Iterator[str]:
-    """What a PATCH's answer shows on another day than the manifest says needs a review, unless
-    others had cancelled it before.
+    """What a PATCH's answer shows on another day than the manifest says, or elsewhere than it was
+    seen before, needs a review, unless others had cancelled it.
     """
     process = end.process
     if end.exit_code is None or process.disk_failed_at is not None or process.abandoned_at:
@@ -98,12 +98,13 @@ def spent_credits_say_nothing_of_a_row(world: World, end: End) -> Iterator[str]:
 
 
 def _moved_by_their_answer(world: World, process: Process) -> Iterator[tuple[str, Shown]]:
-    for departure in world.network.departures:
+    for departure, seen in zip(world.network.departures, world.seen_before, strict=True):
         if departure.process is not process or departure.method != "PATCH":
             continue
         for one, shown in records_in(departure):
             row = world.rows.get(one)
             if row is None or shown.status != "cancelled":
                 continue
-            if row.named.day not in (None, shown.day):
+            has_moved_on = seen is not None and seen.place != shown.place
+            if has_moved_on or row.named.day not in (None, shown.day):
                 yield one, shown

@@ -16,7 +16,7 @@ from tests.simulation.draw_trouble import (
     draw_network,
     draw_skew,
 )
-from tests.simulation.rows import session_span
+from tests.simulation.rows import EXACT, ManifestText, session_span
 from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
 
 BEGINNINGS = (
@@ -37,6 +37,7 @@ def draw(seed: int) -> Scenario:
     notice = timedelta(hours=hours)
     manifest = draw_manifest(rng, mode=mode, begin=begin, timezone=timezone, notice=notice)
     options, clinic_notice_hours = _options(rng, mode=mode, rate=rate, hours=hours)
+    is_near = hours != int(hours) or _is_any_deadline_near(manifest, begin + notice)
     rows = len(manifest.rows)
     calm_at = None if mode is Mode.SAFETY else rng.uniform(20, 120)
     network = draw_network(rng)
@@ -52,7 +53,7 @@ def draw(seed: int) -> Scenario:
         rate=rate,
         server_rate=_server_rate(rng, rate, mode=mode),
         network=network,
-        disk_latency=_disk_latency(seed, rng.choice((0.0, 0.001, 0.02)), hours=hours),
+        disk_latency=_disk_latency(seed, rng.choice((0.0, 0.001, 0.02)), is_near=is_near),
         faults=draw_faults(rng, mode=mode),
         commands=draw_commands(rng, mode=mode, rows=rows),
         page=rng.choice((2, 5, 9, 200)),
@@ -69,9 +70,15 @@ def draw(seed: int) -> Scenario:
     )
 
 
-def _disk_latency(seed: int, usual: float, *, hours: float) -> float:
+def _is_any_deadline_near(manifest: ManifestText, moment: datetime) -> bool:
+    """Whether a start that the manifest tells to the moment is that of a deadline of these days."""
+    exact = [row.start.earliest for row in manifest.rows if row.kind in EXACT]
+    return any(abs(one - moment) < timedelta(minutes=1) for one in exact)
+
+
+def _disk_latency(seed: int, usual: float, *, is_near: bool) -> float:
     """Now and then somebody else holds the ledger, and oftener where a deadline is near."""
-    chance = 0.04 if hours == int(hours) else 0.4
+    chance = 0.4 if is_near else 0.04
     return 4.0 if Random(f"{seed} disk").random() < chance else usual
 
 

@@ -28,7 +28,7 @@ def draw_manifest(
     """Rows of one main kind, a few of any other; near deadlines only where they may be missed."""
     main = rng.choice(KINDS)
     near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.5, 1.0))
-    rows, size = [], _size(rng)
+    rows, size, last = [], _size(rng), rng.choice((40, 120))
     # Now and then a column of the manifest is not the day of the appointment.
     days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.08 else 0
     if days_off:
@@ -37,7 +37,7 @@ def draw_manifest(
         kind = main if rng.random() < 0.8 else rng.choice(KINDS)
         start = None
         if rng.random() < near:
-            start = begin + notice + timedelta(seconds=round(rng.uniform(-3, 40), 3))
+            start = begin + notice + timedelta(seconds=round(rng.uniform(-3, last), 3))
         rows.append(
             _row(
                 rng, number, kind=kind, start=start, mode=mode, timezone=timezone, days_off=days_off

@@ -186,12 +186,12 @@ def draw_clock_steps(rng: Random) -> tuple[tuple[float, float], ...]:
 
 def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's machine sleeps, and for how long."""
-    if rng.random() < 0.8:
+    if rng.random() < 0.75:
         return ()
     return (
         (
             rng.uniform(0, rng.choice((3, 60))),
-            rng.choice((3.0, 70.0, 700.0, rng.uniform(0, 50_000))),
+            rng.choice((3.0, 70.0, 700.0, 700.0, rng.uniform(0, 50_000))),
         ),
     )
 

@@ -85,7 +85,7 @@ def read_back_trusts_the_status() -> Iterator[Any]:
     yield swap(proof, "_is_touched", trusting)
 
 
-@mutant()
+@mutant(begin=300)
 def decided_before_the_commit_only() -> Iterator[Any]:
     """The policy has its last word before the intent is on the disk."""
     require_leave = Exchange._require_leave

@@ -20,7 +20,7 @@ SOMETIMES_OBSERVED = (
     "a skipped completed",
     "a skipped moved",
     "a skipped unknown_status",
-    "a needs_review moved_meanwhile",
+    "a needs_review moved",
     "a needs_review alive_again",
     "a needs_review changed_after_intent",
     "a row left alone that was sent later",

@@ -27,6 +27,7 @@ from tests.simulation.rows import (
     session_span,
 )
 from tests.simulation.scenario import SAFE_DAY, Scenario
+from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace
 
 AGAIN = ("refused", "not_found")
@@ -56,6 +57,7 @@ class World:
         self.final: dict[str, Standing] = {}
         self.settled_at: dict[str, float] = {}
         self.seen_cancelled: set[str] = set()
+        self.seen_before: list[Shown | None] = []
         self.naps: list[tuple[float, float]] = []
         self.is_calm = False
         self.on_page: Callable[[int, int], None] = lambda _process, _page: None
@@ -215,6 +217,7 @@ class World:
 
     def _departed(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
+        self.seen_before.append(departure.process.shown.last.get(departure.appointment_id or ""))
         who = f"run {departure.process.number}"
         self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
         self.oracle.look("departure", self, departure)
