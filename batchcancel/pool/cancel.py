@@ -9,7 +9,6 @@ from batchcancel.api import Answer, Ask, Meaning, Record, Request, Retry
 from batchcancel.appointments import (
     Appointment,
     Decision,
-    KnownBy,
     Outcome,
     OutcomeName,
     Said,
@@ -173,11 +172,11 @@ class Cancellation:
             raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
 
     async def _take_over(self, record: Record) -> None:
-        """It is decided on as it was seen last; a start that no manifest gives moves with it."""
-        start, has_moved_on = self._appointment.start, has_moved(self._seen, record)
+        """It is to be sent as it was seen; the next run decides on what has moved since."""
+        if has_moved(self._seen, record):
+            raise Ended(Outcome(OutcomeName.SKIPPED, SkipReason.MOVED))
         self._seen = Said(record.date, record.session, record.branch_id)
-        is_given = start is not None and start.known_by is KnownBy.EXACT
-        if self._learns_start or (has_moved_on and not is_given and self._means.policy.needs_start):
+        if self._learns_start:
             await self._learn_start(record)
 
     async def _learn_start(self, record: Record) -> None:

@@ -61,7 +61,7 @@ def test_an_outcome_that_may_be_written_only_once_is_written_once(begun, proxy, 
     begun.commit([example.intent("b", 2)])
 
     assert "cancelled" == example.standing(begun)["a"][1]
-    with pytest.raises(LedgerWriteFailed, match="it is settled"):
+    with pytest.raises(LedgerWriteFailed, match="its state does not allow it"):
         begun.commit([example.settled("a")])
 
 

@@ -90,6 +90,13 @@ class TestLockFileRemoved:
         with pytest.raises(BatchHeld, match="batch closure"):
             open_ledger().hold(type(example)(name="other").run("second"))
 
+    def test_whoever_only_opens_it_is_refused_too_for_both_would_number_their_requests_alike(
+        self, first, open_ledger, example
+    ):
+        with pytest.raises(BatchHeld, match="run first on"):
+            open_ledger()
+        first.commit([example.settled("a")])
+
     def test_the_lease_is_waited_out(self, second, example):
         assert ["first", "second"] == [run.run_id for run in second.runs("closure")]
         second.commit([example.settled("a")])

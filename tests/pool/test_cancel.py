@@ -9,7 +9,6 @@ import pytest
 from batchcancel.api import Answer, Ask, Meaning, Record
 from batchcancel.appointments import (
     Appointment,
-    KnownBy,
     Outcome,
     OutcomeName,
     Said,
@@ -60,7 +59,6 @@ class Scene:
         self.answers = iter(answers)
         self.late_after = late_after
         self.told, self.writes, self.entries = [], [], []
-        self.found = START
         self.means = Means(
             exchange=self,
             retry=Backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
@@ -71,7 +69,7 @@ class Scene:
         self.cancellation = Cancellation(Appointment(**known), self.means)
 
     async def of_record(self, _record):
-        return self.found
+        return START
 
     def enqueue(self, *entries):
         self.entries += entries
@@ -222,21 +220,12 @@ async def test_an_unknown_start_is_learned_by_one_read_and_told():
 
 
 SEEN = Said(date(2026, 6, 20), "Morning")
-SOON = Start(BEGIN, BEGIN + HOUR, KnownBy.SESSION)
 
 
 @pytest.mark.promise(6)
-async def test_what_a_read_shows_on_another_day_is_decided_by_when_it_begins_there():
-    begins = Start(START.earliest, START.latest, KnownBy.SESSION)
-    scene = Scene(moved("confirmed"), opened_at=BEGIN, start=begins, seen=SEEN)
-    scene.found = SOON
-    assert Outcome(OutcomeName.SKIPPED, "notice_window") == await scene.ends()
-
-
-async def test_a_start_that_the_manifest_gives_itself_is_not_learned_anew():
-    scene = Scene(moved("confirmed"), moved("cancelled"), opened_at=BEGIN, seen=SEEN)
-    scene.found = SOON
-    assert CANCELLED == await scene.ends()
+async def test_what_a_read_shows_elsewhere_than_it_was_seen_is_left_to_the_next_run():
+    scene = Scene(moved("confirmed"), is_missed=True, seen=SEEN, start=None)
+    assert Outcome(OutcomeName.SKIPPED, "moved") == await scene.ends()
 
 
 @pytest.mark.promise(6)

@@ -119,7 +119,7 @@ class Heard(logging.Handler):
 
 
 @pytest.mark.parametrize(
-    "places", ["batchcancel.commands.plan.batch_of", "batchcancel.pool.proof._whose"]
+    "places", ["batchcancel.commands.plan.batch_of", "batchcancel.pool.proof._of_cancelled"]
 )
 def test_a_defect_is_told_by_its_place_and_shows_no_values(place, monkeypatch, places):
     def broken(*_values, **_named):

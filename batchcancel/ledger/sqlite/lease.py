@@ -79,11 +79,16 @@ def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
     A file has one writer, so the lease on any batch of it keeps others out.
     """
     values = {**_until(ttl), "batch": run.batch, "holder": signature(run)}
-    for batch, holder, left in statements.fetch(_ALIVE, values):
-        raise held(batch, holder=holder, left=left / _MICROS)
+    require_free(statements, batch=run.batch)
     statements.execute(_TAKE, values)
     ((token,),) = statements.fetch(_GIVEN, values)
     return Lease(batch=run.batch, token=token, ttl=ttl)
+
+
+def require_free(statements: Statements, *, batch: str = "") -> None:
+    """`BatchHeld` while a run has the ledger; where several do, that of the batch is named."""
+    for other, holder, left in statements.fetch(_ALIVE, {**_until(0), "batch": batch}):
+        raise held(other, holder=holder, left=left / _MICROS)
 
 
 def end(statements: Statements, token: int) -> None:

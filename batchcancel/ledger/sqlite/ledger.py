@@ -28,7 +28,7 @@ from batchcancel.ledger.sqlite.connection import (
     settle_into_one_file,
 )
 from batchcancel.ledger.sqlite.enrolment import SqliteLoad
-from batchcancel.ledger.sqlite.lease import Lease, end, take
+from batchcancel.ledger.sqlite.lease import Lease, end, require_free, take
 from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
 from batchcancel.ledger.sqlite.reader import SqliteReader, read_sqlite
 from batchcancel.ledger.sqlite.trouble import diagnose
@@ -140,11 +140,15 @@ class SqliteLedger(SqliteReader, Ledger):
                 record(statements, entry, holder)
 
     def end_lease_of_the_dead(self) -> None:
-        """Its token in a lock file whose lock we got proves that its holder lives no more."""
+        """Its token in a lock file whose lock we got proves that its holder lives no more.
+
+        `BatchHeld` where another lives: somebody removed its lock file.
+        """
         if self._lock is not None and self._lock.token is not None:
             with self._transaction() as statements:
                 end(statements, self._lock.token)
             self._lock.sign("")
+        require_free(SqliteStatements(self._db))
 
     def hurry(self) -> None:
         """A disk keeps nobody waiting on purpose."""
