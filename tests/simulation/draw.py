@@ -57,6 +57,7 @@ def draw(seed: int) -> Scenario:
         faults=draw_faults(rng, mode=mode),
         commands=draw_commands(rng, mode=mode, rows=rows),
         page=rng.choice((2, 5, 9, 200)),
+        old=Random(f"{seed} old").choice((5.0, 30.0, 600.0, 600.0)),
         is_shuffled=rng.random() < 0.4,
         credits_gone=draw_credits_gone(rng, mode=mode),
         staff=draw_staff(rng, mode=mode),

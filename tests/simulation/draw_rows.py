@@ -30,9 +30,9 @@ def draw_manifest(
     near = 0.0 if mode is Mode.EQUIVALENCE else rng.choice((0.0, 0.5, 1.0))
     rows, size, last = [], _size(rng), rng.choice((40, 120))
     # Now and then a column of the manifest is not the day of the appointment.
-    days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.08 else 0
+    days_off = 7 if mode is Mode.SAFETY and rng.random() < 0.12 else 0
     if days_off:
-        main, size = rng.choice(("utc", "session", "day")), rng.randint(18, 26)
+        main, size = rng.choice(("utc", "session", "day")), rng.randint(22, 26)
     for number in range(1, size + 1):
         kind = main if rng.random() < 0.8 else rng.choice(KINDS)
         start = None

@@ -37,7 +37,7 @@ def last_moment_moves_count_as_cancelled() -> Iterator[Any]:
     yield swap(proof, "has_moved", lambda said, record: False)
 
 
-@mutant()
+@mutant(begin=200)
 def re_booked_rows_are_sent() -> Iterator[Any]:
     """What was seen cancelled by others and is alive again is cancelled."""
     outcome_of = observed.outcome_of

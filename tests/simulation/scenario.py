@@ -95,7 +95,11 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One seed, drawn; `page` is how many records a page shows at most."""
+    """One seed, drawn.
+
+    `page` is how many records a page shows at most, and `old` after how many seconds what was
+    observed is looked at anew.
+    """
 
     seed: int
     mode: Mode
@@ -112,6 +116,7 @@ class Scenario:
     faults: Mapping[Fault, float]
     commands: tuple[Command, ...]
     page: int
+    old: float
     is_shuffled: bool
     credits_gone: tuple[CreditsGone, ...]
     staff: tuple[StaffAction, ...]

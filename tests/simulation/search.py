@@ -14,7 +14,7 @@ from tests.simulation.simulation import Verdict, simulate
 SOMETIMES = (*sights.SOMETIMES, *sights_observed.SOMETIMES_OBSERVED)
 CHUNK = 20
 SHOWN_LINES = 40
-ENOUGH_FOR_ALL_SIGHTS = 200
+ENOUGH_FOR_ALL_SIGHTS = 400
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -14,7 +15,7 @@ from trio.testing import MockClock
 
 from batchcancel.commands import plan
 from batchcancel.huskyvoice import lookup
-from batchcancel.policy import pages
+from batchcancel.policy import fresh, pages
 from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
 from tests.simulation import (
@@ -88,7 +89,7 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
 
 @contextmanager
 def _patched(scenario: Scenario) -> Iterator[None]:
-    """What depends on the seed alone, and pages as small as it says.
+    """What depends on the seed alone, with pages as small and observations as old as it says.
 
     Every process finds the same file: reading it once is enough, and reading is a third.
     """
@@ -97,6 +98,7 @@ def _patched(scenario: Scenario) -> Iterator[None]:
         mock.patch.object(plan, "read_manifest", functools.cache(read_manifest)),
         mock.patch.object(lookup, "PAGE", scenario.page),
         mock.patch.object(pages, "PAGE", scenario.page),
+        mock.patch.object(fresh, "OLD", timedelta(seconds=scenario.old)),
     ):
         yield
 
