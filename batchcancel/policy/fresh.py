@@ -65,7 +65,7 @@ class Fresh:
         if appointment.is_missed:
             return _MUST_READ
         if appointment.page is None or appointment.observed_at is None:
-            return _STANDS
+            return self._shown(appointment.appointment_id)
         try:
             return await self._look(appointment, appointment.page, appointment.observed_at)
         finally:
@@ -73,7 +73,7 @@ class Fresh:
 
     async def _look(self, appointment: Appointment, page: date, observed_at: datetime) -> Look:
         if not self._is_old(observed_at):
-            return _STANDS
+            return self._shown(appointment.appointment_id)
         async with self._reading:  # else all workers would read the same pages at once
             renewed = self._days.get(page)
             if renewed is None or self._is_old(renewed.at):
@@ -101,6 +101,11 @@ class Fresh:
         if renewed.tells_all:
             return _MUST_READ  # it was there, and is not any more: it is read whatever it costs
         return self._read_if_there_is_a_budget()
+
+    def _shown(self, appointment_id: str) -> Look:
+        """What pages show that were read again for other rows."""
+        shown = (one.records.get(appointment_id) for one in self._days.values())
+        return Look(next(filter(None, shown), None))
 
     def _read_if_there_is_a_budget(self) -> Look:
         return _MUST_READ if self._budget.spend() else _STANDS

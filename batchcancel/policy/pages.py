@@ -139,6 +139,7 @@ class _Reader:
         self._sightings = Sightings()
         self._words = Words()
         self._day_of = {one: day for day, ids in wanted.by_day.items() for one in ids}
+        self._seen: set[str] = set()
         self._left = Counter({day: len(ids) for day, ids in wanted.by_day.items()})
         self._days: dict[date, DayPages] = {}
         self._to_read: set[str] = set()
@@ -292,16 +293,19 @@ class _Reader:
         return found
 
     def _take(self, records: Iterable[Record], *, page: date | None) -> int:
-        """Keep those that are wanted and new, and tell how many they are."""
-        hits = []
+        """Keep those that are wanted, and tell how many of them are new."""
+        hits, again = [], []
         for one in records:
             self._words.note(one.date, session=one.session, branch_id=one.branch_id)
             if one.appointment_id in self._day_of:
                 self._left[self._day_of.pop(one.appointment_id)] -= 1
+                self._seen.add(one.appointment_id)
                 hits.append(one)
+            elif one.appointment_id in self._seen:
+                again.append(one)
             elif one.appointment_id in self._also and one.status != "cancelled":
                 self._also_there.add(one.appointment_id)
-        self._sightings.add(hits, at=self._now(), page=page)
+        self._sightings.add([*hits, *again], at=self._now(), page=page)
         return len(hits)
 
     def _unseen(self, day: date | None) -> list[str]:

@@ -35,15 +35,16 @@ class Sightings:
         self._parts: list[pl.DataFrame] = []
 
     def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:
-        """Take over records that were read at a moment; each appointment is to come once."""
+        """Take over records that were read at a moment."""
         self._rows += [(*_FIELDS(one), at, page or one.date) for one in records]
         if len(self._rows) >= _PART:
             self._pack()
 
     def frame(self) -> pl.DataFrame:
-        """All of them, in the order in which they came."""
+        """Each appointment as it was seen last."""
         self._pack()
-        return pl.concat(self._parts)
+        frame = pl.concat(self._parts)
+        return frame.unique("appointment_id", keep="last", maintain_order=True)
 
     def _pack(self) -> None:
         self._parts.append(pl.DataFrame(self._rows, schema=SEEN, orient="row"))

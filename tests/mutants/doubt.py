@@ -79,7 +79,7 @@ DEFECTS = (
     Defect(
         name="what we cancelled where nobody asked for it counts as cancelled",
         module="batchcancel.pool.proof",
-        old="    if has_moved(said, record):\n",
+        old="    if any(has_moved(place, record) for place in places):\n",
         new="    if False:\n",
         killer="test_what_was_moved_before_our_patch_met_it_is_for_a_person",
     ),

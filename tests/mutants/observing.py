@@ -83,8 +83,8 @@ DEFECTS = (
     Defect(
         name="a server that gives its last page for ever is asked for ever",
         module="batchcancel.policy.pages",
-        old="if self.shown == before or len(records) < PAGE:",
-        new="if len(records) < PAGE:",
+        old="if self.shown == before or is_end:",
+        new="if is_end:",
         killer="test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice",
     ),
     Defect(

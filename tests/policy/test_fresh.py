@@ -59,6 +59,18 @@ async def test_what_was_seen_within_ten_minutes_stands():
     assert clinic.pages == []
 
 
+@pytest.mark.promise(19)
+@pytest.mark.parametrize("known", [{"page": None}, {"observed_at": PLANNED + 2 * OLD}])
+async def test_pages_that_were_renewed_for_others_tell_of_a_row_too(known):
+    clinic = Clinic(names(5))
+    clinic.at += 2 * OLD
+    at = fresh(clinic, rows=5)
+    await at.look(seen("a0000"))
+    look = await at.look(seen("a0001", **known))
+    assert "a0001" == look.record.appointment_id
+    assert clinic.pages == [1]
+
+
 async def test_older_observations_of_a_day_are_renewed_together():
     clinic = Clinic(names(250))
     clinic.at += OLD + timedelta(seconds=1)

@@ -1,5 +1,6 @@
 """Which pages and records are read, and how many requests that takes."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -131,6 +132,23 @@ async def test_twenty_days_of_500_are_seen_for_less_than_300_requests(random):
 
     assert set(names(10_000)) == seen
     assert clinic.requests <= 299
+
+
+@pytest.mark.promise(19)
+async def test_what_a_later_page_shows_of_a_row_counts():
+    class Shifting(Clinic):
+        """Somebody cancels the first while pages are read, and it is shown once more."""
+
+        async def page_of_day(self, day, *, page):
+            found = await super().page_of_day(day, page=page)
+            again = replace(self._record("a00000"), status="cancelled")
+            return found if page == 1 else [*found, again]
+
+    reading, _ = await read(Shifting(closed(300)), closed(300))
+    seen = reading.sightings.frame().select("appointment_id", "observed_status")
+    assert {"a00000": "cancelled"} == {
+        one: how for one, how in seen.iter_rows() if how != "confirmed"
+    }
 
 
 async def test_ids_alone_take_one_record_and_the_pages_of_its_day():
