@@ -115,11 +115,7 @@ def main() -> NoReturn:
 
 
 def program() -> NoReturn:
-    """Run the command line as a process of its own, which is over when it is.
-
-    At its end the interpreter would wait for threads of libraries, and one that looks up a name may
-    hang.
-    """
+    """Run the command line, and wait for no thread of a library that hangs in a look-up."""
     try:
         main()
     except SystemExit as ended:
