@@ -127,9 +127,7 @@ class ServerClock:
         self._is_own, self.is_known = is_own, True
 
     def _agreed(self, low: datetime, high: datetime, passed: float) -> tuple[datetime, datetime]:
-        """What both bounds allow. Where they disagree both may be right, until the next answer:
-        the clock was set, several servers answer, or a cache did.
-        """
+        """What both bounds allow; where they disagree (a clock set, a cache), both of them."""
         drift = timedelta(seconds=passed * _DRIFT)
         lows, highs = (self._low - drift, low), (self._high + drift, high)
         if max(lows) <= min(highs):

@@ -133,8 +133,5 @@ class _DaemonThreads(ThreadPoolExecutor):
 
 
 def wait_for_no_thread() -> None:
-    """Let the running event loop end although a thread of its own still waits.
-
-    Names are looked up in such threads, and a name service that hangs would hold up the end.
-    """
+    """Let the running event loop end although a look-up of a name hangs in a thread of its."""
     asyncio.get_running_loop().set_default_executor(_DaemonThreads())

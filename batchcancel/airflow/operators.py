@@ -43,6 +43,8 @@ class BatchOperator(BaseOperator):
         concurrency: int | str | None = None,
         notice_hours: float | str | None = None,
         timezone: str | None = None,
+        status: str | None = None,
+        ignore_column: str | None = None,
         notes: str | None = None,
         limit: int | str | None = None,
         max_cancel: int | str | None = None,
@@ -71,6 +73,8 @@ class BatchOperator(BaseOperator):
         self.concurrency = concurrency
         self.notice_hours = notice_hours
         self.timezone = timezone
+        self.status = status
+        self.ignore_column = ignore_column
         self.notes = notes
         self.limit = limit
         self.max_cancel = max_cancel
