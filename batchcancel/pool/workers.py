@@ -1,6 +1,7 @@
 """Worker pool over one queue, with a circuit breaker and a bounded drain."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import anyio
 
@@ -90,7 +91,7 @@ class Pool:
             self._held[appointment_id] = outcome
             self._writer.enqueue(Noted(appointment_id=appointment_id, outcome=outcome))
         else:
-            self._settle(appointment_id, outcome)
+            self._settle(appointment_id, outcome, updated_at=cancellation.updated_at)
         self._observe(RowEnded(appointment_id=appointment_id, outcome=outcome))
         if cancellation.unread is not None:
             # Said at the end: what is not in doubt needs no read.
@@ -101,9 +102,16 @@ class Pool:
             self._failures_in_a_row = 0
             self._settle_held()
 
-    def _settle(self, appointment_id: str, outcome: Outcome) -> None:
+    def _settle(
+        self, appointment_id: str, outcome: Outcome, *, updated_at: datetime | None = None
+    ) -> None:
         self._writer.enqueue(
-            Settled(appointment_id=appointment_id, outcome=outcome, at=self._now())
+            Settled(
+                appointment_id=appointment_id,
+                outcome=outcome,
+                at=self._now(),
+                updated_at=updated_at,
+            )
         )
 
     def _settle_held(self) -> None:
