@@ -53,7 +53,7 @@ async def run(
     began = anyio.current_time()
     manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(
-        settings, wiring.for_run, stop=stop, observe=observe, around=around
+        settings, wiring.for_run, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
         run = _new_run(settings, run_id=run_id, now=tools.clock.now())
         # Held before planning, so that no other run changes what the plan was made from.
