@@ -102,14 +102,14 @@ class Observed:
 
     def observations(self) -> Iterator[Observation]:
         """What was seen, as the ledger keeps it."""
-        yield from map(Observation._make, self.seen.drop("updated_at", "page").iter_rows())
+        yield from map(Observation._make, self.seen.drop("page").iter_rows())
 
     def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
-        seen = self.seen.drop("observed_label", "updated_at")
+        seen = self.seen.drop("observed_label")
         for beside in (named, seen, missed.with_columns(is_missed=True), left):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
         rows = rows.with_columns(

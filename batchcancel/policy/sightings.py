@@ -18,7 +18,6 @@ SEEN = pl.Schema(
         "observed_branch": pl.String(),
         "observed_label": pl.String(),
         "observed_at": pl.Datetime("us", "UTC"),
-        "updated_at": pl.Datetime("us", "UTC"),
         "page": pl.Date(),
     }
 )
@@ -37,7 +36,7 @@ class Sightings:
 
     def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:
         """Take over records that were read at a moment."""
-        self._rows += [(*_FIELDS(one), at, one.updated_at, page or one.date) for one in records]
+        self._rows += [(*_FIELDS(one), at, page or one.date) for one in records]
         if len(self._rows) >= _PART:
             self._pack()
 

@@ -59,6 +59,7 @@ class Cancellation:
     """
 
     def __init__(self, appointment: Appointment, means: Means) -> None:
+        self.appointment_id = appointment.appointment_id
         self._appointment = appointment
         self._means = means
         self._number = appointment.attempts

@@ -23,6 +23,7 @@ class Summary:
     exit_code: int
     ledger: str
     approval: str | None = None
+    restores: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -43,7 +44,7 @@ class Summary:
 def summary_text(summary: Summary) -> str:
     """What a run did and where its batch stands."""
     counts = summary.counts
-    head = f"Batch {summary.batch}: {headline(counts)}"
+    head = f"Batch {summary.batch}: {headline(counts, restores=summary.restores)}"
     foot = (
         f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
