@@ -26,6 +26,7 @@ from batchcancel.cli.terminal import (
     same_command,
     say,
 )
+from batchcancel.cli.verify import verify
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
 
 INTERRUPTED = 130
@@ -62,7 +63,7 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, export, sandbox, demo):
+for command in (plan, run, status, verify, export, sandbox, demo):
     cli.add_command(command)
 
 

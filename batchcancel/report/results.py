@@ -4,7 +4,7 @@ Every row that was read is in it once, rejected rows at the end: read as a manif
 rejected rows again, because what was wrong with them is not mended by having been exported.
 
 Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
-`= + - @`, a tab or a carriage return for a formula, so such a `session`, `branch_id` or `reason`
+`= + - @`, a tab or a carriage return for a formula, so such a text of somebody else's
 gets a `'` in front. Ids and codes have letters, digits, `_` and `-` only: they can do no harm, and
 no byte of them changes.
 """
@@ -32,7 +32,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "settled_at": _INSTANT,
     "line": pl.Int64(),
 }
-_FOREIGN_TEXT = ("session", "branch_id", "reason")
+_FOREIGN_TEXT = ("session", "branch_id", "batch", "status", "reason")
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
 _ROWS_AT_ONCE = 50_000
 
@@ -48,17 +48,29 @@ def write_results(
     nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
-    write = _writer_for(path)
     wanted = _known(outcomes or ())
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
     frame = _frame(picked)
-    with replacing(path) as file:
-        write(frame, file)
+    write_table(frame, path)
     return len(frame)
 
 
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table to a file of the kind its ending says, whole or not at all."""
+    write = _writer_for(path)
+    with replacing(path) as file:
+        write(frame, file)
+
+
+def require_new(path: Path, *, force: bool) -> None:
+    """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
+    _writer_for(path)
+    if path.exists() and not force:
+        raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
+
+
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    cell = pl.col(_FOREIGN_TEXT)
+    cell = cs.by_name(_FOREIGN_TEXT, require_all=False)
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
     harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
     frame.with_columns(harmless).write_csv(file)
