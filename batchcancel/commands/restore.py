@@ -174,18 +174,14 @@ async def _plan(
             candidates,
             now=tools.clock.latest(),
             places=places,
-            room=None
-            if settings.limit is None
-            else settings.limit - len(settled) - len(opened),
+            room=None if settings.limit is None else settings.limit - len(settled) - len(opened),
         )
     choice.skipped |= skipped
     plan = _shown(rows, choice, settings, undoing, settled=len(settled), tools=tools)
     if ids is not None and (foreign := len(ids - every.keys())):
         plan = replace(plan, cautions=[_foreign(foreign, undoing.batch)])
     _tell(plan, observe)
-    return _Planned(
-        plan=plan, rows=rows, choice=choice, places=places, budget=budget, at=at
-    )
+    return _Planned(plan=plan, rows=rows, choice=choice, places=places, budget=budget, at=at)
 
 
 async def _candidates(

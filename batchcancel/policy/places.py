@@ -65,9 +65,12 @@ class Places:
         day.held[key] += 1
         return Place(row.date, key)
 
-    async def is_there(self, place: Place) -> bool:
-        """Whether there is room for it still, by a count that is not old."""
-        return (await self._counted(place.day)).left(place.key) >= 0
+    async def keeps(self, place: Place) -> bool:
+        """Whether there is room for it still, by a count that is not old; else it is given back."""
+        is_kept = (await self._counted(place.day)).left(place.key) >= 0
+        if not is_kept:
+            self.give_back(place)
+        return is_kept
 
     def give_back(self, place: Place) -> None:
         """It was not needed."""
