@@ -15,6 +15,7 @@ from batchcancel import __version__
 from batchcancel.cli.demo import demo
 from batchcancel.cli.export import export
 from batchcancel.cli.plan import plan
+from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
 from batchcancel.cli.status import status
@@ -63,7 +64,7 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, verify, export, sandbox, demo):
+for command in (plan, run, status, verify, restore, export, sandbox, demo):
     cli.add_command(command)
 
 

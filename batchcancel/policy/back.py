@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from batchcancel.api import PAGE, Lookup, Meaning, Record
+from batchcancel.api import PAGE, USUAL_PAGE, Lookup, Meaning, Record
 from batchcancel.errors import StoppedEarly
-from batchcancel.policy.pages import MAX_MISSES, MIN_HITS, Budget, DayPages
+from batchcancel.policy.pages import MAX_MISSES, MIN_HITS, Budget
 
 _QUERY = ("branch_id", "session", "batch", "appointment_type")
 
@@ -63,7 +63,7 @@ class _Reader:
         self._left = Counter(days.values())
         self._rows = Counter(days.values())
         self._read: set[date] = set()
-        self._failed = self._misses = 0
+        self._failed = self._misses = self._longest = 0
         self.back = Back()
 
     async def read_all(self) -> None:
@@ -95,20 +95,25 @@ class _Reader:
         Those of a part that does not fit on one are read over and over, as long as they are likely
         to show new rows.
         """
-        pages, places = DayPages(), Counter[Place]()
-        while not pages.is_whole and self._left_on(day) > pages.pages:
-            before, number = pages.shown, pages.pages + 1
+        places, shown = Counter[Place](), set[str]()
+        number, is_shuffled = 0, False
+        while self._left_on(day) > number:
+            number += 1
             found = await self._page(day, part, number)
+            new = {one.appointment_id for one in found} - shown
+            shown |= new
             hits = self._take(found, page=day)
-            pages.note(found, hits=hits)
             places.update((one.branch_id, one.session, one.label, one.service_id) for one in found)
-            if 0 < pages.shown - before < len(found) and not is_part:
+            is_shuffled = is_shuffled or 0 < len(new) < len(found)
+            if is_shuffled and not is_part:
                 return places
             if hits < MIN_HITS and day not in self._rows:
                 self._misses += 1
                 return Counter()
-        again, full = 0, max(pages.pages - 1, 1)
-        while pages.is_shuffled and self._left_on(day) * PAGE > pages.shown:
+            if not new or len(found) % USUAL_PAGE or len(found) < self._longest:
+                break
+        again, full = 0, max(number - 1, 1)
+        while is_shuffled and self._left_on(day) * PAGE > len(shown):
             if not self._take(await self._page(day, part, again % full + 1), page=day):
                 break
             again += 1
@@ -117,7 +122,9 @@ class _Reader:
     async def _page(self, day: date, part: Mapping[str, str], number: int) -> list[Record]:
         self._spend()
         page = await self._lookup.page({"date": day.isoformat(), **part}, page=number)
-        return [] if page is None else page.records
+        found = [] if page is None else page.records
+        self._longest = max(self._longest, len(found))  # some servers give no more than 50, or 100
+        return found
 
     async def _read_singly(self, one: str, *, said: date | None) -> None:
         self._spend()
