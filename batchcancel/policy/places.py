@@ -67,7 +67,10 @@ class Places:
 
     async def keeps(self, place: Place) -> bool:
         """Whether there is room for it still, by a count that is not old; else it is given back."""
-        is_kept = (await self._counted(place.day)).left(place.key) >= 0
+        day = await self._counted(place.day)
+        if day.left(place.key) < 0 and day.taken:  # what is taken may be in the count as well
+            day = await self._counted(place.day, good_for=timedelta(0))
+        is_kept = day.left(place.key) >= 0
         if not is_kept:
             self.give_back(place)
         return is_kept
@@ -82,11 +85,11 @@ class Places:
         day.held[place.key] -= 1
         day.taken[place.key] += 1
 
-    async def _counted(self, of: date) -> _Day:
+    async def _counted(self, of: date, *, good_for: timedelta = GOOD_FOR) -> _Day:
         day = self._days.setdefault(of, _Day())
         async with self._counting:  # else all workers would count the same day at once
             is_first, began = day.counted_at is None, self._now()
-            if day.counted_at is None or began - day.counted_at > GOOD_FOR:
+            if day.counted_at is None or began - day.counted_at > good_for:
                 known = day.taken.copy()
                 day.free = _free(await self._windows(of, anew=not is_first))
                 day.counted_at, day.taken = began, day.taken - known
