@@ -71,6 +71,11 @@ def refuse_other_work(
             f"{ledger} holds batches of {known.origin}, and this is for {batch.origin}",
             hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
         )
+    if known.kind != batch.kind:
+        raise InputError(
+            f"{batch.name} is the batch that restores {known.of_batch}, and no manifest's",
+            hint="Name another one with --batch. Nothing was sent.",
+        )
     refuse_conflicts(reader, batch, manifest, timezone=timezone, but_refused=but_refused)
     if known.digest != batch.digest:
         _refuse_changed_manifest(reader, batch, {*manifest.ids()}, is_accepted=is_accepted)

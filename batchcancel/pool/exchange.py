@@ -132,6 +132,7 @@ class Exchange:
                 at=self._now(),
                 # Records tell their changes cut to a millisecond or a second; no later must we.
                 opened_at=self._clock.earliest().replace(microsecond=0),
+                kind=request.ask.value,
             )
             with self._withdrawn_unless_in_doubt(intent, write, slot):
                 await self._writer.durable(intent)
