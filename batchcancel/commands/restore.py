@@ -210,15 +210,11 @@ async def _candidates(
     )
     zone = await _timezone(settings, tools=tools) if left else None
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone)
-    candidates = [
-        Candidate(
-            row=row,
-            start=await _start(row, starts),
-            shown=back.shown.get(row.appointment_id),
-            opened=opened.get(row.appointment_id),
-        )
-        for row in left
-    ]
+    candidates = []
+    for row in left:
+        one = row.appointment_id
+        candidate = Candidate(row=row, shown=back.shown.get(one), opened=opened.get(one))
+        candidates.append(replace(candidate, start=await _start(candidate, starts)))
     return candidates, skipped
 
 
@@ -235,12 +231,13 @@ async def _timezone(settings: ApiSettings, *, tools: Tools) -> ZoneInfo:
         ) from None
 
 
-async def _start(row: CancelledRow, starts: Starts) -> Start | None:
-    if row.starts_at is not None and row.start_known_by == KnownBy.EXACT:
+async def _start(one: Candidate, starts: Starts) -> Start | None:
+    row, where = one.row, one.where
+    if row.starts_at is not None and row.start_known_by == KnownBy.EXACT and not row.is_moved:
         return Start.exact(row.starts_at)
-    if row.date is None:
+    if where.date is None:
         return None
-    return await starts.of_session(row.date, row.session, row.branch_id, row.label)
+    return await starts.of_session(where.date, where.session, where.branch_id, where.label)
 
 
 def _shown(

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 import anyio
 
-from batchcancel.api import Ask, Lookup, Window
+from batchcancel.api import Ask, Lookup, Record, Window
 from batchcancel.appointments import as_meant
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing
@@ -54,16 +54,16 @@ class Places:
         self._days: dict[date, _Day] = {}
         self._counting = anyio.Lock()
 
-    async def reserve(self, row: CancelledRow) -> Place | None:
+    async def reserve(self, where: Record | CancelledRow) -> Place | None:
         """A place in a window of its branch, session and batch label; None where none is free."""
-        if row.date is None:
+        if where.date is None:
             return None
-        day = await self._counted(row.date)
-        key = next((one for one in day.free if _is_of(row, one) and day.left(one) > 0), None)
+        day = await self._counted(where.date)
+        key = next((one for one in day.free if _is_of(where, one) and day.left(one) > 0), None)
         if key is None:
             return None
         day.held[key] += 1
-        return Place(row.date, key)
+        return Place(where.date, key)
 
     async def keeps(self, place: Place) -> bool:
         """Whether there is room for it still, by a count that is not old; else it is given back."""
@@ -112,9 +112,9 @@ def _free(windows: Iterable[Window]) -> Counter[_Key]:
     return free
 
 
-def _is_of(row: CancelledRow, key: _Key) -> bool:
-    """What a row or a window leaves open is no difference."""
-    pairs = zip((row.branch_id, row.session, row.label), key, strict=True)
+def _is_of(where: Record | CancelledRow, key: _Key) -> bool:
+    """What an appointment or a window leaves open is no difference."""
+    pairs = zip((where.branch_id, where.session, where.label), key, strict=True)
     return all(
         mine is None or theirs is None or as_meant(mine) == as_meant(theirs)
         for mine, theirs in pairs

@@ -29,6 +29,11 @@ class Candidate:
     opened: OpenRow | None = None
     place: Place | None = None
 
+    @property
+    def where(self) -> Record | CancelledRow:
+        """Where it is: the ledger knows it as it was seen before it was cancelled."""
+        return self.row if self.shown is None else self.shown.record
+
 
 @dataclass(slots=True)
 class Choice:
@@ -69,7 +74,7 @@ async def choose(
             choice.skipped[one.row.appointment_id] = reason
         elif room is not None and room <= 0:
             choice.held_back += 1
-        elif places is None or (place := await places.reserve(one.row)):
+        elif places is None or (place := await places.reserve(one.where)):
             choice.work.append(one if places is None else replace(one, place=place))
             room = None if room is None else room - 1
         else:

@@ -3,7 +3,14 @@
 from datetime import datetime
 
 from batchcancel.api import Answer, Ask, Meaning
-from batchcancel.appointments import Appointment, Outcome, OutcomeName, Said, SkipReason
+from batchcancel.appointments import (
+    NOTHING_SAID,
+    Appointment,
+    Outcome,
+    OutcomeName,
+    Said,
+    SkipReason,
+)
 from batchcancel.policy.observed import has_moved
 from batchcancel.policy.places import Places
 from batchcancel.policy.undo import Candidate, is_as_left
@@ -55,11 +62,9 @@ def _of_confirmed(answer: Answer, *, opened_at: datetime, seen: Said) -> Outcome
     record = answer.record
     if record is None or not is_touched(record, since=opened_at):
         return _CHANGED_SINCE  # somebody confirmed it before we came
-    return (
-        Outcome(OutcomeName.NEEDS_REVIEW, MOVED)
-        if has_moved(seen, record)
-        else Outcome(OutcomeName.RESTORED)
-    )
+    if has_moved(seen, record):
+        return Outcome(OutcomeName.NEEDS_REVIEW, MOVED)
+    return Outcome(OutcomeName.RESTORED)
 
 
 class Restoration(Cancellation):
@@ -73,11 +78,12 @@ class Restoration(Cancellation):
     def __init__(
         self, one: Candidate, means: Means, *, places: Places | None, at: datetime
     ) -> None:
-        row, opened = one.row, one.opened
+        row, where, opened = one.row, one.where, one.opened
+        is_unknown = row.is_moved and one.shown is None
         appointment = Appointment(
             appointment_id=row.appointment_id,
             start=one.start,
-            seen=Said(row.date, row.session, row.branch_id),
+            seen=NOTHING_SAID if is_unknown else Said(where.date, where.session, where.branch_id),
             page=one.shown and one.shown.page,
             observed_at=at,
             is_missed=one.shown is None,
@@ -85,7 +91,8 @@ class Restoration(Cancellation):
             attempts=opened.attempts if opened else 0,
         )
         super().__init__(appointment, means)
-        self._row, self._place, self._places = row, one.place, places
+        self._left_at, self._where = row.updated_at, where
+        self._place, self._places = one.place, places
 
     async def outcome(self) -> Outcome:
         outcome = await super().outcome()
@@ -104,7 +111,7 @@ class Restoration(Cancellation):
         if self._places is None:
             return
         if self._place is None:
-            self._place = await self._places.reserve(self._row)
+            self._place = await self._places.reserve(self._where)
         elif not await self._places.keeps(self._place):
             self._place = None
         if self._place is None:
@@ -113,13 +120,13 @@ class Restoration(Cancellation):
     def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
         is_in_doubt = self._opened_at is not None
         return outcome_of_restore(
-            answer, opened_at=opened_at, is_in_doubt=is_in_doubt, seen=self._appointment.seen
+            answer, opened_at=opened_at, is_in_doubt=is_in_doubt, seen=self._seen
         )
 
     def _by_record(self, answer: Answer) -> Outcome | None:
         return outcome_of_look(
             answer,
             opened_at=self._opened_at,
-            left_at=self._row.updated_at,
-            seen=self._appointment.seen,
+            left_at=self._left_at,
+            seen=self._seen,
         )

@@ -273,7 +273,7 @@ async def test_broken_off_between_intent_and_answer_it_comes_to_the_same_end(wor
 
 async def test_what_staff_cancelled_again_after_a_lost_answer_is_for_a_person(world):
     ids = await closed(world, 1)
-    world.sandbox.faults.add(Fault("reset", applies=True), method="PATCH")
+    world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH")
     await world.restore(max_attempts=1)
     world.virtual.jump(5)
     world.sandbox.staff.cancel(ids[0])
