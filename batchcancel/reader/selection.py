@@ -3,15 +3,17 @@
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from batchcancel.api import Record
+from batchcancel.api import Record, Window
 from batchcancel.appointments import as_meant
 
 DOCUMENTED = ("confirmed", "rescheduled", "cancelled", "completed")
+_SESSIONS = ("Morning", "Afternoon", "Evening")
 _MOST_WORDS, _MOST_LENGTH = 100, 2_000
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,22 @@ class Selection:
     services: tuple[str, ...] = ()
     doctors: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+
+    @property
+    def typed(self) -> str:
+        """The options that ask for the same, for typing them again."""
+        words = ["--date", self.first.isoformat()]
+        words += ["--to", self.last.isoformat()] if self.last != self.first else []
+        for name, given in (
+            ("--branch", self.branches),
+            ("--session", self.sessions),
+            ("--service", self.services),
+            ("--batch-label", self.labels),
+            ("--doctor", self.doctors),
+        ):
+            words += [word for one in given for word in (name, one)]
+        is_usual = set(self.statuses) == {"confirmed", "rescheduled"}
+        return shlex.join(words if is_usual else [*words, "--status", ",".join(self.statuses)])
 
     def days(self) -> list[date]:
         length = (self.last - self.first).days + 1
@@ -85,6 +103,31 @@ def pick(selection: Selection, records: Iterable[Record], services: Mapping[str,
         if name == "status":
             picked.statuses[record.status] += 1
     return picked
+
+
+def unused(
+    selection: Selection,
+    records: Collection[Record],
+    windows: Iterable[Window],
+    services: Mapping[str, str],
+) -> Iterator[str]:
+    """Tell of words that nothing uses: they may be mistyped."""
+    there: list[Record | Window] = [*records, *windows]
+    of_services = [*services, *services.values()]
+    of_services += [one for each in records for one in (each.service_id, each.service) if one]
+    used: dict[str, tuple[Sequence[str], Sequence[str | None]]] = {
+        "branch": (selection.branches, [one.branch_id for one in there]),
+        "session": (selection.sessions, [*_SESSIONS, *(one.session for one in there)]),
+        "batch label": (selection.labels, [one.label for one in there]),
+        "service": (selection.services, of_services),
+        "doctor": (selection.doctors, [one.doctor for one in records]),
+    }
+    for name, (wanted, words) in used.items():
+        known = {_folded(one) for one in words if one}
+        for word in wanted:
+            if _folded(word) not in known:
+                there_are = ", ".join(sorted({one for one in words if one})[:_SHOWN]) or "none"
+                yield f"No appointment of these days has the {name} {word!r}; there are {there_are}"
 
 
 def words_of(selection: str) -> list[str] | None:
