@@ -57,6 +57,13 @@ class Ask(StrEnum):
         "Use a key that may write appointments.",
         "cancelled",
     )
+    RESTORE = (
+        "restore",
+        "PATCH /appointments/{id}",
+        "appointments:write",
+        "Use a key that may write appointments.",
+        "confirmed",
+    )
     READ = (
         "read",
         "GET /appointments/{id}",
