@@ -32,7 +32,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "settled_at": _INSTANT,
     "line": pl.Int64(),
 }
-_FOREIGN_TEXT = ("session", "branch_id", "batch", "status", "reason")
+_FOREIGN_TEXT = {"session", "branch_id", "reason", "batch", "status", "selection"}
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
 _ROWS_AT_ONCE = 50_000
 
@@ -48,29 +48,29 @@ def write_results(
     nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
+    writer_for(path)
     wanted = _known(outcomes or ())
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
-    frame = _frame(picked)
-    write_table(frame, path)
-    return len(frame)
+    return write_table(_frame(picked), path)
 
 
-def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table to a file of the kind its ending says, whole or not at all."""
-    write = _writer_for(path)
+def write_table(frame: pl.DataFrame, path: Path) -> int:
+    """Write a table of texts to a file of the kind its ending says, whole or not at all."""
+    write = writer_for(path)
     with replacing(path) as file:
         write(frame, file)
+    return len(frame)
 
 
 def require_new(path: Path, *, force: bool) -> None:
     """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
-    _writer_for(path)
+    writer_for(path)
     if path.exists() and not force:
         raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
 
 
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    cell = cs.by_name(_FOREIGN_TEXT, require_all=False)
+    cell = pl.col(sorted(_FOREIGN_TEXT.intersection(frame.columns)))
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
     harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
     frame.with_columns(harmless).write_csv(file)
@@ -90,7 +90,8 @@ _WRITERS: dict[str, Write] = {
 }
 
 
-def _writer_for(path: Path) -> Write:
+def writer_for(path: Path) -> Write:
+    """How to write a file of the kind its ending says; `InputError` where it says none."""
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise InputError(
