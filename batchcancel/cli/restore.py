@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
     from batchcancel.stop import Stop
 
+_HOW = ("rescheduled_too", "overbook", "retry_refused")
+
 
 @click.command(short_help="Put back what a batch cancelled; run again to resume.")
 @click.argument("ledger", metavar="LEDGER")
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 @api_options("yes", "limit", "concurrency")
 def restore(
     ledger: str, batch: str | None, only: str | None, job_file: Path | None, *,
-    rescheduled_too: bool, overbook: bool, retry_refused: bool, dry_run: bool, **options: Any,
+    dry_run: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Confirm again what a batch of LEDGER cancelled, after a plan and a question.
 
@@ -62,17 +64,12 @@ def restore(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.load import manifest_source
 
+    how = {option: options.pop(option) for option in _HOW}
     settings = api_settings_from("restore", job_file, options, dict(os.environ))
     with closing(read_ledger(ledger)) as account:
         name = the_batch(account, batch, ledger=ledger)
-    undoing = command.Undoing(
-        ledger=ledger,
-        batch=name,
-        only=None if only is None else manifest_source(only),
-        rescheduled_too=rescheduled_too,
-        overbook=overbook,
-        retry_refused=retry_refused,
-    )
+    some = None if only is None else manifest_source(only)
+    undoing = command.Undoing(ledger=ledger, batch=name, only=some, **how)
     if dry_run:
         plan = enter(lambda stop: command.plan(settings, undoing, stop=stop, observe=announce))
         result(json.dumps(plan.as_json()) if settings.json else restore_text(plan))

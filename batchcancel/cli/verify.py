@@ -1,4 +1,4 @@
-"""batchcancel verify: what does the API say now of what a batch cancelled?"""
+"""batchcancel verify: what the API says now of what a batch cancelled."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import click
 from batchcancel.cli.options import api_options, api_settings_from
 
 
-@click.command(short_help="What does the API say now of what was cancelled?")
+@click.command(short_help="What the API says now of what was cancelled.")
 @click.argument("ledger", metavar="LEDGER")
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option(

@@ -1,4 +1,4 @@
-"""The verify command: what does the API say now of what a batch cancelled?"""
+"""The verify command: what the API says now of what a batch cancelled."""
 
 import sys
 from collections.abc import Iterable, Iterator

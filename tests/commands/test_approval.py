@@ -94,6 +94,7 @@ async def test_a_manifest_that_was_replaced_is_not_what_was_approved(world):
     assert [] == patched(world)
 
 
+@pytest.mark.promise(20)
 async def test_as_many_others_are_not_what_was_approved(world):
     ids = world.appointments(6)
     token = await approved(world, world.manifest(ids[:3]))
