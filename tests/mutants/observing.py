@@ -76,7 +76,7 @@ test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice
 
 policy.pages: the key of another clinic reads on
 test_a_clinic_that_knows_none_of_the_rows_ends_the_reading
-- if len(self._streak) >= self._halt_after:
+- if len(self.streak) >= self.halt_after:
 + if False:
 
 policy.fresh: a row that its pages do not show is sent unread
