@@ -36,7 +36,7 @@ from batchcancel.ledger.contract import Ledger, LedgerReader, SentRequest
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
-from batchcancel.settings.load import Settings
+from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop, Task, background
 from batchcancel.writer import Commit, Writer
 
@@ -64,9 +64,12 @@ class Surroundings:
 
 
 class OpenLedgers(Protocol):
-    """How a command opens its ledger; `is_shared` tells whether other programs see its pace."""
+    """How a command opens the ledger at an address, empty where it has none.
 
-    def __call__(self, settings: Settings, *, is_shared: bool) -> Ledgers: ...
+    `is_shared` tells whether other programs see its pace.
+    """
+
+    def __call__(self, ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +91,18 @@ class Tools:
     stop: Stop
 
 
-def for_run(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
+def for_run(
+    ledger: str,
+    settings: ApiSettings,
+    *,
+    is_shared: bool,  # noqa: ARG001 - as for a plan
+) -> Ledgers:
     """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
-    ledger = open_ledger(settings.ledger, origin=settings.origin, key=settings.api_key.fingerprint)
-    return ledger, ledger
+    written = open_ledger(ledger, origin=settings.origin, key=settings.api_key.fingerprint)
+    return written, written
 
 
-def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
+def for_plan(ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
     Where a file cannot be written it is only read. So it is while a run holds it, if the rate
@@ -102,26 +110,32 @@ def for_plan(settings: Settings, *, is_shared: bool) -> Ledgers:
     run's.
     """
     try:
-        return for_run(settings, is_shared=is_shared)
+        return for_run(ledger, settings, is_shared=is_shared)
     except (UnsafeLedger, NoPlaceForLedger):
         raise
     except (InputError, BatchHeld) as error:
-        if is_postgres(settings.ledger) or (isinstance(error, BatchHeld) and not is_shared):
+        if is_postgres(ledger) or (isinstance(error, BatchHeld) and not is_shared):
             raise
-        ledger, _ = in_memory(settings, is_shared=is_shared)
-        return ledger, read_ledger(settings.ledger) if is_there(settings.ledger) else None
+        passing, _ = in_memory(ledger, settings, is_shared=is_shared)
+        return passing, read_ledger(ledger) if is_there(ledger) else None
 
 
-def in_memory(settings: Settings, *, is_shared: bool) -> Ledgers:  # noqa: ARG001 - as for a plan
+def in_memory(
+    ledger: str,  # noqa: ARG001 - as for a plan
+    settings: ApiSettings,
+    *,
+    is_shared: bool,  # noqa: ARG001 - the same
+) -> Ledgers:
     """A ledger in memory, gone when it is closed, for requests that belong to no batch."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
 @asynccontextmanager
 async def tools(
-    settings: Settings,
+    settings: ApiSettings,
     ledgers: OpenLedgers,
     *,
+    ledger: str = "",
     stop: Stop,
     observe: Observer = lambda _event: None,
     around: Surroundings | None = None,
@@ -129,17 +143,17 @@ async def tools(
     """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
     around = around or Surroundings()
     clock = ServerClock(steady=around.boot.seconds, now=around.now)
-    file = _window_file(settings, around=around, observe=observe)
-    ledger, account = ledgers(settings, is_shared=file is not None)
-    around.on_open(ledger)
+    file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
+    written, account = ledgers(ledger, settings, is_shared=file is not None)
+    around.on_open(written)
     # In a run both are one ledger; closing a ledger twice is harmless.
-    with closing(ledger), closing(account or ledger):
-        writer = around.new_writer(ledger.commit)
+    with closing(written), closing(account or written):
+        writer = around.new_writer(written.commit)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, clock=clock, new_transport=around.new_transport) as api,
-            _limiter(settings, ledger, file=file, account=account, around=around) as limiter,
-            background(writer.serve, *_beside(settings, ledger, stop=stop)),
+            _limiter(settings, written, file=file, account=account, around=around) as limiter,
+            background(writer.serve, *_beside(settings, written, stop=stop)),
         ):
             exchange = Exchange(
                 api=api,
@@ -149,13 +163,13 @@ async def tools(
                 now=around.now,
                 clock=clock,
                 max_retry_after=settings.max_retry_after,
-                require_held=ledger.require_held,
+                require_held=written.require_held,
                 max_requests=settings.max_requests,
             )
             retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             try:
                 yield Tools(
-                    ledger=ledger,
+                    ledger=written,
                     account=account,
                     writer=writer,
                     exchange=exchange,
@@ -178,7 +192,7 @@ async def _flush(writer: Writer) -> None:
 
 
 def _api(
-    settings: Settings, *, clock: ServerClock, new_transport: NewTransport | None
+    settings: ApiSettings, *, clock: ServerClock, new_transport: NewTransport | None
 ) -> HuskyVoice:
     return HuskyVoice(
         base_url=settings.base_url,
@@ -198,7 +212,7 @@ def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
 
 @asynccontextmanager
 async def _limiter(
-    settings: Settings,
+    settings: ApiSettings,
     ledger: Ledger,
     *,
     file: FileWindow | None,
@@ -223,7 +237,7 @@ async def _limiter(
 
 
 def _over(
-    shared: SharedWindow, settings: Settings, *, around: Surroundings
+    shared: SharedWindow, settings: ApiSettings, *, around: Surroundings
 ) -> SharedLimiter | GateLimiter:
     kind = GateLimiter if settings.rate.is_unlimited else SharedLimiter
     return kind(
@@ -239,14 +253,12 @@ def _counted(rate: Rate) -> Rate:
 
 
 def _window_file(
-    settings: Settings, *, around: Surroundings, observe: Observer
+    settings: ApiSettings, *, around: Surroundings, observe: Observer
 ) -> FileWindow | None:
-    """The window that this user's programs share; None with a database, which has its own.
+    """The window that this user's programs share; a database has one of its own.
 
     None, with a warning, where there is no folder to keep it in.
     """
-    if is_postgres(settings.ledger):
-        return None
     folder = settings.state_dir or _user_state()
     window = FileWindow(
         window_path(folder, origin=settings.origin, key=settings.api_key.fingerprint),
@@ -264,7 +276,7 @@ def _window_file(
     return window
 
 
-def _require_home(folder: Path, settings: Settings) -> None:
+def _require_home(folder: Path, settings: ApiSettings) -> None:
     """A user whom the system does not know, without HOME, would get a folder named ~."""
     if settings.state_dir is None and not folder.is_absolute():
         raise FileNotFoundError(None, "there is no home directory")
@@ -276,7 +288,7 @@ def _user_state() -> Path:
     return user_state_path("batchcancel", appauthor=False)
 
 
-def _slots(account: LedgerReader, settings: Settings, *, now: datetime) -> Iterable[float]:
+def _slots(account: LedgerReader, settings: ApiSettings, *, now: datetime) -> Iterable[float]:
     """Seconds until each slot that earlier runs took is free again.
 
     An answer that never came may have been counted as late as the request's deadline.
@@ -294,7 +306,7 @@ def _counted_by(request: SentRequest, timeout: float) -> datetime:
     return request.answered_at or request.sent_at + timedelta(seconds=timeout)
 
 
-def _beside(settings: Settings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
+def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
     yield functools.partial(_limit_time, settings.max_duration, stop)
     yield functools.partial(_hurry, ledger, stop)
 

@@ -1,6 +1,6 @@
-"""Click options of `plan` and `run`, generated from the option table in `settings/options.py`."""
+"""Click options of commands that talk to the API, made from the table in `settings/options.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import click
 from batchcancel.settings.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from batchcancel.settings.load import Settings
+    from batchcancel.settings.load import ApiSettings, Settings
 
 Command = Callable[..., Any]
 
@@ -20,17 +20,32 @@ def job_options(command: Command) -> Command:
     Values reach the command as the text that was typed: `load_settings` decides which source wins,
     and names all mistakes at once.
     """
-    # Reversed, for click lists options in the order in which decorators are read, not applied.
-    for option in reversed(OPTIONS):
-        command = _click_option(option)(command)
-    command = click.option(
-        "--job-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar="BATCHCANCEL_JOB_FILE",
-        metavar="PATH",
-        help="A job's options in TOML, like jobs/nightly.toml",
-    )(command)
-    return click.argument("manifest", metavar="MANIFEST")(command)
+    return click.argument("manifest", metavar="MANIFEST")(_options(OPTIONS)(command))
+
+
+def api_options(*others: str) -> Callable[[Command], Command]:
+    """Decorator: --job-file and the options of every command that talks to the API.
+
+    `others` are left out where they are not named: what asks, has workers or a canary.
+    """
+    left_out = {"yes", "limit", "concurrency", "status"}.difference(others)
+    return _options([one for one in OPTIONS if one.is_of_api and one.name not in left_out])
+
+
+def _options(options: Sequence[Option]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        # Reversed, for click lists options in the order in which decorators are read, not applied.
+        for option in reversed(options):
+            command = _click_option(option)(command)
+        return click.option(
+            "--job-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar="BATCHCANCEL_JOB_FILE",
+            metavar="PATH",
+            help="A job's options in TOML, like jobs/nightly.toml",
+        )(command)
+
+    return decorate
 
 
 def _click_option(option: Option) -> Callable[[Command], Command]:
@@ -59,9 +74,21 @@ def settings_from(
     """The settings of this call; raises `InputError` that names all mistakes."""
     from batchcancel.settings.load import load_settings
 
-    flags = {
+    return load_settings(manifest, flags=_typed(options), environ=environ, job_file=job_file)
+
+
+def api_settings_from(
+    command: str, job_file: Path | None, options: dict[str, Any], environ: dict[str, str]
+) -> "ApiSettings":
+    """As `settings_from`, for a command that takes `api_options`."""
+    from batchcancel.settings.load import load_api_settings
+
+    return load_api_settings(command, flags=_typed(options), environ=environ, job_file=job_file)
+
+
+def _typed(options: dict[str, Any]) -> dict[str, str]:
+    return {
         field: str(value).lower() if isinstance(value, bool) else value
         for field, value in options.items()
         if value is not None
     }
-    return load_settings(manifest, flags=flags, environ=environ, job_file=job_file)

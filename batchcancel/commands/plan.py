@@ -53,7 +53,7 @@ async def plan(
     # Before the ledger is opened: an unreadable manifest must leave no ledger behind.
     manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(
-        settings, wiring.for_plan, stop=stop, observe=observe, around=around
+        settings, wiring.for_plan, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 

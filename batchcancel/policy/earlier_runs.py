@@ -114,11 +114,16 @@ def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
 
 
 def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:
-    """Raise `InputError` when the ledger's batch belongs to another API: a rehearsal's, maybe."""
+    """Raise `InputError` when the ledger's batch is another API's (a rehearsal's), or a restore."""
     if known.origin != batch.origin:
         raise InputError(
             f"{ledger} holds batches of {known.origin}, and this is for {batch.origin}",
             hint="Name a ledger of its own for this API with --ledger. Nothing was sent.",
+        )
+    if known.kind != batch.kind:
+        raise InputError(
+            f"{batch.name} is the batch that restores {known.of_batch}, and no manifest's",
+            hint="Name another one with --batch. Nothing was sent.",
         )
 
 

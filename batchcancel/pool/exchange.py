@@ -178,6 +178,7 @@ class Exchange:
             attempt=write.attempt,
             at=self._now(),
             opened_at=_whole_second(self._clock.earliest()),
+            kind=request.ask.value,
         )
 
     def _require_leave(self, slot: _Slot, write: Write | None = None) -> None:

@@ -5,7 +5,8 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
@@ -26,35 +27,24 @@ _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything a plan or a run was asked to do; the names are those of the options.
+class ApiSettings:
+    """What a command that talks to the API is told; the names are those of the options.
 
-    Times are in seconds. `api_key` never shows, and `ledger` only as `redacted_ledger`.
+    Times are in seconds, and `api_key` never shows.
     """
 
-    manifest: Source
-    ledger: str = field(repr=False)
-    batch: str
     rate: Rate
     concurrency: int
-    notice_hours: float | None
     timezone: ZoneInfo | None
     sessions: Mapping[str, time]
-    notes: str | None
     status: tuple[str, ...]
-    ignore_column: tuple[str, ...]
     limit: int | None
-    max_cancel: Cap | None
-    approved: Approval | None
     halt_after: int
     max_attempts: int
     timeout: float
     max_retry_after: float
     max_duration: float | None
     max_requests: int | None
-    allow_rejected_rows: bool
-    accept_changed_manifest: bool
-    retry_refused: bool
     state_dir: Path | None
     base_url: str
     api_key: "Secret"
@@ -66,6 +56,23 @@ class Settings:
     @property
     def origin(self) -> str:
         return quantities.origin(self.base_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(ApiSettings):
+    """Everything a plan or a run is told; `ledger` shows only as `redacted_ledger`."""
+
+    manifest: Source
+    ledger: str = field(repr=False)
+    batch: str
+    notice_hours: float | None
+    notes: str | None
+    ignore_column: tuple[str, ...]
+    max_cancel: Cap | None
+    approved: Approval | None
+    allow_rejected_rows: bool
+    accept_changed_manifest: bool
+    retry_refused: bool
 
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
@@ -117,21 +124,53 @@ def load_settings(
 
     `flags` has field names (`notice_hours`) and the text that was typed.
     """
+    with _all_mistakes("run") as mistakes:
+        values = _values(OPTIONS, flags, environ, job_file, mistakes)
+        source = _source(manifest, values, mistakes)
+    return Settings(manifest=source, **values)
+
+
+def load_api_settings(
+    command: str,
+    *,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    job_file: Path | None = None,
+) -> ApiSettings:
+    """As `load_settings`, for a command that is neither a plan nor a run."""
+    options = [option for option in OPTIONS if option.is_of_api]
+    with _all_mistakes(command) as mistakes:
+        values = _values(options, flags, environ, job_file, mistakes)
+    return ApiSettings(**values)
+
+
+@contextmanager
+def _all_mistakes(command: str) -> Iterator[list[str]]:
+    """Collected, not raised one by one: whoever mends a job file wants to see all of them."""
     mistakes: list[str] = []
-    texts, sessions = _job_file(job_file, mistakes)
-    _refuse_unknown_variables(environ, mistakes)
-    values: dict[str, Any] = {}
-    for option in OPTIONS:
-        text, said_by = _who_says(option, flags, environ, texts)
-        values[option.field] = _parsed(option, text, said_by, mistakes)
-    key = _api_key(values.pop("api_key_file"), environ, mistakes)
-    source = _source(manifest, values, mistakes)
-    # Collected, not raised one by one: whoever mends a job file wants to see all of them.
+    yield mistakes
     if mistakes:
         raise InputError(
-            "\n".join(mistakes), hint="batchcancel run --help lists the options. Nothing was sent."
+            "\n".join(mistakes),
+            hint=f"batchcancel {command} --help lists the options. Nothing was sent.",
         )
-    return Settings(manifest=source, sessions=sessions, api_key=Secret(key), **values)
+
+
+def _values(
+    options: Iterable[Option],
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    job_file: Path | None,
+    mistakes: list[str],
+) -> dict[str, Any]:
+    texts, sessions = _job_file(job_file, mistakes)
+    _refuse_unknown_variables(environ, mistakes)
+    values: dict[str, Any] = {"sessions": sessions}
+    for option in options:
+        text, said_by = _who_says(option, flags, environ, texts)
+        values[option.field] = _parsed(option, text, said_by, mistakes)
+    values["api_key"] = Secret(_api_key(values.pop("api_key_file"), environ, mistakes))
+    return values
 
 
 def _who_says(

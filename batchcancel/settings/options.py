@@ -1,4 +1,4 @@
-"""Option table of `plan` and `run`: name, parser, default and help of each."""
+"""Option table of what talks to the API: name, parser, default and help of each option."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,8 @@ class Option:
 
     `parse` turns text into the value, or raises ValueError with a sentence. `metavar` is empty
     for a switch. What `is_repeatable` takes several values: as a flag that is given several times,
-    else with commas between them, or as a list in a job file.
+    else with commas between them, or as a list in a job file. `plan` and `run` take all of them,
+    other commands that talk to the API those that are `is_of_api`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Option:
     metavar: str = ""
     default: str | None = None
     is_repeatable: bool = False
+    is_of_api: bool = False
 
     @property
     def field(self) -> str:
@@ -79,40 +81,40 @@ OPTIONS = (
            help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
     Option(name="batch", parse=_name, metavar="NAME",
            help="A name for this work, to resume it by  [default: the manifest's stem]"),
-    Option(name="rate", parse=quantities.rate, metavar="N/TIME", default="60/60s",
+    Option(name="rate", is_of_api=True, parse=quantities.rate, metavar="N/TIME", default="60/60s",
            help="Requests in any such stretch of time, like 60/60s or 60/m; none lifts the limit"),
-    Option(name="concurrency", parse=_workers, metavar="N", default="8",
+    Option(name="concurrency", is_of_api=True, parse=_workers, metavar="N", default="8",
            help="Workers, each with one request under way"),
     Option(name="notice-hours", parse=quantities.hours, metavar="H",
            help="The notice window; 0 lifts it  [default: what the API says]"),
-    Option(name="timezone", parse=quantities.timezone, metavar="TZ",
+    Option(name="timezone", is_of_api=True, parse=quantities.timezone, metavar="TZ",
            help="For times without an offset, like Asia/Kolkata  [default: what the API says]"),
     Option(name="notes", parse=_notes, metavar="TEXT",
            help="Sent with every cancellation; a notes column in the manifest wins"),
-    Option(name="status", parse=quantities.statuses, metavar="NAMES",
+    Option(name="status", is_of_api=True, parse=quantities.statuses, metavar="NAMES",
            default="confirmed,rescheduled", is_repeatable=True,
            help="Cancel appointments of these statuses, to the letter, and leave others alone"),
     Option(name="ignore-column", parse=quantities.columns, metavar="NAME", is_repeatable=True,
            help="Read the manifest as if it had no such column, like one named date that is "
                 "not the appointment's day"),
-    Option(name="limit", parse=_number, metavar="N",
+    Option(name="limit", is_of_api=True, parse=_number, metavar="N",
            help="A canary: only the first N eligible rows of the batch"),
     Option(name="max-cancel", parse=quantities.cap, metavar="N|N%",
            help="Refuse, before the first write, to cancel more than this"),
     Option(name="approved", parse=approval, metavar="TOKEN",
            help="Do exactly what a plan showed, or less, and do not ask; plan prints the token"),
-    Option(name="halt-after", parse=_number, metavar="N", default="20",
+    Option(name="halt-after", is_of_api=True, parse=_number, metavar="N", default="20",
            help="Stop after so many failed appointments in a row"),
-    Option(name="max-attempts", parse=_number, metavar="N", default="5",
+    Option(name="max-attempts", is_of_api=True, parse=_number, metavar="N", default="5",
            help="Attempts on one appointment in one run"),
-    Option(name="timeout", parse=_seconds, metavar="S", default="10",
+    Option(name="timeout", is_of_api=True, parse=_seconds, metavar="S", default="10",
            help="Seconds for one request, from the connection to the last byte"),
-    Option(name="max-retry-after", parse=_seconds, metavar="S", default="300",
+    Option(name="max-retry-after", is_of_api=True, parse=_seconds, metavar="S", default="300",
            help="Stop, resumably, when the API asks for more patience than this, or answers "
                 "nothing but 429s for longer"),
-    Option(name="max-duration", parse=_seconds, metavar="TIME",
+    Option(name="max-duration", is_of_api=True, parse=_seconds, metavar="TIME",
            help="Stop, resumably, after such a time, like 2h"),
-    Option(name="max-requests", parse=_number, metavar="N",
+    Option(name="max-requests", is_of_api=True, parse=_number, metavar="N",
            help="Stop, resumably, after so many requests, those of the plan among them"),
     Option(name="allow-rejected-rows", parse=quantities.switch, default="false",
            help="Go on without the rows that cannot be read"),
@@ -120,18 +122,18 @@ OPTIONS = (
            help="Let new rows join a batch that has begun"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
-    Option(name="state-dir", parse=Path, metavar="PATH",
+    Option(name="state-dir", is_of_api=True, parse=Path, metavar="PATH",
            help="Where programs with one key share its rate limit  [default: the user's state]"),
-    Option(name="base-url", parse=quantities.base_url, metavar="URL",
+    Option(name="base-url", is_of_api=True, parse=quantities.base_url, metavar="URL",
            default="https://api.huskyvoice.ai/v1", help="The API's address"),
-    Option(name="api-key-file", parse=Path, metavar="PATH",
+    Option(name="api-key-file", is_of_api=True, parse=Path, metavar="PATH",
            help=f"A file with the API key, instead of {KEY_VARIABLE}"),
-    Option(name="yes", parse=quantities.switch, default="false",
+    Option(name="yes", is_of_api=True, parse=quantities.switch, default="false",
            help="Do not ask; needed when there is no terminal"),
-    Option(name="json", parse=quantities.switch, default="false",
+    Option(name="json", is_of_api=True, parse=quantities.switch, default="false",
            help="One line of JSON on stdout, the last"),
-    Option(name="log-format", parse=_choice("console", "json"), metavar="console|json",
-           default="console", help="How the log on stderr is written"),
-    Option(name="progress", parse=quantities.switch,
+    Option(name="log-format", is_of_api=True, parse=_choice("console", "json"),
+           metavar="console|json", default="console", help="How the log on stderr is written"),
+    Option(name="progress", is_of_api=True, parse=quantities.switch,
            help="The progress bar  [default: on a terminal]"),
 )  # fmt: skip

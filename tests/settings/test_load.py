@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
-from batchcancel.settings.load import Secret, load_settings, manifest_source
+from batchcancel.settings.load import Secret, load_api_settings, load_settings, manifest_source
 
 KEY = "sk_live_0123456789"
 
@@ -253,3 +253,22 @@ def test_what_a_ledger_may_keep_of_the_options_holds_no_secret_and_no_notes():
 
     assert ("5", "postgresql://u@db/x") == (told["limit"], told["ledger"])
     assert not any(word in str(told) for word in ("Rao", "hidden", KEY))
+
+
+class TestOtherCommands:
+    def test_take_what_concerns_the_api_from_the_job_file_of_a_run(self, tmp_path):
+        job = tmp_path / "job.toml"
+        job.write_text('rate = "30/m"\nnotice-hours = 4\n[sessions]\nMorning = "09:00"\n')
+        settings = load_api_settings(
+            "verify", flags={"timeout": "3"}, environ={"HUSKYVOICE_API_KEY": "sk_1"}, job_file=job
+        )
+        assert (settings.rate.limit, settings.timeout) == (30, 3)
+        assert list(settings.sessions) == ["Morning"]
+
+    def test_name_all_mistakes_at_once_and_their_own_help(self):
+        with pytest.raises(InputError) as raised:
+            load_api_settings("verify", flags={"timeout": "x"}, environ={"BATCHCANCEL_RTE": "1"})
+        assert "--timeout" in raised.value.message
+        assert "did you mean rate?" in raised.value.message
+        assert "no API key" in raised.value.message
+        assert "batchcancel verify --help" in raised.value.hint
