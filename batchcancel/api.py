@@ -57,6 +57,13 @@ class Ask(StrEnum):
         "Use a key that may write appointments.",
         "cancelled",
     )
+    RESTORE = (
+        "restore",
+        "PATCH /appointments/{id}",
+        "appointments:write",
+        "Use a key that may write appointments.",
+        "confirmed",
+    )
     READ = (
         "read",
         "GET /appointments/{id}",
@@ -78,6 +85,12 @@ class Ask(StrEnum):
         "GET /appointment-config",
         "appointments:read",
         "Use a key that may read appointments, or pass --notice-hours and --timezone.",
+    )
+    SERVICES = (
+        "services",
+        "GET /services",
+        "appointments:read",
+        "Use a key that may read appointments, or name services by their ids.",
     )
     WINDOWS = (
         "windows",
@@ -137,9 +150,9 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What we use of an appointment record; the personal fields are not taken over.
+    """What we use of an appointment record; nothing of a patient is taken over.
 
-    `label` is the batch label, which the API calls `batch`.
+    `label` is the batch label, which the API calls `batch`; `service_id` its `appointment_type`.
     """
 
     appointment_id: str
@@ -149,13 +162,23 @@ class Record:
     session: str | None = None
     branch_id: str | None = None
     label: str | None = None
+    doctor: str | None = None
+    service_id: str | None = None
+    service: str | None = None
+
+
+class Page(NamedTuple):
+    """A page of a search: the records that can be read, and how many it held in all."""
+
+    records: list[Record]
+    length: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A calendar window on one day; times are the organisation's, None where not to be read.
 
-    One that names no branch is every branch's.
+    One that names no branch is every branch's. `filled` and `free` count its places.
     """
 
     session: str | None = None
@@ -163,6 +186,9 @@ class Window:
     label: str | None = None
     start: time | None = None
     end: time | None = None
+    filled: int | None = None
+    free: int | None = None
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,14 +295,34 @@ class OrgConfig:
     timezone: str | None
 
 
-class Lookup(Protocol):
+class Calendar(Protocol):
+    """What the calendar lists."""
+
+    async def windows(self, day: date, *, anew: bool = False) -> "Sequence[Window] | None":
+        """The windows that the calendar lists for a day; None when they cannot be had.
+
+        They are asked for once, and `anew` once more.
+        """
+
+
+class Searches(Protocol):
+    """Searches for appointments."""
+
+    async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
+        """A page of a search; None when the API refuses it, or answers with no list.
+
+        Raises `StoppedEarly` when it does not answer.
+        """
+
+
+class Lookup(Calendar, Searches, Protocol):
     """Reads that a decision needs; each costs requests of the rate limit."""
 
     async def config(self) -> OrgConfig:
         """The organisation's settings."""
 
-    async def windows(self, day: date) -> "Sequence[Window] | None":
-        """The windows that the calendar lists for a day; None when they cannot be had."""
+    async def services(self) -> Mapping[str, str]:
+        """The names of the services that the API tells, by their ids."""
 
     async def read(self, appointment_id: str) -> Answer:
         """The record of one appointment, or what the API says in its place."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from batchcancel.appointments import Fact
+from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import (
     Answered,
@@ -30,7 +30,8 @@ _OPEN = """
     UPDATE rows
     SET state = 'open', outcome = NULL, reason = NULL, settled_at = NULL,
         attempts = attempts + 1,
-        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :opened_at END
+        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :opened_at END,
+        previous_status = observed_status
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND state <> 'settled'
 """
@@ -60,9 +61,19 @@ _NOTE = """
       AND state <> 'settled'
 """
 _SETTLE = """
-    UPDATE rows SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at
+    UPDATE rows
+    SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at,
+        seen_updated_at = :updated_at
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND (state <> 'settled' OR outcome = 'skipped')
+"""
+_UNDO = """
+    UPDATE rows SET outcome = 'restored', reason = NULL, settled_at = :at
+    WHERE appointment_id = :appointment_id
+      AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
+      AND batch_id = (SELECT undone.batch_id
+                      FROM batches AS undone JOIN batches AS own ON own.of_batch = undone.name
+                      WHERE own.batch_id = :batch_id AND own.kind = 'restore')
 """
 _BEGIN = """
     INSERT INTO runs (run_id, batch, started_at, version, "user", host, pid, options)
@@ -155,17 +166,27 @@ def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tupl
         case Noted():
             yield _NOTE, _row(entry, holder, **_outcome(entry))
         case Settled():
-            sql = _SETTLE if Fact.FINAL in entry.outcome.name.facts else _NOTE
-            yield sql, _row(entry, holder, at=into.stored(entry.at), **_outcome(entry))
+            yield from _settled(into, entry, holder)
+
+
+def _settled(into: Statements, entry: Settled, holder: Holder) -> Iterator[tuple[str, Values]]:
+    name, at = entry.outcome.name, into.stored(entry.at)
+    if Fact.FINAL not in name.facts:
+        yield _NOTE, _row(entry, holder, **_outcome(entry))
+        return
+    updated_at = into.stored(entry.updated_at)
+    yield _SETTLE, _row(entry, holder, at=at, updated_at=updated_at, **_outcome(entry))
+    if name is OutcomeName.RESTORED:
+        yield _UNDO, _row(entry, holder, at=at)
 
 
 def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
-    attempt = entry.attempt if isinstance(entry, Intent) else None
+    attempt, kind = (entry.attempt, entry.kind) if isinstance(entry, Intent) else (None, "read")
     return {
         **holder.requests.identity(entry.request),
         "run_id": holder.run_id,
         "key": holder.key,
-        "kind": "read" if attempt is None else "cancel",
+        "kind": kind,
         "appointment_id": entry.appointment_id,
         "attempt": attempt,
         "at": into.stored(entry.at),

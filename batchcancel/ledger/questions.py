@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from batchcancel.ledger.contract import (
     Approved,
     Batch,
+    CancelledRow,
     LedgerReader,
     LedgerRow,
     LeftAlone,
@@ -22,7 +23,10 @@ from batchcancel.ledger.contract import (
 )
 from batchcancel.ledger.migrations import VERSION
 
-_BATCHES = "SELECT name, origin, digest, rows, rejected_rows, duplicates FROM batches"
+_BATCHES = """
+    SELECT name, origin, digest, rows, rejected_rows, duplicates, {since_2} FROM batches
+    ORDER BY batch_id
+"""
 _RUNS = "SELECT run_id, batch, started_at, ended_at, exit_code, {since_2} FROM runs"
 _SINCE_2 = ("version", '"user"', "host", "pid", "options", "counts", "why")
 _TALLY = """
@@ -46,11 +50,12 @@ _ROWS = """
     WHERE name = :batch
     ORDER BY part, place, line
 """
-_ROWS_SINCE_2 = {
-    "line": "line",
-    "rejected_id": "appointment_id",
-    "known_by": "start_known_by",
-    "manifest_start": "manifest_start",
+_ROWS_SINCE_2 = {"rejected_id": "appointment_id", "known_by": "start_known_by"} | {
+    name: name
+    for name in (
+        *("line", "manifest_start", "seen_updated_at", "previous_status"),
+        *("observed_date", "observed_session", "observed_branch", "observed_label"),
+    )
 }
 _SETTLED = """
     SELECT appointment_id FROM account
@@ -82,6 +87,16 @@ _SETTLED_ROWS = """
     WHERE batch = :batch AND state = 'settled' AND outcome <> 'skipped'
       AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
+    ORDER BY appointment_id
+"""
+_CANCELLED = """
+    SELECT appointment_id, outcome <> 'cancelled', start, {known_by},
+           coalesce({observed_date}, date), coalesce({observed_session}, session),
+           coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
+           {previous_status}
+    FROM account
+    WHERE batch = :batch AND state = 'settled'
+      AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
     ORDER BY appointment_id
 """
 _APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
@@ -128,9 +143,9 @@ class SqlReader(LedgerReader):
         return self._ask(sql, **values)
 
     def batches(self) -> Sequence[Batch]:
-        columns = Batch.__slots__
-        found = self._ask(f"{_BATCHES} ORDER BY batch_id")
-        return [Batch(**dict(zip(columns, row, strict=True))) for row in found]
+        since_2 = "kind, of_batch" if self._version > 1 else "'cancel', NULL"
+        found = self._ask(_BATCHES.format(since_2=since_2))
+        return [Batch(**dict(zip(Batch.__slots__, row, strict=True))) for row in found]
 
     def runs(self, batch: str) -> Sequence[Run]:
         sql = f"{self._runs()} WHERE batch = :batch ORDER BY {self._order}"
@@ -165,6 +180,16 @@ class SqlReader(LedgerReader):
         found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)
         for one, starts_at, day, *said in found:
             yield LedgerRow(one, self._restored(starts_at), self._day(day), *said)
+
+    def cancelled_rows(self, batch: str) -> Iterator[CancelledRow]:
+        for row in self._stream(self._known(_CANCELLED), batch=batch):
+            one = CancelledRow(*row)
+            yield one._replace(
+                is_moved=bool(one.is_moved),
+                starts_at=self._restored(one.starts_at),
+                date=self._day(one.date),
+                updated_at=self._restored(one.updated_at),
+            )
 
     def approved(self, batch: str) -> Approved | None:
         found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
