@@ -109,7 +109,7 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
 
 
 COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
-COVERED |= {"status", "ignore_column"}
+COVERED |= {"status", "ignore_column", "column", "date_format"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
