@@ -128,8 +128,7 @@ async def restore(
 async def _named(only: Source | None, *, stop: Stop, observe: Observer) -> set[str] | None:
     if only is None:
         return None
-    async with fetched(only, stop=stop, observe=observe) as readable:
-        manifest = read_manifest(readable)
+    manifest = read_manifest(await fetched(only, stop=stop, observe=observe))
     manifest.require_clean()
     return {*manifest.ids()}
 

@@ -1,19 +1,18 @@
 """What is put back, what is left as it is, and what becomes of it when a restore is broken off."""
 
 from collections import Counter
-from contextlib import closing
 from datetime import date
 
 import pytest
 
 from batchcancel.errors import InputError, Interrupted, Refusal, ScopeMissing
 from batchcancel.events import RowEnded
-from batchcancel.ledger.open import read_ledger
 from batchcancel.report.restore import restore_text
 from batchcancel.sandbox import Clinic, Fault
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.load import manifest_source
 from batchcancel.stop import Stop
+from tests.world import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -37,15 +36,8 @@ def confirmed(world):
 
 
 def rows(world, batch="closure"):
-    with closing(read_ledger(world.ledger)) as ledger:
+    with world.account() as ledger:
         return {one.appointment_id: (one.outcome, one.reason) for one in ledger.rows(batch)}
-
-
-def ended(finished):
-    """The exit code, and the counts that are not zero."""
-    counts = finished.summary.counts
-    told = {name: many for name, many in counts.outcomes.items() if name != "skipped"}
-    return int(finished.summary.exit_code), told | counts.skipped
 
 
 async def test_what_was_cancelled_is_confirmed_again_and_counted_apart_in_its_own_batch(world):
@@ -216,14 +208,16 @@ async def test_nothing_is_enrolled_before_the_answer_is_yes(world):
 
     with pytest.raises(Refusal):
         await world.restore(confirm=no)
-    with closing(read_ledger(world.ledger)) as ledger:
+    with world.account() as ledger:
         assert [one.name for one in ledger.batches()] == ["closure"]
     assert confirmed(world) == set()
 
 
 async def test_a_canary_counts_what_was_restored_before(world):
     await closed(world, 9)
-    assert [ended(await world.restore(limit=5))[1] for _ in range(2)] == [{"restored": 5}] * 2
+    assert [ended(await world.restore(limit=5))[1] for _ in range(2)] == [
+        {"restored": 5, "waiting": 4}
+    ] * 2
     assert ended(await world.restore()) == (0, {"restored": 9})
 
 
