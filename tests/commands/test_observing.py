@@ -137,7 +137,7 @@ async def test_where_nothing_could_be_read_the_patchs_answer_is_held_against_the
     world.sandbox.keys.add("sk_write", {"appointments:write"})
     row = f"{ids[0]},{STARTS},{says.format(*branches)}"
     finished = await world.run(
-        write(world, "appointment_id,starts_at,branch_id", row),
+        world.write("appointment_id,starts_at,branch_id", row),
         confirm=lambda _: world.sandbox.staff.move(ids[0], branch_id=branches[1]),
         key="sk_write", notice_hours=24,
     )  # fmt: skip
