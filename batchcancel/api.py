@@ -97,8 +97,8 @@ class Ask(StrEnum):
         "GET /appointment-slots/availability",
         "slots:read",
         (
-            "Use a key that may read slots, or give the start of each session under [sessions] in "
-            "the job file."
+            "Use a key that may read slots; or give the start of each session under [sessions] in "
+            "the job file, and to a restore --overbook."
         ),
     )
 
