@@ -17,6 +17,8 @@ from batchcancel.stop import Stop, Task, background, wait_for_no_thread
 
 Result = TypeVar("Result")
 
+_AT_ONCE = 0.1
+
 
 def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
     """Run a command to its end; SIGINT and SIGTERM set its stop flag.
@@ -37,9 +39,11 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
 async def _watch_signals(stop: Stop) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for signum in signals:
-            if stop.reason is None:
-                say(f"\n{signum.name}: finishing what has been sent, at most 3 s ...")
+            is_first = stop.reason is None
             stop.ask(Interrupted(signum))
+            await anyio.sleep(_AT_ONCE)  # where nothing has been sent it is over by then
+            if is_first:
+                say(f"\n{signum.name}: finishing what has been sent, at most 3 s ...")
 
 
 def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:

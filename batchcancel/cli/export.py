@@ -45,12 +45,14 @@ def export(
     """
     from batchcancel.cli.terminal import result
     from batchcancel.ledger.open import read_ledger
+    from batchcancel.report.atomic import refuse_manifest
     from batchcancel.report.results import write_results
 
     if output.exists() and not force:
         raise InputError(f"{output} exists", hint="Name another file, or pass --force.")
     with closing(read_ledger(ledger)) as account:
         name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
+        refuse_manifest(output, account, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
     result(f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {output}")
 
