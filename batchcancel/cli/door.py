@@ -10,6 +10,7 @@ from socket import socket, socketpair
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from batchcancel.cli.terminal import say
 from batchcancel.errors import Interrupted, Refusal
@@ -31,6 +32,7 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
         wait_for_no_thread()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
+            await anyio.lowlevel.checkpoint()  # so that signals are watched from the beginning
             return await command(stop)
 
     return anyio.run(main)

@@ -106,8 +106,8 @@ class Settings(ApiSettings):
 
     @property
     def redacted_ledger(self) -> str:
-        """The ledger's address without a password."""
-        return redacted_ledger(self.ledger)
+        """The ledger's address without a password, or a key that was typed in its place."""
+        return redacted_text(redacted_ledger(self.ledger))
 
 
 def _as_text(value: object) -> str:

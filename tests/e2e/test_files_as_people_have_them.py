@@ -5,21 +5,27 @@ import io
 import json
 import re
 import shlex
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID as Uuid
 
 import polars as pl
 import pytest
 
 from tests.e2e.stage import FAR
 from tests.reader.parquet_by_hand import (
-    INTERVAL, UUID, by_hand, fixed, in_offset_zone, int96, texts,
+    INTERVAL,
+    UUID,
+    by_hand,
+    fixed,
+    in_offset_zone,
+    int96,
+    texts,
 )  # fmt: skip
 
 NINE = datetime(FAR.year, FAR.month, FAR.day, 9, tzinfo=UTC)
 LOCAL = NINE.replace(tzinfo=None)
-KEY = Uuid("12345678-1234-4234-9234-123456789abc")
+KEY = uuid.UUID("12345678-1234-4234-9234-123456789abc")
 ID, START = "appointment_id", "starts_at"
 PLAIN = f"{ID},{START}\na1,{FAR}T09:00\n"
 
@@ -53,7 +59,13 @@ def refused(content, *shown, then=()):
     return Case(content, 2, shown, then=tuple(then))
 
 
-DAYS = {one: FAR.strftime(one) for one in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d")}
+WRITTEN = {
+    "DD/MM/YYYY": "15/12/2099",
+    "MM/DD/YYYY": "12/15/2099",
+    "DD.MM.YY": "15.12.49",
+    "YYYY/MM/DD": "2099/12/15",
+    "DD-MMM-YYYY": "15-Dec-2099",
+}
 CSV = {
     "semicolons": read(PLAIN.replace(",", ";"), "read as", "semicolons between cells"),
     "tabs": read(PLAIN.replace(",", "\t"), "tabs between cells"),
@@ -125,10 +137,10 @@ CSV = {
     "a blank that does not break": refused(f"{ID}\na1\xa0\n", r": 'a1\xa0'"),
     "a letter that looks like another": refused(f"{ID}\n\u0430pt1\n", r": '\u0430pt1'"),
     "a long cell": refused(f"{ID}\n{'x' * 999}\n", "x" * 40 + "...'"),
-    "a time that is none": refused(f"{PLAIN}a2,9 o'clock\n", 'line 3: the start', '"9 o\'clock"'),
+    "a time that is none": refused(f"{PLAIN}a2,9 o'clock\n", "line 3: the start", '"9 o\'clock"'),
     "columns that contradict each other": refused(
         f"{ID},{START},date\na1,{FAR}T09:00,{FAR + timedelta(1)}\n",
-        f"name different starts, or different days", f"'{FAR}T09:00, {FAR + timedelta(1)}'",
+        "name different starts, or different days", f"'{FAR}T09:00, {FAR + timedelta(1)}'",
         then=("--ignore-column", "date"),
     ),
     "a bad date beside a good start": read(
@@ -140,13 +152,19 @@ CSV = {
     **{
         f"days like {how}": refused(
             f"{ID},{START}\na1,{day}\na2,{day} 9:30\n", f"every start is written {day}",
-            f"write {FAR}", then=("--date-format", how),
+            "-12-15", then=("--date-format", how),
         )
-        for how, day in DAYS.items()
+        for how, day in WRITTEN.items()
     },
-    "dates like 31.12.2026": refused(
-        f"{ID},date\na1,{FAR:%d.%m.%Y}\na2,{FAR:%d.%m.%Y}\n", "every date is written",
-        then=("--date-format", "DD.MM.YYYY"),
+    "days of which nobody knows the order": refused(
+        f"{ID},date\na1,03/04/2099\na2,01/02/2099\n",
+        "every date is written 03/04/2099: day first or month first cannot be known; "
+        "write 2099-03-04 or 2099-04-03", then=("--date-format", "DD/MM/YYYY"),
+    ),
+    "days with one order that fits": refused(
+        f"{ID},{START}\na1,15/12/2099\na2,16/12/2099\n", "every start is written 15/12/2099: day "
+        "first or month first cannot be known; write 2099-12-15",
+        then=("--date-format", "DD/MM/YYYY"),
     ),
     "a column of nonsense": refused(f"{ID},{START}\na1,soon\na2,later\n", "every start is unread"),
     "some days otherwise": refused(f"{PLAIN}a2,{FAR:%d/%m/%Y}\n", f"'{FAR:%d/%m/%Y}'"),
@@ -224,3 +242,98 @@ def test_it_is_read_as_it_is_meant_or_refused_in_a_sentence_whose_hint_works(pla
         # The hint may name more than one way; each is typed as it stands there.
         assert all(shlex.quote(one) in ended.stderr for one in case.then)
         assert 0 == plan(case.content, *case.then).returncode
+
+
+def test_a_folder_of_part_files_is_refused_and_no_part_of_it_is_offered(stage):
+    folder = stage.folder / "closure.parquet"
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    for number in range(2):
+        (folder / f"part-0000{number}-c000.snappy.parquet").write_bytes(
+            parquet(appointment_id=["a"])
+        )
+    ended = stage.here("plan", "closure.parquet")
+
+    assert 2 == ended.returncode
+    assert "is a folder of 2 files that may be parts of one table" in ended.stderr
+    assert "part-0000" not in ended.stderr
+    assert ".coalesce(1)" in ended.stderr
+
+
+def test_a_folder_with_one_part_is_refused_and_names_it(stage):
+    stage.book("a1")
+    folder = stage.folder / "closure.parquet"
+    folder.mkdir()
+    (folder / "part-00000-c000.snappy.parquet").write_bytes(parquet(appointment_id=["a1"]))
+    ended = stage.here("plan", "closure.parquet")
+    [named] = re.findall("like '([^']+)'", ended.stderr)
+
+    assert 2 == ended.returncode
+    assert 0 == stage.here("plan", named).returncode
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        (ID, [1], "Int64"),
+        ("branch_id", [1.5], "Float64"),
+        ("session", [True], "Boolean"),
+        ("date", [NINE], "instants"),
+    ],
+)
+def test_what_a_hint_says_to_type_in_polars_makes_it_readable(plan, column, values, kind):
+    frame = pl.DataFrame({ID: ["a1"]} | {column: values})
+    file = io.BytesIO()
+    frame.write_parquet(file)
+    ended = plan(file.getvalue())
+    assert 2 == ended.returncode
+    assert f"the column {column} of the manifest holds {kind}, not strings" in ended.stderr
+
+    file = io.BytesIO()
+    [typed] = re.findall("in polars: (.+)", ended.stderr)
+    frame.with_columns(eval(typed)).write_parquet(file)
+    assert 0 == plan(file.getvalue()).returncode
+
+
+def test_an_int96_date_is_refused_and_the_hint_makes_the_clinics_day_of_it(plan):
+    content = by_hand(texts(ID, "a1"), int96("date", NINE.replace(hour=20)))
+    [typed] = re.findall("in polars: (.+)", plan(content).stderr)
+    frame = pl.read_parquet(io.BytesIO(content)).with_columns(eval(typed))
+
+    assert [date(FAR.year, FAR.month, FAR.day) + timedelta(1)] == frame["date"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Africa/Cairo", date(2027, 4, 30)),
+        ("America/Santiago", date(2027, 9, 5)),
+        ("Asia/Beirut", date(2027, 3, 28)),
+        ("America/Havana", date(2027, 3, 14)),
+    ],
+)
+@pytest.mark.parametrize("column", ["starts_at", "appointment_date", "date"])
+def test_a_day_alone_is_that_day_also_where_midnight_does_not_exist(stage, zone, day, column):
+    stage.book("a1", day=day)
+    (stage.folder / "closure.csv").write_text(f"{ID},{column}\na1,{day}\n")
+    ended = stage.here("plan", "closure.csv", "--timezone", zone, "--notice-hours", "0", "--json")
+
+    told = json.loads(ended.stdout)
+    assert (0, 1) == (ended.returncode, told["eligible"])
+    assert (day.isoformat(), "day") == (told["first_start"], told["first_start_known_by"])
+
+
+def test_columns_are_told_to_machines_by_our_names_and_in_the_log(stage):
+    stage.book("a1")
+    (stage.folder / "closure.csv").write_text(f"Booking ref,Starts At,name\na1,{FAR}T09:00,Ms S\n")
+    (stage.folder / "job.toml").write_text('column = ["appointment_id=Booking ref"]\n')
+    words = ("closure.csv", "--job-file", "job.toml")
+    planned = json.loads(stage.here("plan", *words, "--json").stdout)
+    ended = stage.here("run", *words, "--yes", "--log-format", "json", "--notice-hours", "0")
+
+    used = {ID: "Booking ref", START: "Starts At"}
+    assert {"used": used, "ignored": ["name"]} == planned["columns"]
+    [event] = [one for one in ended.stderr.splitlines() if '"columns"' in one]
+    logged = json.loads(event)
+    assert (used, ["name"]) == (logged["used"], logged["ignored"])
+    assert ["a1"] == stage.patched()
