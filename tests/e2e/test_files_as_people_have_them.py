@@ -255,7 +255,8 @@ def test_a_folder_of_part_files_is_refused_and_no_part_of_it_is_offered(stage):
     ended = stage.here("plan", "closure.parquet")
 
     assert 2 == ended.returncode
-    assert "is a folder of 2 files that may be parts of one table" in ended.stderr
+    assert "'closure.parquet' is a directory, not a manifest" in ended.stderr
+    assert "Its 2 files may be parts of one table, of which none is the whole" in ended.stderr
     assert "part-0000" not in ended.stderr
     assert ".coalesce(1)" in ended.stderr
 
