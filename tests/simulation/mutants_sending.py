@@ -7,8 +7,8 @@ from typing import Any
 from batchcancel import wiring
 from batchcancel.appointments import Cancel
 from batchcancel.huskyvoice import answers
-from batchcancel.huskyvoice.gate import Patience
 from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.shared_limiter import Patience
 from batchcancel.huskyvoice.window_file import FileWindow
 from batchcancel.huskyvoice.window_log import WindowLog
 from batchcancel.ledger.contract import Intent
