@@ -46,8 +46,8 @@ class Batch:
 class Run:
     """One execution over a batch, as the ledger remembers it.
 
-    `version` is the program's; `options` are what it was told, and must hold nothing secret; both
-    they and `counts` hold what JSON can say. `why` tells why it ended, where it ended early.
+    `version` is the program's. `options`, without anything secret, and `counts` hold what JSON can
+    say. `why` tells why it ended, where it ended early.
     """
 
     run_id: str
@@ -164,8 +164,7 @@ class Asked:
 class Intent:
     """A PATCH is about to be sent: the row becomes open, and one more was sent for it.
 
-    `at` is by this machine's clock, for the window of requests. `opened_at` is by the server's, to
-    be compared with what the record says of its changes.
+    `at` is by this machine's clock, `opened_at` by the server's, as the record's changes are.
     """
 
     request: int
@@ -199,10 +198,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """A look-up told when an appointment starts: for the account, not for later decisions.
-
-    A record has no time of day, so its start is known by its session, or by its day alone.
-    """
+    """A look-up told when an appointment starts: for the account, not for later decisions."""
 
     appointment_id: str
     starts_at: datetime
@@ -220,10 +216,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """What was answered last about a row, which goes on waiting: nobody knows yet what it proves.
-
-    An outcome that settles rows stands beside a row that waits until then.
-    """
+    """What was answered last about a row, which waits on: nobody knows yet what it proves."""
 
     appointment_id: str
     outcome: Outcome
@@ -258,8 +251,7 @@ class LedgerReader(Protocol):
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         """Ids that must not be sent again, with or without the refused and not-found ones.
 
-        Skipped rows are decided anew, so they are not among them, nor are those that were
-        cancelled by others and never sent.
+        What is decided anew is not among them: skipped, or cancelled by others and never sent.
         """
 
     def left_alone(self, batch: str) -> list[LeftAlone]:
@@ -272,10 +264,7 @@ class LedgerReader(Protocol):
         """Ids of the rows that the API did not know."""
 
     def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
-        """What the manifest said of the rows with a final outcome, ordered by id.
-
-        Skipped rows are not among them: each run decides on them by what it is told then.
-        """
+        """What the manifest said of these rows, ordered by id."""
 
     def approved(self, batch: str) -> Approved | None:
         """The approval of the batch; None where it was run without one."""
@@ -291,10 +280,9 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """The account of one run: whoever holds a batch may write on it, and nobody else may.
+    """The account of one run, for one origin and one key: who holds a batch alone writes on it.
 
-    It was opened for one origin and one key fingerprint. Failing to write raises
-    `LedgerWriteFailed`.
+    Failing to write raises `LedgerWriteFailed`.
     """
 
     def hold(self, run: Run) -> None:
@@ -307,10 +295,7 @@ class Ledger(LedgerReader, Protocol):
         """
 
     def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow | None:
-        """The window of this ledger's key, where several programs may write at the same time.
-
-        A request without an answer is over after `timeout` seconds.
-        """
+        """The key's window, where several programs write; a request is over after `timeout` s."""
 
     def finish(self, run: Run) -> None:
         """Write how the run ended and let go of the batch."""
@@ -336,8 +321,7 @@ class Ledger(LedgerReader, Protocol):
     ) -> None:
         """Replace all endings of the batch that needed no request by these, as of what was seen.
 
-        Rows that were skipped, or cancelled by others and never sent, and are none of these now
-        are waiting.
+        Rows that had one, and are none of these now, are waiting.
         """
 
     def reopen_refused(self, batch: str) -> int:

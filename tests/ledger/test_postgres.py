@@ -3,6 +3,7 @@
 import re
 import sys
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,12 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger import open as opening
 from batchcancel.ledger.contract import State
 from batchcancel.ledger.postgres import connection
-from batchcancel.ledger.postgres.connection import PatientConnection, SilentServer, connection_info
+from batchcancel.ledger.postgres.connection import (
+    Patience,
+    PatientConnection,
+    SilentServer,
+    connection_info,
+)
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
 from tests.postgres import PASSWORD
 
@@ -183,19 +189,36 @@ def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example,
 
 
 class TestTrouble:
-    def test_a_server_that_says_nothing_is_given_up(self, database, monkeypatch):
-        monkeypatch.setattr(connection, "SILENCE_S", 0.3)
-        db = PatientConnection(connection_info(database))
+    def test_a_server_that_says_nothing_is_given_up(self, database):
+        db = PatientConnection(connection_info(database), Patience(0.3))
         with closing(db), pytest.raises(SilentServer):
-            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+            db.once(nap(10))
 
-    def test_long_work_may_be_silent(self, database, monkeypatch):
-        monkeypatch.setattr(connection, "SILENCE_S", 0.3)
-
-        with closing(PatientConnection(connection_info(database))) as db:
-            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(1)"), is_long=True)
+    def test_long_work_may_be_silent(self, database):
+        with closing(PatientConnection(connection_info(database), Patience(0.3))) as db:
+            db.once(nap(2), is_long=True)
             with pytest.raises(SilentServer):
-                db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+                db.once(nap(10))
+
+    def test_a_server_is_waited_for_once_however_many_wait_for_it(self, database):
+        patience, began, ends = Patience(3.0), time.monotonic(), []
+        first, second = (PatientConnection(connection_info(database), patience) for _ in range(2))
+
+        def lose(how):
+            with pytest.raises(SilentServer):
+                how(nap(60))
+            ends.append(time.monotonic() - began)
+
+        with closing(first), closing(second):
+            for db in (first, second):
+                db.once(nap(0))
+            began = time.monotonic()
+            earlier = threading.Thread(target=lose, args=(first.once,))
+            earlier.start()
+            time.sleep(1.5)
+            lose(second.repeat)
+            earlier.join(PATIENCE_S)
+        assert max(ends) < 4.4
 
     @pytest.mark.promise(1)
     @pytest.mark.parametrize(
@@ -207,7 +230,7 @@ class TestTrouble:
         name = name_of(database)
         postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = {its}")
         with closing(PatientConnection(connection_info(database))) as db:
-            found = db.once(lambda cursor: cursor.execute("SHOW synchronous_commit").fetchall())
+            found = db.once(lambda into: into.fetch("SHOW synchronous_commit", {}))
         assert [(ours,)] == found
 
     def test_connections_that_an_administrator_ends_are_made_anew(self, begun, ask, example):
@@ -336,6 +359,11 @@ class TestRestart:
                 ledger.tally("closure")
         finally:
             mortal_postgres.start()
+
+
+def nap(seconds):
+    """A transaction in which the server says nothing for so long."""
+    return lambda into: into.fetch("SELECT pg_sleep(:seconds)", {"seconds": seconds})
 
 
 def failure_of(ledger, example):

@@ -5,21 +5,18 @@ write carries the token and the number of the lease's commit. So a write of a ru
 lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import held, signature, taken_over
-from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
+from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements, Work
 
 Result = TypeVar("Result")
-Work = Callable[[Cursor[Any]], Result]
 
 _KNOW = """
     INSERT INTO leases (batch, token, session, holder, expires_at, commits)
@@ -113,13 +110,13 @@ class Lease:
     def renew(self, db: PatientConnection) -> None:
         """Keep the batch while nothing is written."""
         begun = Stopwatch()
-        self._is_lost = not db.once(lambda cursor: self._meets(cursor, _RENEW))
+        self._is_lost = not db.once(lambda into: self._meets(into, _RENEW))
         if not self._is_lost:
             self._renewed = begun
 
-    def release(self, cursor: Cursor[Any]) -> None:
+    def release(self, into: PostgresStatements, /) -> None:
         """Let the next run have the batch at once."""
-        if not self._meets(cursor, _RELEASE):
+        if not self._meets(into, _RELEASE):
             raise taken_over(self.batch, ttl=self.ttl)
 
     def require(self) -> None:
@@ -133,18 +130,18 @@ class Lease:
                 hint="Run the same command again.",
             )
 
-    def extend(self, cursor: Cursor[Any]) -> None:
+    def extend(self, into: PostgresStatements) -> None:
         """Begin anew at the end of long work, during which the lease was locked."""
-        self._meets(cursor, _RENEW)
+        self._meets(into, _RENEW)
 
-    def fence(self, cursor: Cursor[Any], number: int) -> bool:
-        return self._meets(cursor, _FENCE, number=number)
+    def fence(self, into: PostgresStatements, number: int) -> bool:
+        return self._meets(into, _FENCE, number=number)
 
-    def has_happened(self, cursor: Cursor[Any], number: int) -> bool:
-        return self._meets(cursor, _HAPPENED, number=number)
+    def has_happened(self, into: PostgresStatements, number: int) -> bool:
+        return self._meets(into, _HAPPENED, number=number)
 
-    def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
-        return PostgresStatements(cursor).execute(sql, self._values | values) == 1
+    def _meets(self, into: PostgresStatements, sql: str, **values: object) -> bool:
+        return into.execute(sql, self._values | values) == 1
 
 
 class _Attempts(Generic[Result]):
@@ -159,16 +156,16 @@ class _Attempts(Generic[Result]):
         self._results: list[Result] = []
         self.renewed = Stopwatch()
 
-    def __call__(self, cursor: Cursor[Any]) -> Result:
+    def __call__(self, into: PostgresStatements) -> Result:
         begun = Stopwatch()
-        if self._lease.fence(cursor, self._number):
+        if self._lease.fence(into, self._number):
             self.renewed = begun
-            return self._done(cursor)
-        if self._results and self._lease.has_happened(cursor, self._number):
+            return self._done(into)
+        if self._results and self._lease.has_happened(into, self._number):
             return self._results[-1]
         raise taken_over(self._lease.batch, ttl=self._lease.ttl)
 
-    def _done(self, cursor: Cursor[Any]) -> Result:
+    def _done(self, into: PostgresStatements) -> Result:
         if self._is_long and not self._is_first:
             raise LedgerWriteFailed(
                 "the connection to the ledger was lost in the middle of a long write; "
@@ -176,9 +173,9 @@ class _Attempts(Generic[Result]):
                 hint="Run the same command again.",
             )
         self._is_first = False
-        result = self._work(cursor)
+        result = self._work(into)
         if self._is_long:
             self.renewed = Stopwatch()
-            self._lease.extend(cursor)
+            self._lease.extend(into)
         self._results.append(result)
         return result

@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
-from psycopg import Cursor
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.ledger.lease import TTL_S
-from batchcancel.ledger.postgres.connection import PATIENCE_S, PatientConnection, connection_info
+from batchcancel.ledger.postgres.connection import (
+    PATIENCE_S,
+    Patience,
+    PatientConnection,
+    PostgresStatements,
+    Work,
+    connection_info,
+)
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
@@ -44,32 +50,33 @@ def open_postgres(
     not answer just now.
     """
     name, info = redacted_ledger(url), _info(url)
-    db, side = (PatientConnection(info, patience=patience) for _ in range(2))
-    _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
-    return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
+    shared = Patience(patience)
+    db, side = PatientConnection(info, shared), PatientConnection(info, shared)
+    _prepared(db, lambda into: _prepare(into, name, now), name=name)
+    return PostgresLedger(db, side, shared, name=name, origin=origin, key=key, ttl=ttl)
 
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
     name, db = redacted_ledger(url), PatientConnection(_info(url))
-    version = _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
+    version = _prepared(db, lambda into: require_ledger(into, name=name), name=name)
     return PostgresReader(db, name=name, version=version)
 
 
-def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> None:
-    ((is_read_only,),) = cursor.execute("SHOW transaction_read_only").fetchall()
+def _prepare(into: PostgresStatements, name: str, now: Callable[[], datetime]) -> None:
+    ((is_read_only,),) = into.fetch("SHOW transaction_read_only", {})
     if is_read_only == "on":
         raise InputError(
             f"{name} is read-only, as a standby is",
             hint="Name the primary server with --ledger. Nothing was sent.",
         )
-    _require_clock(cursor, now, name=name)
-    prepare(cursor, name=name)
-    require_ledger(cursor, name=name)
+    _require_clock(into, now, name=name)
+    prepare(into, name=name)
+    require_ledger(into, name=name)
 
 
-def _require_clock(cursor: Cursor[Any], now: Callable[[], datetime], *, name: str) -> None:
-    ((its,),) = cursor.execute("SELECT clock_timestamp()").fetchall()
+def _require_clock(into: PostgresStatements, now: Callable[[], datetime], *, name: str) -> None:
+    ((its,),) = into.fetch("SELECT clock_timestamp()", {})
     ahead = (now() - its).total_seconds()
     if abs(ahead) > _CLOCKS_DIFFER_S:
         raise InputError(
@@ -89,9 +96,7 @@ def _info(url: str) -> str:
         ) from None
 
 
-def _prepared(
-    db: PatientConnection, prepare: Callable[[Cursor[Any]], Result], *, name: str
-) -> Result:
+def _prepared(db: PatientConnection, prepare: Work[Result], *, name: str) -> Result:
     with ExitStack() as undo:
         undo.callback(db.close)
         try:

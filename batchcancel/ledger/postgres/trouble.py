@@ -2,23 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
 
-from batchcancel.errors import LedgerWriteFailed
+from batchcancel.ledger.statements import Diagnosis
 
 
 class Closed(psycopg.InterfaceError):
     """The ledger was closed by us."""
-
-
-class Diagnosis(NamedTuple):
-    """`meaning` ends a sentence that began with the database's name."""
-
-    meaning: str
-    hint: str
 
 
 _RESUME = "then run the same command again."
@@ -117,6 +109,4 @@ def write_failures(name: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        found = diagnose(error)
-        message = f"the ledger could not be written: {name} {found.meaning}"
-        raise LedgerWriteFailed(message, hint=found.hint) from error
+        raise diagnose(error).as_failed_write(name) from error

@@ -5,42 +5,22 @@ is one plain file: it may be copied, and reading it leaves nothing behind.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-from batchcancel.appointments import require_aware
 from batchcancel.errors import InputError
-from batchcancel.ledger.migrations import VERSION
 from batchcancel.ledger.sqlite.files import create_file, migrate_file
 from batchcancel.ledger.sqlite.schema import create, require_ledger
 from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
-from batchcancel.ledger.statements import Statements, Values
+from batchcancel.ledger.statements import Statements, Values, in_micros
+from batchcancel.ledger.tables import VERSION
 
 _TO_WRITE = "Name another file with --ledger; this one was left as it is."
 _TO_READ = "Name a ledger of batchcancel; this file was left as it is."
 _PATIENCE_S = 5.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def stored(moment: datetime | None) -> int | None:
-    """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
-    if moment is None:
-        return None
-    require_aware(moment)
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-@overload
-def restored(micros: int) -> datetime: ...
-@overload
-def restored(micros: None) -> None: ...
-def restored(micros: int | None) -> datetime | None:
-    """Give back what was stored, as an aware datetime in UTC."""
-    return None if micros is None else _EPOCH + micros * _MICROSECOND
 
 
 class SqliteStatements(Statements):
@@ -55,8 +35,12 @@ class SqliteStatements(Statements):
     def fetch(self, sql: str, values: Values) -> Sequence[Any]:
         return self._db.execute(sql, values).fetchall()
 
+    def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:
+        values = ", ".join("?" * columns)
+        self._db.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+
     def stored(self, moment: datetime | None) -> int | None:
-        return stored(moment)
+        return in_micros(moment)
 
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:

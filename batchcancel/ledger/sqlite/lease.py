@@ -68,9 +68,9 @@ class Lease:
         """It was not renewed for longer than between two heartbeats."""
         return _seconds() - self._renewed_at > self._ttl / BEATS
 
-    def end(self, statements: Statements) -> None:
+    def release(self, into: Statements, /) -> None:
         """Let the next run have the ledger at once."""
-        end(statements, self.token)
+        end(into, self.token)
 
 
 def take(statements: Statements, run: Run, *, ttl: float) -> Lease:

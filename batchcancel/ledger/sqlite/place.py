@@ -108,7 +108,8 @@ def file_system_of(path: Path, mountinfo: str) -> str:
     found, depth = "", 0
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
-        point = Path(_unescaped(mount.split(" ")[4]))
+        named = mount.split(" ")[4]
+        point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), named))
         if path.is_relative_to(point) and len(point.parts) >= depth:
             found, depth = source.split(" ")[0], len(point.parts)
     return found
@@ -116,10 +117,6 @@ def file_system_of(path: Path, mountinfo: str) -> str:
 
 def is_network(file_system: str) -> bool:
     return _NETWORK.fullmatch(file_system) is not None
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), text)
 
 
 class FileLock:
@@ -138,10 +135,10 @@ class FileLock:
             return
         self.token = token
         lines = f"pid {os.getpid()}{holder and ', '}{holder}\n"
-        lines += "" if token is None else f"lease {token}\n"
+        told = (lines if token is None else f"{lines}lease {token}\n").encode()
         with suppress(OSError):  # on a full disk it locks all the same, and tells nobody who
-            os.pwrite(self._descriptor, lines.encode(), 0)
-            os.ftruncate(self._descriptor, len(lines.encode()))
+            os.pwrite(self._descriptor, told, 0)
+            os.ftruncate(self._descriptor, len(told))
 
     def release(self, *, keep_file: bool = False) -> None:
         """Let the next one have the lock; a file that is kept still tells it our token."""
@@ -167,11 +164,10 @@ def _locked(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    try:
+    with suppress(BlockingIOError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _opened(path: Path) -> int:
