@@ -55,6 +55,13 @@ class Ask(StrEnum):
         "Use a key that may write appointments.",
         "cancelled",
     )
+    RESTORE = (
+        "restore",
+        "PATCH /appointments/{id}",
+        "appointments:write",
+        "Use a key that may write appointments.",
+        "confirmed",
+    )
     READ = (
         "read",
         "GET /appointments/{id}",
@@ -76,6 +83,12 @@ class Ask(StrEnum):
         "GET /appointment-config",
         "appointments:read",
         "Use a key that may read appointments, or pass --notice-hours and --timezone.",
+    )
+    SERVICES = (
+        "services",
+        "GET /services",
+        "appointments:read",
+        "Use a key that may read appointments, or name services by their ids.",
     )
     WINDOWS = (
         "windows",
@@ -132,9 +145,9 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What we use of an appointment record; the personal fields are not taken over.
+    """What we use of an appointment record; nothing of a patient is taken over.
 
-    `label` is the batch label, which the API calls `batch`.
+    `label` is the batch label, which the API calls `batch`; `service_id` its `appointment_type`.
     """
 
     appointment_id: str
@@ -144,13 +157,23 @@ class Record:
     session: str | None = None
     branch_id: str | None = None
     label: str | None = None
+    doctor: str | None = None
+    service_id: str | None = None
+    service: str | None = None
+
+
+class Page(NamedTuple):
+    """A page of a search: the records that can be read, and how many it held in all."""
+
+    records: list[Record]
+    length: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A calendar window on one day; times are the organisation's, None where not to be read.
 
-    One that names no branch is every branch's.
+    One that names no branch is every branch's. `filled` and `free` count its places.
     """
 
     session: str | None = None
@@ -158,6 +181,9 @@ class Window:
     label: str | None = None
     start: time | None = None
     end: time | None = None
+    filled: int | None = None
+    free: int | None = None
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,14 +289,26 @@ class Lookup(Protocol):
     async def config(self) -> OrgConfig:
         """The organisation's settings."""
 
-    async def windows(self, day: date) -> "Sequence[Window] | None":
-        """The windows that the calendar lists for a day; None when they cannot be had."""
+    async def windows(self, day: date, *, anew: bool = False) -> "Sequence[Window] | None":
+        """The windows that the calendar lists for a day; None when they cannot be had.
+
+        They are asked for once, and `anew` once more.
+        """
+
+    async def services(self) -> Mapping[str, str]:
+        """The names of the services that the API tells, by their ids."""
 
     async def read(self, appointment_id: str) -> Answer:
         """The record of one appointment, or what the API says in its place."""
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
+
+    async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
+        """A page of a search; None when the API refuses it, or answers with no list.
+
+        Raises `StoppedEarly` when it does not answer.
+        """
 
 
 PERMIT_S = 30.0

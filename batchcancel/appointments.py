@@ -54,6 +54,7 @@ class OutcomeName(StrEnum):
         Fact.FINAL | Fact.PERSON,
         "touched after our intent, or alive again, or moved: a person must decide",
     )
+    RESTORED = "restored", Fact.FINAL | Fact.ALIVE, "put back by restore"
 
     facts: Fact
     remark: str
@@ -75,6 +76,10 @@ class SkipReason(StrEnum):
     UNKNOWN_START = "unknown_start", Fact.PERSON
     ALREADY_STARTED = "already_started", Fact(0)
     NOTICE_WINDOW = "notice_window", Fact(0)
+    UNKNOWN_BEFORE = "unknown_before", Fact(0)  # these and ALREADY_STARTED: of a restore
+    WAS_RESCHEDULED = "was_rescheduled", Fact(0)
+    CHANGED_SINCE = "changed_since", Fact(0)
+    SLOT_TAKEN = "slot_taken", Fact.PERSON
 
     facts: Fact
 

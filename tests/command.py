@@ -19,7 +19,7 @@ from batchcancel.cli.main import main
 
 _STATES = (
     "cancelled", "already_cancelled", "rejected_rows", "not_found", "refused", "gave_up",
-    "needs_review", "open", "waiting",
+    "needs_review", "restored", "open", "waiting",
 )  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def _incomplete(summary: Summary) -> AirflowException:
         return AirflowFailException(
             f"all rows of batch {summary.batch} are done, by the manifest's column outcome"
         )
-    uncancelled = counts.rows - counts.with_fact(Fact.GONE) - counts[OutcomeName.SKIPPED]
+    done = counts.with_fact(Fact.GONE) + counts[OutcomeName.RESTORED]
+    uncancelled = counts.rows - done - counts[OutcomeName.SKIPPED]
     text = f"{uncancelled} rows of batch {summary.batch} are not cancelled"
     return AirflowException(text) if counts.left else AirflowFailException(text)
 

@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,9 +18,9 @@ from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
-from batchcancel.pool.cancel import Means
+from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.workers import Pool
-from batchcancel.report.counts import Counts, counts_from, exit_code
+from batchcancel.report.counts import counts_from, exit_code
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
@@ -55,7 +55,7 @@ async def run(
     async with wiring.tools(
         settings, wiring.for_run, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
-        run = _new_run(settings, run_id=run_id, now=tools.clock.now())
+        run = new_run(settings.batch, settings.recorded(), run_id=run_id, now=tools.clock.now())
         # Held before planning, so that no other run changes what the plan was made from.
         tools.ledger.hold(run)
         try:
@@ -67,39 +67,40 @@ async def run(
             _keep_approval(tools.ledger, run, settings.approved)
         except BatchcancelError as error:
             # A refused run is closed too, or `status` would show it as still going on.
-            await _flush(tools)
-            _close_run(run, error.exit_code, why=error.message, tools=tools)
+            await flush(tools)
+            close_run(run, error.exit_code, why=error.message, tools=tools)
             raise
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
         await _run_pool(planned, settings, tools=tools, observe=observe)
-        return await _finished(planned, run, settings, tools=tools, began=began)
+        return await finished(
+            run,
+            tools=tools,
+            began=began,
+            held_back=planned.plan.held_back,
+            duplicates=planned.batch.duplicates,
+            ledger=settings.redacted_ledger,
+            approval=settings.approved,
+        )
 
 
-def _new_run(settings: Settings, *, run_id: str | None, now: datetime) -> Run:
+def new_run(batch: str, options: Mapping[str, str], *, run_id: str | None, now: datetime) -> Run:
+    """A run that begins now, by whoever started this process."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        user = None
     return Run(
-        run_id=run_id or _new_run_id(now),
-        batch=settings.batch,
+        run_id=run_id or f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",  # sortable by time
+        batch=batch,
         started_at=now,
         version=__version__,
-        user=_user(),
+        user=user,
         host=socket.gethostname(),
         pid=os.getpid(),
-        options=settings.recorded(),
+        options=options,
     )
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
-        return None
-
-
-def _new_run_id(now: datetime) -> str:
-    """Sortable by time, and unique."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
@@ -119,10 +120,8 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
     """Write down who gave an approval first: runs that resume under it give no new one."""
-    if approval is None:
-        return
     known = ledger.approved(run.batch)
-    if known is None or known.token != str(approval):
+    if approval is not None and (known is None or known.token != str(approval)):
         ledger.approve(run.batch, Approved(str(approval), run.user, run.started_at))
 
 
@@ -146,7 +145,7 @@ async def _run_pool(
         ),
     )
     pool = Pool(
-        means,
+        tools.writer,
         stop=tools.stop,
         now=tools.clock.now,
         observe=observe,
@@ -156,10 +155,11 @@ async def _run_pool(
     if settings.notes is not None:
         appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
     workers = min(settings.concurrency, planned.plan.eligible)
-    await pool.settle_all(appointments, workers=workers)
+    cancellations = (Cancellation(one, means) for one in appointments)
+    await pool.settle_all(cancellations, workers=workers)
 
 
-async def _flush(tools: Tools) -> None:
+async def flush(tools: Tools) -> None:
     """Wait until everything queued is durable; a failure to write stops the run."""
     try:
         await tools.writer.durable()
@@ -167,14 +167,26 @@ async def _flush(tools: Tools) -> None:
         tools.stop.ask(error)
 
 
-async def _finished(
-    planned: Planned, run: Run, settings: Settings, *, tools: Tools, began: float
+async def finished(
+    run: Run,
+    *,
+    tools: Tools,
+    began: float,
+    held_back: int,
+    ledger: str,
+    duplicates: int = 0,
+    approval: Approval | None = None,
+    restores: bool = False,
 ) -> Finished:
-    await _flush(tools)
-    counts = _counts(run.batch, tools=tools)
+    """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
+    await flush(tools)
+    try:
+        counts = counts_from(tools.ledger.tally(run.batch))
+    except BatchcancelError as error:
+        raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
-    code = exit_code(counts, held_back=planned.plan.held_back)
-    failure = _close_run(
+    code = exit_code(counts, held_back=held_back, restores=restores)
+    failure = close_run(
         replace(run, counts=counts.as_json()),
         code if reason is None else reason.exit_code,
         why=None if reason is None else reason.message,
@@ -185,22 +197,16 @@ async def _finished(
         batch=run.batch,
         run_id=run.run_id,
         counts=counts,
-        duplicates=planned.batch.duplicates,
+        duplicates=duplicates,
         requests=tools.exchange.requests,
         rate_limited=tools.exchange.rate_limited,
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
-        ledger=settings.redacted_ledger,
-        approval=None if settings.approved is None else str(settings.approved),
+        ledger=ledger,
+        approval=None if approval is None else str(approval),
+        restores=restores,
     )
     return Finished(summary=summary, reason=reason)
-
-
-def _counts(batch: str, *, tools: Tools) -> Counts:
-    try:
-        return counts_from(tools.ledger.tally(batch))
-    except BatchcancelError as error:
-        raise _uncounted(tools.stop.reason, error) from error
 
 
 def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:
@@ -215,9 +221,10 @@ def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> Batc
     return told
 
 
-def _close_run(
+def close_run(
     run: Run, exit_code: int, *, why: str | None, tools: Tools
 ) -> LedgerWriteFailed | None:
+    """Write down how a run ended, and let go of its batch; what kept it from that is returned."""
     ended = replace(run, ended_at=tools.clock.now(), exit_code=int(exit_code), why=why)
     try:
         tools.ledger.finish(ended)

@@ -176,6 +176,9 @@ def record_from(data: Any) -> Record | None:
         session=_text(data.get("session")),
         branch_id=_text(data.get("branch_id")),
         label=_text(data.get("batch")),
+        doctor=_text(data.get("assigned_doctor")),
+        service_id=_text(data.get("appointment_type")),
+        service=_text(data.get("appointment_type_name")),
     )
 
 
@@ -187,11 +190,18 @@ def window_from(data: Mapping[str, Any]) -> Window:
         label=_text(data.get("batch")),
         start=_clock_time(data.get("start_time")),
         end=_clock_time(data.get("end_time")),
+        filled=_count(data.get("filled_slots")),
+        free=_count(data.get("available_slots")),
+        is_open=(_text(data.get("status")) or "OPEN").casefold() == "open",
     )
 
 
 def _text(value: Any) -> str | None:
     return _readable(value) if isinstance(value, str) and value else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _readable(text: str) -> str:

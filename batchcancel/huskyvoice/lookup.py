@@ -1,6 +1,6 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -13,12 +13,16 @@ from batchcancel.api import (
     Ask,
     Meaning,
     OrgConfig,
+    Page,
     Record,
     Request,
     Window,
 )
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.huskyvoice.answers import record_from, window_from
+
+# The page on services does not tell its fields.
+_SERVICE_ID, _SERVICE_NAME = ("id", "service_id", "appointment_type"), ("name", "service_name")
 
 Send = Callable[[Request], Awaitable[Answer]]
 
@@ -47,13 +51,13 @@ class HuskyLookup:
             timezone=zone if isinstance(zone, str) else None,
         )
 
-    async def windows(self, day: date) -> list[Window] | None:
+    async def windows(self, day: date, *, anew: bool = False) -> list[Window] | None:
         """The windows of all branches and sessions; None when the API refuses to list them.
 
         All of them: a query finds a branch or a session only by the API's own spelling.
         """
         async with self._asking:  # else all workers would ask for the same windows at once
-            if day not in self._calendar_windows:
+            if anew or day not in self._calendar_windows:
                 query = {"date": day.isoformat()}
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
@@ -69,12 +73,27 @@ class HuskyLookup:
 
     async def page_of_day(self, day: date, *, page: int) -> list[Record] | None:
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
-        query = {"date": day.isoformat(), "page": str(page), "limit": str(PAGE)}
-        answer = await self._send(Request(ask=Ask.SEARCH, query=query))
-        if answer.meaning is not Meaning.PROVED:
-            return None
-        records = (record_from(data) for data in _dicts(answer.body.get("data")))
-        return [record for record in records if record is not None]
+        answer = await self._search({"date": day.isoformat()}, page)
+        return _page_from(answer.body).records if answer.meaning is Meaning.PROVED else None
+
+    async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
+        """A page of a search; None when the API refuses it, or answers with no list."""
+        answer = await self._search(query, page)
+        if answer.is_worth_retrying:
+            raise _no_answer(Ask.SEARCH, answer)
+        is_list = isinstance((answer.body or {}).get("data"), list)
+        return _page_from(answer.body) if is_list else None
+
+    async def services(self) -> dict[str, str]:
+        """The names of the services that the API tells, by their ids."""
+        answer = await self._send(Request(ask=Ask.SERVICES))
+        listed = answer.body.get("data") if answer.meaning is Meaning.PROVED else None
+        named = ((_first(one, _SERVICE_ID), _first(one, _SERVICE_NAME)) for one in _dicts(listed))
+        return {one: name for one, name in named if one and name}
+
+    async def _search(self, query: Mapping[str, str], page: int) -> Answer:
+        asked = {**query, "page": str(page), "limit": str(PAGE)}
+        return await self._send(Request(ask=Ask.SEARCH, query=asked))
 
     async def _ask(self, request: Request) -> Answer:
         answer = await self._send(request)
@@ -94,6 +113,17 @@ def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
         hint="Run the same command again when the API is back. If it never was: --base-url ends "
         "with the API's version, /v1.",
     )
+
+
+def _first(told: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    return next((told[name] for name in names if isinstance(told.get(name), str)), None)
+
+
+def _page_from(body: Any) -> Page:
+    listed = body.get("data")
+    records = (record_from(data) for data in _dicts(listed))
+    length = len(listed) if isinstance(listed, list) else 0
+    return Page([record for record in records if record is not None], length)
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ class Batch:
     """One manifest under one policy, by name.
 
     `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
-    exact repetitions that were collapsed. `digest` belongs to the content of the manifest.
+    exact repetitions that were collapsed. `digest` belongs to the content of the manifest. A batch
+    of the kind `restore` undoes what `of_batch` cancelled.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Batch:
     rows: int
     rejected_rows: int
     duplicates: int
+    kind: str = "cancel"
+    of_batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +138,25 @@ class Observation(NamedTuple):
     at: datetime
 
 
+class CancelledRow(NamedTuple):
+    """A row that its batch cancelled, and where its appointment was, as far as that is known.
+
+    `updated_at` is that of the record that proved it, `previous_status` what was seen of it last
+    before it was sent; a ledger of version 1 tells neither. `moved` ones are for a person.
+    """
+
+    appointment_id: str
+    is_moved: bool
+    starts_at: datetime | None
+    start_known_by: str | None
+    date: date | None
+    session: str | None
+    branch_id: str | None
+    label: str | None
+    updated_at: datetime | None
+    previous_status: str | None
+
+
 class SentRequest(NamedTuple):
     """When a request left and when its answer came; None when it is not known to have come."""
 
@@ -165,6 +187,7 @@ class Intent:
     """A PATCH is about to be sent: the row becomes open, and one more was sent for it.
 
     `at` is by this machine's clock, `opened_at` by the server's, as the record's changes are.
+    `kind` is what is asked for.
     """
 
     request: int
@@ -172,6 +195,7 @@ class Intent:
     attempt: int
     at: datetime
     opened_at: datetime
+    kind: str = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,11 +231,16 @@ class Learned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A row has its outcome; `gave_up` leaves its state as it is, for the next run."""
+    """A row has its outcome; `gave_up` leaves its state as it is, for the next run.
+
+    `updated_at` is that of the record that proves it. What is restored is so in the batch that had
+    cancelled it too, in the same commit.
+    """
 
     appointment_id: str
     outcome: Outcome
     at: datetime
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +294,9 @@ class LedgerReader(Protocol):
 
     def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
         """What the manifest said of these rows, ordered by id."""
+
+    def cancelled_rows(self, batch: str) -> Iterable[CancelledRow]:
+        """What this batch itself cancelled and nobody has restored, ordered by id."""
 
     def approved(self, batch: str) -> Approved | None:
         """The approval of the batch; None where it was run without one."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from batchcancel.appointments import Fact, Outcome
+from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import (
     Answered,
@@ -31,7 +31,8 @@ _OPEN = """
     UPDATE rows
     SET state = 'open', outcome = NULL, reason = NULL, settled_at = NULL,
         attempts = attempts + 1,
-        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :opened_at END
+        opened_at = CASE state WHEN 'open' THEN opened_at ELSE :opened_at END,
+        previous_status = observed_status
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND state <> 'settled'
 """
@@ -61,9 +62,19 @@ _NOTE = """
       AND state <> 'settled'
 """
 _SETTLE = """
-    UPDATE rows SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at
+    UPDATE rows
+    SET state = 'settled', outcome = :outcome, reason = :reason, settled_at = :at,
+        seen_updated_at = :updated_at
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND (state <> 'settled' OR outcome = 'skipped')
+"""
+_UNDO = """
+    UPDATE rows SET outcome = 'restored', reason = NULL, settled_at = :at
+    WHERE appointment_id = :appointment_id
+      AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
+      AND batch_id = (SELECT undone.batch_id
+                      FROM batches AS undone JOIN batches AS own ON own.of_batch = undone.name
+                      WHERE own.batch_id = :batch_id AND own.kind = 'restore')
 """
 _BEGIN = """
     INSERT INTO runs (run_id, batch, started_at, version, "user", host, pid, options)
@@ -125,6 +136,8 @@ def _statements(entry: Entry, holder: Holder) -> tuple[str, ...]:
             return (_OPEN, holder.ask)
         case Answered():
             return (holder.answer,)
+        case Settled(outcome=Outcome(name=OutcomeName.RESTORED)):
+            return (_SETTLE, _UNDO)
         case Settled() if Fact.FINAL not in entry.outcome.name.facts:
             return (_NOTE,)
     return (_OF_ROW[type(entry)],)
@@ -132,8 +145,7 @@ def _statements(entry: Entry, holder: Holder) -> tuple[str, ...]:
 
 def _values(into: Statements, entry: Entry, holder: Holder) -> Values:
     """What an entry says, by the names of its fields, and on whose behalf."""
-    kind = "cancel" if isinstance(entry, Intent) else "read"
-    values: dict[str, object] = {"kind": kind, "attempt": None, "run_id": holder.run_id}
+    values: dict[str, object] = {"kind": "read", "attempt": None, "run_id": holder.run_id}
     values |= {"batch_id": holder.batch_id, "key": holder.key}
     for name in entry.__slots__:
         match value := getattr(entry, name):

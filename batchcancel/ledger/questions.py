@@ -10,6 +10,7 @@ from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger.contract import (
     Approved,
     Batch,
+    CancelledRow,
     LedgerReader,
     LedgerRow,
     LeftAlone,
@@ -24,14 +25,16 @@ from batchcancel.ledger.contract import (
 from batchcancel.ledger.statements import Diagnosis, restored, restored_day
 from batchcancel.ledger.tables import VERSION
 
-_BATCHES = "SELECT name, origin, digest, rows, rejected_rows, duplicates FROM batches"
-_RUN = (
-    *("run_id", "batch", "started_at", "ended_at", "exit_code"),
-    *("version", "user", "host", "pid", "options", "counts", "why"),
-)
-_RUN_SINCE_2 = 5
-"""Those from here on came with version 2."""
-
+_BATCHES = """
+    SELECT name, origin, digest, rows, rejected_rows, duplicates,
+           coalesce({kind}, 'cancel'), {of_batch}
+    FROM batches ORDER BY batch_id
+"""
+_RUNS = """
+    SELECT run_id, batch, started_at, ended_at, exit_code,
+           {version}, {"user"}, {host}, {pid}, {options}, {counts}, {why}
+    FROM runs WHERE batch = :batch ORDER BY
+"""
 _TALLY = """
     SELECT state, outcome, reason, count(*) FROM account
     WHERE batch = :batch GROUP BY state, outcome, reason
@@ -43,22 +46,16 @@ _TALLY = """
 _ROWS = """
     SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
            state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
-           CASE WHEN {known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
-                THEN {known_by} ELSE 'session' END
+           CASE WHEN {start_known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
+                THEN {start_known_by} ELSE 'session' END
     FROM account WHERE batch = :batch
     UNION ALL
-    SELECT 1, '', {rejected_id}, NULL, NULL, NULL, NULL,
+    SELECT 1, '', {appointment_id}, NULL, NULL, NULL, NULL,
            'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
     FROM batches JOIN rejected_rows USING (batch_id)
     WHERE name = :batch
     ORDER BY part, place, line
 """
-_ROWS_SINCE_2 = {
-    "line": "line",
-    "rejected_id": "appointment_id",
-    "known_by": "start_known_by",
-    "manifest_start": "manifest_start",
-}
 _IS_SETTLED = """
     WHERE batch = :batch
       AND state = 'settled' AND outcome <> 'skipped'
@@ -83,9 +80,19 @@ _NOT_FOUND = """
     WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found' ORDER BY appointment_id
 """
 _SETTLED_ROWS = (
-    "SELECT appointment_id, starts_at, date, session, branch_id, {line}, {known_by}, "
-    f"{{manifest_start}} FROM account {_IS_SETTLED} ORDER BY appointment_id"
+    "SELECT appointment_id, starts_at, date, session, branch_id, {line}, "
+    f"{{start_known_by}}, {{manifest_start}} FROM account {_IS_SETTLED} ORDER BY appointment_id"
 )
+_CANCELLED = """
+    SELECT appointment_id, outcome <> 'cancelled', start, {start_known_by},
+           coalesce({observed_date}, date), coalesce({observed_session}, session),
+           coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
+           {previous_status}
+    FROM account
+    WHERE batch = :batch AND state = 'settled'
+      AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
+    ORDER BY appointment_id
+"""
 _APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
@@ -96,6 +103,16 @@ _REQUESTS = """
     WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
     ORDER BY sent_at
 """
+
+
+class _Since2(dict[str, str]):
+    """The columns that came with version 2, by their names; NULL in a ledger of version 1."""
+
+    def __init__(self, version: int) -> None:
+        self._is_known = version > 1
+
+    def __missing__(self, name: str) -> str:
+        return name if self._is_known else "NULL"
 
 
 class SqlReader(LedgerReader):
@@ -133,15 +150,12 @@ class SqlReader(LedgerReader):
         return self._ask(sql, **values)
 
     def batches(self) -> Sequence[Batch]:
-        columns = Batch.__slots__
-        found = self._ask(f"{_BATCHES} ORDER BY batch_id")
-        return [Batch(**dict(zip(columns, row, strict=True))) for row in found]
+        found = self._ask(self._known(_BATCHES))
+        return [Batch(**dict(zip(Batch.__slots__, row, strict=True))) for row in found]
 
     def runs(self, batch: str) -> Sequence[Run]:
-        known = len(_RUN) if self._version > 1 else _RUN_SINCE_2
-        columns = [f'"{name}"' for name in _RUN[:known]] + ["NULL"] * (len(_RUN) - known)
-        sql = f"SELECT {', '.join(columns)} FROM runs WHERE batch = :batch ORDER BY {self._order}"
-        return [self._run_record(row) for row in self._ask(sql, batch=batch)]
+        found = self._ask(f"{self._known(_RUNS)} {self._order}", batch=batch)
+        return [self._run_record(row) for row in found]
 
     def tally(self, batch: str) -> Sequence[TallyLine]:
         return [
@@ -173,6 +187,16 @@ class SqlReader(LedgerReader):
         for one, starts_at, day, *said in found:
             yield LedgerRow(one, restored(starts_at), restored_day(day), *said)
 
+    def cancelled_rows(self, batch: str) -> Iterator[CancelledRow]:
+        for row in self._stream(self._known(_CANCELLED), batch=batch):
+            one = CancelledRow(*row)
+            yield one._replace(
+                is_moved=bool(one.is_moved),
+                starts_at=restored(one.starts_at),
+                date=restored_day(one.date),
+                updated_at=restored(one.updated_at),
+            )
+
     def approved(self, batch: str) -> Approved | None:
         found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
         for token, by, at in found:
@@ -192,12 +216,10 @@ class SqlReader(LedgerReader):
         ]
 
     def _known(self, sql: str) -> str:
-        """The question, without what a ledger of version 1 does not tell."""
-        known = self._version > 1
-        return sql.format_map({name: of if known else "NULL" for name, of in _ROWS_SINCE_2.items()})
+        return sql.format_map(_Since2(self._version))
 
     def _run_record(self, row: Sequence[Any]) -> Run:
-        told = dict(zip(_RUN, row, strict=True))
+        told = dict(zip(Run.__slots__, row, strict=True))
         for name in ("started_at", "ended_at"):
             told[name] = restored(told[name])
         for name in ("options", "counts"):

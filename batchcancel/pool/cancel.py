@@ -55,10 +55,11 @@ class Cancellation:
 
     While it is in doubt it is read before each PATCH; a read costs no attempt. `has_record` tells
     whether the API showed its record: then API and key work. `unread` is why it could not be read
-    although it is in doubt.
+    although it is in doubt. `updated_at` is that of the record that was shown last.
     """
 
     def __init__(self, appointment: Appointment, means: Means) -> None:
+        self.appointment_id = appointment.appointment_id
         self._appointment = appointment
         self._means = means
         self._number = appointment.attempts
@@ -70,6 +71,7 @@ class Cancellation:
         self._outcome = Outcome(OutcomeName.GAVE_UP)
         self.has_record = False
         self.unread: ScopeMissing | None = None
+        self.updated_at: datetime | None = None
 
     async def outcome(self) -> Outcome:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
@@ -118,10 +120,14 @@ class Cancellation:
             said=self._appointment.said,
             seen=self._seen,
         )
-        self.has_record |= sent.answer.meaning is Meaning.PROVED
+        self._note(sent.answer)
         if sent.answer.meaning is Meaning.UNKNOWN:
             self._opened_at = opened_at
             self._has_lost_one = True
+
+    def _note(self, answer: Answer) -> None:
+        if answer.meaning is Meaning.PROVED and answer.record is not None:
+            self.has_record, self.updated_at = True, answer.record.updated_at
 
     async def _look(self) -> None:
         """Look once more at what was observed long ago; raises `Ended` where that ends it."""
@@ -152,7 +158,7 @@ class Cancellation:
             seen=self._seen,
             statuses=self._means.statuses,
         )
-        self.has_record |= answer.meaning is Meaning.PROVED
+        self._note(answer)
         if answer.record is not None:
             self._keep(answer.record)
         if outcome is not None:

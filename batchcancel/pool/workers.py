@@ -1,10 +1,12 @@
 """Worker pool over one queue, with a circuit breaker and a bounded drain."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
 
 import anyio
 
-from batchcancel.appointments import Appointment, Fact, Outcome, OutcomeName
+from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.clock import Now
 from batchcancel.errors import (
     BatchcancelError,
@@ -15,14 +17,25 @@ from batchcancel.errors import (
 )
 from batchcancel.events import Observer, RowEnded
 from batchcancel.ledger.contract import Noted, Settled
-from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.stop import Stop, Stopped
+from batchcancel.writer import Writer
 
 DRAIN = 3.0
 """How long requests that have been sent may take once the run is to stop, in seconds."""
 
 _HELD = Fact.FINAL | Fact.FAILURE
 """Outcomes that are final and may as well be the fault of a key, an address or an outage."""
+
+
+class Settlement(Protocol):
+    """One appointment that `outcome` brings to its end; see `Cancellation`."""
+
+    appointment_id: str
+    has_record: bool
+    unread: ScopeMissing | None
+    updated_at: datetime | None
+
+    async def outcome(self) -> Outcome: ...
 
 
 class Pool:
@@ -35,10 +48,9 @@ class Pool:
     """
 
     def __init__(
-        self, means: Means, *, stop: Stop, now: Now, observe: Observer, halt_after: int
+        self, writer: Writer, *, stop: Stop, now: Now, observe: Observer, halt_after: int
     ) -> None:
-        self._means = means
-        self._writer = means.writer
+        self._writer = writer
         self._stop = stop
         self._now = now
         self._observe = observe
@@ -48,7 +60,7 @@ class Pool:
         self._spent: RequestsSpent | None = None
         self._unread: ScopeMissing | None = None
 
-    async def settle_all(self, appointments: Iterator[Appointment], *, workers: int) -> None:
+    async def settle_all(self, appointments: Iterator[Settlement], *, workers: int) -> None:
         """Settle appointments in their order, until none is left or the run is to stop."""
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._limit_the_drain, outer.cancel_scope)
@@ -69,12 +81,11 @@ class Pool:
         await anyio.sleep(DRAIN)
         everything.cancel()
 
-    async def _work(self, appointments: Iterator[Appointment]) -> None:
+    async def _work(self, appointments: Iterator[Settlement]) -> None:
         try:
             # All workers share one iterator. It never awaits, so none can get another's row.
-            for appointment in appointments:
-                cancellation = Cancellation(appointment, self._means)
-                self._end(appointment.appointment_id, await cancellation.outcome(), cancellation)
+            for one in appointments:
+                self._end(one, await one.outcome())
         except Stopped:
             return
         except RequestsSpent as error:
@@ -85,25 +96,33 @@ class Pool:
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request
             self._stop.ask(UnexpectedFailure(error))
 
-    def _end(self, appointment_id: str, outcome: Outcome, cancellation: Cancellation) -> None:
+    def _end(self, one: Settlement, outcome: Outcome) -> None:
+        appointment_id = one.appointment_id
         if _HELD in outcome.name.facts:
             self._held[appointment_id] = outcome
             self._writer.enqueue(Noted(appointment_id=appointment_id, outcome=outcome))
         else:
-            self._settle(appointment_id, outcome)
+            self._settle(appointment_id, outcome, updated_at=one.updated_at)
         self._observe(RowEnded(appointment_id=appointment_id, outcome=outcome))
-        if cancellation.unread is not None:
+        if one.unread is not None:
             # Said at the end: what is not in doubt needs no read.
-            self._unread = cancellation.unread
+            self._unread = one.unread
         elif Fact.FAILURE in outcome.name.facts:
             self._count_failure(outcome)
-        elif Fact.ALIVE in outcome.name.facts or cancellation.has_record:
+        elif Fact.ALIVE in outcome.name.facts or one.has_record:
             self._failures_in_a_row = 0
             self._settle_held()
 
-    def _settle(self, appointment_id: str, outcome: Outcome) -> None:
+    def _settle(
+        self, appointment_id: str, outcome: Outcome, *, updated_at: datetime | None = None
+    ) -> None:
         self._writer.enqueue(
-            Settled(appointment_id=appointment_id, outcome=outcome, at=self._now())
+            Settled(
+                appointment_id=appointment_id,
+                outcome=outcome,
+                at=self._now(),
+                updated_at=updated_at,
+            )
         )
 
     def _settle_held(self) -> None:

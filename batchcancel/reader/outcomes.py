@@ -18,8 +18,7 @@ _DECIDED_ANEW = (
     SkipReason.ALREADY_STARTED.value,
     SkipReason.UNKNOWN_START.value,
 )
-_RESTORED = "restored"
-_OURS = (*_UNDONE, *(name.value for name in OutcomeName), _RESTORED)
+_OURS = (*_UNDONE, *(name.value for name in OutcomeName))
 _SHOWN = 5
 _CODE = "^[A-Za-z0-9_-]{1,32}$"
 

@@ -81,8 +81,13 @@ def _place(line: TallyLine) -> str:
     return line.state.value if is_noted else line.outcome
 
 
-def exit_code(counts: Counts, *, held_back: int = 0) -> int:
-    """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for."""
+def exit_code(counts: Counts, *, held_back: int = 0, restores: bool = False) -> int:
+    """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for.
+
+    What a restore leaves as it is was asked for too.
+    """
+    if restores and counts[OutcomeName.RESTORED] + held_back < counts.rows:
+        return ExitCode.INCOMPLETE
     # An open row may be cancelled or not: until it is read back somebody has to look.
     is_for_a_person = counts.with_fact(Fact.PERSON) + counts.open > 0
     if is_for_a_person or counts.are_all_marked_done or counts.waiting > held_back:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from batchcancel.appointments import Fact
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, LedgerReader, Run
 from batchcancel.report.counts import Counts, counts_from
-from batchcancel.report.tables import count_table, grouped
+from batchcancel.report.summary import headline
+from batchcancel.report.tables import count_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,9 @@ class BatchStatus:
     last: Run | None
 
     def text(self) -> str:
-        done = self.counts.with_fact(Fact.GONE)
         head = (
             f"Batch {self.batch.name} at {self.batch.origin}: "
-            f"{grouped(done)} of {grouped(self.counts.rows)} rows are cancelled"
+            f"{headline(self.counts, restores=self.batch.kind == 'restore')}"
         )
         return "\n".join([head, "", *count_table(self.counts), "", f"  {self._last_run()}"])
 

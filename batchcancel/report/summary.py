@@ -23,6 +23,7 @@ class Summary:
     exit_code: int
     ledger: str
     approval: str | None = None
+    restores: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -43,7 +44,7 @@ class Summary:
 def summary_text(summary: Summary) -> str:
     """What a run did and where its batch stands."""
     counts = summary.counts
-    head = f"Batch {summary.batch}: {_headline(counts)}"
+    head = f"Batch {summary.batch}: {headline(counts, restores=summary.restores)}"
     foot = (
         f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
@@ -51,8 +52,11 @@ def summary_text(summary: Summary) -> str:
     return "\n".join([head, "", *count_table(counts), "", foot])
 
 
-def _headline(counts: Counts) -> str:
-    return f"{grouped(counts.with_fact(Fact.GONE))} of {grouped(counts.rows)} rows are cancelled"
+def headline(counts: Counts, *, restores: bool = False) -> str:
+    """How many rows of all are done."""
+    done = counts[OutcomeName.RESTORED] if restores else counts.with_fact(Fact.GONE)
+    how = "restored" if restores else "cancelled"
+    return f"{grouped(done)} of {grouped(counts.rows)} rows are {how}"
 
 
 def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:

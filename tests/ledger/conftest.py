@@ -123,8 +123,10 @@ class Example:
         name: OutcomeName = OutcomeName.CANCELLED,
         reason: str | None = None,
         at: datetime = NOON,
+        updated_at: datetime | None = None,
     ) -> Settled:
-        return Settled(appointment_id=appointment_id, outcome=Outcome(name, reason), at=at)
+        outcome = Outcome(name, reason)
+        return Settled(appointment_id=appointment_id, outcome=outcome, at=at, updated_at=updated_at)
 
     def record(
         self, ledger: LedgerReader, appointment_id: str, batch: str = "closure"

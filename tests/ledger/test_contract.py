@@ -14,7 +14,8 @@ KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
 SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 LATER = NOON + timedelta(seconds=5)
-FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
+NOT_FINAL = {"gave_up", "skipped", "rejected_row", "restored"}  # what is restored has two batches
+FINAL = [name for name in OutcomeName if name not in NOT_FINAL]
 
 
 ELSEWHERE = "https://other.example.test"

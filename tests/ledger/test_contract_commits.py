@@ -1,18 +1,30 @@
 """What every ledger promises of its commits and its readers; see `conftest.MAKERS`."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger.contract import Answered, Asked, Learned, OpenRow, SentRequest, State
+from batchcancel.ledger.contract import (
+    Answered,
+    Asked,
+    CancelledRow,
+    Learned,
+    Observation,
+    OpenRow,
+    Saw,
+    SentRequest,
+    State,
+)
 
 KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
 SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
 LATER = NOON + timedelta(seconds=5)
-FINAL = [name for name in OutcomeName if name not in {"gave_up", "skipped", "rejected_row"}]
+NOT_FINAL = {"gave_up", "skipped", "rejected_row", "restored"}  # what is restored has two batches
+FINAL = [name for name in OutcomeName if name not in NOT_FINAL]
 
 
 WAITING = (State.WAITING, None, None)
@@ -136,6 +148,77 @@ class TestNotes:
         held.commit([example.settled("a")])
         with pytest.raises(LedgerWriteFailed):
             held.commit([example.noted("a")])
+
+
+class TestWhatWasCancelled:
+    SEEN = Observation("a", "rescheduled", date(2026, 11, 4), "Morning", None, "MA", NOON)
+
+    def cancelled(self, ledger, batch="closure"):
+        return {one.appointment_id: one for one in ledger.cancelled_rows(batch)}
+
+    def test_the_ledger_keeps_what_was_seen_before_a_row_was_sent_and_what_proved_its_end(
+        self, held, example
+    ):
+        held.decide("closure", [], [self.SEEN])
+        held.commit([example.intent("a"), example.settled("a", updated_at=LATER)])
+        later = self.SEEN._replace(status="cancelled")
+        held.commit([Saw(appointment_id="a", seen=later)])
+        assert list(held.cancelled_rows("closure")) == [
+            CancelledRow(
+                "a", False, NOON, "session", self.SEEN.date, "Morning", "br_1", "MA",
+                LATER, "rescheduled",
+            )
+        ]  # fmt: skip
+
+    def test_of_what_was_never_seen_the_manifest_tells_where_it_was(self, held, example):
+        held.commit([example.intent("a"), example.settled("a")])
+        [row] = held.cancelled_rows("closure")
+        assert (row.date, row.session, row.label) == (date(2026, 11, 3), "MORNING", None)
+        assert (row.updated_at, row.previous_status) == (None, None)
+
+    def test_what_a_later_attempt_found_counts(self, held, example):
+        held.decide("closure", [], [self.SEEN])
+        held.commit([example.intent("a")])
+        held.commit([Saw(appointment_id="a", seen=self.SEEN._replace(status="confirmed"))])
+        held.commit([example.intent("a", 2), example.settled("a")])
+        assert self.cancelled(held)["a"].previous_status == "confirmed"
+
+    def test_what_others_cancelled_is_not_among_them_and_what_had_moved_is(self, held, example):
+        already, review = OutcomeName.ALREADY_CANCELLED, OutcomeName.NEEDS_REVIEW
+        held.commit([example.intent("a"), example.settled("a", already)])
+        held.commit([example.intent("b", 2), example.settled("b", review, "moved")])
+        held.commit([example.intent("c", 3), example.settled("c", review, "changed_after_intent")])
+        assert {one: row.is_moved for one, row in self.cancelled(held).items()} == {"b": True}
+
+    def test_a_row_that_is_restored_is_so_in_the_batch_that_had_cancelled_it_too(
+        self, store, example
+    ):
+        ledger = example.begin(store.open())
+        for number, one in enumerate("ab"):
+            ledger.commit([example.intent(one, number), example.settled(one)])
+        ledger.finish(example.run())
+        undoing = replace(example, name="closure.restore", ids=("a", "b"))
+        ledger.hold(undoing.run("run-2"))
+        batch = undoing.batch(kind="restore", of_batch="closure")
+        ledger.enrol(batch, undoing.rows(), [])
+        restored = OutcomeName.RESTORED
+        ledger.commit([example.intent("a", 1), example.settled("a", restored, at=LATER)])
+        assert batch in ledger.batches()
+        assert list(self.cancelled(ledger)) == ["b"]
+        for name in ("closure", "closure.restore"):
+            row = example.record(ledger, "a", name)
+            assert (row.state, row.outcome, row.settled_at) == (State.SETTLED, restored, LATER)
+
+    @pytest.mark.parametrize("of_batch", [None, "closure"])
+    def test_what_no_other_batch_has_cancelled_cannot_be_restored(self, store, example, of_batch):
+        ledger = example.begin(store.open())
+        ledger.finish(example.run())
+        undoing = replace(example, name="closure.restore")
+        ledger.hold(undoing.run("run-2"))
+        ledger.enrol(undoing.batch(kind="restore", of_batch=of_batch), undoing.rows(), [])
+        with pytest.raises(LedgerWriteFailed, match="settled for a"):
+            ledger.commit([example.intent("a"), example.settled("a", OutcomeName.RESTORED)])
+        assert example.record(ledger, "a", "closure.restore").state is State.WAITING
 
 
 class TestOutcomes:

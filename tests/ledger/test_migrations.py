@@ -111,6 +111,14 @@ class TestSqlite:
         assert tables.VERSION == version_of(old)
         assert before == told(read_sqlite(old))
 
+    def test_what_it_cancelled_is_told_without_what_it_does_not_know(self, tmp_path):
+        done = copied("done", tmp_path)
+        with closing(read_sqlite(done)) as ledger:
+            rows = list(ledger.cancelled_rows("done"))
+        assert {(None, None, None)} == {
+            (one.label, one.updated_at, one.previous_status) for one in rows
+        }
+
     def test_its_backup_is_private_whole_and_of_the_version_before(self, old):
         before = told(read_sqlite(old))
         open_sqlite(old, **WHO).close()

@@ -77,6 +77,15 @@ def test_a_batch_is_known_by_its_name(ledger):
     refuse_other_work(ledger, batch=new, manifest=manifest("x"), **ASKED)
 
 
+def test_a_batch_that_restores_another_is_no_manifests(ledger):
+    source = manifest("x")
+    undoing = replace(batch(source), name="closure.restore", kind="restore", of_batch="closure")
+    ledger.enrol(undoing, source.ledger_rows(), [])
+    mine = replace(batch(source), name="closure.restore")
+    with pytest.raises(InputError, match="restores closure"):
+        refuse_other_work(ledger, batch=mine, manifest=source, **ASKED | {"is_accepted": True})
+
+
 def test_a_batch_of_another_api_is_refused_whatever_is_accepted(ledger):
     source = manifest("done", "new", "no", "open")
     other = batch(source, origin="http://localhost:4010")

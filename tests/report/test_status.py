@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_batch_stands_where_its_rows_do(ledger):
 
     assert lines[0] == "Batch closure at https://h.example: 1 of 3 rows are cancelled"
     assert any(line.split()[:2] == ["waiting", "1"] for line in lines)
+
+
+def test_a_batch_that_restores_another_counts_what_is_restored(ledger):
+    undoing = replace(batch("closure.restore"), kind="restore", of_batch="closure")
+    ledger.enrol(undoing, [LedgerRow("a1", None, None, None, None)], [])
+    first, second = (one.text().splitlines()[0] for one in read_status(ledger, only=None))
+    assert first.endswith("1 of 3 rows are cancelled")
+    assert second.endswith("0 of 1 rows are restored")
 
 
 def test_a_run_that_has_not_ended_goes_on_or_was_broken_off(ledger):
