@@ -12,16 +12,8 @@ from batchcancel.errors import (
     LedgerWriteFailed,
     StoppedEarly,
 )
-from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import (
-    Approved,
-    Batch,
-    Entry,
-    Ledger,
-    LedgerRow,
-    Observation,
-    Run,
-)
+from batchcancel.ledger import contract, enrolment
+from batchcancel.ledger.contract import Approved, Batch, Entry, LedgerRow, Observation, Run
 from batchcancel.ledger.entries import Holder, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
 from batchcancel.ledger.questions import SqlReader
@@ -33,11 +25,10 @@ Result = TypeVar("Result")
 class Held(Protocol):
     """A lease on the batch of a run."""
 
-    def release(self, into: Any, /) -> None:
-        """Let the next run have the batch, at the end of the transaction."""
+    def release(self, into: Any, /) -> None: ...
 
 
-class SqlLedger(SqlReader, Ledger):
+class SqlLedger(SqlReader, contract.Ledger):
     """The account of one run, in whichever database.
 
     `_ORIGINS` finds the origins of a batch and of those that may not be beside it; `_REQUEST` and
@@ -90,8 +81,13 @@ class SqlLedger(SqlReader, Ledger):
             self._heartbeat = Heartbeat(self._renew, every=every, passing=LedgerWriteFailed)
 
     def finish(self, run: Run) -> None:
+        def finish(into: Statements) -> None:
+            end_run(into, run)
+            if self._lease is not None:
+                self._lease.release(into)
+
         self._stop_heartbeat()
-        self._write(lambda into: self._end(into, run))
+        self._write(finish)
         self._run = self._lease = None
 
     def enrol(
@@ -130,11 +126,6 @@ class SqlLedger(SqlReader, Ledger):
         if entries:
             self._write(commit)
 
-    def _end(self, into: Statements, run: Run) -> None:
-        end_run(into, run)
-        if self._lease is not None:
-            self._lease.release(into)
-
     def _begin(self, into: Statements, run: Run) -> None:
         self._require_origin_of(into, run.batch)
         begin_run(into, run)
@@ -158,8 +149,7 @@ class SqlLedger(SqlReader, Ledger):
         if origin != self._origin:
             raise InputError(
                 f"{self._name} holds batches of {origin}, and this run is for {self._origin}",
-                hint="Name another ledger with --ledger, or in a database another batch with "
-                "--batch.",
+                hint="Name another with --ledger, or in a database another batch with --batch.",
             )
 
     def _stop_heartbeat(self) -> None:

@@ -109,7 +109,12 @@ def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
 
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
     version = require_ledger(db, place, otherwise=_TO_WRITE)
-    _require_sound(db, place)
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise InputError(
+            f"{place} is damaged",
+            hint="Keep the file, restore it from a backup or name another with --ledger.",
+        )
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise InputError(
@@ -125,21 +130,12 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
         raise
 
 
-def _require_sound(db: sqlite3.Connection, place: Path) -> None:
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise InputError(
-            f"{place} is damaged",
-            hint="Keep the file, restore it from a backup or name another with --ledger.",
-        )
-
-
 @contextmanager
 def _refusals(path: Path, *, otherwise: str) -> Iterator[None]:
     """Errors of SQLite as refusals; `otherwise` is the hint for a file that is no database."""
     try:
         yield
     except sqlite3.Error as error:
-        found = diagnose(error)
-        hint = otherwise if primary_code(error) == sqlite3.SQLITE_NOTADB else found.hint
-        raise InputError(f"{path} {found.meaning}", hint=hint) from error
+        meaning, hint = diagnose(error)
+        is_none = primary_code(error) == sqlite3.SQLITE_NOTADB
+        raise InputError(f"{path} {meaning}", hint=otherwise if is_none else hint) from error

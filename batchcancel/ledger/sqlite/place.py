@@ -56,10 +56,7 @@ def require_place(path: Path) -> None:
 
 
 def require_private(path: Path) -> None:
-    """Refuse a ledger that others may write, or that is not a plain file with one name.
-
-    Under a second name it would have another lock and another write-ahead log beside it.
-    """
+    """Refuse a ledger that others may write, or that is not a plain file with one name."""
     if not path.exists():
         return
     found = path.stat()
@@ -76,7 +73,7 @@ def _require_plain(path: Path, found: os.stat_result) -> None:
         raise UnsafeLedger(
             f"{path} is not a plain file", hint="Remove it, or name another file with --ledger."
         )
-    if found.st_nlink > 1:
+    if found.st_nlink > 1:  # by its other name it has another lock and another log
         raise UnsafeLedger(
             f"{path} is a hard link: the same file has another name too",
             hint="Remove the other name, or name another file with --ledger.",
@@ -100,10 +97,9 @@ def _is_alone(uid: int, gid: int) -> bool:
 
 
 def file_system_of(path: Path, mountinfo: str) -> str:
-    """Find the type of the file system a path is on in the text of /proc/self/mountinfo.
+    """Find the type of the file system a path is on in /proc/self/mountinfo, or nothing.
 
     The deepest mount point wins, and of several at one point the last: it hides the others.
-    Nothing is known of a path that no mount holds: an empty string.
     """
     found, depth = "", 0
     for line in mountinfo.splitlines():
