@@ -100,6 +100,7 @@ async def plan_batch(
         is_accepted=settings.accept_changed_manifest,
         but_refused=settings.retry_refused,
     )
+    tools.ledger.require_room_for((settings.batch, *manifest.texts()))
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason():

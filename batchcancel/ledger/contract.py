@@ -317,6 +317,9 @@ class Ledger(LedgerReader, Protocol):
     Failing to write raises `LedgerWriteFailed`.
     """
 
+    def require_room_for(self, texts: Iterable[str]) -> None:
+        """Raise `InputError` where one of these texts cannot be kept as it is."""
+
     def hold(self, run: Run) -> None:
         """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
 

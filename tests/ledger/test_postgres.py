@@ -5,17 +5,18 @@ import sys
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
 
 import batchcancel.ledger
 from batchcancel.api import Rate
+from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import open as opening
-from batchcancel.ledger.contract import State
-from batchcancel.ledger.postgres import connection
+from batchcancel.ledger.contract import Observation, State
+from batchcancel.ledger.postgres import connection, window
 from batchcancel.ledger.postgres.connection import (
     Patience,
     PatientConnection,
@@ -186,6 +187,76 @@ def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example,
     begun.enrol(example.batch(digest="digest-2"), rows, [])
     found = ask("SELECT appointment_id, line FROM batchcancel.rows ORDER BY line")
     assert [("c", 2), ("b", 3), ("a", 4)] == found
+
+
+TERMS = {
+    "datestyle": "'SQL, DMY'",
+    "intervalstyle": "'sql_standard'",
+    "timezone": "'Asia/Kolkata'",
+    "extra_float_digits": "-15",
+    "client_encoding": "'LATIN1'",
+    "default_transaction_isolation": "'serializable'",
+    "default_transaction_deferrable": "on",
+    "search_path": "public",
+}
+
+
+class TestWhatADatabaseIsSetTo:
+    @pytest.mark.parametrize("name", TERMS)
+    def test_no_term_of_a_session_changes_what_is_written_and_read(
+        self, postgres, database, example, name
+    ):
+        postgres.execute(f"ALTER DATABASE {name_of(database)} SET {name} = {TERMS[name]}")
+        seen = Observation("a", "confirmed", date(2026, 2, 1), "Früh", "br_1", "MA", NOON)
+        with closing(open_postgres(database, **WHO, ttl=3000)) as ledger:
+            example.begin(ledger)
+            ledger.decide("closure", [], [seen])
+            ledger.commit([example.intent("b")])
+            assert [seen] == list(ledger.observations("closure"))
+            assert example.row("a").starts_at == example.record(ledger, "a").starts_at
+            assert ledger.shared_window(Rate(1, 60.0), timeout=10).take().slot
+            ledger.finish(example.run(ended_at=NOON, exit_code=0))
+
+    @pytest.mark.parametrize("schema", ["public", "batchcancel"])
+    def test_tables_of_others_with_the_names_of_ours_decide_nothing(
+        self, begun, ask, example, schema
+    ):
+        ask(f"CREATE TABLE {schema}.loaded (appointment_id text, outcome text, reason text)")
+        ask(f"INSERT INTO {schema}.loaded VALUES ('a', 'skipped', 'completed')")
+        begun.decide("closure", [])
+        assert (State.WAITING, None, None) == example.standing(begun)["a"]
+
+    def test_texts_that_its_encoding_lacks_are_told_and_others_are_kept(self, postgres, example):
+        how = "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        postgres.execute(f"CREATE DATABASE latin {how}")
+        with closing(open_postgres(postgres.url("latin"), **WHO, ttl=3000)) as ledger:
+            with pytest.raises(InputError, match=r"cannot keep 'Ōtsu'.*encoding") as refusal:
+                ledger.require_room_for(["br_1", "Münster", "Ōtsu"])
+            assert "ENCODING 'UTF8'" in refusal.value.hint
+            ledger.require_room_for(["br_1", "Münster"])
+            rows = [example.row("a", branch_id="Münster")]
+            ledger.enrol(example.batch(rows=1), rows, [])
+            assert "Münster" == example.record(ledger, "a").branch_id
+
+
+def test_decisions_that_stay_are_not_written_again(begun, ask):
+    endings = [(one, Outcome(OutcomeName.SKIPPED, "notice_window")) for one in "ab"]
+    begun.decide("closure", endings)
+    before = ask("SELECT xmin::text, appointment_id FROM batchcancel.rows ORDER BY 2")
+    begun.decide("closure", endings)
+    assert before == ask("SELECT xmin::text, appointment_id FROM batchcancel.rows ORDER BY 2")
+
+
+def test_slots_that_nobody_counts_are_found_by_their_index(begun, ask):
+    sql = window._FORGET.replace(":key", "'k'").replace(":window", "60")
+    begun.shared_window(Rate(1, 60.0), timeout=10).take()
+
+    def explained(into):
+        into.execute("SET LOCAL enable_seqscan = off", {})
+        return into.fetch(f"EXPLAIN {sql}", {})
+
+    found = begun._db.once(explained)
+    assert any("Index Cond" in line and "counted_by" in line for (line,) in found)
 
 
 class TestTrouble:

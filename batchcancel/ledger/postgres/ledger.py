@@ -1,14 +1,16 @@
 """The PostgreSQL ledger: many batches in one database, for runs that may go on elsewhere."""
 
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeVar
 
 import psycopg
+from psycopg.errors import UntranslatableCharacter
 
 from batchcancel.api import Rate, SharedWindow
 from batchcancel.clock import Stopwatch
-from batchcancel.errors import LedgerWriteFailed
+from batchcancel.errors import BatchcancelError, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.postgres.connection import (
     Patience,
@@ -62,6 +64,19 @@ class PostgresLedger(SqlLedger, PostgresReader):
     def require_held(self) -> None:
         if self._lease is not None:
             self._lease.require()
+
+    def require_room_for(self, texts: Iterable[str]) -> None:
+        """A database whose encoding is not UTF-8 lacks some characters."""
+        for text in sorted({text for text in texts if not text.isascii()}):
+            try:
+                self._ask("SELECT :text", text=text)
+            except BatchcancelError as error:
+                if not isinstance(error.__cause__, UntranslatableCharacter):
+                    raise
+                raise InputError(
+                    f"{self._name} cannot keep {text!r}: its encoding lacks some of the characters",
+                    hint="Name a database that was created with ENCODING 'UTF8'. Nothing was sent.",
+                ) from error
 
     def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow:
         return PostgresWindow(

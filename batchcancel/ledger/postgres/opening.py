@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import psycopg
 
 from batchcancel.addresses import redacted_ledger
+from batchcancel.clock import utc_now
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.ledger.lease import TTL_S
 from batchcancel.ledger.postgres.connection import (
@@ -18,19 +19,13 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, is_away, refused_connection
 
 Result = TypeVar("Result")
-
-_CLOCKS_DIFFER_S = 30.0
-"""What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def open_postgres(
@@ -40,7 +35,7 @@ def open_postgres(
     key: str,
     ttl: float = TTL_S,
     patience: float = PATIENCE_S,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> PostgresLedger:
     """Open a ledger for one run, and make its tables where there are none.
 
@@ -78,7 +73,7 @@ def _prepare(into: PostgresStatements, name: str, now: Callable[[], datetime]) -
 def _require_clock(into: PostgresStatements, now: Callable[[], datetime], *, name: str) -> None:
     ((its,),) = into.fetch("SELECT clock_timestamp()", {})
     ahead = (now() - its).total_seconds()
-    if abs(ahead) > _CLOCKS_DIFFER_S:
+    if abs(ahead) > CLOCKS_DIFFER_S:
         raise InputError(
             f"this machine's clock is {ahead:+.0f} s from that of {name}: what one host writes "
             "another could not judge",

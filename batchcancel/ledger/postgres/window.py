@@ -38,10 +38,11 @@ _TAKE = """
     FROM (SELECT clock_timestamp() AS now) AS moment
     RETURNING slot
 """
+# The moment of the statement, which an index can be asked for.
 _FORGET = """
     DELETE FROM slots
     WHERE key = :key
-      AND counted_by < clock_timestamp() - make_interval(days => 1, secs => :window)
+      AND counted_by < statement_timestamp() - make_interval(days => 1, secs => :window)
 """
 _USED = """
     UPDATE slots

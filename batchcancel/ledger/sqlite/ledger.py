@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -63,6 +63,9 @@ class SqliteLedger(SqlLedger, SqliteReader):
         """Raise where another run took the lease: it can, if somebody removed the lock file."""
         if self._lease is not None and self._lease.is_due():
             self._renew()
+
+    def require_room_for(self, texts: Iterable[str]) -> None:
+        """Every text can be kept."""
 
     def shared_window(self, rate: Rate, *, timeout: float) -> None:
         """Nobody else writes here meanwhile, so the window is the run's own."""
