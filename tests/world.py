@@ -13,13 +13,14 @@ from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import plan, run
+from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
 from batchcancel.policy.plan import Planned
+from batchcancel.report.find import Finding
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
-from batchcancel.settings.load import Settings, load_settings
+from batchcancel.settings.load import Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Writer, inline
@@ -131,6 +132,32 @@ class World:
         )
         self.plans.append(planned)
         return planned
+
+    async def find(
+        self, name: str = "closure.csv", *, day: date = date(2026, 6, 20), last: date | None = None,
+        not_in: str | None = None, force: bool = False, job_file: Path | None = None,
+        options: dict[str, str] | None = None, **filters: str,
+    ) -> Finding:  # fmt: skip
+        """Filters are named as options are, with `_`; `options` are those of the API."""
+        own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
+        own |= options or {}
+        key = own.pop("key", FULL_KEY)
+        settings = load_api_settings(
+            "find", flags=own, environ={"HUSKYVOICE_API_KEY": key}, job_file=job_file
+        )
+        names = ("branch", "session", "service", "batch-label", "doctor")
+        words = {one: filters.get(one.replace("-", "_")) for one in names}
+        wanted = find.Wanted(
+            first=day,
+            last=last or day,
+            filters={one: [word] if word else [] for one, word in words.items()},
+            output=self.folder / name,
+            force=force,
+            not_in=not_in and str(self.folder / not_in),
+        )
+        return await find.find(
+            settings, wanted, stop=Stop(), observe=self.watching, around=self.surroundings()
+        )
 
     def surroundings(self) -> Surroundings:
         return Surroundings(

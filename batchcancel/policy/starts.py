@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
-from batchcancel.api import Lookup, Record, Window
+from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start, as_meant
 from batchcancel.events import Caution
 from batchcancel.reader.times import day_start, session_start
@@ -26,7 +26,7 @@ class Starts:
     """
 
     def __init__(
-        self, *, sessions: Mapping[str, time], lookup: Lookup, timezone: ZoneInfo | None
+        self, *, sessions: Mapping[str, time], lookup: Calendar, timezone: ZoneInfo | None
     ) -> None:
         self._sessions = {as_meant(name): start for name, start in sessions.items()}
         self._lookup = lookup

@@ -94,8 +94,19 @@ async def test_a_timezone_that_is_no_text_is_unknown(value):
 
 async def test_a_window_is_what_the_calendar_says_of_it():
     told = window("09:00") | {"branch_id": "b1", "batch": "MA", "status": "CLOSED", "slot_id": "s"}
-    expected = Window(session="Morning", branch_id="b1", label="MA", start=time(9), end=time(13))
-    assert [expected] == await windows_of([told])
+    places = {"filled_slots": 12, "available_slots": 0}
+    expected = Window(
+        session="Morning", branch_id="b1", label="MA", start=time(9), end=time(13), filled=12,
+        free=0, is_open=False,
+    )  # fmt: skip
+    assert [expected] == await windows_of([told | places])
+
+
+@pytest.mark.parametrize("value", [None, "12", 1.5, True, -1])
+async def test_a_number_of_places_that_is_none_is_not_known(value):
+    told = window("09:00", "Morning") | {"filled_slots": value, "available_slots": value}
+    [known] = await windows_of([told])
+    assert (None, None, True) == (known.filled, known.free, known.is_open)
 
 
 @pytest.mark.parametrize("slots", [None, {}, "09:00", 7])
