@@ -22,10 +22,17 @@ class GateLimiter(SharedLimiter):
     def used(self, permit: Permit) -> None:
         """No slot was taken."""
 
+    async def permit(self) -> Permit:
+        """Wait until the gate is open; while it is, nobody else is let in between."""
+        return await super().permit() if self._is_due() or self.wait() > 0 else Permit()
+
     async def _ask(self) -> Permit | None:
-        if self._pending or anyio.current_time() >= self._look_at:
+        if self._is_due():
             self._learn(await self._away(self._window.look))
         return None if self.wait() > 0 else Permit()
+
+    def _is_due(self) -> bool:
+        return bool(self._pending) or anyio.current_time() >= self._look_at
 
     def _learn(self, turn: Turn) -> None:
         self._look_at = anyio.current_time() + LOOK_S

@@ -131,7 +131,7 @@ class TestRefusals:
         postgres.execute("ALTER ROLE clinic CONNECTION LIMIT 0")
         url = postgres.url("postgres", user="clinic", password=PASSWORD)
         try:
-            self.refused(url, "cannot be reached", kind=StoppedEarly)
+            self.refused(url, "has no connection left", kind=StoppedEarly)
         finally:
             postgres.execute("ALTER ROLE clinic CONNECTION LIMIT -1")
 

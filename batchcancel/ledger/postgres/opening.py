@@ -22,8 +22,9 @@ from batchcancel.ledger.postgres.connection import (
 from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
+from batchcancel.ledger.postgres.refusal import refused_connection
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
-from batchcancel.ledger.postgres.trouble import diagnose, is_away, refused_connection
+from batchcancel.ledger.postgres.trouble import diagnose
 
 Result = TypeVar("Result")
 
@@ -47,14 +48,15 @@ def open_postgres(
     name, info = redacted_ledger(url), _info(url)
     shared = Patience(patience)
     db, side = PatientConnection(info, shared), PatientConnection(info, shared)
-    _prepared(db, lambda into: _prepare(into, name, now), name=name)
+    _prepared(db, lambda into: _prepare(into, name, now), name=name, info=info)
     return PostgresLedger(db, side, shared, name=name, origin=origin, key=key, ttl=ttl)
 
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name, db = redacted_ledger(url), PatientConnection(_info(url))
-    version = _prepared(db, lambda into: require_ledger(into, name=name), name=name)
+    name, info = redacted_ledger(url), _info(url)
+    db = PatientConnection(info)
+    version = _prepared(db, lambda into: require_ledger(into, name=name), name=name, info=info)
     return PostgresReader(db, name=name, version=version)
 
 
@@ -91,15 +93,15 @@ def _info(url: str) -> str:
         ) from None
 
 
-def _prepared(db: PatientConnection, prepare: Work[Result], *, name: str) -> Result:
+def _prepared(db: PatientConnection, prepare: Work[Result], *, name: str, info: str) -> Result:
     with ExitStack() as undo:
         undo.callback(db.close)
         try:
             result = db.once(prepare)
         except psycopg.Error as error:
             is_unconnected = type(error) is psycopg.OperationalError
-            found = refused_connection(error) if is_unconnected else diagnose(error)
-            kind = StoppedEarly if is_away(found) else InputError
+            found = refused_connection(error, info) if is_unconnected else diagnose(error)
+            kind = StoppedEarly if found.is_trouble else InputError
             raise kind(f"{name} {found.meaning}", hint=found.hint) from error
         undo.pop_all()
         return result

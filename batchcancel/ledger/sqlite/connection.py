@@ -136,6 +136,6 @@ def _refusals(path: Path, *, otherwise: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        meaning, hint = diagnose(error)
+        meaning, hint, _ = diagnose(error)
         is_none = primary_code(error) == sqlite3.SQLITE_NOTADB
         raise InputError(f"{path} {meaning}", hint=otherwise if is_none else hint) from error
