@@ -94,8 +94,7 @@ class Ask(StrEnum):
         "windows",
         "GET /appointment-slots/availability",
         "slots:read",
-        "Use a key that may read slots; or give [sessions] in the job file, and to a restore "
-        "--overbook.",
+        "Use a key that may read slots; or give [sessions] in the job file, restore --overbook.",
     )
 
     method: str
