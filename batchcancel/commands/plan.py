@@ -183,6 +183,7 @@ async def _rules_and_look(
         statuses=settings.status,
         halt_after=settings.halt_after,
     )
+    tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     own = manifest.cautions
     cautions = (*rules.cautions, *told, *own, *looked.cautions, *starts.cautions())

@@ -109,6 +109,7 @@ _REQUESTS = """
     WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
     ORDER BY sent_at
 """
+_ANSWERED = "SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1"
 
 
 class SqlReader(LedgerReader):
@@ -143,7 +144,7 @@ class SqlReader(LedgerReader):
         return self._ask(sql, **values)
 
     def batches(self) -> Sequence[Batch]:
-        since_2 = "kind, of_batch" if self._version > 1 else "'cancel', NULL"
+        since_2 = "kind, of_batch, timezone" if self._version > 1 else "'cancel', NULL, NULL"
         found = self._ask(_BATCHES.format(since_2=since_2))
         return [Batch(**dict(zip(Batch.__slots__, row, strict=True))) for row in found]
 
@@ -209,6 +210,12 @@ class SqlReader(LedgerReader):
             SentRequest(self._restored(sent_at), self._restored(answered_at))
             for sent_at, answered_at in found
         ]
+
+    @abstractmethod
+    def is_held(self, batch: str) -> bool: ...
+
+    def was_answered(self) -> bool:
+        return bool(list(self._ask(_ANSWERED)))
 
     def _known(self, sql: str) -> str:
         """The question, without what a ledger of version 1 does not tell."""

@@ -13,6 +13,8 @@ from batchcancel.ledger.postgres.trouble import diagnose
 from batchcancel.ledger.questions import SqlReader
 from batchcancel.ledger.statements import for_psycopg
 
+_ALIVE = "SELECT 1 FROM leases WHERE batch = :batch AND expires_at > clock_timestamp()"
+
 
 class PostgresReader(SqlReader):
     """The questions; each is answered as of one moment."""
@@ -24,6 +26,9 @@ class PostgresReader(SqlReader):
         self._db = db
         self._name = name
         self._version = version
+
+    def is_held(self, batch: str) -> bool:
+        return bool(self._ask(_ALIVE, batch=batch))
 
     def close(self) -> None:
         self._db.close()

@@ -10,6 +10,7 @@ from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger.migrations import VERSION
 from batchcancel.ledger.questions import SqlReader
 from batchcancel.ledger.sqlite.connection import connect_for_reading, restored, stored
+from batchcancel.ledger.sqlite.lease import HELD_NOW, until
 from batchcancel.ledger.sqlite.trouble import diagnose
 
 
@@ -26,6 +27,9 @@ class SqliteReader(SqlReader):
 
     def close(self) -> None:
         self._db.close()
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(list(self._ask(HELD_NOW, **until(0), batch=batch)))
 
     def _ask(self, sql: str, **values: object) -> Iterator[Any]:
         try:
