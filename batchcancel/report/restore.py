@@ -6,7 +6,8 @@ from typing import Any
 
 from batchcancel.api import Rate
 from batchcancel.appointments import SkipReason
-from batchcancel.report.tables import Figure, duration, grouped, table
+from batchcancel.report.tables import Figure, duration, grouped, headed, table
+from batchcancel.settings.quantities import is_rehearsal
 
 _WHY = {
     SkipReason.UNKNOWN_BEFORE: "nobody saw what they were before, or it is no status to set",
@@ -44,13 +45,14 @@ class RestorePlan:
 
     def as_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__ if name != "rate"}
-        return told | {"skipped": {str(reason): rows for reason, rows in self.skipped.items()}}
+        skipped = {str(reason): rows for reason, rows in self.skipped.items()}
+        return told | {"skipped": skipped, "rehearsal": is_rehearsal(self.origin)}
 
 
 def restore_text(plan: RestorePlan) -> str:
     """What will be put back, what will not, and what nobody can take back."""
     head = f"Plan to restore what batch {plan.of_batch} cancelled, as {plan.batch} at {plan.origin}"
-    return "\n".join([head, "", *table(_figures(plan)), "", *_warnings(plan)])
+    return "\n".join([headed(plan.origin, head), "", *table(_figures(plan)), "", *_warnings(plan)])
 
 
 def _figures(plan: RestorePlan) -> Iterator[Figure]:
