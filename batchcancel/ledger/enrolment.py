@@ -18,12 +18,14 @@ _ENROL_BATCH = """
 _DROP_UNNAMED = """
     DELETE FROM rows
     WHERE batch_id = :batch_id AND enrolment <> :enrolment
-      AND (state = 'waiting' OR outcome = 'skipped'
+      AND (state = 'waiting' OR outcome = 'skipped' AND opened_at IS NULL
            OR outcome = 'already_cancelled' AND attempts = 0)
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
 _CLEAR_ENDINGS = """
-    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    UPDATE rows
+    SET state = CASE WHEN opened_at IS NULL THEN 'waiting' ELSE 'open' END,
+        outcome = NULL, reason = NULL, settled_at = NULL
     WHERE batch_id = :batch_id
       AND (outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)
 """
