@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
@@ -21,6 +22,7 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.look import Looked, look
 from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
     Planned,
@@ -108,16 +110,15 @@ async def plan_batch(
     plan = make_plan(
         looked.manifest,
         policy=rules.policy,
-        now=at,
-        rate=settings.rate,
+        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
         earlier=earlier,
         limit=settings.limit,
-        taken=tools.limiter.taken(),
+        approved=settings.approved.number if settings.approved else None,
         observed=looked.observed,
     )
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
@@ -157,7 +158,12 @@ async def _rules_and_look(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
+    starts = Starts(
+        sessions=settings.sessions,
+        lookup=tools.lookup,
+        timezone=rules.timezone,
+        needed=rules.policy.needs_start,
+    )
     if rules.timezone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
             refuse_conflicts(
@@ -172,6 +178,7 @@ async def _rules_and_look(
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
+    began = tools.clock.earliest()
     looked = await look(
         manifest,
         earlier,
@@ -180,11 +187,22 @@ async def _rules_and_look(
         starts=starts,
         now=tools.clock.now,
         statuses=settings.status,
+        approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
     )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
-    return replace(rules, cautions=cautions), manifest, looked
+    return replace(rules, cautions=cautions), manifest, replace(looked, began=began, starts=starts)
+
+
+def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
+    return Pace(
+        now=at,
+        rate=settings.rate,
+        taken=taken,
+        pages={day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()},
+        budget=looked.budget.left,
+    )
 
 
 def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:

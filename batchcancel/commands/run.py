@@ -137,11 +137,13 @@ async def _run_pool(
         ),
         writer=tools.writer,
         statuses=settings.status,
+        approved_at=planned.looked.observed.approved_at,
         fresh=Fresh(
             planned.plan.pages(),
             lookup=tools.lookup,
             now=tools.clock.now,
             budget=planned.looked.budget,
+            shuffled=[day for day, one in planned.looked.days.items() if one.is_shuffled],
         ),
     )
     pool = Pool(

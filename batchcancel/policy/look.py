@@ -1,11 +1,13 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import partial
 
 import polars as pl
 
-from batchcancel.api import Ask, Lookup
+from batchcancel.api import Ask, Lookup, Record
 from batchcancel.appointments import KnownBy, Start
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing
@@ -13,7 +15,7 @@ from batchcancel.events import Caution
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import Observed
-from batchcancel.policy.pages import Budget, Reading, read_rows
+from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
@@ -34,12 +36,16 @@ class Looked:
     """What was seen, and the starts that it tells of rows whose manifest tells none.
 
     `manifest` has all starts that are known now. `not_shown` counts rows that the pages of their
-    day do not show, `absent` those that the API does not know; `budget` is what is left of it.
+    day do not show, `absent` those that the API does not know; `budget` is what is left of it, and
+    `days` are those whose pages were read. It `began` at the earliest at that moment.
     """
 
     manifest: Manifest
     observed: Observed = field(default_factory=Observed)
     budget: Budget = field(default_factory=lambda: Budget(0))
+    days: Mapping[date, DayPages] = field(default_factory=dict)
+    began: datetime | None = None
+    starts: Starts | None = None
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
     absent: int = 0
@@ -55,6 +61,7 @@ async def look(
     starts: Starts,
     now: Now,
     statuses: Collection[str],
+    approved_at: datetime | None,
     halt_after: int,
 ) -> Looked:
     """Read the rows that are not settled, as far as the budget goes.
@@ -69,8 +76,8 @@ async def look(
     reading = Reading(is_possible=False)
     if rules.may_read:
         reading = await read_rows(
-            wanted(named), lookup=lookup, now=now, budget=budget, halt_after=halt_after,
-            also=earlier.not_found,
+            wanted(named, partial(_days_of, starts=starts)),
+            lookup=lookup, now=now, budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
     needs_start = rules.policy.needs_start
     if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
@@ -88,10 +95,14 @@ async def look(
             seen=seen,
             missed=reading.missed,
             left=earlier.left_alone,
+            before=earlier.seen_open,
+            may_be_read=reading.is_possible,
             statuses=statuses,
+            approved_at=approved_at,
         ),
         manifest=manifest,
         budget=budget,
+        days=reading.days,
         learned=learned,
         not_shown=reading.not_shown,
         absent=reading.absent,
@@ -99,14 +110,28 @@ async def look(
     )
 
 
+async def _days_of(record: Record, *, starts: Starts) -> Iterable[date]:
+    """The days of the API's searches, which begin at midnight in UTC, that may show a record."""
+    try:
+        start = await starts.of_record(record)
+    except ScopeMissing:
+        start = None
+    ends = () if start is None else (start.earliest.date(), start.latest.date())
+    return dict.fromkeys(day for day in (record.date, *ends) if day is not None)
+
+
 def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     """Rows in doubt are not among them: each of them is read when its turn comes.
 
-    Nor are those that the manifest marks as done: nothing will be sent for them.
+    Nor are those that the manifest marks as done: nothing will be sent for them. What was left
+    alone comes first: it is read in any case.
     """
     known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
+    left = _table([row.appointment_id for row in earlier.left_alone])
     frame = frame.filter(pl.col("marked").is_null())
-    return frame.join(_table(known), on="appointment_id", how="anti", maintain_order="left")
+    frame = frame.join(_table(known), on="appointment_id", how="anti", maintain_order="left")
+    parts = (frame.join(left, on="appointment_id", how=how) for how in ("semi", "anti"))
+    return pl.concat(parts) if left.height else frame
 
 
 def _in_doubt(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
