@@ -295,17 +295,31 @@ class OrgConfig:
     timezone: str | None
 
 
-class Lookup(Protocol):
-    """Reads that a decision needs; each costs requests of the rate limit."""
-
-    async def config(self) -> OrgConfig:
-        """The organisation's settings."""
+class Calendar(Protocol):
+    """What the calendar lists."""
 
     async def windows(self, day: date, *, anew: bool = False) -> "Sequence[Window] | None":
         """The windows that the calendar lists for a day; None when they cannot be had.
 
         They are asked for once, and `anew` once more.
         """
+
+
+class Searches(Protocol):
+    """Searches for appointments."""
+
+    async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
+        """A page of a search; None when the API refuses it, or answers with no list.
+
+        Raises `StoppedEarly` when it does not answer.
+        """
+
+
+class Lookup(Calendar, Searches, Protocol):
+    """Reads that a decision needs; each costs requests of the rate limit."""
+
+    async def config(self) -> OrgConfig:
+        """The organisation's settings."""
 
     async def services(self) -> Mapping[str, str]:
         """The names of the services that the API tells, by their ids."""
@@ -315,12 +329,6 @@ class Lookup(Protocol):
 
     async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
-
-    async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
-        """A page of a search; None when the API refuses it, or answers with no list.
-
-        Raises `StoppedEarly` when it does not answer.
-        """
 
 
 PERMIT_S = 30.0

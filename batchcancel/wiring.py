@@ -130,6 +130,17 @@ def in_memory(
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
+def for_look(ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers:
+    """For a command that only asks the ledger, where it has one, and writes none.
+
+    A database is opened all the same: its window of requests counts.
+    """
+    if is_postgres(ledger):
+        return for_run(ledger, settings, is_shared=is_shared)
+    passing, _ = in_memory(ledger, settings, is_shared=is_shared)
+    return passing, read_ledger(ledger) if ledger else None
+
+
 @asynccontextmanager
 async def tools(
     settings: ApiSettings,

@@ -37,7 +37,9 @@ ALLOWED = {
     "writer": SHARED | {"ledger.contract"},
     "pool": SHARED | {"ledger.contract", "policy", "writer", "pool"},
     # Rule 3: what is told depends on what is written down.
-    "report": SHARED | {"ledger.contract", "reader.manifest", "policy.plan", "report"},
+    "report": SHARED
+    | {"ledger.contract", "reader.manifest", "reader.search", "reader.selection", "policy.plan"}
+    | {"report"},
     # Rule 4: another API is another folder.
     "huskyvoice": {"", *GROUND, "clock", "huskyvoice"},
     # Rule 5: only wiring knows how the parts are put together, only commands what is done.

@@ -1,6 +1,7 @@
 """The whole program against the sandbox in process, on virtual time: only sockets are missing."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,18 +14,31 @@ from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import plan, run
+from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
+from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.open import read_ledger
 from batchcancel.policy.plan import Planned
+from batchcancel.report.find import Finding
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
-from batchcancel.settings.load import Settings, load_settings
+from batchcancel.settings.load import Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Writer, inline
 
 BEGIN = datetime(2026, 6, 1, 6, tzinfo=UTC)
+
+
+def ended(finished: Finished) -> tuple[int, dict[str, int]]:
+    """The exit code, and how many rows came to what; skipped rows by their reasons."""
+    counts = finished.summary.counts
+    told = {name: rows for name, rows in counts.outcomes.items() if name != "skipped"}
+    left = {"open": counts.open, "waiting": counts.waiting}
+    return int(finished.summary.exit_code), told | counts.skipped | {
+        name: rows for name, rows in left.items() if rows
+    }
 
 
 class Watching:
@@ -88,12 +102,23 @@ class World:
     def manifest(
         self, ids: Iterable[str], *, starts_at: str | None = "2026-06-20T03:30:00Z"
     ) -> Path:
+        if starts_at is None:
+            return self.write("appointment_id", *ids)
+        return self.write("appointment_id,starts_at", *(f"{one},{starts_at}" for one in ids))
+
+    def write(self, header: str, *rows: str) -> Path:
+        """A manifest as it is written here."""
         path = self.folder / "closure.csv"
-        header, cell = ("appointment_id,starts_at", f",{starts_at}") if starts_at else (
-            "appointment_id", ""
-        )  # fmt: skip
-        path.write_text("\n".join([header, *(one + cell for one in ids)]) + "\n")
+        path.write_text("\n".join([header, *rows]) + "\n")
         return path
+
+    def account(self) -> AbstractContextManager[LedgerReader]:
+        """What the ledger beside the manifest tells."""
+        return closing(read_ledger(str(self.folder / "closure.ledger.db")))
+
+    def patched(self) -> list[str]:
+        """The ids of all PATCH requests, in their order."""
+        return [one.path.rpartition("/")[2] for one in self.sandbox.history.patches()]
 
     def settings(self, manifest: Path, **options: object) -> Settings:
         own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
@@ -131,6 +156,32 @@ class World:
         )
         self.plans.append(planned)
         return planned
+
+    async def find(
+        self, name: str = "closure.csv", *, day: date = date(2026, 6, 20), last: date | None = None,
+        not_in: str | None = None, force: bool = False, job_file: Path | None = None,
+        options: dict[str, str] | None = None, **filters: str,
+    ) -> Finding:  # fmt: skip
+        """Filters are named as options are, with `_`; `options` are those of the API."""
+        own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
+        own |= options or {}
+        key = own.pop("key", FULL_KEY)
+        settings = load_api_settings(
+            "find", flags=own, environ={"HUSKYVOICE_API_KEY": key}, job_file=job_file
+        )
+        names = ("branch", "session", "service", "batch-label", "doctor")
+        words = {one: filters.get(one.replace("-", "_")) for one in names}
+        wanted = find.Wanted(
+            first=day,
+            last=last or day,
+            filters={one: [word] if word else [] for one, word in words.items()},
+            output=self.folder / name,
+            force=force,
+            not_in=not_in and str(self.folder / not_in),
+        )
+        return await find.find(
+            settings, wanted, stop=Stop(), observe=self.watching, around=self.surroundings()
+        )
 
     def surroundings(self) -> Surroundings:
         return Surroundings(

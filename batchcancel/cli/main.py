@@ -14,6 +14,7 @@ import click
 from batchcancel import __version__
 from batchcancel.cli.demo import demo
 from batchcancel.cli.export import export
+from batchcancel.cli.find import find
 from batchcancel.cli.plan import plan
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
@@ -53,6 +54,7 @@ def cli() -> None:
     """Cancel a manifest of HuskyVoice appointments, resumably.
 
     \b
+    Find a day's:      batchcancel find -o closure.csv --date 2026-06-15
     Look first:        batchcancel plan closure.csv
     Then cancel:       batchcancel run closure.csv
     See where it is:   batchcancel status closure.ledger.db
@@ -62,7 +64,7 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, export, sandbox, demo):
+for command in (find, plan, run, status, export, sandbox, demo):
     cli.add_command(command)
 
 

@@ -21,7 +21,7 @@ from batchcancel.policy.earlier_runs import (
     refuse_other_work,
 )
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
+from batchcancel.policy.marked import is_nothing_left
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
@@ -32,9 +32,10 @@ from batchcancel.policy.plan import (
 )
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
+from batchcancel.reader.columns import Asked
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.read import read_manifest
+from batchcancel.reader.read import read_manifest, require_polars
 from batchcancel.report.plan import plan_text
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
@@ -81,9 +82,10 @@ def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
 
 async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
     """Fetch and parse the manifest; raises `InputError` for rejected rows unless allowed."""
-    async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
-        manifest = read_manifest(readable, ignoring=settings.ignore_column)
-        manifest = replace(manifest, source=str(settings.manifest))
+    require_polars()
+    readable = await fetched(settings.manifest, stop=stop, observe=observe)
+    asked = Asked(settings.ignore_column, settings.column, settings.date_format)
+    manifest = replace(read_manifest(readable, asked=asked), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
     return manifest.with_refused_undone() if settings.retry_refused else manifest
@@ -147,10 +149,9 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    foreign = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
-        rules = replace(NOTHING_TO_DECIDE, cautions=foreign)
+        rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
         return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
         tools.lookup,
@@ -158,41 +159,32 @@ async def _rules_and_look(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    starts = Starts(
-        sessions=settings.sessions,
-        lookup=tools.lookup,
-        timezone=rules.timezone,
-        needed=rules.policy.needs_start,
-    )
-    if rules.timezone is not None:
+    zone, needed = rules.timezone, rules.policy.needs_start
+    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
+    if zone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            refuse_conflicts(
-                tools.account,
-                batch_of(manifest, name=settings.batch, origin=settings.origin),
-                manifest,
-                timezone=rules.timezone,
-                but_refused=settings.retry_refused,
-            )
-        manifest = manifest.in_timezone(rules.timezone)
+            batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
+            again = settings.retry_refused
+            refuse_conflicts(tools.account, batch, manifest, timezone=zone, but_refused=again)
+        manifest = manifest.in_timezone(zone)
         if not settings.allow_rejected_rows:
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
-    began = tools.clock.earliest()
     looked = await look(
         manifest,
         earlier,
         rules=rules,
         lookup=tools.lookup,
         starts=starts,
-        now=tools.clock.now,
+        clock=tools.clock,
         statuses=settings.status,
         approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
     )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
-    return replace(rules, cautions=cautions), manifest, replace(looked, began=began, starts=starts)
+    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, looked
 
 
 def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:

@@ -133,7 +133,10 @@ async def _run_pool(
         retry=tools.retry,
         policy=planned.rules.policy,
         starts=Starts(
-            sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
+            sessions=settings.sessions,
+            lookup=tools.lookup,
+            timezone=planned.rules.timezone,
+            needed=planned.rules.policy.needs_start,
         ),
         writer=tools.writer,
         statuses=settings.status,

@@ -9,7 +9,7 @@ import polars as pl
 
 from batchcancel.api import Ask, Lookup, Record
 from batchcancel.appointments import KnownBy, Start
-from batchcancel.clock import Now
+from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.policy.earlier_runs import EarlierRuns
@@ -45,7 +45,6 @@ class Looked:
     budget: Budget = field(default_factory=lambda: Budget(0))
     days: Mapping[date, DayPages] = field(default_factory=dict)
     began: datetime | None = None
-    starts: Starts | None = None
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
     absent: int = 0
@@ -59,7 +58,7 @@ async def look(
     rules: Rules,
     lookup: Lookup,
     starts: Starts,
-    now: Now,
+    clock: ServerClock,
     statuses: Collection[str],
     approved_at: datetime | None,
     halt_after: int,
@@ -69,20 +68,20 @@ async def look(
     Raises `ScopeMissing` where the key may not read what a decision needs, and `StoppedEarly` where
     it seems to be another clinic's.
     """
-    rows = _to_be_seen(manifest.frame, earlier)
-    in_doubt = _in_doubt(manifest.frame, earlier)
+    began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named = named_by(rows, rules.timezone)
     budget = Budget.for_rows(rows.height)
     reading = Reading(is_possible=False)
     if rules.may_read:
         reading = await read_rows(
-            wanted(named, partial(_days_of, starts=starts)),
-            lookup=lookup, now=now, budget=budget, halt_after=halt_after, also=earlier.not_found,
+            wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
+            budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
     needs_start = rules.policy.needs_start
     if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
         raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
     # What is read back when its turn comes is held against the manifest too.
+    in_doubt = manifest.frame.filter(_is_in_doubt(earlier))
     named = pl.concat([named, named_by(in_doubt, rules.timezone)])
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
@@ -103,6 +102,7 @@ async def look(
         manifest=manifest,
         budget=budget,
         days=reading.days,
+        began=began,
         learned=learned,
         not_shown=reading.not_shown,
         absent=reading.absent,
@@ -126,21 +126,18 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     Nor are those that the manifest marks as done: nothing will be sent for them. What was left
     alone comes first: it is read in any case.
     """
-    known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
-    left = _table([row.appointment_id for row in earlier.left_alone])
-    frame = frame.filter(pl.col("marked").is_null())
-    frame = frame.join(_table(known), on="appointment_id", how="anti", maintain_order="left")
-    parts = (frame.join(left, on="appointment_id", how=how) for how in ("semi", "anti"))
-    return pl.concat(parts) if left.height else frame
+    is_known = _is_among(earlier.settled_ids) | _is_in_doubt(earlier)
+    is_left = _is_among([row.appointment_id for row in earlier.left_alone])
+    rows = frame.filter(pl.col("marked").is_null(), ~is_known)
+    return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
 
 
-def _in_doubt(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
-    known = [row.appointment_id for row in earlier.open_rows]
-    return frame.join(_table(known), on="appointment_id", how="semi")
+def _is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
+    return _is_among([row.appointment_id for row in earlier.open_rows])
 
 
-def _table(ids: Sequence[str]) -> pl.DataFrame:
-    return pl.DataFrame({"appointment_id": ids}, schema={"appointment_id": pl.String})
+def _is_among(ids: Sequence[str]) -> pl.Expr:
+    return pl.col("appointment_id").is_in(pl.Series(ids, dtype=pl.String).implode())
 
 
 async def _with_starts_seen(

@@ -125,7 +125,8 @@ class Observed:
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
-        seen = self.seen.drop("observed_label")
+        before = pl.DataFrame(self.before, schema=[*SEEN.items()][:7], orient="row")
+        seen = pl.concat([self.seen, before], how="diagonal").drop("observed_label")
         for beside in (named, seen, missed.with_columns(is_missed=True), left):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
         is_left, is_approved = pl.col("left_outcome").is_not_null(), self.approved_at is not None
@@ -140,20 +141,7 @@ class Observed:
         )
         # Part by part: a join on so many columns takes several times the room of its rows.
         parts = list(rows.iter_slices(_PART)) or [rows]
-        rows = pl.concat([_with_endings(part, statuses=self.statuses) for part in parts])
-        return self._with_places_before(rows) if self.before else rows
-
-    def _with_places_before(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Where rows were seen last that are in doubt, of which nothing else is known."""
-        places = pl.DataFrame(
-            [(one.appointment_id, one.date, one.session, one.branch_id) for one in self.before],
-            schema={"appointment_id": pl.String, **{f"before_{one}": SEEN[one] for one in PLACE}},
-            orient="row",
-        )
-        rows = rows.join(places, on="appointment_id", how="left", maintain_order="left")
-        return rows.with_columns(
-            pl.coalesce(one, pl.col(f"before_{one}").cast(rows.schema[one])) for one in PLACE
-        )
+        return pl.concat([_with_endings(part, statuses=self.statuses) for part in parts])
 
 
 def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:

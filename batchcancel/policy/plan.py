@@ -158,9 +158,8 @@ def make_plan(
     spent = len(earlier.settled_ids)
     work = _canary(eligible, limit, spent)
     let_through = _canary(eligible, limit if approved is None else approved, spent)
-    # What is read first, to read it back, to find it or for its start, costs a second request.
-    is_read = pl.col("opened_at").is_not_null() | pl.col("is_missed")
-    is_read |= pl.col("starts_at").is_null() & policy.needs_start
+    named = let_through.get_column("appointment_id")
+    is_read = _is_read(policy)
     work = pace.turns(work, is_read=is_read)
     ended = rest.filter(~is_eligible).select("appointment_id", "outcome", "reason")
     counts = dict(ended.group_by("outcome").len().iter_rows())
@@ -184,9 +183,7 @@ def make_plan(
         seconds=pace.seconds_for(requests),
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
         places=_places(work),
-        let_through=()
-        if let_through.height == eligible.height
-        else sorted({*earlier.settled_ids, *let_through.get_column("appointment_id")}),
+        let_through=sorted({*earlier.settled_ids, *named}) if len(named) < eligible.height else (),
         work=work,
         ended=ended,
     )
@@ -252,6 +249,12 @@ def _first(rows: pl.DataFrame) -> Start | None:
     return next((start_of(*row) for row in rows.select(STARTS).iter_rows()), None)
 
 
+def _is_read(policy: NoticePolicy) -> pl.Expr:
+    """Whether a row is read first: to read it back, to find it, or for its start."""
+    is_open, has_start = pl.col("opened_at").is_not_null(), pl.col("starts_at").is_not_null()
+    return is_open | pl.col("is_missed") | ~has_start & policy.needs_start
+
+
 def _canary(eligible: pl.DataFrame, limit: int | None, spent: int) -> pl.DataFrame:
     """Open rows, whose result must be learned, and the first of the others up to the limit."""
     if limit is None:
@@ -285,7 +288,7 @@ def refuse_if_mostly_moved(planned: Planned) -> None:
     rows = observed.seen.height + plan.settled
     if rows < FEW or moved * 2 <= rows:
         return
-    what, column = mostly_moved(observed, planned.manifest.columns)
+    what, column = mostly_moved(observed, planned.manifest.columns.used)
     raise Refusal(
         f"{moved} of {rows} appointments are on another {what} now than the manifest says",
         hint=f"Is `{column}` the {what} of the appointment? If not: --ignore-column {column}. "

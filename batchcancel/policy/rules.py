@@ -89,7 +89,7 @@ def _differences(
     config: OrgConfig, *, notice_hours: float | None, timezone: ZoneInfo | None
 ) -> Iterator[Caution]:
     """Where the operator says something else than the organisation."""
-    hours, zone, told = config.notice_hours, _zone_of(config), (config.timezone or "")[:_LONGEST]
+    hours, zone, told = config.notice_hours, zone_of(config), (config.timezone or "")[:_LONGEST]
     if notice_hours is not None and hours is not None and notice_hours != hours:
         yield Caution(
             code="notice_differs",
@@ -104,7 +104,7 @@ def _differences(
         )
 
 
-def _zone_of(config: OrgConfig) -> ZoneInfo | None:
+def zone_of(config: OrgConfig) -> ZoneInfo | None:
     """None told, or one that this machine's zone database does not know, is None."""
     try:
         return quantities.timezone(config.timezone or "")
@@ -127,7 +127,7 @@ def _notice_hours(given: float | None, config: OrgConfig) -> float:
 
 
 def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
-    zone = given or _zone_of(config)
+    zone = given or zone_of(config)
     if zone is None and is_needed:
         raise InputError(
             "the API does not tell the organisation's timezone, and times here need it",

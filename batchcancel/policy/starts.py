@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
-from batchcancel.api import Lookup, Record, Window
+from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start, as_meant
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
@@ -31,7 +31,7 @@ class Starts:
         self,
         *,
         sessions: Mapping[str, time],
-        lookup: Lookup,
+        lookup: Calendar,
         timezone: ZoneInfo | None,
         needed: bool = True,
     ) -> None:

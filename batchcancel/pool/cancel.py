@@ -144,7 +144,7 @@ class Cancellation:
         word = self._last_word()
         if word is None or word is self._word:
             return
-        self._word = word
+        self._word, self.updated_at = word, word.record.updated_at
         self._judge(Answer(meaning=Meaning.PROVED, code="page", record=word.record))
 
     def _last_word(self) -> Word | None:

@@ -32,7 +32,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "settled_at": _INSTANT,
     "line": pl.Int64(),
 }
-_FOREIGN_TEXT = ("session", "branch_id", "reason")
+_FOREIGN_TEXT = {"session", "branch_id", "reason", "batch", "status", "selection"}
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
 _ROWS_AT_ONCE = 50_000
 
@@ -48,17 +48,22 @@ def write_results(
     nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
-    write = _writer_for(path)
+    writer_for(path)
     wanted = _known(outcomes or ())
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
-    frame = _frame(picked)
+    return write_table(_frame(picked), path)
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> int:
+    """Write a table of texts to a file of the kind its ending says, whole or not at all."""
+    write = writer_for(path)
     with replacing(path) as file:
         write(frame, file)
     return len(frame)
 
 
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    cell = pl.col(_FOREIGN_TEXT)
+    cell = pl.col(sorted(_FOREIGN_TEXT.intersection(frame.columns)))
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
     harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
     frame.with_columns(harmless).write_csv(file)
@@ -78,7 +83,8 @@ _WRITERS: dict[str, Write] = {
 }
 
 
-def _writer_for(path: Path) -> Write:
+def writer_for(path: Path) -> Write:
+    """How to write a file of the kind its ending says; `InputError` where it says none."""
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise InputError(

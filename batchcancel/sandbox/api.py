@@ -9,8 +9,10 @@ from typing import Any
 from batchcancel.sandbox.book import Book
 from batchcancel.sandbox.clinic import CalendarWindow
 from batchcancel.sandbox.keys import Keys
+from batchcancel.sandbox.meanwhile import Meanwhile
 from batchcancel.sandbox.validation import (
     LISTING_PARAMETERS,
+    MOST_PER_PAGE,
     SLOT_PARAMETERS,
     day_of,
     fields_to_change,
@@ -33,9 +35,11 @@ Endpoint = Callable[[HttpRequest, datetime], HttpResponse]
 class Api:
     """Answers what HuskyVoice's appointments pages document, and 404 or 405 to the rest."""
 
-    def __init__(self, book: Book, keys: Keys) -> None:
+    def __init__(self, book: Book, keys: Keys, meanwhile: Meanwhile) -> None:
         self._book = book
         self._keys = keys
+        self.meanwhile = meanwhile
+        self.longest_page, self.ignores_page = MOST_PER_PAGE, False
         read = "appointments:read"
         self._routes: dict[str, dict[str, tuple[str, Endpoint]]] = {
             "/v1/appointments": {"GET": (read, self._list)},
@@ -43,6 +47,7 @@ class Api:
                 "GET": (read, self._show),
                 "PATCH": ("appointments:write", self._change),
             },
+            "/v1/services": {"GET": (read, self._services)},
             "/v1/appointment-config": {"GET": (read, self._config)},
             "/v1/appointment-slots/availability": {"GET": ("slots:read", self._slots)},
         }
@@ -77,10 +82,22 @@ class Api:
 
     def _list(self, request: HttpRequest, at: datetime) -> HttpResponse:
         query = request.parameters(LISTING_PARAMETERS)
-        page, matches = page_of(query), filter_of(query)
-        found = self._book.listed(matches)
+        page = page_of(query).cut_to(self.longest_page)
+        if self.ignores_page:
+            page = replace(page, number=1)
+        day = day_of("date", query.pop("date")) if "date" in query else None
+        matches = filter_of(query)
+        found = self._book.listed(
+            lambda one: matches(one) and day in (None, self._book.listed_on(one))
+        )
         paging = {"page": page.number, "limit": page.limit, "total": len(found)}
-        return data([record.as_json() for record in page.cut(found)], pagination=paging)
+        shown = data([record.as_json() for record in page.cut(found)], pagination=paging)
+        self.meanwhile.happen()
+        return shown
+
+    def _services(self, request: HttpRequest, at: datetime) -> HttpResponse:
+        named = self._book.clinic.services
+        return data([{"id": one, "name": name} for one, name in named.items()])
 
     def _change(self, request: HttpRequest, at: datetime) -> HttpResponse:
         fields = fields_to_change(request.json_object())
@@ -122,14 +139,15 @@ class Api:
         return json_response({"success": True, "date": day.isoformat(), "slots": slots})
 
     def _slot(self, window: CalendarWindow, day: date) -> dict[str, Any]:
-        places = self._book.clinic.places
-        filled = self._book.filled((window.branch_id, day, window.session), window.batch)
+        slot = (window.branch_id, day, window.session)
+        places, is_open = self._book.places(slot, window.batch), self._book.is_open(day, window)
+        filled = self._book.filled(slot, window.batch)
         return {
             "slot_id": f"{window.calendar_id}:{day}",
             **asdict(window),
             "max_slots": places,
             "ai_slots": places,
             "filled_slots": filled,
-            "available_slots": max(places - filled, 0),
-            "status": "OPEN",
+            "available_slots": max(places - filled, 0) if is_open else 0,
+            "status": "OPEN" if is_open else "CLOSED",
         }

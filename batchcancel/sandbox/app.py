@@ -18,7 +18,7 @@ from batchcancel.sandbox.clock import DelayedCalls
 from batchcancel.sandbox.effects import Injection, inject
 from batchcancel.sandbox.faults import Fault, Faults
 from batchcancel.sandbox.history import Arrival, History
-from batchcancel.sandbox.keys import Keys, RateLimiter
+from batchcancel.sandbox.keys import Allowance, Keys, RateLimiter
 from batchcancel.sandbox.wire import (
     MOST_BODY,
     Connection,
@@ -40,6 +40,7 @@ class App:
     control: ASGIApp
     keys: Keys
     limiter: RateLimiter
+    allowance: Allowance
     faults: Faults
     history: History
     delayed: DelayedCalls
@@ -107,7 +108,10 @@ class _RequestCycle:
         if key is None:
             return error(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", "The API key is not valid.")
         wait = app.limiter.admit(key, arrived)
-        return _too_many_requests(wait) if wait > 0 else None
+        if wait > 0:
+            return _too_many_requests(wait)
+        spent = app.allowance.refuses(app.now().date())
+        return error(HTTPStatus.FORBIDDEN, spent, "Nothing is left.") if spent else None
 
     async def _inject(self, fault: Fault) -> None:
         self._note(fault=fault.label)

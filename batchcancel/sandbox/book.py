@@ -5,9 +5,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from batchcancel.sandbox.clinic import (
     AppointmentRecord,
@@ -16,6 +17,7 @@ from batchcancel.sandbox.clinic import (
     Slot,
     batch_label,
     calendar_windows,
+    new_record,
     weekday,
 )
 from batchcancel.sandbox.wire import RefusedError, not_found
@@ -40,11 +42,15 @@ class Book:
         self.clinic = clinic
         self.windows = calendar_windows(clinic)
         self._left_out: set[tuple[date, str]] = set()
+        self._closed: set[tuple[date, str]] = set()
+        self._places: dict[tuple[Slot, str], int] = {}
         self.changes: list[StatusChange] = []
         self.shuffled: random.Random | None = None
+        self.lists_by_utc = False
+        """Whether a listing's day is that of the window's start in UTC, not that of the record."""
         self._records: dict[str, AppointmentRecord] = {}
         self._filled: Counter[Slot] = Counter()
-        self._filled_windows: Counter[tuple[Slot, str]] = Counter()
+        self._by_window: Counter[tuple[Slot, str, str]] = Counter()
         self._lock = threading.RLock()
         for record in records:
             self.put(record)
@@ -92,9 +98,41 @@ class Book:
         """List such windows of that day no more: somebody closed them."""
         self._left_out |= {(day, one.calendar_id) for one in self.windows_on(day) if wanted(one)}
 
+    def close(self, day: date) -> None:
+        """Offer nobody a place on that day any more; its windows are listed as closed."""
+        self._closed |= {(day, one.calendar_id) for one in self.windows_on(day)}
+
+    def is_open(self, day: date, window: CalendarWindow) -> bool:
+        return (day, window.calendar_id) not in self._closed
+
+    def listed_on(self, record: AppointmentRecord) -> date:
+        """The day under which a listing has a record."""
+        starts = [
+            one.start_time
+            for one in self.windows
+            if (one.branch_id, one.session) == (record.branch_id, record.session)
+            and one.day == weekday(record.date)
+        ]
+        if not (self.lists_by_utc and starts):
+            return record.date
+        begins = datetime.combine(
+            record.date, time.fromisoformat(min(starts)), tzinfo=ZoneInfo(self.clinic.timezone)
+        )
+        return begins.astimezone(UTC).date()
+
     def filled(self, slot: Slot, batch: str) -> int:
-        """How many places of the window with that label are taken."""
-        return self._filled_windows[slot, batch]
+        """How many confirmed appointments the window with that label has."""
+        counted = ("confirmed", "rescheduled") if self.clinic.counts_rescheduled else ("confirmed",)
+        with self._lock:
+            return sum(self._by_window[slot, batch, status] for status in counted)
+
+    def places(self, slot: Slot, batch: str) -> int:
+        """How many appointments the window with that label has room for."""
+        return self._places.get((slot, batch), self.clinic.places)
+
+    def set_places(self, slot: Slot, batch: str, places: int) -> None:
+        """Give a window another number of places than the clinic's."""
+        self._places[slot, batch] = places
 
     def by_status(self) -> dict[str, int]:
         with self._lock:
@@ -117,10 +155,11 @@ class Book:
 
     def _count(self, record: AppointmentRecord, by: int) -> None:
         self._filled[record.slot] += by * _takes_place(record)
-        self._filled_windows[record.slot, record.batch] += by * _takes_place(record)
+        self._by_window[record.slot, record.batch, record.status] += by
 
     def _check_room(self, old: AppointmentRecord, new: AppointmentRecord) -> None:
-        if not _takes_place(new) or (_takes_place(old) and old.slot == new.slot):
+        stays = old.slot == new.slot and (_takes_place(old) or not self.clinic.checks_confirming)
+        if not _takes_place(new) or stays:
             return
         if not self._is_open(new):
             raise RefusedError(
@@ -130,12 +169,15 @@ class Book:
             raise RefusedError(
                 HTTPStatus.CONFLICT, "DUPLICATE_BOOKING", "The patient holds that slot already."
             )
-        if self._filled[new.slot] >= self.clinic.places:
+        if self._filled[new.slot] >= self.places(new.slot, new.batch):
             raise RefusedError(HTTPStatus.CONFLICT, "SLOT_FULL", "The slot has no capacity left.")
 
     def _is_open(self, record: AppointmentRecord) -> bool:
         place = (record.branch_id, record.session)
-        return any(place == (w.branch_id, w.session) for w in self.windows_on(record.date))
+        return any(
+            place == (one.branch_id, one.session) and self.is_open(record.date, one)
+            for one in self.windows_on(record.date)
+        )
 
     def _is_booked_twice(self, record: AppointmentRecord) -> bool:
         return any(
@@ -166,6 +208,21 @@ class Staff:
     def __init__(self, book: Book, *, now: Callable[[], datetime]) -> None:
         self._book = book
         self._now = now
+
+    def book(
+        self, day: date, *, session: str = "Morning", branch_id: str | None = None
+    ) -> AppointmentRecord:
+        """Book somebody else, as the dashboard or the voice agent does."""
+        clinic = self._book.clinic
+        record = new_record(
+            clinic,
+            number=len(self._book) + 1,
+            slot=(branch_id or clinic.branch_ids[0], day, session),
+            created_at=self._now(),
+        )
+        record = replace(record, appointment_id=f"booked_{len(self._book) + 1:06}")
+        self._book.put(record)
+        return record
 
     def confirm(self, appointment_id: str) -> AppointmentRecord:
         return self._change(appointment_id, status="confirmed")

@@ -14,6 +14,8 @@ _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 _OPENING_HOURS = {"Morning": 9, "Afternoon": 13, "Evening": 17}
 _HOURS_OPEN = 3
 _FEWEST_PLACES = 20
+_SERVICES = ("General consultation", "Vaccination", "Follow-up")
+_DOCTORS = ("Dr. Asha Rao", "Dr. José Núñez", None)
 
 Slot = tuple[str, date, str]
 """What fills up: a branch, a day and a session."""
@@ -24,7 +26,9 @@ class Clinic:
     """The settings of the imitated organisation; equal settings and seed give equal records.
 
     `appointments` are spread over `days` days from tomorrow on. Without `slot_capacity`, every
-    slot has just room for its share, at least 20.
+    slot has just room for its share, at least 20. What its page does not tell: whether setting a
+    status back to confirmed is refused where there is no room (`checks_confirming`), and whether
+    `filled_slots` counts appointments that were moved (`counts_rescheduled`).
     """
 
     appointments: int = 100
@@ -35,6 +39,8 @@ class Clinic:
     notice_hours: int = 24
     allow_cancellation: bool = True
     slot_capacity: int | None = None
+    checks_confirming: bool = True
+    counts_rescheduled: bool = True
 
     def __post_init__(self) -> None:
         ZoneInfo(self.timezone)
@@ -44,6 +50,11 @@ class Clinic:
     @property
     def branch_ids(self) -> list[str]:
         return [_uuid(f"{self.seed} branch {number}") for number in range(self.branches)]
+
+    @property
+    def services(self) -> dict[str, str]:
+        """The names of the services by their ids."""
+        return {_uuid(f"{self.seed} type {number}"): name for number, name in enumerate(_SERVICES)}
 
     @property
     def places(self) -> int:
@@ -137,13 +148,14 @@ def new_record(
     branch_id, day, session = slot
     return AppointmentRecord(
         appointment_id=f"appt_{number:06}",
-        appointment_type=_uuid(f"{clinic.seed} type {number % 3}"),
+        appointment_type=list(clinic.services)[number % len(_SERVICES)],
         branch_id=branch_id,
         date=day,
         session=session,
         batch=batch_label(session),
         patient_name=f"Fictitious Patient {number}",
         parent_phone=f"+91000{number:07}",  # no Indian number begins with a zero
+        assigned_doctor=_DOCTORS[number % len(_DOCTORS)],
         created_at=created_at,
         updated_at=created_at,
     )

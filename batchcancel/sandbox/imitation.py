@@ -21,7 +21,8 @@ from batchcancel.sandbox.clock import DelayedCalls, LoopClock, WallClock
 from batchcancel.sandbox.control import Control, control_app
 from batchcancel.sandbox.faults import Faults, SeededFaults
 from batchcancel.sandbox.history import History
-from batchcancel.sandbox.keys import Keys, Rate, RateLimiter
+from batchcancel.sandbox.keys import Allowance, Keys, Rate, RateLimiter
+from batchcancel.sandbox.meanwhile import Meanwhile
 
 
 class Sandbox:
@@ -53,6 +54,9 @@ class Sandbox:
         self._staff = Staff(self._book, now=self._wall)
         self._history = History()
         self._limiter = RateLimiter(rate or Rate())
+        self.allowance = Allowance()
+        self.meanwhile = Meanwhile(self._book, self._staff)
+        self.api = Api(self._book, self.keys, self.meanwhile)
         self._delayed = DelayedCalls(seconds)
         control = Control(
             book=self._book,
@@ -62,10 +66,11 @@ class Sandbox:
             limiter=self._limiter,
         )
         self.app = App(
-            api=Api(self._book, self.keys),
+            api=self.api,
             control=control_app(control),
             keys=self.keys,
             limiter=self._limiter,
+            allowance=self.allowance,
             faults=self.faults,
             history=self._history,
             delayed=self._delayed,
@@ -137,6 +142,8 @@ class Sandbox:
         status: str = "confirmed",
         branch_id: str | None = None,
         batch: str | None = None,
+        doctor: str | None = None,
+        service: str | None = None,
     ) -> AppointmentRecord:
         """Put in an appointment booked a day ago, or replace it, whatever the room."""
         clinic = self.book.clinic
@@ -148,6 +155,8 @@ class Sandbox:
             appointment_id=appointment_id,
             status=status,
             batch=batch or batch_label(session),
+            assigned_doctor=doctor,
+            appointment_type=service or plain.appointment_type,
         )
         self.book.put(record)
         return record
@@ -167,6 +176,17 @@ class Sandbox:
                 end_time=end_time,
             )
         )
+
+    def close(self, day: date) -> None:
+        """Close a day, as a dashboard does: nobody is offered a place on it any more."""
+        self.book.close(day)
+
+    def set_places(
+        self, day: date, places: int, *, session: str = "Morning", batch: str | None = None
+    ) -> None:
+        """Give a window of the first branch another number of places than the clinic's."""
+        slot = (self.book.clinic.branch_ids[0], day, session)
+        self.book.set_places(slot, batch or batch_label(session), places)
 
     def leave_out(self, day: date, *, session: str | None = None, batch: str | None = None) -> None:
         """List the windows of that day no more, or those alone of a session or a batch label.

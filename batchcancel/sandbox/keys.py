@@ -1,8 +1,9 @@
 """API keys: the scopes of each, and the rate limit that the server keeps for each."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 SCOPES = frozenset(
     {
@@ -101,6 +102,29 @@ class _SlidingWindow:
         if limit == 0:
             return self._rate.seconds
         return self._log[0] + self._rate.seconds - at
+
+
+class Allowance:
+    """What the organisation may still ask for; the page tells neither figures nor answers.
+
+    `credits` are spent by requests, one each, and `quota` is how many a day in UTC may have. None
+    is no bound.
+    """
+
+    def __init__(self) -> None:
+        self.credits: int | None = None
+        self.quota: int | None = None
+        self._asked: Counter[date] = Counter()
+
+    def refuses(self, day: date) -> str | None:
+        """The code of the refusal of one more request; None where it is let through."""
+        if self.credits == 0:
+            return "INSUFFICIENT_CREDITS"
+        if self.quota is not None and self._asked[day] >= self.quota:
+            return "DAILY_QUOTA_EXCEEDED"
+        self._asked[day] += 1
+        self.credits = self.credits and self.credits - 1
+        return None
 
 
 class RateLimiter:

@@ -12,13 +12,17 @@ Reader = Callable[[str, Any], Any]
 """Takes the name and the value of a field, and returns what it means or refuses it."""
 
 _DEFAULT_LIMIT = 50
-_MOST_PER_PAGE = 200
+MOST_PER_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     number: int
     limit: int
+
+    def cut_to(self, most: int) -> "Page":
+        """Of a server that gives no more records than so many, whatever it is asked for."""
+        return Page(number=self.number, limit=min(self.limit, most))
 
     def cut(self, records: list[AppointmentRecord]) -> list[AppointmentRecord]:
         start = (self.number - 1) * self.limit
@@ -27,8 +31,8 @@ class Page:
 
 def page_of(query: dict[str, str]) -> Page:
     limit = _whole_number("limit", query.get("limit", str(_DEFAULT_LIMIT)))
-    if limit > _MOST_PER_PAGE:
-        raise invalid(f"limit must be at most {_MOST_PER_PAGE}.")
+    if limit > MOST_PER_PAGE:
+        raise invalid(f"limit must be at most {MOST_PER_PAGE}.")
     return Page(number=_whole_number("page", query.get("page", "1")), limit=limit)
 
 

@@ -1,6 +1,6 @@
 """Approval tokens: exactly what a plan showed, short enough to be copied from a terminal.
 
-    a1-600-0-0-mh83kvq862d6b2b36fckdry0kkkwf3
+    a1-600-0-0-r1rgaev43vp728g356ksknn4kswbe4jpz7
 
 The numbers are the appointments to be cancelled, those of the batch that were settled before, and
 the second since which no record may have changed (0 where any may). Then follow two characters for

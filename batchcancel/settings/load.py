@@ -30,13 +30,14 @@ _NOT_KEPT = {"api_key_file", "ledger", "notes"}
 class ApiSettings:
     """What a command that talks to the API is told; the names are those of the options.
 
-    Times are in seconds, and `api_key` never shows.
+    Times are in seconds, and `api_key` never shows. `branches` are ids, by the clinic's own names.
     """
 
     rate: Rate
     concurrency: int
     timezone: ZoneInfo | None
     sessions: Mapping[str, time]
+    branches: Mapping[str, str]
     status: tuple[str, ...]
     limit: int | None
     halt_after: int
@@ -68,6 +69,8 @@ class Settings(ApiSettings):
     notice_hours: float | None
     notes: str | None
     ignore_column: tuple[str, ...]
+    column: tuple[str, ...]
+    date_format: str | None
     max_cancel: Cap | None
     approved: Approval | None
     allow_rejected_rows: bool
@@ -163,9 +166,9 @@ def _values(
     job_file: Path | None,
     mistakes: list[str],
 ) -> dict[str, Any]:
-    texts, sessions = _job_file(job_file, mistakes)
+    texts, sessions, branches = _job_file(job_file, mistakes)
     _refuse_unknown_variables(environ, mistakes)
-    values: dict[str, Any] = {"sessions": sessions}
+    values: dict[str, Any] = {"sessions": sessions, "branches": branches}
     for option in options:
         text, said_by = _who_says(option, flags, environ, texts)
         values[option.field] = _parsed(option, text, said_by, mistakes)
@@ -198,9 +201,11 @@ def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str])
         return None
 
 
-def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], dict[str, time]]:
+def _job_file(
+    path: Path | None, mistakes: list[str]
+) -> tuple[dict[str, str], dict[str, time], dict[str, str]]:
     if path is None:
-        return {}, {}
+        return {}, {}, {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -208,6 +213,7 @@ def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], d
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"the job file {path} is not TOML: {error}") from None
     sessions = _sessions(content.pop("sessions", {}), mistakes)
+    branches = _branches(content.pop("branches", {}), mistakes)
     texts = {}
     for key, value in content.items():
         field = key.replace("-", "_")
@@ -217,14 +223,21 @@ def _job_file(path: Path | None, mistakes: list[str]) -> tuple[dict[str, str], d
             # As text, so that TOML, variables and flags go through the same parser.
             texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
         elif _BY_FIELD[field].is_repeatable and _is_texts(value):
-            texts[field] = ",".join(value)
+            texts[field] = quantities.as_words(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
-    return texts, sessions
+    return texts, sessions, branches
 
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _branches(table: Any, mistakes: list[str]) -> dict[str, str]:
+    if isinstance(table, dict) and all(isinstance(one, str) and one for one in table.values()):
+        return table
+    mistakes.append('job file: write [branches], then lines like City = "the id of the branch"')
+    return {}
 
 
 def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:

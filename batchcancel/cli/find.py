@@ -1,0 +1,92 @@
+"""batchcancel find: the appointments of some days, as a manifest."""
+
+import json
+import os
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchcancel.cli.options import api_options, api_settings_from
+
+_MOST_DAYS = 366
+_FILTERS = {
+    "branch": "Only this branch, by its id or by its name under [branches] in the job file",
+    "session": "Only this session, like Morning",
+    "service": "Only this service, by its name or id",
+    "batch-label": "Only windows with this label, like MA",
+    "doctor": "Only this doctor's; case and accents do not count",
+}
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _filters(command: Any) -> Any:
+    for name, told in reversed(_FILTERS.items()):
+        command = click.option(
+            f"--{name}", multiple=True, metavar="WORD", help=f"{told}; may be given several times"
+        )(command)
+    return command
+
+
+@click.command(short_help="The appointments of some days, as a manifest.")
+@click.option(
+    "-o", "--output", required=True, metavar="MANIFEST", help="Ends with .csv or .parquet",
+    type=click.Path(path_type=Path, dir_okay=False),
+)  # fmt: skip
+@click.option("--date", "first", required=True, type=_DAY, metavar="D", help="Like 2026-06-15")
+@click.option("--to", "last", type=_DAY, metavar="D", help="The last day  [default: the same]")
+@_filters
+@click.option(
+    "--not-in", metavar="LEDGER", help="Only what is in no batch of this ledger: after a run"
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
+@api_options("status")
+def find(
+    output: Path, first: datetime, last: datetime | None, not_in: str | None, job_file: Path | None,
+    *, force: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Write the appointments of a day that are to be cancelled to a new file, MANIFEST.
+
+    All of them, or it says that it cannot be sure: exit code 4. Names and phones are not written.
+    Where nothing is booked there is no file.
+
+    \b
+    Examples:
+      1. A closed day:
+         batchcancel find -o closure.csv --date 2026-06-15
+      2. One branch for a week, only one doctor's:
+         batchcancel find -o week.csv --date 2026-06-15 --to 2026-06-19 --branch City \\
+             --doctor "Dr. Rao"
+      3. After the run: what was booked meanwhile?
+         batchcancel find -o sweep.csv --date 2026-06-15 --not-in closure.ledger.db
+
+    \b
+    Exit codes: 0 all are found, maybe none; 2 usage, or the file exists; 4 perhaps not
+    all, a status that nobody knows, or something is left that is not in the ledger;
+    5 the API does not answer, 7 key or scope rejected, 130 or 143 stopped by a signal.
+    """
+    from batchcancel.cli.door import enter
+    from batchcancel.cli.terminal import result
+    from batchcancel.cli.watching import announce
+    from batchcancel.commands import find as command
+    from batchcancel.report.find import find_json, find_next, find_text
+
+    filters = {name: options.pop(name.replace("-", "_")) for name in _FILTERS}
+    settings = api_settings_from("find", job_file, options, dict(os.environ))
+    days = _days(first.date(), (last or first).date())
+    wanted = command.Wanted(
+        first=days[0], last=days[1], filters=filters, output=output, force=force, not_in=not_in
+    )
+    finding = enter(lambda stop: command.find(settings, wanted, stop=stop, observe=announce))
+    if settings.json:
+        result(json.dumps(find_json(finding)))
+    else:
+        result(f"{find_text(finding)}\n\n{find_next(finding)}")
+    raise click.exceptions.Exit(int(finding.exit_code))
+
+
+def _days(first: date, last: date) -> tuple[date, date]:
+    if not 0 <= (last - first).days < _MOST_DAYS:
+        raise click.UsageError(f"--to is the same day or a later one, at most {_MOST_DAYS} in all")
+    return first, last

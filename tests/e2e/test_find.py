@@ -1,0 +1,74 @@
+"""From a day to a manifest and back, as it is typed."""
+
+import json
+import stat
+
+import pytest
+
+from tests.e2e.stage import FAR
+
+DAY = ("--date", FAR.isoformat())
+
+
+def told(ended):
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_a_day_becomes_a_manifest_that_a_run_takes(stage):
+    stage.book("a1", "a2")
+    stage.book("a3", session="Evening")
+    found = stage.run("find", "-o", "closure.csv", *DAY)
+
+    assert (0, "") == (found.returncode, found.stderr)
+    assert "3 appointments found, all there are: every answer was whole." in found.stdout
+    assert f"{FAR}  1  Evening  branch" in found.stdout
+    assert "Next:  batchcancel plan closure.csv" in found.stdout
+    path = stage.folder / "closure.csv"
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    header, *rows = path.read_text().splitlines()
+    assert header.endswith("batch,status,updated_at,selection")
+    assert [row.split(",")[0] for row in rows] == ["a1", "a2", "a3"]
+    assert not [line for line in rows if "Fictitious" in line or "+91" in line]
+
+    before = stage.arrivals
+    ran = stage.here("run", "closure.csv", "--yes", "--json")
+    assert (0, 3) == (ran.returncode, told(ran)["cancelled"])
+    assert stage.arrivals - before <= 3 + 4
+
+    again = stage.here("find", "-o", "sweep.csv", *DAY, "--not-in", "closure.ledger.db")
+    assert (0, "The selection is empty.") == (again.returncode, again.stdout.splitlines()[-1])
+
+
+def test_every_end_tells_a_machine(stage):
+    stage.book("a1", "a2")
+    found = stage.here("find", "-o", "closure.csv", *DAY, "--session", "evening", "--json")
+
+    assert (0, 0, "whole_answers", True, None, {"session": 2}) == (
+        found.returncode, *(told(found)[one] for one in ("found", "how", "complete", "manifest")),
+        told(found)["left_out"],
+    )  # fmt: skip
+    assert not (stage.folder / "closure.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("-o", "there.csv", *DAY), "there.csv exists"),
+        (("-o", "a.txt", *DAY), "names no kind of manifest"),
+        (("-o", "a.json", *DAY), "names no kind of manifest"),
+        (("-o", "a.csv"), "Missing option '--date'"),
+        (("-o", "a.csv", "--date", "soon"), "soon"),
+        (("-o", "a.csv", *DAY, "--to", "2020-01-01"), "--to is the same day or a later one"),
+        (("-o", "a.csv", *DAY, "--to", "9999-01-01"), "at most 366"),
+        (("-o", "a.csv", *DAY, "--not-in", "none.ledger.db"), "none.ledger.db"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_asked(stage, words, why):
+    (stage.folder / "there.csv").write_text("mine")
+    ended = stage.here("find", *words)
+
+    assert (2, 0, "mine") == (
+        ended.returncode, stage.arrivals, (stage.folder / "there.csv").read_text()
+    )  # fmt: skip
+    assert why in ended.stderr
+    assert not (stage.folder / "none.ledger.db").exists()
