@@ -76,6 +76,7 @@ async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
     assert ids[1:] == sorted(world.patched())
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize("resumes", [False, True])
 @pytest.mark.parametrize("left", ["completed", "no_show", "moved", "cancelled"])
 async def test_what_was_left_out_when_it_was_approved_is_not_sent_in_the_place_of_another(
@@ -136,6 +137,7 @@ async def test_a_canary_resumes_under_its_approval(world):
     assert ids[:3] == sorted(world.patched())
 
 
+@pytest.mark.promise(20)
 async def test_as_many_others_are_not_what_was_approved(world):
     ids = world.appointments(6)
     token = await approved(world, world.manifest(ids[:3]))
