@@ -241,8 +241,9 @@ class _Reader:
 
     async def _read_near(self, record: Record, said: date | None) -> None:
         """The pages of the days on which one row was found, as long as they show others."""
-        days = await self.wanted.days_of(record) if self._may_pay() else ()
-        for day in days:
+        if not self._may_pay() or (said is not None and record.date in {said, *self.days}):
+            return
+        for day in await self.wanted.days_of(record):
             if day in {said, *self.days} or not self._may_pay():
                 continue
             before = len(self.day_of)
