@@ -183,6 +183,7 @@ async def _rules_and_look(
         approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
     )
+    tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
