@@ -173,7 +173,11 @@ class _Restore:
             if one.opened is None
         }
         back = await read_back(
-            days, lookup=lookup, budget=self._budget, halt_after=self._settings.halt_after
+            days,
+            lookup=lookup,
+            now=self._tools.clock.now,
+            budget=self._budget,
+            halt_after=self._settings.halt_after,
         )
         zone = await self._timezone() if left else None
         starts = Starts(sessions=self._settings.sessions, lookup=lookup, timezone=zone)
