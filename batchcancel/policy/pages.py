@@ -76,8 +76,7 @@ class Reading:
     `missed` are rows that the pages of their day did not show and that there was no budget to read:
     they are read when their turn comes. `not_shown` counts those that the whole of their pages does
     not show, `also_there` those that were asked about besides and are alive. The API does not know
-    those that are `absent`; of `days` pages were read. `is_possible` tells whether anything could be
-    read.
+    those that are `absent`; of `days` pages were read. `is_possible`: whether it could be read.
     """
 
     sightings: Sightings = field(default_factory=Sightings)

@@ -280,7 +280,7 @@ async def test_the_pages_of_a_day_beside_are_read_for_rows_that_may_be_there():
 class Eastern(Clinic):
     """The night of a day begins on the day before in UTC, and pages are of days in UTC."""
 
-    async def page_of_day(self, day, *, page):
+    async def page_of_day(self, day, *, page, part=None):
         self.pages.append(day)
         shown = [one for one in self.days if (await utc_days(self._record(one)))[-1] == day]
         return [self._record(one) for one in self._cut(shown, page)]
