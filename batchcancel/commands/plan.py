@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import OrgConfig
+from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
 from batchcancel.errors import ExitCode
 from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
@@ -67,7 +68,8 @@ def refuse(planned: Planned, settings: Settings) -> None:
 
 def ends_with(planned: Planned) -> int:
     """The exit code of a plan that nothing refuses; a run with it would end with the same."""
-    return ExitCode.INCOMPLETE if planned.plan.are_all_marked_done else ExitCode.DONE
+    marked = planned.plan.skipped.get(SkipReason.MARKED_DONE, 0)
+    return ExitCode.INCOMPLETE if 0 < planned.plan.rows == marked else ExitCode.DONE
 
 
 def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
@@ -89,11 +91,17 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    _refuse_other_work(manifest, settings, tools=tools)
+    refuse_other_work(
+        tools.account,
+        batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest,
+        ledger=settings.redacted_ledger,
+        timezone=settings.timezone,
+        is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
-    seconds, closed = tools.limiter.wait(), tools.limiter.closed()
-    if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
-        observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
+    _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason():
         rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
@@ -125,28 +133,10 @@ async def plan_batch(
     return planned
 
 
-def _refuse_other_work(manifest: Manifest, settings: Settings, *, tools: Tools) -> None:
-    refuse_other_work(
-        tools.account,
-        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
-        manifest=manifest,
-        ledger=settings.redacted_ledger,
-        timezone=settings.timezone,
-        is_accepted=settings.accept_changed_manifest,
-        but_refused=settings.retry_refused,
-    )
-
-
-def _refuse_conflicts(
-    manifest: Manifest, settings: Settings, *, timezone: ZoneInfo, tools: Tools
-) -> None:
-    refuse_conflicts(
-        tools.account,
-        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
-        manifest=manifest,
-        timezone=timezone,
-        but_refused=settings.retry_refused,
-    )
+def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> None:
+    seconds, closed = tools.limiter.wait(), tools.limiter.closed()
+    if seconds > 1 and closed <= settings.max_retry_after:  # shorter waits need no explanation
+        observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
 
 
 async def _rules_and_look(
@@ -170,8 +160,18 @@ async def _rules_and_look(
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
     if rules.timezone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            _refuse_conflicts(manifest, settings, timezone=rules.timezone, tools=tools)
-        manifest = await _with_starts(manifest, settings, starts=starts, timezone=rules.timezone)
+            refuse_conflicts(
+                tools.account,
+                batch_of(manifest, name=settings.batch, origin=settings.origin),
+                manifest,
+                timezone=rules.timezone,
+                but_refused=settings.retry_refused,
+            )
+        manifest = manifest.in_timezone(rules.timezone)
+        if not settings.allow_rejected_rows:
+            manifest.require_clean()  # once more: only now are skipped local times known
+        sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
+        manifest = manifest.with_session_starts(sessions)
     looked = await look(
         manifest,
         earlier,
@@ -185,17 +185,6 @@ async def _rules_and_look(
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
-
-
-async def _with_starts(
-    manifest: Manifest, settings: Settings, *, starts: Starts, timezone: ZoneInfo
-) -> Manifest:
-    """Every start that the manifest, the job file and the calendar can give, in UTC."""
-    manifest = manifest.in_timezone(timezone)
-    if not settings.allow_rejected_rows:
-        manifest.require_clean()  # once more: only now are skipped local times known
-    wanted = manifest.sessions_wanted()
-    return manifest.with_session_starts({one: await starts.of_session(*one) for one in wanted})
 
 
 def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:

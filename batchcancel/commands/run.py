@@ -20,7 +20,7 @@ from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.workers import Pool
-from batchcancel.report.counts import Counts, counts_from, exit_code
+from batchcancel.report.counts import counts_from, exit_code
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
@@ -87,28 +87,20 @@ async def run(
 
 def new_run(batch: str, options: Mapping[str, str], *, run_id: str | None, now: datetime) -> Run:
     """A run that begins now, by whoever started this process."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        user = None
     return Run(
-        run_id=run_id or _new_run_id(now),
+        run_id=run_id or f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",  # sortable by time
         batch=batch,
         started_at=now,
         version=__version__,
-        user=_user(),
+        user=user,
         host=socket.gethostname(),
         pid=os.getpid(),
         options=options,
     )
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
-        return None
-
-
-def _new_run_id(now: datetime) -> str:
-    """Sortable by time, and unique."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
@@ -128,10 +120,8 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
     """Write down who gave an approval first: runs that resume under it give no new one."""
-    if approval is None:
-        return
     known = ledger.approved(run.batch)
-    if known is None or known.token != str(approval):
+    if approval is not None and (known is None or known.token != str(approval)):
         ledger.approve(run.batch, Approved(str(approval), run.user, run.started_at))
 
 
@@ -190,7 +180,10 @@ async def finished(
 ) -> Finished:
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
     await flush(tools)
-    counts = _counts(run.batch, tools=tools)
+    try:
+        counts = counts_from(tools.ledger.tally(run.batch))
+    except BatchcancelError as error:
+        raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
     code = exit_code(counts, held_back=held_back, restores=restores)
     failure = close_run(
@@ -214,13 +207,6 @@ async def finished(
         restores=restores,
     )
     return Finished(summary=summary, reason=reason)
-
-
-def _counts(batch: str, *, tools: Tools) -> Counts:
-    try:
-        return counts_from(tools.ledger.tally(batch))
-    except BatchcancelError as error:
-        raise _uncounted(tools.stop.reason, error) from error
 
 
 def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> BatchcancelError:

@@ -7,6 +7,9 @@ is certain counts: a time without an offset may be of any timezone while that is
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from batchcancel.appointments import KnownBy, as_meant
@@ -43,13 +46,11 @@ def _in_both(
     before: Iterable[LedgerRow], now: Iterable[LedgerRow]
 ) -> Iterator[tuple[LedgerRow, LedgerRow]]:
     """Pairs of rows with the same id, without ever holding all of them."""
-    others = iter(now)
-    other = next(others, None)
-    for row in before:
-        while other is not None and other.appointment_id < row.appointment_id:
-            other = next(others, None)
-        if other is not None and other.appointment_id == row.appointment_id:
-            yield row, other
+    by_id = attrgetter("appointment_id")
+    for _, rows in groupby(merge(before, now, key=by_id), by_id):
+        row, *again = rows
+        if again:
+            yield row, again[0]
 
 
 def _means_otherwise(before: str | None, now: str | None) -> bool:
@@ -64,29 +65,14 @@ def _is_at_another_time(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | 
     if before.manifest_start == now.manifest_start and before.date == now.date:
         return False  # as most do, of a million
     start, again = _start(before), _start(now)
-    is_exact = _is_exact(before) and _is_exact(now)
-    if start is None or again is None or before.manifest_start == now.manifest_start:
-        return _is_on_another_day(before, now, timezone)
-    return _starts_differ(start, again, timezone, is_exact=is_exact) or _is_on_another_day(
-        before, now, timezone
-    )
-
-
-def _is_on_another_day(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | None) -> bool:
-    start, again = _start(before), _start(now)
-    if before.date is not None and now.date is not None:
-        return before.date != now.date
+    if start is not None and again is not None and before.manifest_start != now.manifest_start:
+        known_by = {before.start_known_by, now.start_known_by}
+        is_exact = known_by <= {None, KnownBy.EXACT}
+        if _starts_differ(start, again, timezone, is_exact=is_exact):
+            return True
     # A column that was `date` and is `starts_at` now, or the other way round, tells the day too.
-    if start is None and again is not None and before.date is not None:
-        return _starts_differ(before.date, again, timezone)
-    if again is None and start is not None and now.date is not None:
-        return _starts_differ(start, now.date, timezone)
-    return False
-
-
-def _is_exact(row: LedgerRow) -> bool:
-    """Whether its start is a time of its own, and not that of its session or its day."""
-    return row.start_known_by in (None, KnownBy.EXACT)
+    day, day_now = before.date or start, now.date or again
+    return day is not None and day_now is not None and _starts_differ(day, day_now, timezone)
 
 
 def _start(row: LedgerRow) -> datetime | date | None:
@@ -111,7 +97,7 @@ def _starts_differ(
     other: datetime | date,
     timezone: ZoneInfo | None,
     *,
-    is_exact: bool = True,
+    is_exact: bool = False,
 ) -> bool:
     if is_exact and isinstance(one, datetime) and isinstance(other, datetime):
         return _moments_differ(one, other, timezone)

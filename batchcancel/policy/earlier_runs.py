@@ -8,9 +8,8 @@ from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
 from batchcancel.policy.content import conflicting_ids
+from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest
-
-_SHOWN_IDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +52,9 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
 
 def refuse_other_work(
     reader: LedgerReader | None,
-    *,
     batch: Batch,
     manifest: Manifest,
+    *,
     ledger: str,
     timezone: ZoneInfo | None,
     is_accepted: bool,
@@ -67,54 +66,6 @@ def refuse_other_work(
     """
     if reader is None or (known := _known(reader, batch)) is None:
         return
-    _refuse_other_origin(known, batch, ledger)
-    refuse_conflicts(
-        reader, batch=batch, manifest=manifest, timezone=timezone, but_refused=but_refused
-    )
-    _refuse_changed_manifest(
-        reader, known=known, batch=batch, manifest=manifest, is_accepted=is_accepted
-    )
-
-
-def refuse_conflicts(
-    reader: LedgerReader | None,
-    *,
-    batch: Batch,
-    manifest: Manifest,
-    timezone: ZoneInfo | None,
-    but_refused: bool,
-) -> None:
-    """Refuse a manifest that says of settled rows what they were not settled under.
-
-    Whatever is accepted: such a row would count as done, and its appointment lie on another day
-    now. `timezone` is the clinic's where it is known; `but_refused` says that refused and not-found
-    rows are sent once more, under what is said of them now.
-    """
-    if reader is None or (known := _known(reader, batch)) is None:
-        return
-    if known.digest == batch.digest:
-        return
-    settled = reader.settled_rows(batch.name, but_refused=but_refused)
-    ids = conflicting_ids(settled, manifest.ledger_rows(), timezone=timezone)
-    if not ids:
-        return
-    rows = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
-    more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
-    raise Refusal(
-        f"the manifest contradicts {rows} that batch {batch.name} has settled: another day, time, "
-        f"session or branch than they were settled for ({', '.join(ids[:_SHOWN_IDS])}{more})",
-        hint="What is settled is never sent again in its batch, so they would count as done. Pass "
-        "--batch with a new name: a new batch decides on every row anew. Nothing was sent.",
-    )
-
-
-def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
-    """The batch as it was enrolled before."""
-    return next((one for one in reader.batches() if one.name == batch.name), None)
-
-
-def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:
-    """Raise `InputError` when the ledger's batch is another API's (a rehearsal's), or a restore."""
     if known.origin != batch.origin:
         raise InputError(
             f"{ledger} holds batches of {known.origin}, and this is for {batch.origin}",
@@ -125,18 +76,52 @@ def _refuse_other_origin(known: Batch, batch: Batch, ledger: str) -> None:
             f"{batch.name} is the batch that restores {known.of_batch}, and no manifest's",
             hint="Name another one with --batch. Nothing was sent.",
         )
+    refuse_conflicts(reader, batch, manifest, timezone=timezone, but_refused=but_refused)
+    if known.digest != batch.digest:
+        _refuse_changed_manifest(reader, batch, {*manifest.ids()}, is_accepted=is_accepted)
+
+
+def refuse_conflicts(
+    reader: LedgerReader | None,
+    batch: Batch,
+    manifest: Manifest,
+    *,
+    timezone: ZoneInfo | None,
+    but_refused: bool,
+) -> None:
+    """Refuse a manifest that says of settled rows what they were not settled under.
+
+    Whatever is accepted: such a row would count as done, and its appointment lie on another day
+    now. `timezone` is the clinic's where it is known; `but_refused` says that refused and not-found
+    rows are sent once more, under what is said of them now.
+    """
+    if reader is None or (known := _known(reader, batch)) is None or known.digest == batch.digest:
+        return
+    settled = reader.settled_rows(batch.name, but_refused=but_refused)
+    ids = conflicting_ids(settled, manifest.ledger_rows(), timezone=timezone)
+    if not ids:
+        return
+    rows = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
+    raise Refusal(
+        f"the manifest contradicts {rows} that batch {batch.name} has settled: another day, time, "
+        f"session or branch than they were settled for ({some(ids, ', ')})",
+        hint="What is settled is never sent again in its batch, so they would count as done. Pass "
+        "--batch with a new name: a new batch decides on every row anew. Nothing was sent.",
+    )
+
+
+def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
+    """The batch as it was enrolled before."""
+    return next((one for one in reader.batches() if one.name == batch.name), None)
 
 
 def _refuse_changed_manifest(
-    reader: LedgerReader, *, known: Batch, batch: Batch, manifest: Manifest, is_accepted: bool
+    reader: LedgerReader, batch: Batch, ids: set[str], *, is_accepted: bool
 ) -> None:
-    """Raise `Refusal` with the difference in numbers, unless nothing changed or it is accepted.
+    """Raise `Refusal` with the difference in numbers, unless it is accepted.
 
     Rows in doubt must stay in the manifest: only they can be read back.
     """
-    if known.digest == batch.digest:
-        return
-    ids = set(manifest.ids())
     rows = {
         row.appointment_id: row.state
         for row in reader.rows(batch.name)
@@ -146,8 +131,7 @@ def _refuse_changed_manifest(
     what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
     if not new and not gone:
         what = f"the same {len(ids)} appointments, with other times, notes or rejected rows"
-    in_doubt = sum(1 for appointment_id in gone if rows[appointment_id] is State.OPEN)
-    if in_doubt:
+    if in_doubt := sum(1 for one in gone if rows[one] is State.OPEN):
         raise Refusal(
             f"the manifest lacks {in_doubt} of the batch's rows whose result is not known ({what})",
             hint="Put them back, so that they can be read back. Nothing was sent.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
+from polars.selectors import by_name
 
 from batchcancel.api import Record
 from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
@@ -27,13 +28,12 @@ ALIVE_AGAIN = "alive_again"
 
 _IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
 _COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
-PART = 50_000
-"""So many rows of a table are handled at a time where a step needs much room."""
-
+_PART = 50_000
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
 PLACE = ("observed_date", "observed_session", "observed_branch")
 _SEEN = ("observed_status", *PLACE)
+_TEXTS = ("session", "branch_id", *SAID[1:], "observed_status", *PLACE[1:])
 
 
 def has_moved(said: Said, record: Record) -> bool:
@@ -117,12 +117,8 @@ class Observed:
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
         )
         # Part by part: a join on so many columns takes several times the room of its rows.
-        return pl.concat([_with_endings(part, statuses=self.statuses) for part in parts_of(rows)])
-
-
-def parts_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """The table in parts of at most `PART` rows; one part where there are none."""
-    return list(rows.iter_slices(PART)) or [rows]
+        parts = list(rows.iter_slices(_PART)) or [rows]
+        return pl.concat([_with_endings(part, statuses=self.statuses) for part in parts])
 
 
 def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:
@@ -153,6 +149,8 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
         )
         .drop("was_cancelled", "left_outcome", "left_reason")
+        # A million rows have few texts in common, and those are most of their weight.
+        .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
 
 

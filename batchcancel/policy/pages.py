@@ -7,10 +7,9 @@ of another day, the pages of that day follow. So do those of rows that name no d
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import Enum, auto
 from itertools import chain
 
 from batchcancel.api import PAGE, USUAL_PAGE, Lookup, Record
@@ -43,10 +42,9 @@ class Budget:
 
     def spend(self) -> bool:
         """Take one request out, if there is one."""
-        if self.left == 0:
-            return False
-        self.left -= 1
-        return True
+        has_one = self.left > 0
+        self.left -= has_one
+        return has_one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +58,6 @@ class Wanted:
     by_day: Mapping[date | None, Sequence[str]]
     beside: Mapping[date, Mapping[date, Sequence[str]]] = field(default_factory=dict)
 
-    @property
-    def rows(self) -> int:
-        return sum(len(ids) for ids in self.by_day.values())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -71,7 +65,8 @@ class Reading:
 
     `missed` are rows that the pages of their day did not show and that there was no budget to read:
     they are read when their turn comes. `not_shown` counts those that the whole of their pages does
-    not show, `absent` those that the API does not know.
+    not show, `absent` those that the API does not know, `also_there` those that were asked about
+    besides and are alive. `is_possible` tells whether pages and records could be read.
     """
 
     sightings: Sightings = field(default_factory=Sightings)
@@ -80,17 +75,7 @@ class Reading:
     not_shown: int = 0
     absent: int = 0
     also_there: int = 0
-    """How many others that were asked about the pages show alive."""
     is_possible: bool = True
-    """Whether pages and records could be read."""
-
-
-class _End(Enum):
-    """Why no further page of a day was read."""
-
-    ALL = auto()  # there is none
-    ENOUGH = auto()  # what is left is read singly, or is not there
-    CUT = auto()  # there is no budget, or no page but those that were read is to be had
 
 
 class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
@@ -110,206 +95,12 @@ async def read_rows(
 
     Nothing is read for the ids in `also`; it is noted where they are seen.
     """
-    reader = _Reader(wanted, also, lookup=lookup, now=now, budget=budget, halt_after=halt_after)
+    reader = _Reader(wanted, {*also}, lookup, now, budget, halt_after)
     try:
         await reader.read_all()
     except (_OutOfReach, ScopeMissing):
         return reader.reading(is_possible=False)
     return reader.reading(is_possible=True)
-
-
-class _Reader:
-    def __init__(
-        self,
-        wanted: Wanted,
-        also: Collection[str],
-        *,
-        lookup: Lookup,
-        now: Now,
-        budget: Budget,
-        halt_after: int,
-    ) -> None:
-        self._wanted = wanted
-        self._also = set(also)
-        self._also_there: set[str] = set()
-        self._lookup = lookup
-        self._now = now
-        self._budget = budget
-        self._halt_after = halt_after
-        self._sightings = Sightings()
-        self._words = Words()
-        self._day_of = {one: day for day, ids in wanted.by_day.items() for one in ids}
-        self._seen: set[str] = set()
-        self._left = Counter({day: len(ids) for day, ids in wanted.by_day.items()})
-        self._days: dict[date, DayPages] = {}
-        self._to_read: set[str] = set()
-        self._not_shown = 0
-        self._absent: set[str] = set()
-        self._streak: list[str] = []
-        self._all_ids: list[str] = []
-        self._misses_left = MAX_MISSES
-
-    def reading(self, *, is_possible: bool) -> Reading:
-        return Reading(
-            sightings=self._sightings,
-            words=self._words,
-            missed=sorted((self._to_read & self._day_of.keys()) - self._absent),
-            not_shown=self._not_shown,
-            absent=len(self._absent),
-            also_there=len(self._also_there),
-            is_possible=is_possible,
-        )
-
-    async def read_all(self) -> None:
-        """Days with most rows first: there a page saves most."""
-        days = [day for day in self._wanted.by_day if day is not None]
-        alone = []
-        for day in sorted(days, key=lambda one: (-self._left[one], one)):
-            if self._left[day] > 1:
-                await self._read_day(day)
-            else:  # a page would cost as much as the record, and might not tell
-                alone += self._unseen(day)
-        await self._read_singly(alone)
-        await self._read_singly(self._unseen(None))
-        await self._read_singly(sorted(self._to_read))
-
-    async def _read_day(self, day: date) -> None:
-        """The pages of a day that rows name, and of the days beside it that may show them."""
-        rows = self._left[day]
-        end = await self._read_pages(
-            day, is_worth=lambda of_day: self._left[day] > of_day.pages and of_day.is_promising
-        )
-        if end is _End.ENOUGH and not self._days[day].hits:
-            # None of them so far: is it their day at all? One tells, and where they are.
-            found = await self._read_singly(self._unseen(day)[:1])
-            if [one.date for one in found] == [day]:
-                end = await self._read_pages(
-                    day, is_worth=lambda of_day: self._left[day] > of_day.pages
-                )
-        ends = {end, *[await self._read_beside(day, other) for other in self._beside(day)]}
-        if _End.CUT in ends:
-            return  # whether further pages would have shown the others is not known
-        missing = self._unseen(day)
-        self._to_read.update(missing)
-        self._not_shown += len(missing) if ends == {_End.ALL} else 0
-        if len(missing) * 2 > rows:
-            await self._read_singly(missing[:1])
-
-    def _beside(self, day: date) -> Iterator[date]:
-        for other, ids in self._wanted.beside.get(day, {}).items():
-            if any(one in self._day_of for one in ids):
-                yield other
-
-    async def _read_beside(self, day: date, other: date) -> _End:
-        return await self._read_pages(other, is_worth=lambda _: self._left[day] > 0)
-
-    async def _read_singly(self, ids: Iterable[str]) -> list[Record]:
-        """Records one by one; where one is on a day of which nothing was read, that day's pages."""
-        found = []
-        for one in ids:
-            if one not in self._day_of or one in self._absent:
-                continue
-            said = self._day_of[one]
-            if not self._budget.spend():
-                break
-            record = await self._read_row(one)
-            if record is not None:
-                found.append(record)
-                if record.date is not None and record.date not in {said, *self._days}:
-                    await self._read_near(record.date)
-        return found
-
-    async def _read_near(self, day: date) -> None:
-        """The pages of a day on which one row was found, as long as they show others."""
-        if self._misses_left == 0 or len(self._day_of) < MIN_HITS:
-            return
-        before = len(self._day_of)
-        await self._read_pages(
-            day, is_worth=lambda of_day: of_day.last_hits >= MIN_HITS and bool(self._day_of)
-        )
-        has_paid = before - len(self._day_of) >= MIN_HITS
-        self._misses_left = MAX_MISSES if has_paid else self._misses_left - 1
-
-    async def _read_row(self, appointment_id: str) -> Record | None:
-        answer = await self._lookup.read(appointment_id)
-        if answer.record is not None:
-            self._take([answer.record], page=None)
-            return answer.record
-        if answer.is_worth_retrying:
-            raise _OutOfReach
-        self._absent.add(appointment_id)
-        if self._streak and self._is_any_seen_between(self._streak[-1], appointment_id):
-            self._streak.clear()
-        self._streak.append(appointment_id)
-        if len(self._streak) >= self._halt_after:
-            raise StoppedEarly(
-                f"the API knows none of {len(self._streak)} appointments in a row",
-                hint="Does the key belong to this clinic? Nothing is ever deleted there. With the "
-                "right key the same command goes on; if these ids are nowhere, raise --halt-after. "
-                "Nothing was sent.",
-            )
-        return None
-
-    def _is_any_seen_between(self, *two: str) -> bool:
-        """Whether a row between two of them is there, in the order in which rows are taken up.
-
-        Only rows that are not shown are read singly, so the order of reading tells nothing.
-        """
-        self._all_ids = self._all_ids or sorted(chain.from_iterable(self._wanted.by_day.values()))
-        begin, end = (bisect_left(self._all_ids, one) for one in sorted(two))
-        return any(one not in self._day_of for one in self._all_ids[begin:end])
-
-    async def _read_pages(self, day: date, *, is_worth: Callable[["DayPages"], bool]) -> _End:
-        """Pages, from the first that was not read yet, until they end or are not worth it."""
-        of_day = self._days.setdefault(day, DayPages())
-        while not of_day.is_whole:
-            if not self._budget.spend():
-                return _End.CUT
-            records = await self._page(day, of_day.pages + 1)
-            is_last = of_day.note(records, hits=self._take(records, page=day))
-            if is_last and of_day.is_shuffled:
-                await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
-            if not is_last and not is_worth(of_day):
-                return _End.ENOUGH
-        return _End.CUT if not (of_day.tells_all or of_day.is_shuffled) else _End.ALL
-
-    async def _read_again(self, day: date, *, full: int, shown: int) -> None:
-        """The full pages of a day, over and over, as long as they are likely to show new rows."""
-        number = 0
-        while self._left_on(day) * PAGE > shown and self._budget.spend():
-            records = await self._page(day, number % full + 1)
-            if self._take(records, page=day) == 0:
-                return
-            number += 1
-
-    def _left_on(self, day: date) -> int:
-        """How many rows the pages of a day may still show; those that name no day may be on any."""
-        return self._left[day] + self._left[None]
-
-    async def _page(self, day: date, number: int) -> list[Record]:
-        found = await self._lookup.page_of_day(day, page=number)
-        if found is None:
-            raise _OutOfReach
-        return found
-
-    def _take(self, records: Iterable[Record], *, page: date | None) -> int:
-        """Keep those that are wanted, and tell how many of them are new."""
-        hits, again = [], []
-        for one in records:
-            self._words.note(one.date, session=one.session, branch_id=one.branch_id)
-            if one.appointment_id in self._day_of:
-                self._left[self._day_of.pop(one.appointment_id)] -= 1
-                self._seen.add(one.appointment_id)
-                hits.append(one)
-            elif one.appointment_id in self._seen:
-                again.append(one)
-            elif one.appointment_id in self._also and one.status != "cancelled":
-                self._also_there.add(one.appointment_id)
-        self._sightings.add([*hits, *again], at=self._now(), page=page)
-        return len(hits)
-
-    def _unseen(self, day: date | None) -> list[str]:
-        return [one for one in self._wanted.by_day.get(day, ()) if one in self._day_of]
 
 
 class DayPages:
@@ -344,7 +135,185 @@ class DayPages:
             self._ids.clear()
         return self.is_whole
 
-    @property
-    def is_promising(self) -> bool:
-        """Whether its first pages showed any of the rows."""
-        return self.hits > 0 or self.pages < ENOUGH_PAGES
+
+@dataclass(slots=True)
+class _Reader:
+    """`day_of` has the rows that were not seen yet, `left` counts them by their day."""
+
+    wanted: Wanted
+    also: set[str]
+    lookup: Lookup
+    now: Now
+    budget: Budget
+    halt_after: int
+    sightings: Sightings = field(default_factory=Sightings)
+    words: Words = field(default_factory=Words)
+    days: dict[date, DayPages] = field(default_factory=dict)
+    day_of: dict[str, date | None] = field(init=False)
+    left: Counter[date | None] = field(init=False)
+    seen: set[str] = field(default_factory=set)
+    also_there: set[str] = field(default_factory=set)
+    to_read: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    streak: list[str] = field(default_factory=list)
+    all_ids: list[str] = field(default_factory=list)
+    not_shown: int = 0
+    misses_left: int = MAX_MISSES
+
+    def __post_init__(self) -> None:
+        self.day_of = {one: day for day, ids in self.wanted.by_day.items() for one in ids}
+        self.left = Counter(self.day_of.values())
+
+    def reading(self, *, is_possible: bool) -> Reading:
+        return Reading(
+            sightings=self.sightings,
+            words=self.words,
+            missed=sorted((self.to_read & self.day_of.keys()) - self.absent),
+            not_shown=self.not_shown,
+            absent=len(self.absent),
+            also_there=len(self.also_there),
+            is_possible=is_possible,
+        )
+
+    async def read_all(self) -> None:
+        """Days with most rows first: there a page saves most."""
+        days = [day for day in self.wanted.by_day if day is not None]
+        alone = []
+        for day in sorted(days, key=lambda one: (-self.left[one], one)):
+            if self.left[day] > 1:
+                await self._read_day(day)
+            else:  # a page would cost as much as the record, and might not tell
+                alone += self._unseen(day)
+        for ids in (alone, self._unseen(None), sorted(self.to_read)):
+            await self._read_singly(ids)
+
+    async def _read_day(self, day: date) -> None:
+        """The pages of a day that rows name, and of the days beside it that may show them."""
+        rows = self.left[day]
+        is_cut = await self._read_pages(
+            day,
+            lambda one: self.left[day] > one.pages and (one.hits > 0 or one.pages < ENOUGH_PAGES),
+        )
+        if not (is_cut or self.days[day].is_whole or self.days[day].hits):
+            # None of them so far: is it their day at all? One tells, and where they are.
+            found = await self._read_singly(self._unseen(day)[:1])
+            if [one.date for one in found] == [day]:
+                is_cut = await self._read_pages(day, lambda one: self.left[day] > one.pages)
+        others = self.wanted.beside.get(day, {}).items()
+        beside = [other for other, ids in others if not self.day_of.keys().isdisjoint(ids)]
+        for other in beside:
+            is_cut |= await self._read_pages(other, lambda _: self.left[day] > 0)
+        if is_cut:
+            return  # whether further pages would have shown the others is not known
+        missing = self._unseen(day)
+        self.to_read.update(missing)
+        if all(self.days[one].is_whole for one in (day, *beside)):
+            self.not_shown += len(missing)
+        if len(missing) * 2 > rows:
+            await self._read_singly(missing[:1])
+
+    async def _read_singly(self, ids: Iterable[str]) -> list[Record]:
+        """Records one by one; where one is on a day of which nothing was read, that day's pages."""
+        found = []
+        for one in ids:
+            if one not in self.day_of or one in self.absent:
+                continue
+            said = self.day_of[one]
+            if not self.budget.spend():
+                break
+            record = await self._read_row(one)
+            if record is not None:
+                found.append(record)
+                if record.date is not None and record.date not in {said, *self.days}:
+                    await self._read_near(record.date)
+        return found
+
+    async def _read_near(self, day: date) -> None:
+        """The pages of a day on which one row was found, as long as they show others."""
+        before = len(self.day_of)
+        if self.misses_left == 0 or before < MIN_HITS:
+            return
+        await self._read_pages(day, lambda one: one.last_hits >= MIN_HITS and bool(self.day_of))
+        has_paid = before - len(self.day_of) >= MIN_HITS
+        self.misses_left = MAX_MISSES if has_paid else self.misses_left - 1
+
+    async def _read_row(self, appointment_id: str) -> Record | None:
+        answer = await self.lookup.read(appointment_id)
+        if answer.record is not None:
+            self._take([answer.record], page=None)
+            return answer.record
+        if answer.is_worth_retrying:
+            raise _OutOfReach
+        self.absent.add(appointment_id)
+        if self.streak and self._is_any_seen_between(self.streak[-1], appointment_id):
+            self.streak.clear()
+        self.streak.append(appointment_id)
+        if len(self.streak) >= self.halt_after:
+            raise StoppedEarly(
+                f"the API knows none of {len(self.streak)} appointments in a row",
+                hint="Does the key belong to this clinic? Nothing is ever deleted there. With the "
+                "right key the same command goes on; if these ids are nowhere, raise --halt-after. "
+                "Nothing was sent.",
+            )
+        return None
+
+    def _is_any_seen_between(self, *two: str) -> bool:
+        """Whether a row between two of them is there, in the order in which rows are taken up.
+
+        Only rows that are not shown are read singly, so the order of reading tells nothing.
+        """
+        self.all_ids = self.all_ids or sorted(chain.from_iterable(self.wanted.by_day.values()))
+        begin, end = (bisect_left(self.all_ids, one) for one in sorted(two))
+        return any(one not in self.day_of for one in self.all_ids[begin:end])
+
+    async def _read_pages(self, day: date, is_worth: Callable[[DayPages], bool]) -> bool:
+        """Pages, from the first that was not read yet, until they end or are not worth it.
+
+        Tells whether they were cut: by the budget, or because no others than those are to be had.
+        """
+        of_day = self.days.setdefault(day, DayPages())
+        while not of_day.is_whole:
+            if not self.budget.spend():
+                return True
+            records = await self._page(day, of_day.pages + 1)
+            is_last = of_day.note(records, hits=self._take(records, page=day))
+            if is_last and of_day.is_shuffled:
+                await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
+            if not is_last and not is_worth(of_day):
+                return False
+        return not (of_day.tells_all or of_day.is_shuffled)
+
+    async def _read_again(self, day: date, *, full: int, shown: int) -> None:
+        """The full pages of a day, over and over, as long as they are likely to show new rows."""
+        number = 0
+        # Rows that name no day may be on any.
+        while (self.left[day] + self.left[None]) * PAGE > shown and self.budget.spend():
+            records = await self._page(day, number % full + 1)
+            if self._take(records, page=day) == 0:
+                return
+            number += 1
+
+    async def _page(self, day: date, number: int) -> list[Record]:
+        found = await self.lookup.page_of_day(day, page=number)
+        if found is None:
+            raise _OutOfReach
+        return found
+
+    def _take(self, records: Iterable[Record], *, page: date | None) -> int:
+        """Keep those that are wanted, and tell how many of them are new."""
+        hits, again = [], []
+        for one in records:
+            self.words.note(one.date, session=one.session, branch_id=one.branch_id)
+            if one.appointment_id in self.day_of:
+                self.left[self.day_of.pop(one.appointment_id)] -= 1
+                self.seen.add(one.appointment_id)
+                hits.append(one)
+            elif one.appointment_id in self.seen:
+                again.append(one)
+            elif one.appointment_id in self.also and one.status != "cancelled":
+                self.also_there.add(one.appointment_id)
+        self.sightings.add([*hits, *again], at=self.now(), page=page)
+        return len(hits)
+
+    def _unseen(self, day: date | None) -> list[str]:
+        return [one for one in self.wanted.by_day.get(day, ()) if one in self.day_of]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 import polars as pl
@@ -22,7 +23,7 @@ from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import PLACE, Observed, mostly_moved, parts_of
+from batchcancel.policy.observed import PLACE, Observed, mostly_moved
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
@@ -30,11 +31,9 @@ from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
 _NAMES = {name.value: name for name in OutcomeName}
-
-_WAYS = (
-    *SAID,
-    *("session", "branch_id"),
-    *("observed_status", "observed_date", "observed_session", "observed_branch"),
+_TAKEN_UP = (
+    *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
+    *("page", "observed_at", "is_missed", *SAID, *PLACE),
 )
 
 FEW = 20
@@ -79,29 +78,20 @@ class Plan:
     seconds: float
     will_miss: int
     places: Sequence[Place]
-    ways: pl.DataFrame = field(repr=False)
     work: pl.DataFrame = field(repr=False)
     ended: pl.DataFrame = field(repr=False)
 
-    @property
-    def are_all_marked_done(self) -> bool:
-        """Whether the manifest itself leaves no row to be decided on."""
-        return 0 < self.rows == self.skipped.get(SkipReason.MARKED_DONE, 0)
-
     def appointments(self) -> Iterator[Appointment]:
         """The eligible rows, soonest deadline first, made one by one as they are taken up."""
-        columns = ("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked")
-        of_observed = ("page", "observed_at", "is_missed", "way")
-        said = [Said(*row) for row in self.ways.select(SAID).iter_rows()]
-        seen = [Said(*row) for row in self.ways.select(PLACE).iter_rows()]
-        for row in self.work.select(*columns, *of_observed).iter_rows():
+        said = cache(Said)  # one of each, of the few that a million rows have in common
+        for row in self.work.select(_TAKEN_UP).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, way = looked
+            page, observed_at, is_missed, *places = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
-                said=said[way],
-                seen=seen[way],
+                said=said(*places[:3]),
+                seen=said(*places[3:]),
                 page=page,
                 observed_at=observed_at,
                 is_missed=is_missed,
@@ -156,7 +146,7 @@ def make_plan(
     """
     columns = ("appointment_id", *STARTS, "session", "branch_id", "notes", "marked")
     rows = _undone(manifest.frame.select(columns), earlier)
-    rest, ways = _by_ways(_decided(rows, policy=policy, now=now, observed=observed or Observed()))
+    rest = _decided(rows, policy=policy, now=now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
@@ -186,8 +176,7 @@ def make_plan(
         requests=requests,
         seconds=rate.seconds_for(requests + taken) if requests else 0.0,
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
-        places=_places(work, ways),
-        ways=ways,
+        places=_places(work),
         work=work,
         ended=ended,
     )
@@ -211,32 +200,13 @@ def _decided(
     )
 
 
-def _by_ways(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Put a number, `way`, in the place of what many rows have in common, and give the table of it.
-
-    A million rows differ in few ways, and texts are most of their weight.
-    """
-    found = [part.select(_WAYS).unique(maintain_order=True) for part in parts_of(rows)]
-    ways = pl.concat(found).unique(maintain_order=True).with_row_index("way")
-    parts = [
-        part.join(ways, on=_WAYS, how="left", nulls_equal=True, maintain_order="left").drop(_WAYS)
-        for part in parts_of(rows)
-    ]
-    return pl.concat(parts), ways
-
-
-def _places(work: pl.DataFrame, ways: pl.DataFrame) -> list[Place]:
+def _places(work: pl.DataFrame) -> list[Place]:
     where = [
         pl.coalesce("observed_date", "said_day").alias("day"),
-        pl.coalesce("observed_session", "session").alias("session"),
-        pl.coalesce("observed_branch", "branch_id").alias("branch_id"),
+        pl.coalesce("observed_session", "session").cast(pl.String).alias("session"),
+        pl.coalesce("observed_branch", "branch_id").cast(pl.String).alias("branch_id"),
     ]
-    rows = work.group_by("way").len("rows").join(ways, on="way")
-    counted = (
-        rows.group_by(where)
-        .agg(pl.col("rows").sum())
-        .sort("day", "session", "branch_id", nulls_last=True)
-    )
+    counted = work.group_by(where).len().sort("day", "session", "branch_id", nulls_last=True)
     return [Place(*row) for row in counted.iter_rows()]
 
 

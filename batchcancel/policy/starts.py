@@ -160,10 +160,10 @@ def _said(text: str | None) -> str | None:
     return text if text and not text.isspace() else None
 
 
-def some(names: Sequence[str]) -> str:
+def some(names: Sequence[str], separator: str = "; ") -> str:
     """The first few of them, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
+    return separator.join(names[:_SHOWN]) + more
 
 
 def _named(day: date, session: str | None, branch_id: str | None, label: str | None) -> str:

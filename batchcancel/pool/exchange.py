@@ -121,17 +121,25 @@ class Exchange:
 
     async def write(self, request: Request, write: Write) -> Sent:
         """Send a PATCH. On a stop it is waited for: only its answer spares a read-back."""
+        if request.appointment_id is None:
+            raise ValueError("a PATCH needs an appointment")
         async with self._permitted() as slot:
             self._decide(write)  # spares the commit of what would be withdrawn
-            number = self._next_number()
-            intent = self._intent(request, write, number)
-            with self._withdrawn_unless_sent(intent, write, slot):
+            intent = Intent(
+                request=self._next_number(),
+                appointment_id=request.appointment_id,
+                attempt=write.attempt,
+                at=self._now(),
+                # Records tell their changes cut to a millisecond or a second; no later must we.
+                opened_at=self._clock.earliest().replace(microsecond=0),
+                kind=request.ask.value,
+            )
+            with self._withdrawn_unless_in_doubt(intent, write, slot):
                 await self._writer.durable(intent)
                 self._require_leave(slot, write)
-            with self._withdrawn_if_turned_away(intent, write):
                 answer = await self._answer(request, slot)
         is_doubtful = answer.meaning not in TURNED_AWAY
-        self._take_in(number, answer, *([] if is_doubtful else [_withdrawn(intent, write)]))
+        self._take_in(intent.request, answer, *([] if is_doubtful else [_undone(intent, write)]))
         return Sent(answer=answer, opened_at=intent.opened_at)
 
     @asynccontextmanager
@@ -169,18 +177,6 @@ class Exchange:
         if self._max_requests is not None and self._announced >= self._max_requests:
             raise RequestsSpent(self._max_requests)
 
-    def _intent(self, request: Request, write: Write, number: int) -> Intent:
-        if request.appointment_id is None:
-            raise ValueError("a PATCH needs an appointment")
-        return Intent(
-            request=number,
-            appointment_id=request.appointment_id,
-            attempt=write.attempt,
-            at=self._now(),
-            opened_at=_whole_second(self._clock.earliest()),
-            kind=request.ask.value,
-        )
-
     def _require_leave(self, slot: _Slot, write: Write | None = None) -> None:
         """What must hold when a request leaves; nothing is awaited from here until then."""
         if self._stop.reason is not None:
@@ -205,29 +201,25 @@ class Exchange:
             raise Withheld(decision)
 
     @contextmanager
-    def _withdrawn_unless_sent(self, intent: Intent, write: Write, slot: _Slot) -> Iterator[None]:
+    def _withdrawn_unless_in_doubt(
+        self, intent: Intent, write: Write, slot: _Slot
+    ) -> Iterator[None]:
+        """Withdraw an intent of which nothing was sent, or whose request was turned away."""
         try:
             yield
-        finally:
+        except BaseException as error:
             if not slot.is_used:
                 self._announced -= 1
-                answered = Answered(request=intent.request, at=self._now(), result="withdrawn")
-                self._tell(answered, _withdrawn(intent, write, is_sent=False))
-
-    @contextmanager
-    def _withdrawn_if_turned_away(self, intent: Intent, write: Write) -> Iterator[None]:
-        try:
-            yield
-        except BatchcancelError as error:
-            if not error.leaves_doubt:
-                answered = Answered(request=intent.request, at=self._now(), result="turned_away")
-                self._tell(answered, _withdrawn(intent, write))
+                self._tell("withdrawn", intent, _undone(intent, write, is_sent=False))
+            elif isinstance(error, BatchcancelError) and not error.leaves_doubt:
+                self._tell("turned_away", intent, _undone(intent, write))
             raise
 
-    def _tell(self, *entries: Entry) -> None:
+    def _tell(self, result: str, intent: Intent, undone: Withdrawn) -> None:
         """As far as the ledger lets us: one that failed, or is another run's now, keeps doubts."""
         with suppress(LedgerWriteFailed):
-            self._writer.enqueue(*entries)
+            answered = Answered(request=intent.request, at=self._now(), result=result)
+            self._writer.enqueue(answered, undone)
 
     def _take_in(self, number: int, answer: Answer, *more: Entry) -> None:
         """The answer, and the end of a doubt with it, in one commit."""
@@ -236,12 +228,7 @@ class Exchange:
         self._patience.take_in(answer)
 
 
-def _withdrawn(intent: Intent, write: Write, *, is_sent: bool = True) -> Withdrawn:
+def _undone(intent: Intent, write: Write, *, is_sent: bool = True) -> Withdrawn:
     return Withdrawn(
         appointment_id=intent.appointment_id, is_sent=is_sent, was_in_doubt=write.is_in_doubt
     )
-
-
-def _whole_second(moment: datetime) -> datetime:
-    """Records tell their changes cut to a millisecond or a second; no later must we begin."""
-    return moment.replace(microsecond=0)

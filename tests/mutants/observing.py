@@ -90,7 +90,7 @@ DEFECTS = (
     Defect(
         name="the key of another clinic reads on",
         module="batchcancel.policy.pages",
-        old="if len(self._streak) >= self._halt_after:",
+        old="if len(self.streak) >= self.halt_after:",
         new="if False:",
         killer="test_a_clinic_that_knows_none_of_the_rows_ends_the_reading",
     ),

@@ -83,17 +83,11 @@ def test_rows_that_the_manifest_marks_as_done_are_left_out_whatever_their_time()
 
     assert (["a"], {SkipReason.MARKED_DONE: 1}) == (ids(plan), plan.skipped)
     assert {SkipReason.MARKED_DONE: 1, SkipReason.NOTICE_WINDOW: 1} == late.skipped
-    assert not plan.are_all_marked_done
 
 
 def test_what_is_settled_and_marked_counts_as_settled():
     plan = plan_of_marked({"a": "cancelled"}, 48 * HOUR, earlier=EarlierRuns(settled_ids=["a"]))
-    assert (1, {}, False) == (plan.settled, plan.skipped, plan.are_all_marked_done)
-
-
-def test_a_manifest_that_marks_every_row_leaves_none_to_be_decided_on():
-    assert plan_of_marked({"a": "cancelled", "b": "restored"}, 48 * HOUR).are_all_marked_done
-    assert not plan_of({}).are_all_marked_done
+    assert (1, {}) == (plan.settled, plan.skipped)
 
 
 def test_settled_rows_are_counted_and_not_taken_up():
