@@ -13,6 +13,7 @@ from batchcancel.events import Caution
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import Observed
+from batchcancel.policy.open_windows import Listed, read_windows
 from batchcancel.policy.pages import Budget, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -39,6 +40,7 @@ class Looked:
 
     manifest: Manifest
     observed: Observed = field(default_factory=Observed)
+    windows: Listed = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(0))
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
@@ -56,6 +58,7 @@ async def look(
     now: Now,
     statuses: Collection[str],
     halt_after: int,
+    require_windows: bool = False,
 ) -> Looked:
     """Read the rows that are not settled, as far as the budget goes.
 
@@ -75,6 +78,7 @@ async def look(
     needs_start = rules.policy.needs_start
     if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
         raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
+    rows_named = named
     # What is read back when its turn comes is held against the manifest too.
     named = pl.concat([named, named_by(in_doubt, rules.timezone)])
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
@@ -82,7 +86,14 @@ async def look(
     learned: list[tuple[str, Start]] = []
     if needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    days = pl.concat([rows_named.get_column("said_day"), seen.get_column("observed_date")])
+    windows = await read_windows(
+        days.drop_nulls().unique().sort(),
+        calendar=lookup,
+        budget=None if require_windows else budget,
+    )
     return Looked(
+        windows=windows,
         observed=Observed(
             named=named,
             seen=seen,

@@ -179,6 +179,11 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "columns": list(planned.manifest.columns),
         "observed": observed_json(planned),
+        "windows": {
+            "open": planned.windows.windows,
+            "places": planned.windows.places,
+            "unread": planned.windows.unread,
+        },
         "approval": str(planned.approval),
         "ledger": ledger,
     }
