@@ -1,6 +1,7 @@
 """The whole program against the sandbox in process, on virtual time: only sockets are missing."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
+from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.open import read_ledger
 from batchcancel.policy.plan import Planned
 from batchcancel.report.find import Finding
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
@@ -26,6 +29,16 @@ from batchcancel.wiring import Surroundings
 from batchcancel.writer import Writer, inline
 
 BEGIN = datetime(2026, 6, 1, 6, tzinfo=UTC)
+
+
+def ended(finished: Finished) -> tuple[int, dict[str, int]]:
+    """The exit code, and how many rows came to what; skipped rows by their reasons."""
+    counts = finished.summary.counts
+    told = {name: rows for name, rows in counts.outcomes.items() if name != "skipped"}
+    left = {"open": counts.open, "waiting": counts.waiting}
+    return int(finished.summary.exit_code), told | counts.skipped | {
+        name: rows for name, rows in left.items() if rows
+    }
 
 
 class Watching:
@@ -89,12 +102,23 @@ class World:
     def manifest(
         self, ids: Iterable[str], *, starts_at: str | None = "2026-06-20T03:30:00Z"
     ) -> Path:
+        if starts_at is None:
+            return self.write("appointment_id", *ids)
+        return self.write("appointment_id,starts_at", *(f"{one},{starts_at}" for one in ids))
+
+    def write(self, header: str, *rows: str) -> Path:
+        """A manifest as it is written here."""
         path = self.folder / "closure.csv"
-        header, cell = ("appointment_id,starts_at", f",{starts_at}") if starts_at else (
-            "appointment_id", ""
-        )  # fmt: skip
-        path.write_text("\n".join([header, *(one + cell for one in ids)]) + "\n")
+        path.write_text("\n".join([header, *rows]) + "\n")
         return path
+
+    def account(self) -> AbstractContextManager[LedgerReader]:
+        """What the ledger beside the manifest tells."""
+        return closing(read_ledger(str(self.folder / "closure.ledger.db")))
+
+    def patched(self) -> list[str]:
+        """The ids of all PATCH requests, in their order."""
+        return [one.path.rpartition("/")[2] for one in self.sandbox.history.patches()]
 
     def settings(self, manifest: Path, **options: object) -> Settings:
         own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}

@@ -78,7 +78,6 @@ async def look(
     needs_start = rules.policy.needs_start
     if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
         raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
-    rows_named = named
     # What is read back when its turn comes is held against the manifest too.
     named = pl.concat([named, named_by(in_doubt, rules.timezone)])
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
@@ -86,14 +85,9 @@ async def look(
     learned: list[tuple[str, Start]] = []
     if needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
-    days = pl.concat([rows_named.get_column("said_day"), seen.get_column("observed_date")])
-    windows = await read_windows(
-        days.drop_nulls().unique().sort(),
-        calendar=lookup,
-        budget=None if require_windows else budget,
-    )
+    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Looked(
-        windows=windows,
+        windows=await read_windows(days, lookup, None if require_windows else budget),
         observed=Observed(
             named=named,
             seen=seen,

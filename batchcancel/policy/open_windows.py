@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
+
 from batchcancel.api import Calendar, Window
 from batchcancel.appointments import as_meant
 from batchcancel.errors import Refusal, ScopeMissing
@@ -25,11 +27,11 @@ class OpenWindows:
 
 
 async def read_windows(
-    days: Iterable[date], *, calendar: Calendar, budget: Budget | None
+    days: pl.Series, calendar: Calendar, budget: Budget | None
 ) -> dict[date, Sequence[Window]]:
     """The windows of days, as far as the budget goes and the key may read them."""
     listed: dict[date, Sequence[Window]] = {}
-    for day in days:
+    for day in days.drop_nulls().unique().sort():
         if budget is not None and not budget.spend():
             break
         try:

@@ -5,9 +5,11 @@ runs this folder there.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +22,11 @@ collect_ignore_glob = [] if find_spec("airflow") else ["*.py"]
 
 
 @pytest.fixture(scope="session")
-def database():
-    """Airflow's tables, made once."""
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True
-    )
-    return HOME
+def tables():
+    """Airflow's tables, made once, and a copy for whoever begins anew."""
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, check=True, capture_output=True)
+    return Path(shutil.copy(HOME / "airflow.db", HOME / "new.db"))
 
 
 @pytest.fixture

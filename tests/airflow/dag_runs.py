@@ -1,11 +1,13 @@
 """Dags, and what their runs came to."""
 
 import itertools
+import signal
 import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
@@ -35,12 +37,43 @@ def dag_named(dag_id):
 def run(dag_id, **conf):
     """Run a Dag in this process, and tell its state and those of its tasks by name and index."""
     moment = _BEGIN + timedelta(minutes=next(_MINUTES))
-    ended = dag_named(dag_id).test(logical_date=moment, run_conf=conf)
+    with _time_limit(dag_id):
+        ended = dag_named(dag_id).test(logical_date=moment, run_conf=conf)
     tasks = {}
     for one in ended.get_task_instances():
         index = "" if one.map_index < 0 else f"[{one.map_index}]"
         tasks[f"{one.task_id}{index}"] = str(one.state)
     return str(ended.state), tasks, ended.run_id
+
+
+class _TooLong(BaseException):
+    """No `Exception`, which a task would be failed with, and tried again."""
+
+
+@contextmanager
+def _time_limit(dag_id):
+    """A run that waits for another try of a task would go on for the delay between them."""
+
+    def strike(_signum, _frame):
+        raise _TooLong
+
+    def watch():
+        seconds = _PATIENCE
+        while not is_over.wait(seconds):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR2)
+            seconds = 1.0  # the first strike may have met a task, which takes it for its own end
+
+    is_over, before = threading.Event(), signal.signal(signal.SIGUSR2, strike)
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield
+    except _TooLong:
+        pytest.fail(f"the run of {dag_id} was not over after {_PATIENCE} s")
+    finally:
+        is_over.set()
+        watching.join()
+        signal.signal(signal.SIGUSR2, before)
 
 
 def xcom(run_id, task_id, key="return_value"):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.airflow.dag_runs import run, xcom
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("tables")
 
 
 @pytest.fixture

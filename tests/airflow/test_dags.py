@@ -10,7 +10,7 @@ from tests.airflow.home import BUNDLES, ROOT
 
 JOBS = sorted(BUNDLES["jobs"].glob("*.py"))
 
-pytestmark = pytest.mark.usefixtures("database", "ledger")
+pytestmark = pytest.mark.usefixtures("tables", "ledger")
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.stem)

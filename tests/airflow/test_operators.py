@@ -5,18 +5,9 @@ import pytest
 
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
 from batchcancel.airflow.hook import FIELDS
-from batchcancel.airflow.operators import BatchOperator
 from batchcancel.ledger.sqlite.ledger import read_sqlite
-from batchcancel.settings.options import OPTIONS
 from tests.airflow.dag_runs import run
-
-OTHERWISE = {"base_url", "api_key_file", "yes", "json", "log_format", "progress"}
-
-
-def test_every_option_that_means_something_here_is_an_argument():
-    arguments = inspect.signature(BatchOperator.__init__).parameters.keys()
-    assert {option.field for option in OPTIONS} - OTHERWISE <= arguments
-    assert not OTHERWISE & arguments
+from tests.airflow.home import HOME
 
 
 @pytest.mark.parametrize("operator", [BatchPlanOperator, BatchCancelOperator])
@@ -40,7 +31,7 @@ def test_no_argument_takes_the_key(operator):
     assert not {"key", "api_key", "password"} & set(words.split())
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("tables")
 def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisation, ledger):
     import batchcancel.commands.run  # noqa: F401 - its time is not to be the task's
 
@@ -53,15 +44,13 @@ def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisatio
     assert (5, True) == (ended.exit_code, ended.ended_at is not None)
 
 
-@pytest.mark.usefixtures("database", "ledger")
-def test_the_key_is_neither_in_airflow_s_database_nor_in_its_logs(
-    stage, organisation, database, capfd
-):
+@pytest.mark.usefixtures("tables", "ledger")
+def test_the_key_is_neither_in_airflow_s_database_nor_in_its_logs(stage, organisation, capfd):
     organisation()
     stage.closure(1)
     run("one_batch", manifest=str(stage.folder / "closure.csv"))
     told = capfd.readouterr()
     stage.require_secrecy((told.out + told.err).encode())
-    for path in database.rglob("*"):
+    for path in HOME.rglob("*"):
         if path.is_file():
             stage.require_secrecy(path.read_bytes())

@@ -74,8 +74,7 @@ def bare_loop(base_url: str, ids: list[str]) -> float:
     async def main() -> float:
         clients = [
             httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(verify=context, limits=limits),
-                headers=_HEADERS,
+                transport=httpx.AsyncHTTPTransport(verify=context, limits=limits), headers=_HEADERS
             )
             for _ in range(WORKERS)
         ]

@@ -68,7 +68,5 @@ def timed(command: list[str], *, base_url: str = "", deadline: float = 300.0) ->
             output.seek(0)
             raise RuntimeError(f"{command} ended with {process.returncode}: {output.read()!r}")
     return Ended(
-        seconds=seconds,
-        cpu=usage.ru_utime + usage.ru_stime,
-        peak_bytes=usage.ru_maxrss * 1024,
+        seconds=seconds, cpu=usage.ru_utime + usage.ru_stime, peak_bytes=usage.ru_maxrss * 1024
     )

@@ -14,15 +14,7 @@ import httpx
 from batchcancel.sandbox import FULL_KEY
 from tests.benchmarks.floor import floor_seconds, rows_of
 from tests.benchmarks.table import Line
-from tests.benchmarks.virtual import (
-    RATE,
-    Contender,
-    FarWorld,
-    Latency,
-    Seen,
-    batchcancel,
-    contend,
-)
+from tests.benchmarks.virtual import RATE, Contender, FarWorld, Latency, Seen, batchcancel, contend
 
 TOO_MANY = 429
 

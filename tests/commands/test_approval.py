@@ -1,12 +1,10 @@
 """What was approved is what is done, or less, and never other."""
 
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from batchcancel.errors import Refusal
-from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.options import OPTIONS
 from tests.world import BEGIN
@@ -18,10 +16,6 @@ async def approved(world, manifest, **options):
     return str((await world.plan(manifest, **options)).approval)
 
 
-def patched(world):
-    return [one.path.rpartition("/")[2] for one in world.sandbox.history.patches()]
-
-
 async def test_what_a_plan_showed_is_done_and_the_ledger_tells_who_approved_it(world):
     manifest = world.manifest(world.appointments(3))
     token = await approved(world, manifest)
@@ -29,7 +23,7 @@ async def test_what_a_plan_showed_is_done_and_the_ledger_tells_who_approved_it(w
 
     assert (0, 3) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
     assert token == finished.summary.as_json()["approval"]
-    with closing(read_ledger(str(manifest.with_suffix(".ledger.db")))) as account:
+    with world.account() as account:
         kept, [ran] = account.approved("closure"), account.runs("closure")
     assert (token, ran.user, ran.started_at) == kept
 
@@ -40,7 +34,7 @@ async def test_a_run_may_do_less_than_was_approved(world, limit):
     token = await approved(world, manifest)
     await world.run(manifest, approved=token, limit=limit)
 
-    assert limit == len(patched(world))
+    assert limit == len(world.patched())
 
 
 async def test_the_same_approval_resumes_and_is_enough_when_nothing_is_left(world):
@@ -51,8 +45,8 @@ async def test_the_same_approval_resumes_and_is_enough_when_nothing_is_left(worl
     again = await world.run(manifest, approved=token)
 
     assert [0, 0] == [resumed.summary.exit_code, again.summary.exit_code]
-    assert 5 == len(patched(world))
-    with closing(read_ledger(str(manifest.with_suffix(".ledger.db")))) as account:
+    assert 5 == len(world.patched())
+    with world.account() as account:
         assert account.runs("closure")[0].started_at == account.approved("closure").at
 
 
@@ -64,34 +58,22 @@ async def test_a_canary_that_was_approved_is_not_sent_again_and_again(world):
     with pytest.raises(Refusal, match="2 appointments more than approved"):
         await world.run(manifest, approved=token, limit=4)
 
-    assert 2 == len(patched(world))
+    assert 2 == len(world.patched())
 
 
 async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
     ids = world.appointments(3)
-    manifest = world.manifest(ids)
     soon = BEGIN + timedelta(hours=30)
     world.sandbox.add(ids[0], date=soon.date())
-    lines = [
-        f"{one},{soon.isoformat() if one == ids[0] else '2026-06-20T03:30:00Z'}" for one in ids
-    ]
-    manifest.write_text("\n".join(["appointment_id,starts_at", *lines]) + "\n")
+    starts = [soon.isoformat(), "2026-06-20T03:30:00Z", "2026-06-20T03:30:00Z"]
+    rows = map(",".join, zip(ids, starts, strict=True))
+    manifest = world.write("appointment_id,starts_at", *rows)
     token = await approved(world, manifest)
     world.virtual.jump(timedelta(hours=10).total_seconds())
     finished = await world.run(manifest, approved=token)
 
     assert {"notice_window": 1} == finished.summary.counts.skipped
-    assert ids[1:] == sorted(patched(world))
-
-
-async def test_a_manifest_that_was_replaced_is_not_what_was_approved(world):
-    ids = world.appointments(40)
-    token = await approved(world, world.manifest(ids[:3]))
-    with pytest.raises(Refusal) as refused:
-        await world.run(world.manifest(ids), approved=token)
-
-    assert "the manifest; 40 appointments to be cancelled, and 3 approved" in refused.value.message
-    assert [] == patched(world)
+    assert ids[1:] == sorted(world.patched())
 
 
 async def test_as_many_others_are_not_what_was_approved(world):
@@ -100,9 +82,10 @@ async def test_as_many_others_are_not_what_was_approved(world):
     with pytest.raises(Refusal, match=r"other than approved: the manifest$"):
         await world.run(world.manifest(ids[3:]), approved=token)
 
-    assert [] == patched(world)
+    assert [] == world.patched()
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize(
     ("planned", "ran", "told"),
     [
@@ -123,15 +106,15 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
     with pytest.raises(Refusal, match=f"other than approved: {told}$"):
         await world.run(manifest, approved=token, ledger=ledger, **planned | ran)
 
-    assert [] == patched(world)
+    assert [] == world.patched()
 
 
 COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
-COVERED |= {"status", "ignore_column"}
+COVERED |= {"status", "ignore_column", "column", "date_format"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
-    *("max_requests", "halt_after", "max_cancel"),
+    *("max_requests", "halt_after", "max_cancel", "require_closed"),
 }
 BY_THE_NUMBER = {"limit", "retry_refused", "accept_changed_manifest", "allow_rejected_rows"}
 

@@ -1,14 +1,13 @@
 """What the API shows of the rows counts before what the manifest says."""
 
-from contextlib import closing
 from datetime import date, timedelta
 
 import pytest
 
 from batchcancel.errors import Refusal, StoppedEarly
-from batchcancel.ledger.open import read_ledger
 from batchcancel.report.plan import plan_json, plan_text
 from batchcancel.sandbox import Clinic, Fault, Rate
+from tests.world import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -16,28 +15,11 @@ DAY, WEEK_LATER = date(2026, 6, 20), date(2026, 6, 27)
 STARTS = "2026-06-20T03:30:00Z"
 
 
-def patched(world) -> list[str]:
-    return [one.path.rpartition("/")[2] for one in world.sandbox.history.patches()]
-
-
-def ended(finished):
-    """The exit code, and the counts that are not zero."""
-    counts = finished.summary.counts
-    told = {name: rows for name, rows in counts.outcomes.items() if name != "skipped"}
-    return int(finished.summary.exit_code), told | counts.skipped
-
-
-def write(world, header: str, *rows: str):
-    path = world.folder / "closure.csv"
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return path
-
-
 def manifests(world, ids):
     """The same appointments, by their starts, by their day and by their ids alone."""
     return {
         "starts": lambda: world.manifest(ids),
-        "day": lambda: write(world, "appointment_id,date", *(f"{one},{DAY}" for one in ids)),
+        "day": lambda: world.write("appointment_id,date", *(f"{one},{DAY}" for one in ids)),
         "ids": lambda: world.manifest(ids, starts_at=None),
     }
 
@@ -68,7 +50,7 @@ async def test_what_is_no_longer_to_be_cancelled_is_not_sent(world, kind, notice
     finished = await world.run(manifests(world, ids)[kind](), notice_hours=notice)
 
     assert ended(finished) == (code, {"cancelled": 2, reason: 1})
-    assert ids[1] not in patched(world)
+    assert ids[1] not in world.patched()
     assert status == world.sandbox.record(ids[1]).status
 
 
@@ -79,7 +61,7 @@ async def test_a_status_that_is_named_is_sent_and_one_that_is_not_is_left(world)
     finished = await world.run(world.manifest(ids), status="confirmed,no_show")
 
     assert ended(finished) == (4, {"cancelled": 2, "unknown_status": 1})
-    assert ids[1] not in patched(world)
+    assert ids[1] not in world.patched()
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled", "confirmed,completed", "", ","])
@@ -96,7 +78,7 @@ async def test_what_was_cancelled_before_is_not_sent(world, kind):
     finished = await world.run(manifests(world, ids)[kind]())
 
     assert ended(finished) == (0, {"cancelled": 2, "already_cancelled": 1})
-    assert ids[0] not in patched(world)
+    assert ids[0] not in world.patched()
 
 
 # Where it is
@@ -111,7 +93,7 @@ async def test_what_was_moved_to_another_day_is_left_there_and_told_loudly(world
     finished = await world.run(manifests(world, ids)[kind](), notice_hours=notice)
 
     assert ended(finished) == (4, {"cancelled": 2, "moved": 1})
-    assert ids[2] not in patched(world)
+    assert ids[2] not in world.patched()
     assert "!! 1 appointments are on another day, session or branch" in plan_text(world.plans[-1])
 
 
@@ -139,18 +121,34 @@ async def test_a_session_and_a_branch_are_compared_as_far_as_the_api_uses_such_w
     world.appointments(1)
     says = says.format(known=known, loud=known.upper(), other=other)
     header = "appointment_id,starts_at,session,branch_id"
-    finished = await world.run(write(world, header, f"a00001,{STARTS},{says}"))
+    finished = await world.run(world.write(header, f"a00001,{STARTS},{says}"))
 
     assert ended(finished) == (code, counts)
     assert ("not_compared" in world.watching.cautions) is says.startswith("Vormittag")
 
 
 @pytest.mark.promise(19)
+@pytest.mark.parametrize(("says", "ends"), [("{0}", "needs_review"), ("Nord", "cancelled")])
+async def test_where_nothing_could_be_read_the_patchs_answer_is_held_against_the_apis_own_words(
+    world, says, ends
+):
+    branches = world.sandbox.book.clinic.branch_ids
+    ids = world.appointments(1)
+    world.sandbox.keys.add("sk_write", {"appointments:write"})
+    row = f"{ids[0]},{STARTS},{says.format(*branches)}"
+    finished = await world.run(
+        world.write("appointment_id,starts_at,branch_id", row),
+        confirm=lambda _: world.sandbox.staff.move(ids[0], branch_id=branches[1]),
+        key="sk_write", notice_hours=24,
+    )  # fmt: skip
+    assert ended(finished)[1] == {ends: 1}
+
+
+@pytest.mark.promise(19)
 async def test_what_is_moved_between_page_and_patch_is_for_a_person_and_not_also_cancelled(world):
     ids = world.appointments(3)
     finished = await world.run(
-        world.manifest(ids),
-        confirm=lambda _: world.sandbox.staff.reschedule(ids[0], WEEK_LATER),
+        world.manifest(ids), confirm=lambda _: world.sandbox.staff.reschedule(ids[0], WEEK_LATER)
     )
     assert ended(finished) == (4, {"cancelled": 2, "needs_review": 1})
 
@@ -168,17 +166,17 @@ async def test_what_is_moved_and_was_observed_long_ago_is_looked_at_once_more(wo
     finished = await world.run(world.manifest(ids), confirm=be_slow)
     left = {"cancelled": rows - 2} if rows > 2 else {}
     assert ended(finished) == (4, left | {"moved": 1, "completed": 1})
-    assert not {*ids[:2]} & {*patched(world)}
+    assert not {*ids[:2]} & {*world.patched()}
 
 
 async def test_a_column_of_other_days_stops_everything_and_is_named(world):
     world.appointments(30)
     booked = [f"a{number:05d},2026-05-{number:02d}" for number in range(1, 31)]
-    manifest = write(world, "appointment_id,date", *booked)
+    manifest = world.write("appointment_id,date", *booked)
     with pytest.raises(Refusal, match="30 of 30 appointments are on another day") as refused:
         await world.run(manifest)
     assert "--ignore-column date" in refused.value.hint
-    assert patched(world) == []
+    assert world.patched() == []
 
     finished = await world.run(manifest, ignore_column="date")
     assert ended(finished) == (0, {"cancelled": 30})
@@ -222,7 +220,7 @@ async def test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person(w
     again = await world.run(world.manifest(ids))
 
     assert ended(resumed) == ended(again) == (4, {"cancelled": 2, "needs_review": 1})
-    assert ids[0] not in patched(world)
+    assert ids[0] not in world.patched()
 
 
 async def test_what_is_still_cancelled_stays_so_whether_it_is_seen_or_not(world):
@@ -236,7 +234,7 @@ async def test_what_is_still_cancelled_stays_so_whether_it_is_seen_or_not(world)
     assert (
         ended(first) == ended(blind) == ended(last) == (0, {"cancelled": 1, "already_cancelled": 1})
     )
-    assert patched(world) == ids[1:]
+    assert world.patched() == ids[1:]
 
 
 @pytest.mark.promise(19)
@@ -252,7 +250,7 @@ async def test_what_was_left_alone_for_what_it_was_is_not_sent_by_a_key_that_may
 
     left = {"cancelled": 1, "completed": 1, "unknown_status": 1, "moved": 1}
     assert ended(first) == ended(blind) == (4, left)
-    assert patched(world) == ids[3:]
+    assert world.patched() == ids[3:]
 
 
 @pytest.mark.promise(19)
@@ -270,7 +268,7 @@ async def test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back(wo
 
     assert (4, {"cancelled": 2, "gave_up": 1}) == ended(lost)
     assert (4, {"cancelled": 2, "moved": 1}) == ended(resumed)
-    assert 1 == patched(world).count(ids[0])
+    assert 1 == world.patched().count(ids[0])
 
 
 async def test_what_was_moved_and_is_back_is_cancelled_by_the_next_run(world):
@@ -287,7 +285,7 @@ async def test_what_was_seen_is_in_the_ledger(world):
     manifest = world.manifest(ids)
     await world.run(manifest)
 
-    with closing(read_ledger(str(manifest.with_suffix(".ledger.db")))) as ledger:
+    with world.account() as ledger:
         seen = list(ledger.observations("closure"))
     assert [(one.appointment_id, one.status, one.date, one.session, one.label) for one in seen] == [
         (ids[0], "completed", DAY, "Morning", "MA"),
@@ -307,16 +305,10 @@ async def test_a_row_that_was_not_found_and_is_there_is_told_with_what_to_type(w
 
     assert ended(first)[1] == {"cancelled": 2, "gave_up": 1, "not_found": 1}
     assert ended(again) == (4, {"cancelled": 3, "not_found": 1})
-    assert "late" not in patched(world)[4:]
+    assert "late" not in world.patched()[4:]
 
 
 # What it costs
-
-
-def requests(world, ids, kind, *, shuffled):
-    if shuffled is not None:
-        world.sandbox.shuffle(shuffled)
-    return manifests(world, ids)[kind]()
 
 
 @pytest.mark.parametrize(
@@ -332,7 +324,9 @@ def requests(world, ids, kind, *, shuffled):
 async def test_a_closed_day_of_600_costs_few_requests_more(world, kind, shuffled, most):
     world.new_sandbox(Clinic(appointments=0, slot_capacity=1000))
     ids = world.appointments(600)
-    finished = await world.run(requests(world, ids, kind, shuffled=shuffled))
+    if shuffled is not None:
+        world.sandbox.shuffle(shuffled)
+    finished = await world.run(manifests(world, ids)[kind]())
 
     assert ended(finished) == (0, {"cancelled": 600})
     assert finished.summary.requests <= most
@@ -352,7 +346,7 @@ async def test_ten_thousand_rows_of_twenty_days_cost_at_most_three_hundred_more(
         rows.append(f"a{number:05d},{day}T03:30:00Z")
     if shuffled is not None:
         world.sandbox.shuffle(shuffled)
-    finished = await world.run(write(world, "appointment_id,starts_at", *rows), rate=rate)
+    finished = await world.run(world.write("appointment_id,starts_at", *rows), rate=rate)
     assert ended(finished) == (0, {"cancelled": 10_000})
     assert finished.summary.requests <= 10_300
 
@@ -377,7 +371,7 @@ async def test_the_key_of_another_clinic_ends_with_nothing_settled(world, kind):
     right, _ = world.sandbox, world.new_sandbox()
     with pytest.raises(StoppedEarly, match="none of 20 appointments in a row"):
         await world.run(manifest)
-    assert patched(world) == []
+    assert world.patched() == []
 
     world.sandbox = right
     assert ended(await world.run(manifest)) == (0, {"cancelled": 100})

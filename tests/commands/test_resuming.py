@@ -7,7 +7,7 @@ import pytest
 
 from batchcancel.errors import BatchHeld, InputError
 from batchcancel.sandbox import Fault
-from tests.world import Delayed
+from tests.world import Delayed, ended
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ async def test_a_key_of_another_clinic_stops_the_run_and_spoils_nothing(world):
     finished = await world.run(manifest, retry_refused=True)
     assert 5 == stopped.summary.exit_code
     assert "this clinic" in stopped.reason.hint
-    assert (0, 100) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
+    assert (0, {"cancelled": 100}) == ended(finished)
 
 
 async def test_refused_rows_that_left_the_manifest_are_not_reopened(world):
@@ -82,7 +82,7 @@ async def test_a_wait_for_the_window_does_not_look_like_a_clock_that_differs(wor
     manifest = world.manifest(ids, starts_at=None)
     await world.run(manifest, limit=59, concurrency=1)
     days = [f"{one},2026-06-{20 + at % 2},Morning" for at, one in enumerate(ids)]
-    manifest.write_text("\n".join(["appointment_id,date,session", *days]) + "\n")
+    manifest = world.write("appointment_id,date,session", *days)
     await world.run(manifest, accept_changed_manifest=True)
     assert "clock_differs" not in world.watching.cautions
 
@@ -121,8 +121,7 @@ async def test_a_clock_that_was_wrong_when_the_reply_was_lost_lets_no_live_appoi
     world.sandbox.staff.confirm(ids[0])
     world.clock_set_by = timedelta(0)
     second = await world.run(manifest)
-    assert 1 == first.summary.counts["gave_up"]
-    assert 1 == second.summary.counts["needs_review"]
+    assert [{"gave_up": 1}, {"needs_review": 1}] == [ended(first)[1], ended(second)[1]]
 
 
 @pytest.mark.parametrize("is_applied", [False, True])
@@ -134,12 +133,11 @@ async def test_a_row_in_doubt_that_the_manifest_marks_as_done_is_read_and_not_se
     world.sandbox.faults.add(lost, method="PATCH", appointment_id=ids[0])
     await world.run(world.manifest(ids), max_attempts=1)
     sent = len(world.sandbox.history.patches())
-    marked = world.manifest(ids)
     rows = [f"{one},2026-06-20T03:30:00Z,cancelled" for one in ids]
-    marked.write_text("\n".join(["appointment_id,starts_at,outcome", *rows]) + "\n")
+    marked = world.write("appointment_id,starts_at,outcome", *rows)
     finished = await world.run(marked, accept_changed_manifest=True)
 
     assert sent == len(world.sandbox.history.patches())
-    assert (3 if is_applied else 2) == finished.summary.counts["cancelled"]
-    assert ({} if is_applied else {"marked_done": 1}) == finished.summary.counts.skipped
+    counts = {"cancelled": 3} if is_applied else {"cancelled": 2, "marked_done": 1}
+    assert counts == ended(finished)[1]
     assert is_applied == (world.sandbox.record(ids[0]).status == "cancelled")

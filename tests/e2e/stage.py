@@ -89,9 +89,13 @@ class Stage:
         return ids
 
     def write(self, name: str, ids: Iterable[str], *, starts_at: str = f"{FAR}T03:30:00Z") -> Path:
-        lines = ["appointment_id,starts_at", *(f"{one},{starts_at}" for one in ids)]
+        rows = [f"{one},{starts_at}" for one in ids]
+        return self.table("appointment_id,starts_at", *rows, name=name)
+
+    def table(self, header: str, *rows: str, name: str = "closure.csv") -> Path:
+        """A manifest as it is written here."""
         path = self.folder / name
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join([header, *rows]) + "\n")
         return path
 
     # The command

@@ -18,7 +18,7 @@ from tests.e2e.stage import RUN
 def test_an_answer_that_makes_every_request_wrong_stops_the_run(stage, fault, sentence):
     stage.closure(4)
     stage.sandbox.faults.add(fault, method="PATCH")
-    ended = stage.run(*RUN, "--concurrency", "1")
+    ended = stage.here(*RUN, "--concurrency", "1")
 
     assert (7, {"open": 1, "waiting": 3}) == (ended.returncode, ended.counts)
     assert sentence in ended.stderr
@@ -44,7 +44,7 @@ def test_rows_given_up_on_are_read_back_by_the_next_run(stage):
     ids = stage.closure(3)
     fault = Fault("status", status=503, when="after", retry_after=0)
     stage.sandbox.faults.add(fault, appointment_id=ids[1])
-    gave_up = stage.run(*RUN, "--max-attempts", "1")
+    gave_up = stage.here(*RUN, "--max-attempts", "1")
     resumed = stage.here(*RUN)
 
     assert (4, {"cancelled": 2, "gave_up": 1}) == (gave_up.returncode, gave_up.counts)
@@ -72,7 +72,7 @@ def test_used_up_credits_stop_the_run_and_the_same_command_finishes_when_they_ar
     ids = stage.closure(6)
     used_up = Fault("status", status=402)
     stage.sandbox.faults.add(used_up, method="PATCH", skip=3, times=None)
-    stopped = stage.run(*RUN, "--concurrency", "1")
+    stopped = stage.here(*RUN, "--concurrency", "1")
     stage.sandbox.faults.clear()
     resumed = stage.here(*RUN)
 
@@ -85,7 +85,7 @@ def test_used_up_credits_stop_the_run_and_the_same_command_finishes_when_they_ar
 
 def test_an_api_that_is_not_there_stops_the_run_before_any_write(stage):
     stage.closure(1)
-    ended = stage.run(*RUN, "--base-url", "http://127.0.0.1:9/v1", "--max-attempts", "1")
+    ended = stage.here(*RUN, "--base-url", "http://127.0.0.1:9/v1", "--max-attempts", "1")
 
     assert 5 == ended.returncode
     assert "the API does not answer" in ended.stderr
@@ -95,7 +95,7 @@ def test_an_api_that_is_not_there_stops_the_run_before_any_write(stage):
 def test_more_patience_than_allowed_stops_the_run_resumably(stage):
     stage.closure(2)
     stage.sandbox.faults.add(Fault("status", status=429, retry_after=9000), method="PATCH")
-    stopped = stage.run(*RUN, "--concurrency", "1")
+    stopped = stage.here(*RUN, "--concurrency", "1")
     [gate] = re.findall(r"this key: (\S+\.json) says so", stopped.stderr)
     too_early = stage.here(*RUN)
     Path(gate).unlink()  # as somebody may who knows better than the API

@@ -74,9 +74,7 @@ def test_what_is_no_token_is_a_usage_error(stage, typed):
 
 def test_sessions_of_another_job_file_are_not_what_was_approved(stage):
     stage.book("a1", "a2")
-    lines = [f"{one},{FAR},Morning" for one in ("a1", "a2")]
-    text = "\n".join(["appointment_id,date,session", *lines]) + "\n"
-    (stage.folder / "closure.csv").write_text(text)
+    stage.table("appointment_id,date,session", f"a1,{FAR},Morning", f"a2,{FAR},Morning")
     for name, start in {"early": "09:00", "late": "11:00"}.items():
         (stage.folder / f"{name}.toml").write_text(f'[sessions]\nMorning = "{start}"\n')
     shown = token(stage, "--job-file", "early.toml")
@@ -93,13 +91,3 @@ def test_pace_and_caps_are_not_covered(stage):
     others = ("--rate", "600/60s", "--concurrency", "2", "--max-cancel", "3", "--halt-after", "3")
 
     assert 0 == stage.here(*UNASKED, "--approved", shown, *others).returncode
-
-
-def test_after_an_interruption_the_same_approval_goes_on(stage):
-    stage.closure(6)
-    shown = token(stage)
-    stopped = stage.here(*UNASKED, "--approved", shown, "--max-requests", "4")
-    resumed = stage.here(*UNASKED, "--approved", shown)
-
-    assert (5, 0) == (stopped.returncode, resumed.returncode)
-    assert 6 == len(stage.patched()) == resumed.counts["cancelled"]

@@ -5,10 +5,11 @@ import pytest
 from tests.e2e.stage import FAR, LEDGER, RUN
 
 ACCEPTED = (*RUN, "--accept-changed-manifest")
+PLANNED = ("plan", "closure.csv", "--accept-changed-manifest")
 OTHER_DAY = FAR + timedelta(days=7)
 
 
-@pytest.mark.parametrize("options", [RUN, ACCEPTED])
+@pytest.mark.parametrize("options", [RUN, ACCEPTED, PLANNED])
 def test_settled_rows_that_name_another_day_now_are_a_conflict_and_never_count_as_done(
     stage, options
 ):
@@ -52,28 +53,17 @@ def test_a_batch_of_its_own_is_for_the_other_day(stage):
 def test_the_same_rows_told_in_other_words_are_done(stage, columns, cells):
     ids = stage.closure(3)
     stage.here(*RUN)
-    lines = [columns, *(one + cells for one in ids)]
-    (stage.folder / "closure.csv").write_text("\n".join(lines) + "\n")
+    stage.table(columns, *(one + cells for one in ids))
     accepted = stage.here(*ACCEPTED)
 
     assert (0, {"cancelled": 3}) == (accepted.returncode, accepted.counts)
 
 
-def test_a_plan_says_so_too_and_nothing_of_it_is_asked_of_the_api(stage):
-    ids = stage.closure(2)
-    stage.here(*RUN)
-    stage.write("closure.csv", ids, starts_at=f"{OTHER_DAY}T03:30:00Z")
-    arrived = stage.arrivals
-
-    assert 3 == stage.here("plan", "closure.csv", "--accept-changed-manifest").returncode
-    assert arrived == stage.arrivals
-
-
 def test_rows_that_wait_may_be_put_on_another_day(stage):
     ids = stage.closure(4)
     stage.here(*RUN, "--limit", "2")
-    lines = [f"{one},{FAR if one in ids[:2] else OTHER_DAY}T03:30:00Z" for one in ids]
-    (stage.folder / "closure.csv").write_text("\n".join(["appointment_id,starts_at", *lines]))
+    rows = [f"{one},{FAR if one in ids[:2] else OTHER_DAY}T03:30:00Z" for one in ids]
+    stage.table("appointment_id,starts_at", *rows)
     for one in ids[2:]:
         stage.sandbox.staff.reschedule(one, OTHER_DAY)
 

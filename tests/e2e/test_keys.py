@@ -17,7 +17,7 @@ def test_a_key_that_may_only_write_is_told_what_to_pass_and_then_suffices(stage)
     write_only = {"HUSKYVOICE_API_KEY": stage.new_key("appointments:write")}
     lacking = stage.here(*RUN, environ=write_only)
     told = ("--notice-hours", "24", "--timezone", "Asia/Kolkata")
-    ended = stage.run(*RUN, *told, environ=write_only)
+    ended = stage.here(*RUN, *told, environ=write_only)
 
     assert 7 == lacking.returncode
     assert "lacks the scope appointments:read" in lacking.stderr
@@ -48,7 +48,7 @@ def test_a_key_revoked_in_the_middle_stops_the_run_and_leaves_the_other_rows_wai
 def test_without_a_usable_key_nothing_is_sent(stage, environ, words, sentence):
     stage.closure(1)
     stage.keys += ["sk_live_\n", "secret"]
-    ended = stage.run(*RUN, *words, environ=environ)
+    ended = stage.here(*RUN, *words, environ=environ)
 
     assert 2 == ended.returncode
     assert sentence in ended.stderr
@@ -60,4 +60,4 @@ def test_a_key_may_come_from_a_file_with_a_line_end(stage, tmp_path):
     (tmp_path / "api.key").write_text(stage.keys[0] + "\r\n")
     words = ("--api-key-file", str(tmp_path / "api.key"))
 
-    assert 0 == stage.run(*RUN, *words, environ={"HUSKYVOICE_API_KEY": None}).returncode
+    assert 0 == stage.here(*RUN, *words, environ={"HUSKYVOICE_API_KEY": None}).returncode

@@ -13,7 +13,7 @@ HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
     [
         (None, "there is no manifest"),
         (b"id;starts_at\n1;2\n", "no column appointment_id"),
-        (HEADER.encode("utf-16"), "UTF-16 text"),
+        (HEADER.encode("utf-16-le"), "UTF-16 text"),
         (HEADER.encode() + b"../../x,\n", "line 3: the appointment_id is not"),
         (HEADER.encode() + b"a001,2099-01-01\n", "names the same appointment"),
         (b"appointment_id,notes\na001," + b"x" * 2_001 + b"\n", "line 2: the notes are longer"),
@@ -23,7 +23,7 @@ HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
 def test_a_bad_manifest_is_refused_in_a_sentence_before_anything_is_sent(stage, content, sentence):
     if content is not None:
         (stage.folder / "closure.csv").write_bytes(content)
-    ended = stage.run(*RUN)
+    ended = stage.here(*RUN)
 
     assert (2, "") == (ended.returncode, ended.stdout)
     assert sentence in ended.stderr
@@ -36,7 +36,7 @@ def test_rejected_rows_are_left_out_when_they_are_allowed_and_still_counted(stag
     stage.closure(2)
     with (stage.folder / "closure.csv").open("a") as manifest:
         manifest.write("not an id,\n")
-    ended = stage.run(*RUN, "--allow-rejected-rows")
+    ended = stage.here(*RUN, "--allow-rejected-rows")
 
     assert (4, {"cancelled": 2, "rejected_rows": 1}) == (ended.returncode, ended.counts)
 
@@ -75,12 +75,11 @@ def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_ar
     known, late = stage.sandbox.book.clinic.branch_ids
     stage.sandbox.add("a1", date=FAR, session="Evening", branch_id=known)
     stage.sandbox.add("a2", date=FAR, session="Evening", branch_id=late)
-    header = "appointment_id,date,session,branch_id\n"
-    meant = f'a1,{FAR},Evening   ,{known.upper()}\na2,{FAR},evening," {late} "\n'
-    mistyped = f"a1,{FAR},Evning,{known}\na2,{FAR},Evening,nowhere\n"
+    meant = f"a1,{FAR},Evening   ,{known.upper()}", f'a2,{FAR},evening," {late} "'
+    mistyped = f"a1,{FAR},Evning,{known}", f"a2,{FAR},Evening,nowhere"
 
     def plan(rows):
-        (stage.folder / "closure.csv").write_text(header + rows)
+        stage.table("appointment_id,date,session,branch_id", *rows)
         return stage.here("plan", "closure.csv"), stage.here("plan", "closure.csv", "--json")
 
     text, told = plan(meant)
@@ -99,7 +98,7 @@ def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
     stage.here(*RUN)
     stage.book("new")
     stage.write("closure.csv", [*ids[1:], "new"])
-    refused = stage.run(*RUN)
+    refused = stage.here(*RUN)
     sent = stage.patched()
     accepted = stage.here(*RUN, "--accept-changed-manifest")
 
@@ -116,4 +115,4 @@ def test_a_manifest_sorted_anew_is_the_same(stage):
     stage.here(*RUN, "--limit", "2")
     stage.write("closure.csv", reversed(ids))
 
-    assert (0, {"cancelled": 4}) == ((ended := stage.run(*RUN)).returncode, ended.counts)
+    assert (0, {"cancelled": 4}) == ((ended := stage.here(*RUN)).returncode, ended.counts)

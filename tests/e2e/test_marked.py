@@ -75,8 +75,7 @@ def test_refused_and_not_found_rows_go_through_when_asked_for(stage):
 
 def test_words_of_another_program_leave_nobody_out_and_are_named(stage):
     ids = stage.closure(2)
-    lines = ["appointment_id,outcome", f"{ids[0]},no_show", f"{ids[1]},cancelled"]
-    (stage.folder / "closure.csv").write_text("\n".join(lines))
+    stage.table("appointment_id,outcome", f"{ids[0]},no_show", f"{ids[1]},cancelled")
     planned = stage.here("plan", "closure.csv")
     told = stage.here("plan", "closure.csv", "--json")
     ended = stage.here(*RUN)
@@ -104,10 +103,8 @@ def test_a_batch_whose_manifest_has_outcomes_is_resumed_with_it(stage):
 @pytest.mark.parametrize("accepts", [False, True])
 def test_outcomes_that_were_taken_out_change_the_manifest(stage, accepts):
     ids = stage.closure(3)
-    lines = [f"{one},cancelled" for one in ids[:2]]
-    (stage.folder / "closure.csv").write_text(
-        "\n".join(["appointment_id,outcome", *lines, ids[2] + ","])
-    )
+    rows = [f"{ids[0]},cancelled", f"{ids[1]},cancelled", f"{ids[2]},"]
+    stage.table("appointment_id,outcome", *rows)
     stage.here(*RUN)
     stage.write("closure.csv", ids)
     changed = stage.here(*RUN, *(["--accept-changed-manifest"] if accepts else []))
@@ -120,7 +117,7 @@ def test_an_approval_is_for_the_outcomes_that_the_manifest_had(stage):
     ids = stage.closure(2)
     for done, name in zip(ids, ("one", "other"), strict=True):
         rows = [f"{one},{'cancelled' if one == done else ''}" for one in ids]
-        (stage.folder / f"{name}.csv").write_text("\n".join(["appointment_id,outcome", *rows]))
+        stage.table("appointment_id,outcome", *rows, name=f"{name}.csv")
     planned = stage.here("plan", "one.csv", "--batch", "b", "--ledger", LEDGER, "--json")
     token = json.loads(planned.stdout)["approval"]
     refused = run(

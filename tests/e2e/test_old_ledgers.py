@@ -107,8 +107,8 @@ def origin_of(stage):
 
 def is_told_as_it_was(stage, ledger, name):
     """Status and export answer, and agree; the batch of a refused run does not exist yet."""
-    status = stage.run("status", ledger, "--batch", name, "--json")
-    export = stage.run("export", ledger, "--batch", name, "-o", "rows.json", "--force")
+    status = stage.here("status", ledger, "--batch", name, "--json")
+    export = stage.here("export", ledger, "--batch", name, "-o", "rows.json", "--force")
     if name == "refused":
         assert (2, 2) == (status.returncode, export.returncode)
         return
@@ -124,12 +124,12 @@ def is_told_as_it_was(stage, ledger, name):
 def goes_on(stage, ledger, name):
     left = LEFT[name]
     words = ("run", f"{name}.csv", "--yes", "--json", "--ledger", ledger, *left.options)
-    resumed = stage.run(*words)
+    resumed = stage.here(*words)
 
     assert (left.code, left.counts) == (resumed.returncode, resumed.counts)
     assert left.sent.split() == sorted(stage.patched())
     assert set(left.read.split()) == stage.read_back()
-    again = stage.run(*words)
+    again = stage.here(*words)
     assert (left.code, left.counts) == (again.returncode, again.counts)
     assert len(left.sent.split()) == len(stage.patched())
 

@@ -1,31 +1,11 @@
-import json
-
-import pytest
-
-import batchcancel
 from tests.e2e.stage import RUN
-
-
-def test_a_flag_wins_over_a_variable_and_a_variable_over_the_job_file(stage):
-    stage.closure(2)
-    (stage.folder / "job.toml").write_text('notice-hours = 1\nnotes = "Closed"\nlimit = 1\n')
-    job_file = ("--job-file", "job.toml")
-    variable = {"BATCHCANCEL_NOTICE_HOURS": "2"}
-
-    def notice_hours(*words, environ=None):
-        plan = stage.run("plan", "closure.csv", "--json", *words, environ=environ)
-        return json.loads(plan.stdout)["notice_hours"]
-
-    assert 1 == notice_hours(*job_file)
-    assert 2 == notice_hours(*job_file, environ=variable)
-    assert 3 == notice_hours(*job_file, "--notice-hours", "3", environ=variable)
 
 
 def test_a_run_takes_its_options_from_a_job_file_named_by_a_variable(stage):
     stage.closure(2)
     job = 'notes = "Closed"\nlimit = 1\nyes = true\njson = true\n[sessions]\nMorning = "09:00"\n'
     (stage.folder / "job.toml").write_text(job)
-    ended = stage.run("run", "closure.csv", environ={"BATCHCANCEL_JOB_FILE": "job.toml"})
+    ended = stage.here("run", "closure.csv", environ={"BATCHCANCEL_JOB_FILE": "job.toml"})
 
     assert (0, {"cancelled": 1, "waiting": 1}) == (ended.returncode, ended.counts)
     [arrival] = stage.sandbox.history.patches()
@@ -37,7 +17,7 @@ def test_what_is_mistyped_is_told_with_what_was_meant(stage):
     (stage.folder / "job.toml").write_text("max-cancle = 5\n")
     environ = {"BATCHCANCEL_CONCURENCY": "3", "BATCHCANCEL_RATE": "fast"}
     flag = stage.run(*RUN, "--notise-hours", "0")
-    others = stage.run(*RUN, "--job-file", "job.toml", environ=environ)
+    others = stage.here(*RUN, "--job-file", "job.toml", environ=environ)
 
     assert [2, 2] == [flag.returncode, others.returncode]
     assert "--notice-hours" in flag.stderr
@@ -57,22 +37,3 @@ def test_notes_that_are_no_unicode_are_refused_wherever_they_come_from(stage):
     assert "--notes: notes are Unicode text" in typed.stderr
     assert "job.toml is not TOML" in filed.stderr
     assert 0 == stage.arrivals
-
-
-def test_a_mistyped_command_is_told_what_was_meant(stage):
-    ended = stage.run("statsu")
-
-    assert (2, True) == (ended.returncode, "Did you mean status?" in ended.stderr)
-
-
-def test_the_version_is_that_of_the_package(stage):
-    assert f"batchcancel, version {batchcancel.__version__}\n" == stage.run("--version").stdout
-
-
-@pytest.mark.parametrize("command", ["plan", "run", "status", "export", "sandbox", "demo"])
-def test_every_command_shows_examples_and_its_exit_codes(stage, command):
-    ended = stage.run(command, "--help")
-
-    assert 0 == ended.returncode
-    assert f"batchcancel {command}" in ended.stdout.partition("Examples:")[2]
-    assert "Exit codes: 0" in ended.stdout

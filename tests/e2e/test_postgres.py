@@ -40,7 +40,7 @@ def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifes
     planned = stage.here("plan", "closure.csv")
     ended = stage.run(*RUN)
     again = stage.here(*RUN)
-    status = stage.run("status", database, "--json")
+    status = stage.here("status", database, "--json")
     export = stage.here("export", database, "-o", "rows.json")
 
     assert [0, 0, 0, 0] == [one.returncode for one in (planned, again, status, export)]
@@ -59,7 +59,7 @@ def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage
     run = pg_stage.start(*RUN, "--concurrency", "2")
     pg_stage.wait_until(lambda: len(pg_stage.patched()) >= 6)
     run.kill()
-    at_once = pg_stage.run(*RUN)
+    at_once = pg_stage.here(*RUN)
     pg_stage.sandbox.faults.clear()
     expire(ask)
     resumed = pg_stage.here(*RUN)
@@ -141,10 +141,8 @@ def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
     sent = Counter(stage.patched())
     mortal_postgres.start()
     known = intents(stage, mortal_postgres)
-    url = stage.environ["BATCHCANCEL_LEDGER"]
-    expire(lambda sql: mortal_postgres.execute(sql, url=url))
     stage.sandbox.faults.clear()
-    resumed = stage.here(*RUN)
+    resumed = resume(stage, mortal_postgres)
 
     assert 5 == stopped.returncode
     assert "cannot be reached" in stopped.stderr
@@ -188,7 +186,7 @@ def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage,
     arrivals = pg_stage.arrivals
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     ask(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    refused = pg_stage.run(*RUN)
+    refused = pg_stage.here(*RUN)
     asked = pg_stage.here("status", database), pg_stage.here("export", database, "-o", "rows.csv")
     sent = pg_stage.arrivals
     planned = pg_stage.here("plan", "closure.csv")
@@ -221,7 +219,7 @@ def test_a_run_is_stopped_promptly_although_its_server_stands_still(mortal_stage
 def test_a_server_that_is_away_at_the_start_is_worth_another_try(stage):
     stage.environ["BATCHCANCEL_LEDGER"] = "postgresql://clinic@127.0.0.1:9/batches"
     stage.closure(1)
-    ended = stage.run(*RUN)
+    ended = stage.here(*RUN)
 
     assert 5 == ended.returncode
     assert "postgresql://clinic@127.0.0.1:9/batches cannot be reached" in ended.stderr
@@ -233,7 +231,7 @@ def resume(stage, server):
     What that run still wanted, the server may do as soon as it goes on: also renew the lease.
     """
     url = stage.environ["BATCHCANCEL_LEDGER"]
-    ended = stage.run(*RUN)
+    ended = stage.here(*RUN)
     while ended.returncode == 6:
         expire(lambda sql: server.execute(sql, url=url))
         ended = stage.here(*RUN)
@@ -258,13 +256,13 @@ class TestPassword:
         conflict = Fault("status", status=409)
         stage.sandbox.faults.add(conflict, method="PATCH", times=1)
         words = ("--ledger", url, "--log-format", log_format)
-        stage.run("plan", "closure.csv", *words, "--json")
+        stage.here("plan", "closure.csv", *words, "--json")
         stage.here("plan", "closure.csv", *words)
         ended = stage.run(*RUN, *words)
         stage.here("run", "closure.csv", "--yes", *words)
-        stage.run("status", url)
+        stage.here("status", url)
         status = stage.here("status", url, "--json")
-        stage.run("export", url, "-o", "rows.csv")
+        stage.here("export", url, "-o", "rows.csv")
 
         assert 4 == ended.returncode
         assert ended.result["ledger"] == json.loads(status.stdout)["ledger"]
@@ -275,12 +273,12 @@ class TestPassword:
         stage.closure(1)
         wrong = url.replace(PASSWORD, f"{PASSWORD}-not")
         ends = [
-            stage.run(*RUN, "--ledger", wrong),
+            stage.here(*RUN, "--ledger", wrong),
             stage.here(*RUN, "--ledger", wrong.replace("?", f"?{PASSWORD}&")),
             stage.here("status", wrong),
             stage.here("status", url),
             stage.here("plan", "closure.csv", url),
-            stage.run("run", url, "--yes"),
+            stage.here("run", url, "--yes"),
         ]
 
         assert [2] * 6 == [one.returncode for one in ends]
@@ -316,7 +314,7 @@ def test_two_runs_and_a_plan_with_one_key_stay_within_its_limit_together(new_sta
     stage.write("night.csv", ["a999"])
     runs = [stage.start("run", name, "--yes", "--json") for name in ("morning.csv", "evening.csv")]
     stage.wait_until(lambda: stage.arrivals > limit)
-    planned = stage.run("plan", "night.csv")
+    planned = stage.here("plan", "night.csv")
     ends = [run.end(within=60) for run in runs]
     arrived = [one.arrived for one in stage.sandbox.history.arrivals]
     least, took = (len(arrived) - 1) // limit * 1.0, arrived[-1] - arrived[0]

@@ -19,14 +19,14 @@ def test_more_than_max_cancel_allows_is_refused_before_any_write(stage, cap):
 def test_exactly_max_cancel_is_allowed_and_a_plan_refuses_the_same_excess(stage):
     stage.closure(5)
 
-    assert 3 == stage.run("plan", "closure.csv", "--max-cancel", "4").returncode
+    assert 3 == stage.here("plan", "closure.csv", "--max-cancel", "4").returncode
     assert 0 == stage.here(*RUN, "--max-cancel", "100%").returncode
 
 
 def test_an_organisation_that_does_not_allow_cancelling_is_not_asked_to(stage):
     stage.closure(3)
     stage.sandbox.allow_cancellation(allowed=False)
-    refused = stage.run(*RUN)
+    refused = stage.here(*RUN)
 
     assert 3 == refused.returncode
     assert "allow_cancellation is not true" in refused.stderr

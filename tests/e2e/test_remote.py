@@ -90,7 +90,7 @@ def test_only_a_manifest_that_is_far_away_loads_what_fetches_it(stage, buckets):
 def test_the_same_command_again_resumes(stage, buckets):
     ids = booked(stage, 4)
     buckets.put("2026/monday.csv", as_csv(ids))
-    canary = stage.run(*RUN, "--limit", "1")
+    canary = stage.here(*RUN, "--limit", "1")
     buckets.put("2026/monday.csv", as_parquet(ids[::-1]))
     resumed = stage.here(*RUN)
 
@@ -99,23 +99,9 @@ def test_the_same_command_again_resumes(stage, buckets):
     assert ids == sorted(stage.patched())
 
 
-@pytest.mark.long
-def test_an_object_that_changed_is_refused_until_it_is_accepted(stage, buckets):
-    ids = booked(stage, 4)
-    buckets.put("2026/monday.csv", as_csv(ids[:2]))
-    stage.here(*RUN)
-    buckets.put("2026/monday.csv", as_csv(ids))
-    refused = stage.run(*RUN)
-    accepted = stage.here(*RUN, "--accept-changed-manifest")
-
-    assert (3, True) == (refused.returncode, "2 new, 0 gone, 2 in both" in refused.stderr)
-    assert (0, {"cancelled": 4}) == (accepted.returncode, accepted.counts)
-
-
-@pytest.mark.long
 def test_without_a_name_for_the_ledger_nothing_is_fetched(stage, buckets):
     for command in ("plan", "run"):
-        ended = stage.run(command, MANIFEST)
+        ended = stage.here(command, MANIFEST)
 
         assert 2 == ended.returncode
         assert "--ledger must be named" in ended.stderr
@@ -136,7 +122,7 @@ def test_without_a_name_for_the_ledger_nothing_is_fetched(stage, buckets):
 def test_what_cannot_be_had_is_told_in_a_sentence_and_leaves_no_trace(
     stage, buckets, address, sentence
 ):
-    ended = stage.run("run", address, *NAMED)
+    ended = stage.here("run", address, *NAMED)
 
     assert (2, "") == (ended.returncode, ended.stdout)
     assert sentence in ended.stderr
@@ -147,7 +133,7 @@ def test_what_cannot_be_had_is_told_in_a_sentence_and_leaves_no_trace(
 def test_credentials_that_may_not_read_it_are_named_by_their_variables(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(["a1"]))
     buckets.admit_nobody()
-    ended = stage.run(*RUN)
+    ended = stage.here(*RUN)
 
     assert (2, 0) == (ended.returncode, stage.arrivals)
     assert "may not be read with the credentials that were found" in ended.stderr
@@ -166,7 +152,7 @@ def test_a_disk_that_is_too_small_for_the_copy_is_told(stage, buckets):
 
 def test_a_bad_row_far_away_is_told_by_its_line(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(["a1", "../x"]))
-    ended = stage.run(*RUN)
+    ended = stage.here(*RUN)
 
     assert (2, []) == (ended.returncode, list(stage.folder.iterdir()))
     assert "line 3: the appointment_id is not" in ended.stderr
@@ -178,8 +164,8 @@ def test_a_signed_address_is_fetched_and_its_signature_shows_nowhere(stage, shel
     address = f"{shelf.url}/monday.csv?{SIGNATURE}"
     named = ("--ledger", "monday.ledger.db")
     plan = stage.here("plan", address, *named)
-    canary = stage.run("run", address, *named, "--yes", "--limit", "1", "--log-format", "json")
-    ended = stage.run("run", address, *NAMED)
+    canary = stage.here("run", address, *named, "--yes", "--limit", "1", "--log-format", "json")
+    ended = stage.here("run", address, *NAMED)
 
     assert (0, 0, 0) == (plan.returncode, canary.returncode, ended.returncode)
     assert f"batchcancel run '{shelf.url}/monday.csv?***'" in plan.stdout
@@ -190,7 +176,7 @@ def test_a_signed_address_is_fetched_and_its_signature_shows_nowhere(stage, shel
 @pytest.mark.parametrize("answer", [Canned(status=403), Canned(status=503), Canned(announced=9)])
 def test_a_signed_address_shows_nowhere_in_trouble_either(stage, shelf, answer):
     shelf.answers["/monday.csv"] = answer
-    ended = stage.run("run", f"{shelf.url}/monday.csv?{SIGNATURE}", *NAMED)
+    ended = stage.here("run", f"{shelf.url}/monday.csv?{SIGNATURE}", *NAMED)
 
     assert ended.returncode in (2, 5)
     assert f"{shelf.url}/monday.csv?***" in ended.stderr
@@ -199,7 +185,7 @@ def test_a_signed_address_shows_nowhere_in_trouble_either(stage, shelf, answer):
 
 def test_a_store_that_fails_for_now_ends_as_what_can_be_tried_again(stage, shelf):
     shelf.answers["/monday.csv"] = Canned(status=503)
-    ended = stage.run("run", f"{shelf.url}/monday.csv", *NAMED)
+    ended = stage.here("run", f"{shelf.url}/monday.csv", *NAMED)
 
     assert (5, 0) == (ended.returncode, stage.arrivals)
 

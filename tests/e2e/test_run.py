@@ -21,7 +21,7 @@ def test_a_run_cancels_everything_eligible_and_a_second_one_sends_nothing(stage)
 
 def test_the_ledger_is_one_file_that_nobody_else_may_read(stage):
     stage.closure(3)
-    stage.run(*RUN)
+    stage.here(*RUN)
 
     assert {"closure.csv", LEDGER} == {path.name for path in stage.folder.iterdir()}
     assert 0o600 == S_IMODE((stage.folder / LEDGER).stat().st_mode)
@@ -29,8 +29,8 @@ def test_the_ledger_is_one_file_that_nobody_else_may_read(stage):
 
 def test_a_manifest_of_nothing_but_ids_is_enough_and_a_page_saves_the_look_ups(stage):
     ids = stage.closure(12)
-    (stage.folder / "closure.csv").write_text("\n".join(["appointment_id", *ids]))
-    ended = stage.run(*RUN)
+    stage.table("appointment_id", *ids)
+    ended = stage.here(*RUN)
 
     assert (0, {"cancelled": 12}) == (ended.returncode, ended.counts)
     assert stage.arrivals < 12 + 6
@@ -39,7 +39,7 @@ def test_a_manifest_of_nothing_but_ids_is_enough_and_a_page_saves_the_look_ups(s
 def test_a_manifest_on_stdin_needs_names_for_ledger_and_batch(stage):
     stage.closure(2)
     content = (stage.folder / "closure.csv").read_bytes()
-    nameless = stage.run("run", "-", "--yes", stdin=content)
+    nameless = stage.here("run", "-", "--yes")
     words = ("run", "-", "--yes", "--json", "--ledger", "night.db", "--batch", "night")
     named = stage.run(*words, stdin=content)
 
@@ -53,16 +53,16 @@ def test_a_manifest_may_be_parquet(stage):
     ids = stage.closure(3)
     table = pl.DataFrame({"appointment_id": ids, "starts_at": f"{FAR}T03:30:00Z", "doctor": 7})
     table.write_parquet(stage.folder / "closure.parquet")
-    ended = stage.run("run", "closure.parquet", "--yes", "--json")
+    ended = stage.here("run", "closure.parquet", "--yes", "--json")
 
     assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
 
 
 def test_the_notes_of_a_row_win_over_those_for_all_and_nothing_else_is_sent(stage):
     stage.closure(2)
-    rows = f"appointment_id,starts_at,notes,phone\na001,{FAR},Ring first,+91\na002,{FAR},,+91\n"
-    (stage.folder / "closure.csv").write_text(rows)
-    stage.run(*RUN, "--notes", "Closed on that day")
+    rows = f"a001,{FAR},Ring first,+91", f"a002,{FAR},,+91"
+    stage.table("appointment_id,starts_at,notes,phone", *rows)
+    stage.here(*RUN, "--notes", "Closed on that day")
 
     bodies = [one.body for one in stage.sandbox.history.patches()]
     assert [
@@ -73,9 +73,9 @@ def test_the_notes_of_a_row_win_over_those_for_all_and_nothing_else_is_sent(stag
 
 def test_a_canary_sung_twice_sends_nothing_the_second_time_and_then_the_rest_follows(stage):
     ids = stage.closure(8)
-    canary, again = stage.run(*RUN, "--limit", "3"), stage.here(*RUN, "--limit", "3")
+    canary, again = stage.here(*RUN, "--limit", "3"), stage.here(*RUN, "--limit", "3")
     sent = stage.patched()
-    rest = stage.run(*RUN)
+    rest = stage.here(*RUN)
 
     assert [0, 0, 0] == [canary.returncode, again.returncode, rest.returncode]
     assert [{"cancelled": 3, "waiting": 5}] * 2 == [canary.counts, again.counts]
@@ -89,12 +89,12 @@ def test_what_was_cancelled_before_is_told_apart(stage):
     stage.sandbox.staff.cancel("a002")
     stage.sandbox.skew(timedelta(0))
 
-    assert {"cancelled": 2, "already_cancelled": 1} == stage.run(*RUN).counts
+    assert {"cancelled": 2, "already_cancelled": 1} == stage.here(*RUN).counts
 
 
 def test_proxy_variables_are_ignored(stage):
     stage.closure(2)
     names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
-    ended = stage.run(*RUN, environ=dict.fromkeys(names, "http://127.0.0.1:9"))
+    ended = stage.here(*RUN, environ=dict.fromkeys(names, "http://127.0.0.1:9"))
 
     assert (0, {"cancelled": 2}) == (ended.returncode, ended.counts)

@@ -18,7 +18,7 @@ def rehearsal(stage):
 
 def test_the_lines_it_prints_work_when_pasted(stage, rehearsal):
     process, environ = rehearsal
-    ended = stage.run("run", "closure.csv", "--yes", "--json", environ=environ)
+    ended = stage.here("run", "closure.csv", "--yes", "--json", environ=environ)
     process.send_signal(signal.SIGINT)
 
     assert {"HUSKYVOICE_API_KEY", "BATCHCANCEL_BASE_URL", "BATCHCANCEL_RATE"} < environ.keys()
@@ -28,7 +28,7 @@ def test_the_lines_it_prints_work_when_pasted(stage, rehearsal):
 
 
 def test_a_fault_it_does_not_know_ends_it_before_it_serves(stage):
-    ended = stage.run("sandbox", "--port", "0", "--faults", "earthquake=1")
+    ended = stage.here("sandbox", "--port", "0", "--faults", "earthquake=1")
 
     assert (2, True) == (ended.returncode, "earthquake" in ended.stderr)
 

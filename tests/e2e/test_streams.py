@@ -12,7 +12,7 @@ from tests.e2e.stage import LEDGER, RUN
 
 def test_the_log_has_one_line_of_json_for_each_settled_appointment(stage):
     ids = stage.closure(5)
-    ended = stage.run(*RUN, "--log-format", "json")
+    ended = stage.here(*RUN, "--log-format", "json")
 
     events = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
     settled = [event for event in events if event["event"] == "settled"]
@@ -22,7 +22,7 @@ def test_the_log_has_one_line_of_json_for_each_settled_appointment(stage):
 
 def test_without_json_the_result_is_a_table_and_what_is_left_to_do(stage):
     stage.closure(3)
-    ended = stage.run("run", "closure.csv", "--yes")
+    ended = stage.here("run", "closure.csv", "--yes")
 
     assert "3 of 3 rows are cancelled" in ended.stdout
     assert "Nothing is left to do." in ended.stderr
@@ -32,7 +32,7 @@ def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
     ids = stage.closure(3)
     stage.here(*RUN, "--limit", "2")
     for kind in ("csv", "parquet", "json"):
-        assert 0 == stage.run("export", LEDGER, "-o", f"all.{kind}").returncode
+        assert 0 == stage.here("export", LEDGER, "-o", f"all.{kind}").returncode
 
     tables = [
         pl.read_csv(stage.folder / "all.csv", infer_schema=False),
@@ -63,7 +63,7 @@ def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
     stage.closure(3)
     stage.here(*RUN, "--limit", "2")
     stage.here("export", LEDGER, "-o", "left.csv", "--outcome", "waiting")
-    ended = stage.run("run", "left.csv", "--yes", "--json")
+    ended = stage.here("run", "left.csv", "--yes", "--json")
 
     assert (0, {"cancelled": 1}) == (ended.returncode, ended.counts)
     assert ["a001", "a002", "a003"] == sorted(stage.patched())
@@ -124,7 +124,7 @@ def hostile():
 def test_what_an_answer_says_cannot_steer_the_terminal(stage, hostile, starts_at, code):
     stage.write("closure.csv", ["a001"], starts_at=starts_at)
     words = ("run", "closure.csv", "--yes", "--max-attempts", "1", "--base-url", hostile)
-    ended = stage.run(*words)
+    ended = stage.here(*words)
 
     shown = ended.stdout + ended.stderr
     assert code == ended.returncode

@@ -59,15 +59,17 @@ def test_the_slots_of_a_program_that_was_killed_are_not_given_to_the_other(paced
 
 
 @pytest.mark.promise(7)
-def test_a_plan_beside_a_run_takes_its_turn_in_the_same_window(paced):
-    paced.closure(100)
-    run = paced.start(*RUN)
-    paced.wait_until(lambda: len(paced.patched()) > 10)
-    planned = paced.run("plan", "closure.csv", "--json")
+def test_a_plan_beside_a_run_takes_its_turn_in_the_same_window(new_stage):
+    stage = new_stage(limit=20, seconds=2)
+    stage.closure(45)
+    run = stage.start(*RUN, "--rate", "20/2s")
+    stage.wait_until(lambda: len(stage.patched()) > 10)
+    planned = stage.here("plan", "closure.csv", "--json", "--rate", "20/2s")
 
     assert 0 == planned.returncode
-    assert {"cancelled": 100} == run.end().counts
-    assert 0 == paced.sandbox.history.rate_limited
+    assert {"cancelled": 45} == run.end().counts
+    assert 0 == stage.sandbox.history.rate_limited
+    assert stage.sandbox.most_arrivals <= 20
 
 
 @pytest.mark.promise(8)
@@ -77,7 +79,7 @@ def test_a_gate_that_one_program_closes_is_closed_to_every_other(stage, rate):
     stage.sandbox.faults.add(Fault("status", status=429, retry_after=600), method="PATCH")
     first = stage.run(*one, "--rate", rate, "--concurrency", "1")
     arrived = stage.arrivals
-    later = [stage.run(*words, "--rate", rate) for words in (one, other)]
+    later = [stage.here(*words, "--rate", rate) for words in (one, other)]
 
     assert [5, 5, 5] == [one.returncode for one in (first, *later)]
     assert arrived == stage.arrivals
@@ -88,7 +90,7 @@ def test_a_gate_that_one_program_closes_is_closed_to_every_other(stage, rate):
 @pytest.mark.parametrize("words", [RUN, ("plan", "closure.csv")], ids=["run", "plan"])
 def test_where_no_window_can_be_kept_a_warning_says_so_once_and_the_work_goes_on(stage, words):
     stage.closure(3)
-    ended = stage.run(*words, "--state-dir", "closure.csv/state")
+    ended = stage.here(*words, "--state-dir", "closure.csv/state")
 
     assert 0 == ended.returncode
     assert 1 == ended.stderr.count("closure.csv/state")
@@ -101,7 +103,7 @@ def test_where_no_window_can_be_kept_a_warning_says_so_once_and_the_work_goes_on
 )
 def test_without_a_home_the_work_goes_on_with_a_warning(stage, environ):
     stage.closure(3)
-    ended = stage.run(*RUN, environ=environ)
+    ended = stage.here(*RUN, environ=environ)
 
     assert {"cancelled": 3} == ended.counts
     assert "rate_limit_not_shared" in ended.stderr
@@ -110,8 +112,8 @@ def test_without_a_home_the_work_goes_on_with_a_warning(stage, environ):
 def test_the_folder_can_be_named_in_a_variable_and_a_job_file(stage):
     stage.closure(3)
     (stage.folder / "job.toml").write_text('state-dir = "of-the-job"\n')
-    stage.run("plan", "closure.csv", "--job-file", "job.toml")
-    stage.run(*RUN, environ={"BATCHCANCEL_STATE_DIR": "of-the-variable"})
+    stage.here("plan", "closure.csv", "--job-file", "job.toml")
+    stage.here(*RUN, environ={"BATCHCANCEL_STATE_DIR": "of-the-variable"})
 
     for name in ("of-the-job", "of-the-variable"):
         [path] = (stage.folder / name).glob("*.json")

@@ -68,9 +68,8 @@ async def test_a_step_back_does_not_bring_a_skipped_row_back_in_the_same_run(wor
     for one in ids[:30]:
         world.sandbox.add(one, date=date(2026, 6, 2))
     late = (world.now() + 23 * HOUR).isoformat()
-    manifest = world.folder / "closure.csv"
     rows = [f"{one},{late if one < ids[30] else '2026-06-20T03:30:00Z'}" for one in ids]
-    manifest.write_text("\n".join(["appointment_id,starts_at", *rows]))
+    manifest = world.write("appointment_id,starts_at", *rows)
     counts = (await run_with_a_step(world, step, -2 * HOUR, manifest)).counts
 
     assert (60, {"notice_window": 30}) == (counts["cancelled"], counts.skipped)
@@ -150,8 +149,7 @@ async def test_enough_notice_is_told_to_the_second_whatever_the_clocks_do(
     """A `Date` leaves one second open, and the later moment counts."""
     ids = world.appointments(2, day=date.fromisoformat(local[:10]))
     more = (datetime.fromisoformat(local) + timedelta(seconds=1.1)).isoformat()
-    manifest = world.folder / "closure.csv"
-    manifest.write_text(f"appointment_id,starts_at\n{ids[0]},{more}\n{ids[1]},{local}\n")
+    manifest = world.write("appointment_id,starts_at", f"{ids[0]},{more}", f"{ids[1]},{local}")
     notice = (datetime.fromisoformat(instant) - world.now()) / HOUR
     await world.run(manifest, timezone=zone, notice_hours=f"{notice!r}")
 

@@ -2,12 +2,10 @@
 
 import math
 from collections import Counter
-from contextlib import closing
 
 import pytest
 
 from batchcancel.huskyvoice.answers import LONGEST_RETRY_AFTER
-from batchcancel.ledger.open import read_ledger
 from tests.faults.matrix import HIDDEN, MATRIX, PATIENCE, TURNED_AWAY, UNKNOWN
 from tests.faults.strikes import Struck
 from tests.sample import sampled
@@ -64,7 +62,7 @@ class Scene:
 
     async def _run(self, **options):
         summary = (await self.world.run(self.manifest, **options)).summary
-        with closing(read_ledger(str(self.world.folder / "closure.ledger.db"))) as ledger:
+        with self.world.account() as ledger:
             accounts = {
                 one.appointment_id: one.outcome or one.state for one in ledger.rows("closure")
             }

@@ -1,14 +1,12 @@
 """Faults that meet a question instead of a cancellation: what they may cost, and what not."""
 
 import math
-from contextlib import closing
 
 import httpx
 import pytest
 
 from batchcancel.appointments import KnownBy
 from batchcancel.errors import BatchcancelError
-from batchcancel.ledger.open import read_ledger
 from batchcancel.sandbox import Fault
 from tests.faults.strikes import SILENT, Strike, lost, record, status
 
@@ -169,7 +167,7 @@ async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
 
     assert code == await exit_code(world, manifest)
     assert sent == len(world.sandbox.history.patches())
-    with closing(read_ledger(str(world.folder / "closure.ledger.db"))) as ledger:
+    with world.account() as ledger:
         [row] = ledger.rows("closure")
     assert outcome == row.outcome
 
@@ -207,8 +205,7 @@ async def test_a_record_with_odd_fields_is_no_defect(world, strike_at, fields):
 )  # fmt: skip
 async def test_windows_that_tell_no_start_leave_the_day_alone(world, strike_at, slots):
     world.appointments(1)
-    manifest = world.folder / "closure.csv"
-    manifest.write_text("appointment_id,date,session\na00001,2026-06-20,Morning\n")
+    manifest = world.write("appointment_id,date,session", "a00001,2026-06-20,Morning")
     strike_at("availability", status(200, {"success": True, "slots": slots}))
     planned = await world.plan(manifest)
 
@@ -222,7 +219,6 @@ async def test_windows_that_tell_no_start_leave_the_day_alone(world, strike_at, 
 
 async def test_a_branch_too_long_for_an_address_is_no_defect(world):
     world.appointments(1)
-    manifest = world.folder / "closure.csv"
-    manifest.write_text(f"appointment_id,date,branch_id\na00001,2026-06-20,{'x' * 100_000}\n")
+    manifest = world.write("appointment_id,date,branch_id", f"a00001,2026-06-20,{'x' * 100_000}")
 
     assert await exit_code(world, manifest) in {0, 2, 4}

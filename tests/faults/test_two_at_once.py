@@ -48,18 +48,6 @@ async def test_two_batches_that_share_a_key_share_its_window_and_both_finish(wor
     assert max(one.elapsed_s for one in results) < 3 * 60 + 5
 
 
-@pytest.mark.promise(7)
-async def test_a_batch_right_after_another_with_the_same_key_finds_its_window(world, two_manifests):
-    first, second = two_manifests
-    await world.run(first)
-    began = world.virtual.current_time()
-    finished = (await world.run(second)).summary
-
-    assert (0, 0) == (finished.exit_code, world.sandbox.history.rate_limited)
-    assert world.sandbox.most_arrivals <= 60
-    assert world.virtual.current_time() - began < 2 * 60 + 5
-
-
 @pytest.mark.promise(8)
 async def test_a_run_without_a_rate_obeys_the_gate_that_another_closes(world, two_manifests):
     first, second = two_manifests
@@ -120,19 +108,6 @@ async def test_a_storm_of_429_is_weathered_by_everybody(world, asked):
 
     assert (0, 40, 30) == (finished.exit_code, finished.counts["cancelled"], finished.rate_limited)
     assert world.sandbox.most_arrivals <= 60
-
-
-@pytest.mark.promise(9)
-async def test_a_storm_that_does_not_end_ends_the_run_resumably(world):
-    manifest = world.manifest(world.appointments(40))
-    storm = Fault("status", status=429, retry_after="30")
-    world.sandbox.faults.add(storm, method="PATCH", times=None)
-    stopped = (await world.run(manifest)).summary
-    world.sandbox.faults.clear()
-    resumed = (await world.run(manifest)).summary
-
-    assert (5, 0, 0) == (stopped.exit_code, stopped.counts["cancelled"], resumed.exit_code)
-    assert stopped.elapsed_s < 3600
 
 
 @pytest.mark.promise(9)

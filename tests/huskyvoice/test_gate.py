@@ -33,9 +33,9 @@ def window_of(book, *, limit=1):
     return MemoryWindow(anyio.current_time, limit=limit, length=60.0, book=book)
 
 
-def gate_of(book, *, offload=inline, seconds=300.0):
-    patience = Patience(seconds, lambda: datetime(2026, 6, 1, tzinfo=UTC))
-    return GateLimiter(window_of(book), offload=offload, clocks=virtual, patience=patience)
+def gate_of(book, *, offload=inline, make=GateLimiter):
+    patience = Patience(300.0, lambda: datetime(2026, 6, 1, tzinfo=UTC))
+    return make(window_of(book), offload=offload, clocks=virtual, patience=patience)
 
 
 async def test_permits_take_no_slots_and_wait_for_none():
@@ -119,28 +119,24 @@ async def test_a_closure_that_is_told_late_lasts_no_longer_for_that(make, late, 
     assert left == window_of(book).look().closed
 
 
-async def test_a_closing_that_nobody_could_be_told_of_stands_here():
+@pytest.mark.parametrize("make", [GateLimiter, SharedLimiter])
+async def test_a_closing_that_nobody_could_be_told_of_stands_here(make):
     class Deaf(MemoryWindow):
         def close_for(self, seconds):
             raise LedgerWriteFailed("away")
 
-    gate = GateLimiter(Deaf(anyio.current_time, limit=1, length=60.0), offload=inline)
+    gate = make(Deaf(anyio.current_time, limit=1, length=60.0), offload=inline)
     gate.close_for(30)
     await gate.permit()
     assert 30.0 == anyio.current_time()
 
 
-@pytest.mark.parametrize("make", [gate_of, "shared"], ids=["gate", "shared"])
+@pytest.mark.parametrize("make", [GateLimiter, SharedLimiter])
 async def test_a_gate_that_others_closed_for_too_long_is_not_waited_for(make):
     book = Book()
     window_of(book).close_for(301)
-    if make == "shared":
-        patience = Patience(300, lambda: datetime(2026, 6, 1, tzinfo=UTC))
-        limiter = SharedLimiter(window_of(book), offload=inline, patience=patience)
-    else:
-        limiter = make(book)
     with pytest.raises(GateClosed) as stopped:
-        await limiter.permit()
+        await gate_of(book, make=make).permit()
     assert "after 2026-06-01 00:05:01 UTC" in stopped.value.hint
     assert "memory" in stopped.value.hint
     assert 0.0 == anyio.current_time()

@@ -12,6 +12,9 @@ from trio.testing import MockClock
 
 from batchcancel.api import Permit
 from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.offload import inline
+from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from tests.windows import MemoryWindow
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +26,19 @@ def most_in_any(window, arrivals):
         sum(1 for one in ordered[begin:] if one < ordered[begin] + window)
         for begin in range(len(ordered))
     )
+
+
+def alone(limit, window):
+    return SlidingWindow(limit=limit, window=window)
+
+
+def shared(limit, window):
+    """Over a window that others could use too."""
+    kept = MemoryWindow(anyio.current_time, limit=limit, length=window)
+    return SharedLimiter(kept, offload=inline, clocks=lambda: (anyio.current_time(),))
+
+
+BOTH = pytest.mark.parametrize("limiter_of", [alone, shared])
 
 
 async def send_all(limiter, count, *, workers, latency):
@@ -45,19 +61,20 @@ async def send_all(limiter, count, *, workers, latency):
     return arrivals
 
 
-async def test_as_many_permits_as_the_limit_are_granted_at_once():
-    limiter = SlidingWindow(limit=60, window=60)
+@BOTH
+async def test_as_many_permits_as_the_limit_are_granted_at_once(limiter_of):
+    limiter = limiter_of(60, 60)
     for _ in range(60):
         await limiter.permit()
     assert anyio.current_time() == 0.0
 
 
-async def test_the_next_permit_waits_one_window_from_the_first_answer():
-    limiter = SlidingWindow(limit=2, window=60)
-    await limiter.permit()
-    await limiter.permit()
+@BOTH
+async def test_the_next_permit_waits_one_window_from_the_first_answer(limiter_of):
+    limiter = limiter_of(2, 60)
+    first, _ = await limiter.permit(), await limiter.permit()
     await anyio.sleep(5)
-    limiter.used(Permit())
+    limiter.used(first)
     await limiter.permit()
     assert anyio.current_time() == 65.0
 
@@ -71,24 +88,25 @@ async def test_a_slot_in_flight_is_not_free_however_long_it_takes():
     assert math.isinf(limiter.wait())
 
 
-async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
-    limiter = SlidingWindow(limit=1, window=60)
-    await limiter.permit()
+@BOTH
+async def test_an_unused_permit_is_free_at_once_for_whoever_waits(limiter_of):
+    limiter = limiter_of(1, 60)
+    permit = await limiter.permit()
     async with anyio.create_task_group() as group:
         group.start_soon(limiter.permit)
         await anyio.sleep(3)
-        limiter.unused(Permit())
+        limiter.unused(permit)
     assert anyio.current_time() == 3.0
 
 
-async def test_permits_are_granted_in_the_order_they_were_asked_for():
-    limiter, order = SlidingWindow(limit=1, window=1), []
+@BOTH
+async def test_permits_are_granted_in_the_order_they_were_asked_for(limiter_of):
+    limiter, order = limiter_of(1, 1), []
 
     async def take(number):
         await anyio.sleep(number / 1000)
-        await limiter.permit()
+        limiter.used(await limiter.permit())
         order.append(number)
-        limiter.used(Permit())
 
     async with anyio.create_task_group() as group:
         for number in range(10):
@@ -113,28 +131,31 @@ async def test_who_comes_when_a_slot_gets_free_does_not_overtake_who_waited_for_
     assert ["waited", "came"] == order
 
 
-async def test_a_waiter_that_leaves_takes_no_slot_with_it():
-    limiter = SlidingWindow(limit=1, window=10)
-    await limiter.permit()
-    limiter.used(Permit())
+@BOTH
+async def test_a_waiter_that_leaves_takes_no_slot_with_it(limiter_of):
+    limiter = limiter_of(1, 10)
+    limiter.used(await limiter.permit())
     with anyio.move_on_after(1):
         await limiter.permit()
     await limiter.permit()
     assert anyio.current_time() == 10.0
 
 
-async def test_a_closed_gate_holds_everybody_back_and_the_longest_closure_stands():
-    limiter = SlidingWindow(limit=60, window=60)
+@BOTH
+async def test_a_closed_gate_holds_everybody_back_and_the_longest_closure_stands(limiter_of):
+    limiter = limiter_of(60, 60)
     limiter.close_for(30)
     limiter.close_for(7)
+    assert 30.0 == limiter.wait()
     await limiter.permit()
     assert anyio.current_time() == 30.0
+    assert 0.0 == limiter.wait()
 
 
-async def test_a_gate_that_closes_while_somebody_waits_holds_them_longer():
-    limiter = SlidingWindow(limit=1, window=10)
-    await limiter.permit()
-    limiter.used(Permit())
+@BOTH
+async def test_a_gate_that_closes_while_somebody_waits_holds_them_longer(limiter_of):
+    limiter = limiter_of(1, 10)
+    limiter.used(await limiter.permit())
     async with anyio.create_task_group() as group:
         group.start_soon(limiter.permit)
         await anyio.sleep(9)

@@ -54,15 +54,6 @@ async def test_two_programs_have_one_window():
     assert 60.0 == anyio.current_time()
 
 
-async def test_permits_wait_one_window_from_the_answer():
-    limiter = limiter_of(Book(), limit=1)
-    permit = await limiter.permit()
-    await anyio.sleep(5)
-    limiter.used(permit)
-    await limiter.permit()
-    assert 65.0 == anyio.current_time()
-
-
 @pytest.mark.parametrize("asked_for", [0.5, 1.5])
 async def test_an_answer_that_comes_while_the_window_is_asked_is_told_before_the_wait(asked_for):
     limiter = limiter_of(Book(), limit=1, offload=Slow(2.0))
@@ -72,30 +63,6 @@ async def test_an_answer_that_comes_while_the_window_is_asked_is_told_before_the
         await anyio.sleep(asked_for)
         limiter.used(permit)
     assert anyio.current_time() <= 60.0 + 4 * 2.0
-
-
-async def test_an_unused_permit_is_free_at_once_for_whoever_waits():
-    limiter = limiter_of(Book(), limit=1)
-    permit = await limiter.permit()
-    async with anyio.create_task_group() as group:
-        group.start_soon(limiter.permit)
-        await anyio.sleep(3)
-        limiter.unused(permit)
-    assert 3.0 == anyio.current_time()
-
-
-async def test_permits_are_granted_in_the_order_they_were_asked_for():
-    limiter, order = limiter_of(Book(), limit=1, length=1.0, offload=Slow(0.1)), []
-
-    async def take(number):
-        await anyio.sleep(number / 1000)
-        limiter.used(await limiter.permit())
-        order.append(number)
-
-    async with anyio.create_task_group() as group:
-        for number in range(10):
-            group.start_soon(take, number)
-    assert list(range(10)) == order
 
 
 async def test_a_gate_closed_here_is_closed_elsewhere():
@@ -123,38 +90,6 @@ async def test_a_gate_closed_here_is_closed_elsewhere_while_somebody_waits_for_i
         await anyio.sleep(1)
         group.start_soon(take, there)
     assert [30.0, 30.0] == granted
-
-
-async def test_the_longest_closure_stands():
-    limiter = limiter_of(Book())
-    limiter.close_for(30)
-    limiter.close_for(7)
-    assert 30.0 == limiter.wait()
-
-
-async def test_once_a_closure_is_over_there_is_nothing_to_wait_for():
-    limiter = limiter_of(Book())
-    limiter.close_for(30)
-    await anyio.sleep(31)
-    assert 0.0 == limiter.wait()
-
-
-async def test_where_there_is_nothing_to_tell_nobody_is_asked():
-    offload = Slow()
-    await limiter_of(Book(), offload=offload).flush()
-    assert 0 == offload.calls
-
-
-async def test_a_gate_closed_here_is_closed_here_when_nobody_could_be_told():
-    class Deaf(MemoryWindow):
-        def close_for(self, seconds):
-            raise LedgerWriteFailed("away")
-
-    window = Deaf(anyio.current_time, limit=2, length=60.0)
-    limiter = SharedLimiter(window, offload=Slow())
-    limiter.close_for(30)
-    await limiter.permit()
-    assert 30.0 == anyio.current_time()
 
 
 async def test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_begun_anew():

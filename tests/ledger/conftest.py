@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName
+from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.ledger.contract import (
     Batch,
     Intent,
@@ -24,12 +25,31 @@ from batchcancel.ledger.contract import (
 )
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+from tests.postgres import Server
 
 ORIGIN = "https://api.example.test"
 KEY = "key-fingerprint"
 NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=5)
+SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
+WAITING, OPEN = (State.WAITING, None, None), (State.OPEN, None, None)
+"""How rows stand that nothing was said of."""
+
+WHO = {"origin": ORIGIN, "key": KEY}
 
 Open = Callable[..., Ledger]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger may be."""
+    return tmp_path / "closure.ledger.db"
+
+
+@pytest.fixture
+def ask(postgres: Server, database: str) -> Callable[[str], list[Any]]:
+    """Ask the test's database something else."""
+    return lambda sql: postgres.execute(sql, url=database)
 
 
 @dataclass
@@ -50,16 +70,14 @@ class Store:
 def sqlite_store(request: pytest.FixtureRequest) -> Store:
     path: Path = request.getfixturevalue("tmp_path") / "closure.ledger.db"
     return Store(
-        open_ledger=lambda **who: open_sqlite(path, **who),
-        open_reader=lambda: read_sqlite(path),
+        open_ledger=lambda **who: open_sqlite(path, **who), open_reader=lambda: read_sqlite(path)
     )
 
 
 def postgres_store(request: pytest.FixtureRequest) -> Store:
     url: str = request.getfixturevalue("database")
     return Store(
-        open_ledger=lambda **who: open_postgres(url, **who),
-        open_reader=lambda: read_postgres(url),
+        open_ledger=lambda **who: open_postgres(url, **who), open_reader=lambda: read_postgres(url)
     )
 
 
@@ -145,5 +163,10 @@ def example() -> Example:
 
 
 @pytest.fixture
-def held(store: Store, example: Example) -> Ledger:
-    return example.begin(store.open())
+def ledger(store: Store) -> Ledger:
+    return store.open()
+
+
+@pytest.fixture
+def held(ledger: Ledger, example: Example) -> Ledger:
+    return example.begin(ledger)

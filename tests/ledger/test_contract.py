@@ -2,45 +2,37 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, timedelta, timezone
 
 import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Approved, Observation, RowRecord, State, TallyLine
+from tests.ledger.conftest import LATER, NOON, OPEN, SKIPPED, WAITING
 
-KEY = "key-fingerprint"
-NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
-SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
-LATER = NOON + timedelta(seconds=5)
 NOT_FINAL = {"gave_up", "skipped", "rejected_row", "restored"}  # what is restored has two batches
 FINAL = [name for name in OutcomeName if name not in NOT_FINAL]
 
 
 ELSEWHERE = "https://other.example.test"
-WAITING = (State.WAITING, None, None)
-OPEN = (State.OPEN, None, None)
 
 
 class TestBatches:
     def test_a_new_ledger_has_no_batches(self, store):
         assert store.open().batches() == []
 
-    def test_a_batch_comes_back_as_it_was_enrolled(self, store, example):
-        ledger = store.open()
+    def test_a_batch_comes_back_as_it_was_enrolled(self, ledger, example):
         batch = example.batch(rejected_rows=2, duplicates=4)
         ledger.enrol(batch, example.rows(), [])
         assert ledger.batches() == [batch]
 
-    def test_batches_come_in_the_order_of_their_enrolment(self, store, example):
-        ledger = store.open()
+    def test_batches_come_in_the_order_of_their_enrolment(self, ledger, example):
         for name in ("second-by-name", "first-by-name"):
             ledger.enrol(example.batch(name=name), example.rows(), [])
         assert [batch.name for batch in ledger.batches()] == ["second-by-name", "first-by-name"]
 
-    def test_an_unknown_batch_holds_nothing(self, store):
-        ledger = store.open()
+    def test_an_unknown_batch_holds_nothing(self, ledger):
         answers = [
             ledger.runs("?"),
             ledger.tally("?"),
@@ -77,13 +69,11 @@ class TestBatches:
 
 
 class TestRuns:
-    def test_a_held_run_has_begun_and_not_ended(self, store, example):
-        ledger = store.open()
+    def test_a_held_run_has_begun_and_not_ended(self, ledger, example):
         ledger.hold(example.run())
         assert ledger.runs("closure") == [example.run()]
 
-    def test_a_finished_run_tells_how_it_ended(self, store, example):
-        ledger = store.open()
+    def test_a_finished_run_tells_how_it_ended(self, ledger, example):
         ledger.hold(example.run())
         ended = example.run(ended_at=LATER, exit_code=4)
         ledger.finish(ended)
@@ -101,8 +91,7 @@ class TestRuns:
         ledger.finish(ended)
         assert store.reader().runs("closure") == [ended]
 
-    def test_runs_come_oldest_first_even_when_the_clock_went_back(self, store, example):
-        ledger = store.open()
+    def test_runs_come_oldest_first_even_when_the_clock_went_back(self, ledger, example):
         for run_id, began in (("z", LATER), ("a", NOON)):
             ledger.hold(example.run(run_id, started_at=began))
             ledger.finish(example.run(run_id, ended_at=LATER, exit_code=0))
@@ -130,15 +119,13 @@ class TestRuns:
         with pytest.raises(LedgerWriteFailed):
             store.open().finish(example.run(ended_at=LATER, exit_code=0))
 
-    def test_closing_twice_is_harmless(self, store):
-        ledger = store.open()
+    def test_closing_twice_is_harmless(self, ledger):
         ledger.close()
         ledger.close()
 
 
 class TestEnrol:
-    def test_enrolled_rows_wait_and_are_ordered_by_id(self, store, example):
-        ledger = store.open()
+    def test_enrolled_rows_wait_and_are_ordered_by_id(self, ledger, example):
         ledger.enrol(example.batch(), reversed(example.rows()), [])
         rows = list(ledger.rows("closure"))
         nothing = (State.WAITING, None, None, 0, None, None)
@@ -147,38 +134,33 @@ class TestEnrol:
             for row in example.rows()
         ]
 
-    def test_ids_are_kept_byte_for_byte(self, store, example):
-        ledger = store.open()
+    def test_ids_are_kept_byte_for_byte(self, ledger, example):
         ids = ["-", "007", "1e5", "99999999999999999999", "A", "_", "a"]
         ledger.enrol(example.batch(rows=7), [example.row(one) for one in ids], [])
         assert list(example.standing(ledger)) == ids
 
-    def test_what_a_row_does_not_tell_stays_unknown(self, store, example):
-        ledger = store.open()
+    def test_what_a_row_does_not_tell_stays_unknown(self, ledger, example):
         row = example.row("a", starts_at=None, date=None, session=None, branch_id=None)
         ledger.enrol(example.batch(rows=1), [row], [])
         assert example.record(ledger, "a")[1:5] == (None, None, None, None)
 
-    def test_a_start_in_any_timezone_is_the_same_instant_in_utc(self, store, example):
-        ledger = store.open()
+    def test_a_start_in_any_timezone_is_the_same_instant_in_utc(self, ledger, example):
         local = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
         ledger.enrol(example.batch(rows=1), [example.row("a", starts_at=local)], [])
         starts_at = example.record(ledger, "a").starts_at
         assert (starts_at, starts_at.tzinfo) == (NOON, UTC)
 
-    def test_a_naive_start_is_refused_and_nothing_is_enrolled(self, store, example):
-        ledger = store.open()
+    def test_a_naive_start_is_refused_and_nothing_is_enrolled(self, ledger, example):
         naive = example.row("b", starts_at=NOON.replace(tzinfo=None))
         with pytest.raises(ValueError, match="naive"):
             ledger.enrol(example.batch(), [example.row("a"), naive], [])
         assert ledger.batches() == []
 
-    def test_an_error_half_way_through_the_rows_leaves_nothing(self, store, example):
+    def test_an_error_half_way_through_the_rows_leaves_nothing(self, ledger, example):
         def broken():
             yield example.row("a")
             raise InterruptedError
 
-        ledger = store.open()
         with pytest.raises(InterruptedError):
             ledger.enrol(example.batch(), broken(), [])
         assert (ledger.batches(), list(ledger.rows("closure"))) == ([], [])
@@ -207,6 +189,13 @@ class TestEnrol:
         assert (row.outcome, row.attempts) == ("cancelled", 1)
         assert (row.starts_at, row.start_known_by) == (LATER, "day")
 
+    def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(self, held, example):
+        rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
+        held.enrol(example.batch(digest="digest-2"), rows, [])
+        assert {"c": 2, "b": 3, "a": 4} == {
+            row.appointment_id: row.line for row in held.rows("closure")
+        }
+
     def test_what_was_said_of_a_settled_row_and_is_left_out_now_stays(self, held, example):
         held.commit([example.intent("a"), example.settled("a"), example.intent("b", 2)])
         empty = {"starts_at": None, "date": None, "session": None, "manifest_start": None}
@@ -226,8 +215,7 @@ class TestEnrol:
         held.enrol(example.batch(digest="digest-2", rows=1), [example.row("c")], [])
         assert list(example.standing(held)) == ["a", "b", "c"]
 
-    def test_rejected_rows_are_replaced(self, store, example):
-        ledger = store.open()
+    def test_rejected_rows_are_replaced(self, ledger, example):
         before = [RejectedRow(line=2, reason="ragged"), RejectedRow(line=3, reason="ragged")]
         ledger.enrol(example.batch(rejected_rows=2), example.rows(), before)
         after = [RejectedRow(line=2, reason="bad_id")]
@@ -235,8 +223,7 @@ class TestEnrol:
         rejected = TallyLine(State.SETTLED, "rejected_row", "bad_id", 1)
         assert [line for line in ledger.tally("closure") if line.outcome] == [rejected]
 
-    def test_rejected_rows_stand_among_the_rows_after_the_others_by_line(self, store, example):
-        ledger = store.open()
+    def test_rejected_rows_stand_among_the_rows_after_the_others_by_line(self, ledger, example):
         rejected = [
             RejectedRow(line=9, reason="unreadable_time", appointment_id="z"),
             RejectedRow(line=10, reason="ragged"),
@@ -251,8 +238,7 @@ class TestEnrol:
         ]
         assert {State.SETTLED} == {row.state for row in rows[3:]}
 
-    def test_the_rows_are_as_many_as_the_tally_counts(self, store, example):
-        ledger = store.open()
+    def test_the_rows_are_as_many_as_the_tally_counts(self, ledger, example):
         ledger.hold(example.run())
         rejected = [RejectedRow(line=line, reason="ragged") for line in (5, 6)]
         ledger.enrol(example.batch(rejected_rows=2), example.rows(), rejected)
@@ -311,8 +297,7 @@ class TestApproval:
 
 
 class TestTally:
-    def test_every_row_is_counted_once_rejected_rows_included(self, store, example):
-        ledger = store.open()
+    def test_every_row_is_counted_once_rejected_rows_included(self, ledger, example):
         ledger.hold(example.run())
         batch = example.batch(rows=5, rejected_rows=1)
         rows = [example.row(one) for one in "abcde"]
@@ -386,10 +371,7 @@ class TestDecide:
 
     def test_open_and_settled_rows_are_not_skipped(self, held, example):
         held.commit([example.intent("a"), example.intent("b", 2), example.settled("b")])
-        held.decide(
-            "closure",
-            [(one, SKIPPED) for one in "ab"],
-        )
+        held.decide("closure", [(one, SKIPPED) for one in "ab"])
         assert (example.standing(held)["a"], example.standing(held)["b"][1]) == (OPEN, "cancelled")
 
     def test_a_row_skipped_while_sending_is_decided_anew(self, held, example):

@@ -1,11 +1,14 @@
-"""What every ledger promises of its commits and its readers; see `conftest.MAKERS`."""
+"""What every ledger promises of its commits and its readers; see `conftest.MAKERS`.
+
+What a group of entries makes of the rows is held against a dictionary in test_model.py.
+"""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason
+from batchcancel.appointments import KnownBy, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import (
     Answered,
@@ -18,39 +21,15 @@ from batchcancel.ledger.contract import (
     SentRequest,
     State,
 )
-
-KEY = "key-fingerprint"
-NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
-SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
-LATER = NOON + timedelta(seconds=5)
-NOT_FINAL = {"gave_up", "skipped", "rejected_row", "restored"}  # what is restored has two batches
-FINAL = [name for name in OutcomeName if name not in NOT_FINAL]
-
-
-WAITING = (State.WAITING, None, None)
-OPEN = (State.OPEN, None, None)
+from tests.ledger.conftest import KEY, LATER, NOON, OPEN, SKIPPED, WAITING
 
 
 class TestIntents:
-    def test_an_intent_opens_its_row(self, held, example):
-        held.commit([example.intent("a")])
-        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
-
-    def test_the_oldest_intent_tells_since_when_a_row_is_open(self, held, example):
-        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
-        assert held.open_rows("closure") == [OpenRow("a", 2, NOON)]
-
     def test_a_row_that_was_reopened_is_open_since_its_new_intent(self, held, example):
         held.commit([example.intent("a"), example.settled("a", OutcomeName.REFUSED, "LOCKED")])
         held.reopen_refused("closure")
         held.commit([example.intent("a", 2, attempt=2, at=LATER)])
         assert held.open_rows("closure") == [OpenRow("a", 2, LATER)]
-
-    @pytest.mark.parametrize("outcome", FINAL)
-    def test_a_settled_row_refuses_another_intent(self, held, example, outcome):
-        held.commit([example.intent("a"), example.settled("a", outcome)])
-        with pytest.raises(LedgerWriteFailed, match="a"):
-            held.commit([example.intent("a", 2, attempt=2)])
 
     def test_a_skipped_row_refuses_an_intent_until_it_is_decided_anew(self, held, example):
         held.decide("closure", [("a", SKIPPED)])
@@ -59,83 +38,20 @@ class TestIntents:
         held.decide("closure", [])
         held.commit([example.intent("a")])
 
-    def test_a_row_that_is_not_in_the_batch_refuses_an_intent(self, held, example):
-        with pytest.raises(LedgerWriteFailed):
-            held.commit([example.intent("nobody")])
-
     def test_a_row_of_another_batch_refuses_an_intent(self, held, example):
         held.enrol(example.batch(name="other"), [example.row("z")], [])
         with pytest.raises(LedgerWriteFailed):
             held.commit([example.intent("z")])
 
-    def test_without_a_held_batch_there_are_no_intents(self, store, example):
-        ledger = store.open()
+    def test_without_a_held_batch_there_are_no_intents(self, ledger, example):
         ledger.enrol(example.batch(), example.rows(), [])
         with pytest.raises(LedgerWriteFailed):
             ledger.commit([example.intent("a")])
-
-
-class TestWithdrawals:
-    def test_a_row_whose_intent_is_withdrawn_waits_as_before(self, held, example):
-        before = example.record(held, "a")
-        held.commit([example.intent("a"), example.withdrawn("a")])
-        assert before == example.record(held, "a")
-        assert held.open_rows("closure") == []
-
-    def test_a_row_that_was_in_doubt_before_stays_open_since_its_older_intent(self, held, example):
-        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
-        held.commit([example.withdrawn("a", was_in_doubt=True)])
-        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
-
-    def test_what_was_sent_and_turned_away_counts_as_an_attempt_and_leaves_no_doubt(
-        self, held, example
-    ):
-        held.commit([example.intent("a"), example.withdrawn("a", is_sent=True)])
-        row = example.record(held, "a")
-        assert (State.WAITING, 1, None) == (row.state, row.attempts, row.opened_at)
-
-    def test_what_is_turned_away_ends_no_older_doubt(self, held, example):
-        held.commit([example.intent("a"), example.intent("a", 2, attempt=2, at=LATER)])
-        held.commit([example.withdrawn("a", is_sent=True, was_in_doubt=True)])
-        assert held.open_rows("closure") == [OpenRow("a", 2, NOON)]
-
-    def test_after_a_withdrawal_a_row_is_open_since_its_next_intent(self, held, example):
-        held.commit([example.intent("a"), example.withdrawn("a")])
-        held.commit([example.intent("a", 2, at=LATER)])
-        assert held.open_rows("closure") == [OpenRow("a", 1, LATER)]
 
     def test_a_row_is_open_by_the_servers_clock_and_its_request_told_by_ours(self, held, example):
         held.commit([example.intent("a", at=NOON, opened_at=LATER)])
         assert held.open_rows("closure") == [OpenRow("a", 1, LATER)]
         assert held.requests_since(KEY, NOON) == [SentRequest(NOON, None)]
-
-    @pytest.mark.parametrize("earlier", ["nothing", "a withdrawal", "an outcome"])
-    def test_without_an_intent_nothing_can_be_withdrawn(self, held, example, earlier):
-        entries = {
-            "nothing": [],
-            "a withdrawal": [example.intent("a"), example.withdrawn("a")],
-            "an outcome": [example.intent("a"), example.settled("a")],
-        }
-        held.commit(entries[earlier])
-        with pytest.raises(LedgerWriteFailed, match="withdrawn for a"):
-            held.commit([example.withdrawn("a")])
-
-
-class TestNotes:
-    def test_an_answer_that_is_noted_stands_beside_a_row_that_waits(self, held, example):
-        held.commit([example.noted("a", OutcomeName.NOT_FOUND, "NOT_FOUND")])
-        assert example.standing(held)["a"] == (State.WAITING, "not_found", "NOT_FOUND")
-        assert held.settled_ids("closure") == held.open_rows("closure") == []
-
-    def test_a_note_ends_no_doubt(self, held, example):
-        held.commit([example.intent("a"), example.noted("a")])
-        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
-
-    def test_a_noted_row_may_be_settled_or_sent_again(self, held, example):
-        held.commit([example.noted("a"), example.noted("b")])
-        held.commit([example.settled("a", OutcomeName.NOT_FOUND), example.intent("b")])
-        assert example.standing(held)["a"][0] is State.SETTLED
-        assert example.standing(held)["b"] == OPEN
 
     def test_a_noted_row_is_dropped_and_skipped_as_any_that_waits(self, held, example):
         held.commit([example.noted("a"), example.noted("b")])
@@ -143,11 +59,6 @@ class TestNotes:
         held.enrol(example.batch(digest="digest-2", rows=2), map(example.row, "ac"), [])
         skipped = (State.SETTLED, "skipped", "notice_window")
         assert example.standing(held) == {"a": skipped, "c": WAITING}
-
-    def test_a_settled_row_takes_no_note(self, held, example):
-        held.commit([example.settled("a")])
-        with pytest.raises(LedgerWriteFailed):
-            held.commit([example.noted("a")])
 
 
 class TestWhatWasCancelled:
@@ -222,36 +133,6 @@ class TestWhatWasCancelled:
 
 
 class TestOutcomes:
-    @pytest.mark.parametrize("outcome", FINAL)
-    def test_an_outcome_settles_its_row(self, held, example, outcome):
-        held.commit([example.intent("a"), example.settled("a", outcome, "CODE", LATER)])
-        row = example.record(held, "a")
-        assert (row.state, row.outcome, row.reason) == (State.SETTLED, outcome, "CODE")
-        assert (row.opened_at, row.settled_at) == (NOON, LATER)
-
-    def test_a_row_that_was_given_up_stays_open(self, held, example):
-        held.commit([example.intent("a"), example.settled("a", OutcomeName.GAVE_UP, "time_out")])
-        assert example.standing(held)["a"] == (State.OPEN, "gave_up", "time_out")
-        assert held.open_rows("closure") == [OpenRow("a", 1, NOON)]
-        assert example.record(held, "a").settled_at is None
-
-    def test_a_row_that_was_given_up_before_any_intent_stays_waiting(self, held, example):
-        held.commit([example.settled("a", OutcomeName.GAVE_UP, "time_out")])
-        assert example.standing(held)["a"] == (State.WAITING, "gave_up", "time_out")
-        assert held.open_rows("closure") == []
-
-    def test_a_later_intent_takes_the_row_up_again(self, held, example):
-        given_up = example.settled("a", OutcomeName.GAVE_UP, "time_out")
-        held.commit([example.intent("a"), given_up, example.intent("a", 2, attempt=2)])
-        assert example.standing(held)["a"] == OPEN
-
-    def test_a_settled_row_refuses_another_outcome(self, held, example):
-        held.commit([example.intent("a"), example.settled("a")])
-        for outcome in (OutcomeName.REFUSED, OutcomeName.GAVE_UP):
-            with pytest.raises(LedgerWriteFailed):
-                held.commit([example.settled("a", outcome)])
-        assert example.standing(held)["a"] == (State.SETTLED, "cancelled", None)
-
     def test_settled_ids_are_all_that_must_not_be_sent_again(self, held, example):
         held.decide("closure", [("b", SKIPPED)])
         completed = example.settled("c", OutcomeName.SKIPPED, SkipReason.COMPLETED)
@@ -289,42 +170,38 @@ class TestOutcomes:
 
 
 class TestLearnedStarts:
-    def test_it_is_the_start_of_a_row_without_one(self, store, example):
-        ledger = store.open()
-        ledger.hold(example.run())
-        ledger.enrol(example.batch(rows=1), [example.row("a", starts_at=None)], [])
-        ledger.commit([Learned(appointment_id="a", starts_at=LATER)])
-        assert example.record(ledger, "a").starts_at == LATER
+    @pytest.fixture
+    def after(self, ledger, example):
+        """What the ledger has of a row after its start was learned; None when nothing was."""
 
-    def test_the_manifest_has_the_last_word(self, held, example):
-        held.commit([Learned(appointment_id="a", starts_at=LATER)])
-        assert example.record(held, "a").starts_at == NOON
+        def after(row, known_by=None):
+            ledger.hold(example.run())
+            ledger.enrol(example.batch(rows=1), [row], [])
+            if known_by:
+                ledger.commit([Learned(appointment_id="a", starts_at=LATER, known_by=known_by)])
+            return example.record(ledger, "a")
+
+        return after
 
     @pytest.mark.parametrize("known_by", [KnownBy.SESSION, KnownBy.DAY])
-    def test_what_it_is_known_by_is_kept_with_it(self, store, example, known_by):
-        ledger = store.open()
-        ledger.hold(example.run())
-        row = example.row("a", starts_at=None, start_known_by=None)
-        ledger.enrol(example.batch(rows=1), [row], [])
-        assert example.record(ledger, "a").start_known_by is None
-        ledger.commit([Learned(appointment_id="a", starts_at=LATER, known_by=known_by)])
-        assert example.record(ledger, "a").start_known_by == known_by
+    def test_it_is_the_start_of_a_row_without_one_and_kept_with_what_it_is_known_by(
+        self, after, example, known_by
+    ):
+        found = after(example.row("a", starts_at=None, start_known_by=None), known_by)
+        assert (found.starts_at, found.start_known_by) == (LATER, known_by)
 
-    def test_what_the_manifests_own_start_is_known_by_stays(self, store, example):
-        ledger = store.open()
-        ledger.hold(example.run())
-        ledger.enrol(example.batch(rows=1), [example.row("a", start_known_by="exact")], [])
-        ledger.commit([Learned(appointment_id="a", starts_at=LATER)])
-        assert example.record(ledger, "a").start_known_by == "exact"
+    def test_before_nothing_is_known(self, after, example):
+        assert after(example.row("a", starts_at=None, start_known_by=None)).start_known_by is None
+
+    def test_the_manifest_has_the_last_word(self, after, example):
+        found = after(example.row("a", start_known_by="exact"), KnownBy.SESSION)
+        assert (found.starts_at, found.start_known_by) == (NOON, "exact")
 
     def test_one_that_a_changed_manifest_leaves_without_its_word_is_no_exact_one(
-        self, store, example
+        self, ledger, after, example
     ):
-        ledger = store.open()
-        ledger.hold(example.run())
         row = example.row("a", starts_at=None, start_known_by=None)
-        ledger.enrol(example.batch(rows=1), [row], [])
-        ledger.commit([Learned(appointment_id="a", starts_at=LATER, known_by=KnownBy.DAY)])
+        after(row, KnownBy.DAY)
         ledger.enrol(example.batch(rows=1, digest="digest-2"), [row], [])
         assert example.record(ledger, "a").start_known_by == "session"
 
@@ -410,8 +287,7 @@ class TestRequests:
         held.commit([Asked(request=1, appointment_id="a", at=NOON)])
         assert held.requests_since("another-key", NOON) == []
 
-    def test_requests_are_remembered_without_a_held_batch(self, store):
-        ledger = store.open()
+    def test_requests_are_remembered_without_a_held_batch(self, ledger):
         ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])
         ledger.commit([Answered(request=1, at=LATER, result="200")])
         assert ledger.requests_since(KEY, NOON) == [SentRequest(NOON, LATER)]
@@ -428,8 +304,7 @@ class TestRequests:
         found = again.requests_since(KEY, NOON)
         assert found == [SentRequest(NOON, None)] * 2 + [SentRequest(LATER, LATER)]
 
-    def test_so_may_runs_that_follow_each_other_in_one_open_ledger(self, store, example):
-        ledger = store.open()
+    def test_so_may_runs_that_follow_each_other_in_one_open_ledger(self, ledger, example):
         for run_id in ("run-1", "run-2"):
             ledger.hold(example.run(run_id))
             ledger.commit([Asked(request=1, appointment_id=None, at=NOON)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger.contract import Intent, Noted, Settled, Withdrawn
+from batchcancel.ledger.contract import Intent, Noted, OpenRow, Settled, Withdrawn
 from batchcancel.ledger.postgres.opening import open_postgres
 from batchcancel.ledger.sqlite.ledger import memory_sqlite
 
@@ -116,6 +116,11 @@ def is_a_dictionary(ledger, example, groups):
         else:
             ledger.commit(numbered(group, numbers))
         assert {row.appointment_id: Row(*row[5:11]) for row in ledger.rows(example.name)} == rows
+        assert ledger.open_rows(example.name) == [
+            OpenRow(one, row.attempts, row.opened_at)
+            for one, row in rows.items()
+            if row.state == "open"
+        ]
 
 
 @settings(max_examples=150, deadline=None)

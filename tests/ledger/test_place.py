@@ -90,33 +90,24 @@ def test_a_ledger_that_others_may_only_read_is_fine(ledger, mode):
 
 
 @pytest.mark.parametrize(
-    ("group", "is_fine"),
+    ("group", "members", "first", "is_fine"),
     [
-        (SimpleNamespace(gr_name="meera", gr_mem=[]), True),
-        (SimpleNamespace(gr_name="meera", gr_mem=["meera"]), True),
-        (SimpleNamespace(gr_name="meera", gr_mem=["meera", "arjun"]), False),
-        (SimpleNamespace(gr_name="staff", gr_mem=[]), False),
+        pytest.param("meera", [], 0, True, id="of the owner alone"),
+        pytest.param("meera", ["meera"], 0, True, id="that names its owner"),
+        pytest.param("meera", ["meera", "arjun"], 0, False, id="with another"),
+        pytest.param("staff", [], 0, False, id="of many"),
+        pytest.param("meera", [], 1, False, id="that is not the owner's first"),
     ],
-    ids=["of the owner alone", "that names its owner", "with another", "of many"],
 )
 def test_a_ledger_that_a_group_may_write_is_fine_where_nobody_else_is_in_it(
-    ledger, monkeypatch, group, is_fine
+    ledger, monkeypatch, *, group, members, first, is_fine
 ):
     ledger.chmod(0o660)
-    owner = SimpleNamespace(pw_name="meera", pw_gid=ledger.stat().st_gid)
+    owner = SimpleNamespace(pw_name="meera", pw_gid=ledger.stat().st_gid + first)
+    found = SimpleNamespace(gr_name=group, gr_mem=members)
     monkeypatch.setattr(place.pwd, "getpwuid", lambda _: owner)
-    monkeypatch.setattr(place.grp, "getgrgid", lambda _: group)
+    monkeypatch.setattr(place.grp, "getgrgid", lambda _: found)
     with nullcontext() if is_fine else pytest.raises(UnsafeLedger):
-        require_private(ledger)
-
-
-def test_a_group_that_is_not_the_owners_first_is_others(ledger, monkeypatch):
-    ledger.chmod(0o660)
-    owner = SimpleNamespace(pw_name="meera", pw_gid=ledger.stat().st_gid + 1)
-    group = SimpleNamespace(gr_name="meera", gr_mem=[])
-    monkeypatch.setattr(place.pwd, "getpwuid", lambda _: owner)
-    monkeypatch.setattr(place.grp, "getgrgid", lambda _: group)
-    with pytest.raises(UnsafeLedger):
         require_private(ledger)
 
 

@@ -17,10 +17,10 @@ from batchcancel.ledger.contract import State
 from batchcancel.ledger.postgres import connection
 from batchcancel.ledger.postgres.connection import PatientConnection, SilentServer, connection_info
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from tests.ledger.conftest import WHO
 from tests.postgres import PASSWORD
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 PATIENCE_S = 60
 
 
@@ -33,11 +33,6 @@ def ledger(database):
 @pytest.fixture
 def begun(ledger, example):
     return example.begin(ledger)
-
-
-@pytest.fixture
-def ask(postgres, database):
-    return lambda sql: postgres.execute(sql, url=database)
 
 
 class TestFirstUse:
@@ -173,13 +168,6 @@ class TestRefusals:
         with pytest.raises(InputError, match="psycopg") as refusal:
             opening.open_ledger("postgresql://host/db", **WHO)
         assert "pip install -e '.[postgres]'" in refusal.value.hint
-
-
-def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example, ask):
-    rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
-    begun.enrol(example.batch(digest="digest-2"), rows, [])
-    found = ask("SELECT appointment_id, line FROM batchcancel.rows ORDER BY line")
-    assert [("c", 2), ("b", 3), ("a", 4)] == found
 
 
 class TestTrouble:

@@ -1,20 +1,16 @@
 """A connection cut before, during and after COMMIT: what is written is written exactly once."""
 
 from contextlib import closing
-from datetime import UTC, datetime
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Answered, Asked, OpenRow
 from batchcancel.ledger.postgres.opening import open_postgres
+from tests.ledger.conftest import NOON, SKIPPED, WHO
 from tests.proxy import Cut, proxying
 
-NOON = datetime(2026, 11, 3, 12, 0, 0, 123_456, tzinfo=UTC)
-SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 CUTS = pytest.mark.parametrize("cut", Cut)
 
 
@@ -35,11 +31,6 @@ def ledger(proxy, database):
 @pytest.fixture
 def begun(ledger, example):
     return example.begin(ledger)
-
-
-@pytest.fixture
-def ask(postgres, database):
-    return lambda sql: postgres.execute(sql, url=database)
 
 
 @CUTS

@@ -3,21 +3,17 @@
 import threading
 import time
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.contract import Asked
 from batchcancel.ledger.postgres import lease
 from batchcancel.ledger.postgres.lease import Lease
 from batchcancel.ledger.postgres.opening import open_postgres
+from tests.ledger.conftest import NOON, SKIPPED, WHO
 
-NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 LONG = 3000
 PATIENCE_S = 60
 
@@ -31,11 +27,6 @@ def open_ledger(database):
             return stack.enter_context(closing(open_postgres(database, **WHO, ttl=ttl)))
 
         yield open_ledger
-
-
-@pytest.fixture
-def ask(postgres, database):
-    return lambda sql: postgres.execute(sql, url=database)
 
 
 @pytest.fixture

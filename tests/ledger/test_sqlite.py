@@ -16,14 +16,9 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, Stopped
 from batchcancel.ledger.contract import Asked, OpenRow
 from batchcancel.ledger.sqlite import connection, files
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
+from tests.ledger.conftest import WHO
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "closure.ledger.db"
 
 
 @pytest.fixture
@@ -330,13 +325,6 @@ class TestFullDisk:
         with pytest.raises(LedgerWriteFailed):
             ledger.enrol(example.batch(), rows, [])
         assert ledger.batches() == []
-
-
-def test_a_row_keeps_the_line_of_the_manifest_that_named_it_last(begun, example):
-    rows = [example.row(one, line=line) for line, one in enumerate("cba", start=2)]
-    begun.enrol(example.batch(digest="digest-2"), rows, [])
-    found = begun._db.execute("SELECT appointment_id, line FROM rows ORDER BY line").fetchall()
-    assert [("c", 2), ("b", 3), ("a", 4)] == found
 
 
 def test_a_write_into_a_read_only_database_fails_as_a_ledger_write(begun, example):

@@ -10,8 +10,7 @@ import pytest
 
 from batchcancel.errors import BatchHeld
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
-
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
+from tests.ledger.conftest import WHO
 
 ROOT = Path(__file__).parents[2]
 RUN = """

@@ -7,19 +7,15 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.sqlite import lease
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+from tests.ledger.conftest import NOON, SKIPPED, WHO
 
-NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-SKIPPED = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
-WHO = {"origin": "https://api.example.test", "key": "key-fingerprint"}
 LONG = 3000
 PATIENCE_S = 60
 ROOT = Path(__file__).parents[2]
@@ -39,11 +35,6 @@ def machine(monkeypatch):
     monkeypatch.setattr(lease, "_boot", lambda: machine.boot)
     monkeypatch.setattr(lease, "_seconds", lambda: machine.now)
     return machine
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "closure.ledger.db"
 
 
 @pytest.fixture

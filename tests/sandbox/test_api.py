@@ -106,11 +106,7 @@ async def test_a_session_may_have_a_second_window_which_is_filled_on_its_own(cli
     )
     [second] = [one for one in answer.json()["slots"] if one["batch"] == "MB"]
 
-    assert (1, "11:00", "OPEN") == (
-        second["filled_slots"],
-        second["start_time"],
-        second["status"],
-    )
+    assert (1, "11:00", "OPEN") == (second["filled_slots"], second["start_time"], second["status"])
     sandbox.leave_out(record.date, batch="MB")
     assert ("Morning", "MB") not in await windows_of(client, record.date)
 

@@ -31,18 +31,7 @@ async def test_the_record_has_exactly_the_documented_fields(client):
     answer = await client.get("/appointments/appt_000001")
 
     assert {
-        "appointment_id",
-        "appointment_type",
-        "branch_id",
-        "date",
-        "session",
-        "batch",
-        "token",
-        "patient_name",
-        "parent_phone",
-        "assigned_doctor",
-        "status",
-        "external_reference_id",
-        "created_at",
-        "updated_at",
+        *("appointment_id", "appointment_type", "branch_id", "date", "session", "batch", "token"),
+        *("patient_name", "parent_phone", "assigned_doctor", "status", "external_reference_id"),
+        *("created_at", "updated_at"),
     } == answer.json()["data"].keys()

@@ -13,14 +13,14 @@ async def test_every_request_is_written_down_as_it_arrived(client, cancel, sandb
     await cancel(notes="closed")
     first, second = sandbox.history.arrivals
 
-    assert (
-        first.method,
-        first.path,
-        first.query,
-        first.body,
-        first.status,
-        first.applied,
-    ) == ("GET", "/v1/appointments", "page=1", None, 200, False)
+    assert (first.method, first.path, first.query, first.body, first.status, first.applied) == (
+        "GET",
+        "/v1/appointments",
+        "page=1",
+        None,
+        200,
+        False,
+    )
     assert first.headers["user-agent"] == "examinee"
     assert second.body == {"status": "cancelled", "notes": "closed"}
     assert (second.key, second.applied, second.number) == (FULL_KEY, True, 1)

@@ -53,8 +53,7 @@ def test_the_listener_hears_whoever_comes(elsewhere):
 @pytest.mark.promise(15)
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 @pytest.mark.parametrize(
-    "status",
-    sampled([302, 200, 201, 300, 301, 303, 307, 305, 308, 401, 407, 503], every=6),
+    "status", sampled([302, 200, 201, 300, 301, 303, 307, 305, 308, 401, 407, 503], every=6)
 )
 def test_no_answer_sends_the_key_to_another_host(place, elsewhere, method, status):
     place.closure("a1")

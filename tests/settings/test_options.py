@@ -8,10 +8,11 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 DESIGNED = {
     *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
-    *("status", "ignore-column"),
+    *("status", "ignore-column", "column", "date-format"),
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
+    "require-closed",
     *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
 }
 

@@ -16,12 +16,8 @@ KEY = "sk_live_0123456789"
         "http://[::1]:4010/v1",
     ],
 )
-def test_an_address_is_https_or_on_this_machine(text):
-    assert text == quantities.base_url(text)
-
-
-def test_a_slash_at_the_end_of_an_address_is_dropped():
-    assert quantities.base_url("https://h.example/v1/") == "https://h.example/v1"
+def test_an_address_is_https_or_on_this_machine_and_a_slash_at_its_end_is_dropped(text):
+    assert text == quantities.base_url(text) == quantities.base_url(f"{text}/")
 
 
 @pytest.mark.parametrize(
@@ -49,29 +45,17 @@ def test_a_user_in_an_address_is_refused_without_being_repeated(user):
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("path", ["/v 1", "/v1/../v2", "/%76%31", "/vé1", "/v1;a", "/v1\\x"])
-def test_a_path_that_would_be_sent_otherwise_is_refused(path):
-    with pytest.raises(ValueError, match="address"):
-        quantities.base_url(f"https://h.example{path}")
-
-
 @pytest.mark.parametrize(
-    "text", [" https://h.example/v1", "https://h.example/v1\n", "https://h.ex\tample/v1"]
-)
-def test_white_space_around_or_in_an_address_is_refused(text):
+    "text",
+    ["https://h.example/v 1", "https://h.example/v1/../v2", "https://h.example/%76%31",
+     "https://h.example/vé1", "https://h.example/v1;a", "https://h.example/v1\\x",
+     "https://h.example/./v1", " https://h.example/v1", "https://h.example/v1\n",
+     "https://h.ex\tample/v1", *(f"https://{host}/v1" for host in ("exa mple", "h\\x", "a,b", "h;x",
+                                                                   "<h>"))],
+)  # fmt: skip
+def test_what_would_be_sent_otherwise_than_it_is_written_is_refused(text):
     with pytest.raises(ValueError, match="address"):
         quantities.base_url(text)
-
-
-@pytest.mark.parametrize("host", ["exa mple", "h\\x", "a,b", "h;x", "<h>"])
-def test_a_host_with_characters_that_no_host_has_is_refused(host):
-    with pytest.raises(ValueError, match="address"):
-        quantities.base_url(f"https://{host}/v1")
-
-
-def test_a_dot_as_a_step_of_the_path_is_refused():
-    with pytest.raises(ValueError, match="address"):
-        quantities.base_url("https://h.example/./v1")
 
 
 @pytest.mark.parametrize(
@@ -80,31 +64,20 @@ def test_a_dot_as_a_step_of_the_path_is_refused():
         ("https://API.HuskyVoice.ai/v1", "https://api.huskyvoice.ai"),
         ("HTTPS://h.example/v1", "https://h.example"),
         ("http://localhost:4010/v1", "http://localhost:4010"),
+        ("https://h.example:443/v1", "https://h.example"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port_in_lower_case(url, origin):
     assert origin == quantities.origin(url)
 
 
-def test_the_usual_port_makes_no_other_origin():
-    assert quantities.origin("https://h.example/v1") == quantities.origin(
-        "https://h.example:443/v1"
-    )
-
-
-def test_a_key_that_is_not_there_is_called_empty():
-    with pytest.raises(ValueError, match="the key is empty"):
-        quantities.api_key("")
-
-
-def test_a_key_is_printable_ascii():
-    assert quantities.api_key(KEY) == KEY
-
-
 @pytest.mark.parametrize(
     "text", [f"{KEY}\n", f"{KEY}\r\nX-Other: 1", f"{KEY} ", f"{KEY}é", f"{KEY}\0", KEY * 40]
 )
-def test_a_key_that_cannot_travel_in_a_header_is_refused_and_never_repeated(text):
+def test_a_key_is_printable_ascii_and_else_refused_and_never_repeated(text):
+    assert KEY == quantities.api_key(KEY)
+    with pytest.raises(ValueError, match="the key is empty"):
+        quantities.api_key("")
     with pytest.raises(ValueError, match="printable ASCII") as refused:
         quantities.api_key(text)
 

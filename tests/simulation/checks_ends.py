@@ -27,7 +27,8 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
         yield f"exit 0, and {left} are not done"
     if code == 0 and waiting and "limit" not in world.scenario.options:
         yield f"exit 0, and {waiting} wait"
-    if code == 4 and not left and not waiting:
+    are_marked = all(row.mark for row in world.rows.values())
+    if code == 4 and not left and not waiting and not are_marked:
         yield "exit 4, and nothing is left"
     if code in NOTHING_SENT and _patches(world, end):
         yield f"exit {code}, and PATCHes were sent"

@@ -7,8 +7,9 @@ from tests.simulation.account import Account, Standing
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.oracle import promise
 from tests.simulation.process import Process
+from tests.simulation.rows import AGAIN
 from tests.simulation.shown import is_refusal, leaves_doubt
-from tests.simulation.world import AGAIN, World
+from tests.simulation.world import World
 
 TOO_LATE = ("notice_window", "already_started")
 
@@ -154,7 +155,8 @@ def is_late_application(world: World, appointment_id: str, changed_at: datetime)
     ]
     reads = [one.at for one in about if (one.method, one.status) == ("GET", 200)]
     sent = [one.at for one in about if one.method == "PATCH" and one.applied]
-    return bool(reads) and max(sent) < max(reads) < changed_at
+    sent = [one for one in sent if one <= changed_at]
+    return any(max(sent) < one < changed_at for one in reads)
 
 
 def refusals_of(world: World, appointment_id: str) -> set[int]:

@@ -1,15 +1,20 @@
-"""Defects in what is made of records, credits, keys and clocks."""
+"""Defects in what is made of records, manifests, approvals, credits, keys and clocks."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import polars as pl
+
 from batchcancel.api import Meaning
 from batchcancel.appointments import Skip, SkipReason
+from batchcancel.commands import plan
 from batchcancel.errors import CreditsSpent
 from batchcancel.huskyvoice import answers
-from batchcancel.policy import observed
+from batchcancel.policy import earlier_runs, named, observed, starts
 from batchcancel.pool import exchange, proof
+from batchcancel.pool.cancel import Cancellation
 from batchcancel.pool.exchange import Exchange, Withheld
+from batchcancel.reader import manifest
 from tests.simulation.mutation import mutant, swap
 
 
@@ -79,3 +84,49 @@ def deadlines_on_our_clock() -> Iterator[Any]:
             raise Withheld(decision)
 
     yield swap(Exchange, "_decide", decide)
+
+
+@mutant()
+def pages_for_other_rows_say_nothing() -> Iterator[Any]:
+    """What a page shows of a row whose turn it was not is passed over."""
+    yield swap(Cancellation, "_take_last_word", lambda self: None)
+
+
+@mutant()
+def branches_are_not_compared_unread() -> Iterator[Any]:
+    """Where nothing could be read, a PATCH's answer from another branch is a success."""
+    yield swap(named, "_is_documented", lambda field, word: field == "session")
+
+
+@mutant()
+def closed_days_have_no_sessions() -> Iterator[Any]:
+    """A day without windows is not read as a week later: its beginning counts for the notice."""
+
+    async def listed(self, day, branch_id):
+        return starts._of_branch(await self._lookup.windows(day) or [], branch_id)
+
+    yield swap(starts.Starts, "_listed", listed)
+
+
+@mutant()
+def marks_are_not_read() -> Iterator[Any]:
+    """What an export says is done is cancelled once more."""
+    yield swap(manifest, "mark", lambda: pl.lit(None, pl.String))
+
+
+@mutant()
+def conflicts_count_as_done() -> Iterator[Any]:
+    """A settled row that comes back on another day is passed over."""
+    yield swap(earlier_runs, "conflicting_ids", lambda *_, **__: [])
+
+
+@mutant()
+def other_manifests_join_unasked() -> Iterator[Any]:
+    """A manifest that was replaced is taken over without anybody's leave."""
+    yield swap(earlier_runs, "_refuse_changed_manifest", lambda *_, **__: None)
+
+
+@mutant()
+def approvals_are_not_compared() -> Iterator[Any]:
+    """Whatever was approved, what the plan says now is done."""
+    yield swap(plan, "refuse_unapproved", lambda *_: None)

@@ -4,7 +4,7 @@ A request that has left goes on its way whatever becomes of its sender, as packe
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -40,8 +40,8 @@ class Departure:
     It has no `arrival` where it never did, or came to another clinic.
 
     Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
-    when the program had the whole answer in its hands, and `content` its body; `date` is that of
-    the sandbox, whether the answer told it or not.
+    when the program had the whole answer in its hands, and `content` its body, `parsed` and
+    `records` what the oracle read there; `date` is that of the sandbox, told or not.
     """
 
     process: Sender
@@ -54,6 +54,8 @@ class Departure:
     arrival: int | None = None
     answered: float | None = None
     content: bytes = b""
+    parsed: Mapping[str, Any] | None = None
+    records: Mapping[str, Any] | None = None
     status: int | None = None
     date: str | None = None
     is_dated: bool = True

@@ -39,7 +39,10 @@ BOUNDARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One process: a run, or a plan, and what befalls it; times count from its start."""
+    """One process: a run, or a plan, and what befalls it; times count from its start.
+
+    One that `is_approved` is given the token of the plan made last.
+    """
 
     is_plan: bool = False
     crash: CrashPoint | None = None
@@ -49,6 +52,8 @@ class Command:
     failing_commits: tuple[int, ...] = ()
     retry_refused: bool = False
     has_wrong_key: bool = False
+    is_approved: bool = False
+    notes: str | None = None
     pause: float = 1.0
 
 
@@ -67,6 +72,15 @@ class StaffAction:
     at: float | None = None
     of: int = 0
     page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """From the process of this number on the manifest is another, and that may be accepted."""
+
+    of: int
+    manifest: ManifestText
+    is_accepted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +112,8 @@ class Scenario:
     """One seed, drawn.
 
     `page` is how many records a page shows at most, and `old` after how many seconds what was
-    observed is looked at anew.
+    observed is looked at anew. `unlisted` are days of which the calendar lists no windows, or none
+    of a session.
     """
 
     seed: int
@@ -126,6 +141,8 @@ class Scenario:
     naps: tuple[tuple[float, float], ...]
     skew: float
     calm_at: float | None
+    unlisted: tuple[tuple[date, str | None], ...]
+    changed: Changed | None = None
 
     def clock_offset(self, seconds: float) -> timedelta:
         """How far the program's wall clock is ahead at a moment."""

@@ -8,10 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import sights, sights_observed
+from tests.simulation import checks_people, sights, sights_observed
 from tests.simulation.simulation import Verdict, simulate
 
-SOMETIMES = (*sights.SOMETIMES, *sights_observed.SOMETIMES_OBSERVED)
+SOMETIMES = (
+    *sights.SOMETIMES,
+    *sights_observed.SOMETIMES_OBSERVED,
+    *checks_people.SOMETIMES_PEOPLE,
+)
 CHUNK = 20
 SHOWN_LINES = 40
 ENOUGH_FOR_ALL_SIGHTS = 400

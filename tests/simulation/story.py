@@ -29,6 +29,9 @@ class Story:
         world = self._world
         self._begin()
         for number in range(1, MOST_PROCESSES + 1):
+            if world.scenario.changed is not None and world.scenario.changed.of == number:
+                world.trace.add("world", "another manifest")
+                world.use(world.scenario.changed.manifest)
             process = Process(world, number, self._command(number))
             end = await self._live(process)
             world.trace.add(f"run {number}", f"ends: {end}")
@@ -89,6 +92,7 @@ class Story:
         )
         if process.command.retry_refused:
             world.forget_refused()
+        process.must_refuse = world.must_refuse()
         async with trio.open_nursery() as beside:
             beside.start_soon(self._watch, process)
             for signum, at in zip((15, 2), process.command.signals, strict=False):
