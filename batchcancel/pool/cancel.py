@@ -58,6 +58,8 @@ class Cancellation:
     although it is in doubt. `updated_at` is that of the record that was shown last.
     """
 
+    ask = Ask.CANCEL
+
     def __init__(self, appointment: Appointment, means: Means) -> None:
         self.appointment_id = appointment.appointment_id
         self._appointment = appointment
@@ -102,7 +104,7 @@ class Cancellation:
         self._number += 1
         one = self._appointment
         sent = await self._means.exchange.write(
-            Request(ask=Ask.CANCEL, appointment_id=one.appointment_id, notes=one.notes),
+            Request(ask=self.ask, appointment_id=one.appointment_id, notes=one.notes),
             Write(
                 attempt=self._number,
                 is_in_doubt=self._opened_at is not None,
@@ -114,17 +116,21 @@ class Cancellation:
 
     def _take_in(self, sent: Sent) -> None:
         opened_at = self._opened_at or sent.opened_at
-        self._outcome = outcome_of_cancel(
-            sent.answer,
+        self._outcome = self._by_answer(sent.answer, opened_at)
+        self._note(sent.answer)
+        if sent.answer.meaning is Meaning.UNKNOWN:
+            self._opened_at = opened_at
+            self._has_lost_one = True
+
+    def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
+        """How it ended by the answer to its PATCH."""
+        return outcome_of_cancel(
+            answer,
             opened_at=opened_at,
             is_in_doubt=self._opened_at is not None,
             said=self._appointment.said,
             seen=self._seen,
         )
-        self._note(sent.answer)
-        if sent.answer.meaning is Meaning.UNKNOWN:
-            self._opened_at = opened_at
-            self._has_lost_one = True
 
     def _note(self, answer: Answer) -> None:
         if answer.meaning is Meaning.PROVED and answer.record is not None:
@@ -172,6 +178,14 @@ class Cancellation:
         record = answer.record
         if record is not None:
             self._keep(record)
+        outcome = self._by_record(answer)
+        if outcome is not None:
+            raise Ended(outcome)
+        if record is not None:
+            self._seen = Said(record.date, record.session, record.branch_id)
+
+    def _by_record(self, answer: Answer) -> Outcome | None:
+        """How it ended by its record alone; None where a PATCH may be sent."""
         outcome = outcome_of_read(
             answer,
             opened_at=self._opened_at,
@@ -180,12 +194,9 @@ class Cancellation:
             statuses=self._means.statuses,
             was_cancelled=self._word is not None and self._word.was_cancelled,
         )
-        if outcome is None and record is not None and has_moved(self._seen, record):
-            outcome = Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)
-        if outcome is not None:
-            raise Ended(outcome)
-        if record is not None:
-            self._seen = Said(record.date, record.session, record.branch_id)
+        if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
+            return Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)
+        return outcome
 
     async def _answer_to_read(self) -> Answer:
         request = Request(ask=Ask.READ, appointment_id=self._appointment.appointment_id)

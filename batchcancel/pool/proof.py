@@ -70,13 +70,13 @@ def outcome_of_read(
     if opened_at is not None:
         if record.status == CANCELLED:
             return _of_cancelled(record, said, seen, opened_at=opened_at)
-        if record.status != COMPLETED and _is_touched(record, since=opened_at):
+        if record.status != COMPLETED and is_touched(record, since=opened_at):
             return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
     return outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
 
 
 def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome:
-    if not _is_touched(record, since=opened_at):
+    if not is_touched(record, since=opened_at):
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     # Cancelled by us, and not where it was to be: staff had moved it in the last moment.
     if any(has_moved(place, record) for place in places):
@@ -84,6 +84,6 @@ def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome
     return Outcome(OutcomeName.CANCELLED)
 
 
-def _is_touched(record: Record, *, since: datetime) -> bool:
+def is_touched(record: Record, *, since: datetime) -> bool:
     """Unknown counts as touched: the intent is on record, and nothing says that it came later."""
     return record.updated_at is None or record.updated_at >= since

@@ -76,6 +76,7 @@ async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
     assert ids[1:] == sorted(world.patched())
 
 
+@pytest.mark.promise(20)
 async def test_as_many_others_are_not_what_was_approved(world):
     ids = world.appointments(6)
     token = await approved(world, world.manifest(ids[:3]))

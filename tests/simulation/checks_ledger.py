@@ -67,10 +67,8 @@ def success_is_true(
 def ours_is_not_called_anothers(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as already cancelled, the last cancellation is not ours.
-
-    One that was applied after the record had proved the opposite, and settled the row, is past
-    being known.
+    """Settled as already cancelled, the last cancellation is not ours, unless it was applied after
+    the record had proved the opposite, and settled the row: that is past being known.
     """
     for one, standing in newly_settled(before, after):
         if standing.outcome != "already_cancelled":
@@ -87,10 +85,8 @@ def ours_is_not_called_anothers(
 def what_is_left_alone_is_untouched(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us.
-
-    A server that says 404 of an appointment it has is believed, and nothing is claimed. So is a
-    record that shows no cancellation: a request that was lost may be applied after it was read.
+    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us, as
+    far as a 404 and a record that was read before a lost request was applied can tell.
     """
     for one, standing in newly_settled(before, after):
         if standing.outcome not in ("skipped", "refused") or standing.reason == "completed":
@@ -106,9 +102,8 @@ def what_is_left_alone_is_untouched(
 def skipped_is_too_late(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Skipped for lack of notice, an appointment's deadline is over, as far as can be told.
-
-    A `Date` leaves out the parts of a second, and may be as old as the request that asked for it.
+    """Skipped for lack of notice, an appointment's deadline is over, as far as a `Date` can tell:
+    it leaves out the parts of a second, and may be as old as the request that asked for it.
     """
     now = world.sandbox.now() + timedelta(seconds=1 + world.scenario.option.timeout)
     for one, standing in newly_settled(before, after):

@@ -129,10 +129,8 @@ def commit_time(world: World) -> float:
 
 @promise(8, at="departure")
 def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
-    """After an answer with Retry-After no request of the process leaves before it is over.
-
-    Those that had their permit before it came are under way. One that asks for more patience
-    than allowed ends the run, and a 429 that names no time asks for a short pause.
+    """After an answer with Retry-After no request of the process leaves before it is over; one
+    that asks for more patience than allowed ends the run, a bare 429 asks for a short pause.
     """
     for other in world.network.departures:
         if other.process is not departure.process or not other.answered or not asks_for_time(other):

@@ -79,9 +79,9 @@ def draw(seed: int) -> Scenario:
 
 def _by_people(rng: Random, scenario: Scenario) -> Scenario:
     """Now and then somebody approves of a plan, or replaces the manifest between two processes."""
-    if rng.random() < 0.15:
+    if rng.random() < 0.2:
         scenario = replace(scenario, commands=draw_approved(rng, scenario.commands))
-    if rng.random() < 0.12:
+    if rng.random() < 0.25:
         changed = Changed(
             of=rng.randint(2, len(scenario.commands)),
             manifest=redated(rng, scenario.manifest, timezone=scenario.timezone),

@@ -72,9 +72,9 @@ def marked(rng: Random, manifest: ManifestText) -> ManifestText:
 
 def redated(rng: Random, manifest: ManifestText, *, timezone: str) -> ManifestText:
     """The same rows, some of which are said to be on another day."""
-    days = timedelta(days=rng.choice((1, 7)))
+    days, share = timedelta(days=rng.choice((1, 7))), rng.choice((0.1, 0.1, 0.5))
     rows = [
-        row if row.named.day is None or rng.random() < 0.7 else _later(row, days, timezone)
+        row if row.named.day is None or rng.random() > share else _later(row, days, timezone)
         for row in manifest.rows
     ]
     cells = {row.appointment_id: row.cells for row in rows}

@@ -37,11 +37,9 @@ class Sender(Protocol):
 class Departure:
     """One request that left, and what became of it, as far as anybody outside can tell.
 
-    It has no `arrival` where it never did, or came to another clinic.
-
-    Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
-    when the program had the whole answer in its hands, and `content` its body, `parsed` and
-    `records` what the oracle read there; `date` is that of the sandbox, told or not.
+    It has no `arrival` (its number in the sandbox's history) where it never did, or came to another
+    clinic. Times are in virtual seconds, `answered` when the whole answer was there. `parsed` and
+    `records` are what the oracle read in it; `date` is that of the sandbox, told or not.
     """
 
     process: Sender

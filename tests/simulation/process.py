@@ -203,6 +203,8 @@ class Process:
 
     def kill(self, where: str) -> None:
         """As by kill -9: the disk stays as it is now, and nothing of the process is heard again."""
+        if self.is_dead:
+            return
         self.is_dead = True
         self.world.disk.snapshot()
         self.world.trace.add(f"run {self.number}", f"killed: {where}")

@@ -1,5 +1,6 @@
 """The rows of a simulated manifest, and what is true of each, known without the program."""
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -118,5 +119,6 @@ def _instant(day: date, clock: time, timezone: str) -> datetime:
     return datetime.combine(day, clock, ZoneInfo(timezone)).astimezone(UTC)
 
 
+@functools.cache
 def branch_id(branch: int) -> str:
     return Clinic().branch_ids[branch]

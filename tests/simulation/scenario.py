@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from batchcancel.sandbox import Fault, Rate
 from tests.simulation.rows import ManifestText
@@ -60,10 +61,7 @@ class Command:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffAction:
     """Somebody at the dashboard: `at` seconds after the beginning, or when the process `of` has
-    its so manieth `page`, else when it has ended.
-
-    `whom` is a state of the ledger's rows, any, or those that were left alone for what was seen of
-    them; among such ids, sorted, the `pick`th is taken.
+    its so manieth `page`, else when it has ended. The `pick`th of the ids in `whom` is meant.
     """
 
     what: str
@@ -167,13 +165,11 @@ class Scenario:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """How long the command line allows to wait, in seconds."""
 
     timeout: float
     max_retry_after: float
 
 
-SAFE_DAY = date(2027, 1, 11)
-"""A day whose deadlines are far away for every beginning."""
+SAFE_DAY = date(2027, 1, 11)  # its deadlines are far away for every beginning

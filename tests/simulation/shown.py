@@ -32,10 +32,8 @@ class Shown(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Sight:
-    """All that one process was shown: the last of each appointment, and the words of each day.
-
-    `words` are those that its plan can have known. Sessions and branches that nobody was shown to
-    use on a day are not compared.
+    """All that one process was shown: the last of each appointment, and the `words` of each day
+    that its plan can have known: others are not compared.
     """
 
     last: dict[str, Shown] = field(default_factory=dict)

@@ -1,9 +1,8 @@
 """A seed, lived through: scenario in, verdict out."""
 
-import functools
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -38,6 +37,7 @@ from tests.simulation.watchdog import HungError, within
 from tests.simulation.world import World
 
 REAL_SECONDS = 30.0
+Read = Callable[..., Manifest]
 CHECKS = (
     *(checks_requests, checks_observed, checks_people, checks_ledger, checks_ends),
     *(sights, sights_observed),
@@ -60,10 +60,10 @@ class Verdict:
 
 def simulate(seed: int) -> Verdict:
     """Live a seed through, twice when its end is to be that of the same seed without crashes."""
-    scenario = draw(seed)
-    verdict = live(scenario)
+    scenario, read = draw(seed), _reading_once()
+    verdict = live(scenario, read)
     if scenario.mode is Mode.EQUIVALENCE and not verdict.broken:
-        unharmed = live(scenario.without_crashes())
+        unharmed = live(scenario.without_crashes(), read)
         verdict.broken += unharmed.broken
         if unharmed.broken:
             verdict.trace = unharmed.trace
@@ -71,12 +71,12 @@ def simulate(seed: int) -> Verdict:
     return verdict
 
 
-def live(scenario: Scenario) -> Verdict:
+def live(scenario: Scenario, read: Read) -> Verdict:
     """Live one scenario through, in bounded real time."""
     verdict = Verdict(seed=scenario.seed)
     worlds: list[World] = []
     try:
-        with within(REAL_SECONDS), _folder() as folder, _patched(scenario):
+        with within(REAL_SECONDS), _folder() as folder, _patched(scenario, read):
             clock = MockClock(autojump_threshold=0)
             trio.run(_main, scenario, folder, clock, worlds, clock=clock)
     except (Exception, HungError) as error:  # noqa: BLE001 - whatever it was, the seed tells
@@ -95,19 +95,8 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
 
 
 @contextmanager
-def _patched(scenario: Scenario) -> Iterator[None]:
-    """What depends on the seed alone, with pages as small and observations as old as it says.
-
-    Most processes find the same file: reading it once is enough, and reading is a third.
-    """
-
-    @functools.cache
-    def read_once(_text: str, path: object, **how: object) -> Manifest:
-        return read_manifest(path, **how)
-
-    def read(path: Path | str, **how: object) -> Manifest:
-        return read_once(Path(path).read_text(), path, **how)
-
+def _patched(scenario: Scenario, read: Read) -> Iterator[None]:
+    """What depends on the seed alone, with pages as small and observations as old as it says."""
     with (
         deterministic(scenario.seed),
         mock.patch.object(plan, "read_manifest", read),
@@ -116,6 +105,17 @@ def _patched(scenario: Scenario) -> Iterator[None]:
         mock.patch.object(fresh, "OLD", timedelta(seconds=scenario.old)),
     ):
         yield
+
+
+def _reading_once() -> Read:
+    """Most processes find the same file: reading it once is enough, and reading is a third."""
+    known: dict[object, Manifest] = {}
+
+    def read(path: str, **how: object) -> Manifest:
+        key = Path(path).read_text(), *how.values()
+        return known.get(key) or known.setdefault(key, read_manifest(path, **how))
+
+    return read
 
 
 @contextmanager

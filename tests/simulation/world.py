@@ -164,10 +164,7 @@ class World:
 
     @property
     def is_done(self) -> bool:
-        """Nothing waits, and nothing is in doubt but what only a person can end.
-
-        Nobody can prove what became of a request about an appointment that there never was.
-        """
+        """Nothing waits, and nothing is in doubt but requests about what there never was."""
         account = self.account
         in_doubt = [one for one in account.ids("open") if self.rows[one].status is not None]
         return account.is_enrolled and not account.ids("waiting") and not in_doubt
@@ -194,10 +191,7 @@ class World:
 
     @property
     def is_calendar_silent(self) -> bool:
-        """Whether the server has ever refused to tell calendar windows, or leaves some out.
-
-        Those of a closed day are as a week later.
-        """
+        """Whether the server refused calendar windows, or leaves some out that day and later."""
         unlisted = self.scenario.unlisted
         is_closed_twice = len({day for day, _ in unlisted}) > 2
         return (
