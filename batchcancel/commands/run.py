@@ -82,6 +82,7 @@ async def run(
             duplicates=planned.batch.duplicates,
             ledger=settings.redacted_ledger,
             approval=settings.approved,
+            selection=planned.manifest.selection,
         )
 
 
@@ -176,6 +177,7 @@ async def finished(
     ledger: str,
     duplicates: int = 0,
     approval: Approval | None = None,
+    selection: str | None = None,
     restores: bool = False,
 ) -> Finished:
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
@@ -204,6 +206,7 @@ async def finished(
         exit_code=code if reason is None else reason.exit_code,
         ledger=ledger,
         approval=None if approval is None else str(approval),
+        selection=selection,
         restores=restores,
     )
     return Finished(summary=summary, reason=reason)

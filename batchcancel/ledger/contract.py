@@ -32,7 +32,7 @@ class Batch:
 
     `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
     exact repetitions that were collapsed. `digest` belongs to the content of the manifest. A batch
-    of the kind `restore` undoes what `of_batch` cancelled.
+    of the kind `restore` undoes what `of_batch` cancelled. `selection` is what `find` was asked.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Batch:
     duplicates: int
     kind: str = "cancel"
     of_batch: str | None = None
+    selection: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

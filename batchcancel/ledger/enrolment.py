@@ -9,11 +9,14 @@ from batchcancel.ledger.statements import Statements
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
 _ENROL_BATCH = """
-    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch)
-    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch)
+    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch,
+        selection)
+    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch,
+        :selection)
     ON CONFLICT (name) DO UPDATE
     SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
-        duplicates = excluded.duplicates, enrolments = batches.enrolments + 1
+        duplicates = excluded.duplicates, selection = excluded.selection,
+        enrolments = batches.enrolments + 1
 """
 _DROP_UNNAMED = """
     DELETE FROM rows

@@ -143,7 +143,7 @@ class SqlReader(LedgerReader):
         return self._ask(sql, **values)
 
     def batches(self) -> Sequence[Batch]:
-        since_2 = "kind, of_batch" if self._version > 1 else "'cancel', NULL"
+        since_2 = "kind, of_batch, selection" if self._version > 1 else "'cancel', NULL, NULL"
         found = self._ask(_BATCHES.format(since_2=since_2))
         return [Batch(**dict(zip(Batch.__slots__, row, strict=True))) for row in found]
 

@@ -25,6 +25,10 @@ class OpenWindows:
     places: int = 0
     unread: int = 0
 
+    @property
+    def told(self) -> str:
+        return "1 window is" if self.windows == 1 else f"{self.windows:,} windows are"
+
 
 async def read_windows(
     days: pl.Series, calendar: Calendar, budget: Budget | None
@@ -69,7 +73,7 @@ def refuse_open(windows: OpenWindows) -> None:
     if not windows.windows and not windows.unread:
         return
     raise Refusal(
-        f"{windows.windows} windows are still open"
+        f"{windows.told} still open"
         if windows.windows
         else f"whether the windows of {windows.unread} days are closed is not known",
         hint="Close these days in HuskyVoice's dashboard, then type the same command again; "

@@ -14,7 +14,7 @@ from batchcancel.reader.footer import TIMESTAMP, Column, Physical, read_footer, 
 from batchcancel.settings.quantities import ID
 
 _TIMES = ("starts_at", "appointment_date")
-_OURS_IF_TEXT = ("outcome", "reason")
+_OURS_IF_TEXT = ("outcome", "reason", "selection")
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _LAST_DAY = 2_932_896  # 9999-12-31, counted from 1970-01-01
 _UUID_BYTES = 16

@@ -46,7 +46,7 @@ def observed_warnings(planned: Planned) -> Iterable[str]:
     windows, skipped = planned.windows, planned.plan.skipped
     if windows.windows:
         yield (
-            f"!! {grouped(windows.windows)} windows are still open, {grouped(windows.places)} "
+            f"!! {windows.told} still open, {grouped(windows.places)} "
             "places can be booked meanwhile, by the voice agent too: close the day first."
         )
     elif windows.unread and planned.plan.places:

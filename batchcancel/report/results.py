@@ -32,7 +32,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "settled_at": _INSTANT,
     "line": pl.Int64(),
 }
-_FOREIGN_TEXT = {"session", "branch_id", "reason", "batch", "status", "selection"}
+_FOREIGN_TEXT = {"session", "branch_id", "reason", "batch", "status"}
 _FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
 _ROWS_AT_ONCE = 50_000
 

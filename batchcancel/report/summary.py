@@ -1,5 +1,6 @@
 """The summary of a run as text and as JSON, and what to type next."""
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ class Summary:
     ledger: str
     approval: str | None = None
     restores: bool = False
+    selection: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -86,4 +88,13 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
     if uncancelled and not was_stopped:
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
+    if summary.selection and not was_stopped:
+        sweep = f"batchcancel find -o {_sweep_of(summary.batch)} {summary.selection}"
+        lines.append(f"Booked since?   {sweep} --not-in {shlex.quote(summary.ledger)}")
     return "\n".join(lines) or "Nothing is left to do."
+
+
+def _sweep_of(batch: str) -> str:
+    """A name for the manifest of what was booked since: after a sweep that of the next one."""
+    found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
+    return f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
