@@ -211,6 +211,7 @@ def _api(
         timeout=settings.timeout,
         clock=clock,
         new_transport=new_transport,
+        proxy=settings.proxy,
     )
 
 

@@ -13,7 +13,7 @@ DESIGNED = {
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
     "require-closed",
-    *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
+    *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
 }
 
 
