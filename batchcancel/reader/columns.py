@@ -16,7 +16,7 @@ from batchcancel.settings.quantities import COLUMNS, ID
 
 _SHOWN_NAMES, _SHOWN_LENGTH = 12, 40
 _SHORT = 6
-_ONLY_BESIDE = {"reason": "outcome"}
+_ONLY_BESIDE = {"reason": "outcome", "selection": "start_known_by"}
 """What is looked at only where the other column is there, and not missed elsewhere."""
 
 

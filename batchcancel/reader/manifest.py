@@ -20,6 +20,7 @@ from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
 from batchcancel.reader.remarks import remarks
+from batchcancel.reader.selection import repeated
 from batchcancel.reader.start_columns import (
     EXACT,
     SESSION_KEY,
@@ -79,6 +80,8 @@ class Manifest:
     columns: Columns = field(default_factory=Columns)
     read_as: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    selection: str | None = None
+    """What `find` was asked for, where all rows say the same; the words of its options."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """A sentence for each reason for which a whole column cannot be read."""
 
@@ -216,6 +219,7 @@ def manifest_of(
         columns=columns,
         read_as=tuple(read_as),
         cautions=tuple(remarks(given)),
+        selection=repeated(given.get_column("selection").unique()),
         whole=dict(_whole_columns(given, bad)),
     )
 
