@@ -3,7 +3,7 @@
 Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
 from typing import Self
@@ -178,12 +178,14 @@ class RejectedRow:
 
     `line` counts from 1; in CSV it is the line of the file where the row begins, in Parquet the
     number of the row. `reason` never repeats what the row holds: that may be personal.
-    `appointment_id` is the id it names, None where there is none to be read.
+    `appointment_id` is the id it names, None where there is none to be read. `cell` is what cannot
+    be read, where it is an id, a time or a day: for a person who mends it, and kept nowhere.
     """
 
     line: int
     reason: str
     appointment_id: str | None = None
+    cell: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """Stop flag for a graceful shutdown, waits that it ends, and background tasks."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
 from batchcancel.errors import BatchcancelError
+
+Result = TypeVar("Result")
 
 _SIGNAL_DELIVERY_S = 0.01
 """Seconds in which an idle event loop runs often enough to deliver a signal that has come."""
@@ -111,22 +114,28 @@ async def background(*tasks: Task) -> AsyncIterator[None]:
         raise failure
 
 
+def in_daemon_thread(work: Callable[[], Result]) -> "Future[Result]":
+    """Begin `work` in a thread that nobody waits for; nobody learns of it once it is cancelled."""
+    future: Future[Result] = Future()
+
+    def fulfil() -> None:
+        with suppress(InvalidStateError):
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+    Thread(target=fulfil, daemon=True).start()
+    return future
+
+
 class _DaemonThreads(ThreadPoolExecutor):
     """A thread for each call, which neither the event loop nor the interpreter waits for."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-                future.set_exception(error)
-
-        Thread(target=work, daemon=True).start()
-        return future
+        return in_daemon_thread(functools.partial(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
         """Wait for nobody."""

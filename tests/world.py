@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import find, plan, run
+from batchcancel.commands import find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
@@ -22,8 +22,10 @@ from batchcancel.ledger.contract import LedgerReader
 from batchcancel.ledger.open import read_ledger
 from batchcancel.policy.plan import Planned
 from batchcancel.report.find import Finding
+from batchcancel.report.restore import RestorePlan
+from batchcancel.report.verify import Verified
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
-from batchcancel.settings.load import Settings, load_api_settings, load_settings
+from batchcancel.settings.load import ApiSettings, Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Writer, inline
@@ -156,6 +158,42 @@ class World:
         )
         self.plans.append(planned)
         return planned
+
+    def api_settings(self, command: str, **options: object) -> ApiSettings:
+        own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
+        flags = own | {name: str(value) for name, value in options.items()}
+        key = flags.pop("key", FULL_KEY)
+        return load_api_settings(command, flags=flags, environ={"HUSKYVOICE_API_KEY": key})
+
+    async def verify(self, *, batch: str = "closure", **options: object) -> Verified:
+        return await verify.verify(
+            self.api_settings("verify", **options),
+            ledger=self.ledger,
+            batch=batch,
+            stop=Stop(),
+            observe=self.watching,
+            around=self.surroundings(),
+        )
+
+    async def restore(
+        self, *, stop: Stop | None = None,
+        confirm: Callable[[RestorePlan], None] = lambda plan: None,
+        how: dict[str, Any] | None = None, **options: object,
+    ) -> Finished:  # fmt: skip
+        self.runs += 1
+        return await restore.restore(
+            self.api_settings("restore", **options),
+            restore.Undoing(**{"ledger": self.ledger, "batch": "closure"} | (how or {})),
+            run_id=f"run-{self.runs}",
+            stop=stop or Stop(),
+            observe=self.watching,
+            confirm=confirm,
+            around=self.surroundings(),
+        )
+
+    @property
+    def ledger(self) -> str:
+        return str(self.folder / "closure.ledger.db")
 
     async def find(
         self, name: str = "closure.csv", *, day: date = date(2026, 6, 20), last: date | None = None,

@@ -45,6 +45,8 @@ class BatchOperator(BaseOperator):
         timezone: str | None = None,
         status: str | None = None,
         ignore_column: str | None = None,
+        column: str | None = None,
+        date_format: str | None = None,
         notes: str | None = None,
         limit: int | str | None = None,
         max_cancel: int | str | None = None,
@@ -75,6 +77,8 @@ class BatchOperator(BaseOperator):
         self.timezone = timezone
         self.status = status
         self.ignore_column = ignore_column
+        self.column = column
+        self.date_format = date_format
         self.notes = notes
         self.limit = limit
         self.max_cancel = max_cancel

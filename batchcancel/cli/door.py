@@ -42,7 +42,7 @@ async def _watch_signals(stop: Stop) -> None:
             stop.ask(Interrupted(signum))
 
 
-def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
+def confirm(eligible: int, *, is_agreed: bool, plan: str, verb: str = "cancel") -> None:
     """Ask for the number of appointments to be typed; `Refusal` when it is not, or cannot be.
 
     `plan` is printed first; empty where it was printed already. The number, and not a yes: it
@@ -54,19 +54,21 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str) -> None:
         raise Refusal(
             "nobody can be asked: there is no terminal",
             hint="Pass --approved with the token that plan shows, or --yes to cancel whatever the "
-            "manifest holds by now. Nothing was sent.",
+            "manifest holds by now. Nothing was sent."
+            if verb == "cancel"
+            else f"Pass --yes to {verb} whatever the ledger holds by now. Nothing was sent.",
         )
     with _interruptible() as signals:
         if plan:
             say(plan)
-        say(f"\nType the number of appointments to cancel ({eligible}), or press Enter to leave: ")
+        say(f"\nType the number of appointments to {verb} ({eligible}), or press Enter to leave: ")
         # A read that is about to begin, or another thread's signal, would go on waiting.
         select.select([sys.stdin, signals], [], [])
         typed = sys.stdin.readline().strip().replace(",", "")
     if typed != str(eligible):
         raise Refusal(
             "not confirmed",
-            hint=f"The plan is to cancel {eligible} appointments. Nothing was sent.",
+            hint=f"The plan is to {verb} {eligible} appointments. Nothing was sent.",
         )
 
 

@@ -5,9 +5,6 @@ from pathlib import Path
 
 import click
 
-from batchcancel.addresses import redacted_ledger
-from batchcancel.errors import InputError
-
 
 @click.command(short_help="What became of each row, as CSV, Parquet or JSON.")
 @click.argument("ledger", metavar="LEDGER")
@@ -45,30 +42,11 @@ def export(
     """
     from batchcancel.cli.terminal import result
     from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.results import write_results
+    from batchcancel.report.results import require_new, write_results
+    from batchcancel.report.status import the_batch
 
-    if output.exists() and not force:
-        raise InputError(f"{output} exists", hint="Name another file, or pass --force.")
+    require_new(output, force=force)
     with closing(read_ledger(ledger)) as account:
-        name = _the_batch([one.name for one in account.batches()], wanted=batch, ledger=ledger)
+        name = the_batch(account, batch, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
     result(f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {output}")
-
-
-def _the_batch(names: list[str], *, wanted: str | None, ledger: str) -> str:
-    if not names:
-        raise InputError(
-            f"{redacted_ledger(ledger)} holds no batch yet",
-            hint="A run puts one in: batchcancel run closure.csv",
-        )
-    if wanted is None and len(names) == 1:
-        return names[0]
-    listed = ", ".join(names)
-    if wanted is None:
-        raise InputError(
-            f"{redacted_ledger(ledger)} has {len(names)} batches",
-            hint=f"Name one with --batch: {listed}.",
-        )
-    if wanted not in names:
-        raise InputError(f"the ledger has no batch {wanted}", hint=f"It has: {listed}.")
-    return wanted

@@ -16,6 +16,7 @@ from batchcancel.cli.demo import demo
 from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.plan import plan
+from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
 from batchcancel.cli.status import status
@@ -27,6 +28,7 @@ from batchcancel.cli.terminal import (
     same_command,
     say,
 )
+from batchcancel.cli.verify import verify
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
 
 INTERRUPTED = 130
@@ -64,7 +66,7 @@ def cli() -> None:
     """
 
 
-for command in (find, plan, run, status, export, sandbox, demo):
+for command in (find, plan, run, status, verify, restore, export, sandbox, demo):
     cli.add_command(command)
 
 

@@ -14,7 +14,7 @@ from batchcancel.errors import defect_in
 
 if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
-    from batchcancel.settings.load import Settings
+    from batchcancel.settings.load import ApiSettings
 
 
 @click.command(short_help="Plan, confirm, cancel; run again to resume.")
@@ -74,7 +74,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     raise click.exceptions.Exit(int(finished.summary.exit_code))
 
 
-def show_end(finished: "Finished", settings: "Settings") -> None:
+def show_end(finished: "Finished", settings: "ApiSettings") -> None:
     """The result on stdout, the rest on stderr; JSON is one line, the last."""
     from batchcancel.report.summary import summary_text, what_next
 

@@ -22,10 +22,10 @@ from batchcancel.events import (
     WindowNotShared,
 )
 from batchcancel.report.tables import SHOWN_ROWS, duration
-from batchcancel.settings.load import Secret, Settings
+from batchcancel.settings.load import ApiSettings, Secret
 
 
-def wants_bar(settings: Settings) -> bool:
+def wants_bar(settings: ApiSettings) -> bool:
     """Whether to draw a bar and not a log: on a terminal, unless an option says otherwise."""
     if settings.progress is not None:
         return settings.progress
@@ -52,7 +52,7 @@ def _why_full(event: RateWindowFull) -> str:
     return "the rate limit's window is full of earlier requests"
 
 
-def log_lines(settings: Settings) -> Observer:
+def log_lines(settings: ApiSettings) -> Observer:
     """An observer that logs one line per event, by structlog."""
     log = logger(settings)
 
@@ -163,7 +163,7 @@ class ProgressBar:
             self._progress.stop()
 
 
-def logger(settings: Settings) -> Any:
+def logger(settings: ApiSettings) -> Any:
     """A logger in the format asked for, whose lines never hold the key."""
     import structlog
 
@@ -176,7 +176,7 @@ def logger(settings: Settings) -> Any:
     return structlog.get_logger("batchcancel")
 
 
-def _configure(settings: Settings) -> None:
+def _configure(settings: ApiSettings) -> None:
     import structlog
 
     renderer: Any = structlog.processors.JSONRenderer()

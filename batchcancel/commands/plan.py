@@ -20,7 +20,7 @@ from batchcancel.policy.earlier_runs import (
     refuse_other_work,
 )
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
+from batchcancel.policy.marked import is_nothing_left
 from batchcancel.policy.plan import (
     Plan,
     Planned,
@@ -30,9 +30,10 @@ from batchcancel.policy.plan import (
 )
 from batchcancel.policy.rules import NOTHING_TO_DECIDE, Rules, clock_cautions, rules_in_force
 from batchcancel.policy.starts import Starts
+from batchcancel.reader.columns import Asked
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.read import read_manifest
+from batchcancel.reader.read import read_manifest, require_polars
 from batchcancel.report.plan import plan_text
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
@@ -79,9 +80,10 @@ def manifest_rows(manifest: str, timezone: ZoneInfo) -> Iterator[LedgerRow]:
 
 async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) -> Manifest:
     """Fetch and parse the manifest; raises `InputError` for rejected rows unless allowed."""
-    async with fetched(settings.manifest, stop=stop, observe=observe) as readable:
-        manifest = read_manifest(readable, ignoring=settings.ignore_column)
-        manifest = replace(manifest, source=str(settings.manifest))
+    require_polars()
+    readable = await fetched(settings.manifest, stop=stop, observe=observe)
+    asked = Asked(settings.ignore_column, settings.column, settings.date_format)
+    manifest = replace(read_manifest(readable, asked=asked), source=str(settings.manifest))
     if not settings.allow_rejected_rows:
         manifest.require_clean()
     return manifest.with_refused_undone() if settings.retry_refused else manifest
@@ -146,10 +148,9 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
-    foreign = tuple(foreign_outcomes(manifest))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
-        rules = replace(NOTHING_TO_DECIDE, cautions=foreign)
+        rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
         return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
         tools.lookup,
@@ -183,7 +184,8 @@ async def _rules_and_look(
         halt_after=settings.halt_after,
     )
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *foreign, *looked.cautions, *starts.cautions())
+    own = manifest.cautions
+    cautions = (*rules.cautions, *told, *own, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 

@@ -7,7 +7,7 @@ import json
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from batchcancel.api import PERMIT_S, Rate, Turn
@@ -129,7 +129,12 @@ class WindowLog:
             self.gate = Gate(now + left, wall + left, left)
 
     def text(self) -> str:
-        return json.dumps({"format": FORMAT} | asdict(self))
+        return json.dumps({"format": FORMAT} | _fields(self), default=_fields)
+
+
+def _fields(one: Any) -> dict[str, Any]:
+    """As `asdict`, which copies what it finds and takes five times as long."""
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def read_log(text: bytes) -> WindowLog:

@@ -52,7 +52,9 @@ _LEARN = """
 _SEE = """
     UPDATE rows
     SET observed_status = :status, observed_date = :day, observed_session = :session,
-        observed_branch = :branch_id, observed_label = :label, observed_at = :at
+        observed_branch = :branch_id, observed_label = :label, observed_at = :at,
+        previous_status = CASE WHEN state = 'open' AND :status <> 'cancelled'
+                               THEN :status ELSE previous_status END
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
 """
 _NOTE = """

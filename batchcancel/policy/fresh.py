@@ -1,7 +1,7 @@
 """Observations that keep up with a run: what is old when its turn comes is looked at once more."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
 from batchcancel.ledger.contract import Observation
+from batchcancel.policy.observed import CANCELLED
 from batchcancel.policy.pages import MIN_HITS, Budget, DayPages
 
 OLD = timedelta(minutes=10)
@@ -20,27 +21,29 @@ OLD = timedelta(minutes=10)
 _MOST_KEPT = 50_000
 
 
-class Look(NamedTuple):
-    """What a new look gave: a record, or that the appointment has to be read by itself.
+class Word(NamedTuple):
+    """What a page of this run, by its number, showed of an appointment.
 
-    Neither where what was decided on still stands.
+    `was_cancelled` says that it, or an earlier one, showed it cancelled.
     """
 
-    record: Record | None = None
-    must_read: bool = False
+    page: int
+    record: Record
+    was_cancelled: bool
 
 
-_STANDS, _MUST_READ = Look(), Look(must_read=True)
+@dataclass(slots=True)
+class _Day:
+    """What the pages of a day showed last of each appointment, in all readings of them.
 
-
-@dataclass(frozen=True, slots=True)
-class _Renewed:
-    """The pages of a day as they were read again at a moment."""
+    The last reading began at a moment, `after` so many pages of the run.
+    """
 
     at: datetime
-    records: Mapping[str, Record] = field(default_factory=dict)
+    after: int
     tells_all: bool = False
-    """Whether what they do not show is not on that day."""
+    """Whether what its last reading did not show is not on that day."""
+    words: dict[str, Word] = field(default_factory=dict)
 
 
 class Fresh:
@@ -57,31 +60,30 @@ class Fresh:
         self._lookup = lookup
         self._now = now
         self._budget = budget
-        self._days: dict[date, _Renewed] = {}
+        self._pages = 0
+        self._days: dict[date, _Day] = {}
         self._reading = anyio.Lock()
 
-    async def look(self, appointment: Appointment) -> Look:
-        """Look at an appointment whose turn has come, where that is due; to be called once."""
-        if appointment.is_missed:
-            return _MUST_READ
-        if appointment.page is None or appointment.observed_at is None:
-            return self._shown(appointment.appointment_id)
-        try:
-            return await self._look(appointment, appointment.page, appointment.observed_at)
-        finally:
-            self._left[appointment.page] -= 1
+    async def must_read(self, appointment: Appointment) -> bool:
+        """Whether it is to be read by itself, now that its turn has come; to be called once.
 
-    async def _look(self, appointment: Appointment, page: date, observed_at: datetime) -> Look:
-        if not self._is_old(observed_at):
-            return self._shown(appointment.appointment_id)
-        async with self._reading:  # else all workers would read the same pages at once
-            renewed = self._days.get(page)
-            if renewed is None or self._is_old(renewed.at):
-                # For the last few rows of a day its pages do not pay.
-                if self._left[page] < MIN_HITS:
-                    return self._read_if_there_is_a_budget()
-                renewed = await self._renew(page)
-        return self._found(appointment.appointment_id, renewed)
+        Where pages are to be read anew they are, and `last_word` tells what they show.
+        """
+        page, observed_at = appointment.page, appointment.observed_at
+        if appointment.is_missed or page is None or observed_at is None:
+            return appointment.is_missed
+        try:
+            return self._is_old(observed_at) and await self._is_missed(appointment, page)
+        finally:
+            self._left[page] -= 1
+
+    def last_word(self, appointment_id: str) -> Word | None:
+        """What a page of this run showed last of it, whatever that page was read for.
+
+        The same object until another page shows it.
+        """
+        words = (day.words.get(appointment_id) for day in self._days.values())
+        return max((word for word in words if word is not None), default=None)
 
     def observation(self, record: Record) -> Observation:
         """What a record that was just read says, as the ledger keeps it."""
@@ -95,38 +97,46 @@ class Fresh:
             self._now(),
         )
 
-    def _found(self, appointment_id: str, renewed: _Renewed) -> Look:
-        if (record := renewed.records.get(appointment_id)) is not None:
-            return Look(record)
-        if renewed.tells_all:
-            return _MUST_READ  # it was there, and is not any more: it is read whatever it costs
-        return self._read_if_there_is_a_budget()
-
-    def _shown(self, appointment_id: str) -> Look:
-        """What pages show that were read again for other rows."""
-        shown = (one.records.get(appointment_id) for one in self._days.values())
-        return Look(next(filter(None, shown), None))
-
-    def _read_if_there_is_a_budget(self) -> Look:
-        return _MUST_READ if self._budget.spend() else _STANDS
+    async def _is_missed(self, appointment: Appointment, page: date) -> bool:
+        async with self._reading:  # else all workers would read the same pages at once
+            day = self._days.get(page)
+            if day is None or self._is_old(day.at):
+                # For the last few rows of a day its pages do not pay.
+                if self._left[page] < MIN_HITS:
+                    return self._budget.spend()
+                day = await self._renew(page)
+        word = day.words.get(appointment.appointment_id)
+        if word is not None and word.page > day.after:
+            return False
+        # It was there, and is not any more: it is read whatever it costs.
+        return day.tells_all or self._budget.spend()
 
     def _is_old(self, at: datetime) -> bool:
         return self._now() - at > OLD
 
-    async def _renew(self, day: date) -> _Renewed:
-        at, records, pages = self._now(), dict[str, Record](), DayPages()
+    async def _renew(self, page: date) -> _Day:
+        day = self._days.setdefault(page, _Day(self._now(), self._pages))
+        day.at, day.after, day.tells_all = self._now(), self._pages, False
+        pages = DayPages()
         while not pages.is_whole and self._budget.spend():
-            found = await self._lookup.page_of_day(day, page=pages.pages + 1)
+            found = await self._lookup.page_of_day(page, page=pages.pages + 1)
             if found is None:
                 break
-            records |= {one.appointment_id: one for one in found}
+            self._take(day, found)
             pages.note(found, hits=len(found))
-        renewed = _Renewed(at, records, tells_all=pages.tells_all)
-        self._days.pop(day, None)
-        self._days[day] = renewed
+        day.tells_all = pages.tells_all
+        self._days[page] = self._days.pop(page)  # the last to be forgotten
         while len(self._days) > 1 and self._kept() > _MOST_KEPT:
             del self._days[next(iter(self._days))]
-        return renewed
+        return day
+
+    def _take(self, day: _Day, records: Iterable[Record]) -> None:
+        self._pages += 1
+        for one in records:
+            before = self.last_word(one.appointment_id)
+            was_cancelled = before is not None and before.was_cancelled
+            is_cancelled = one.status == CANCELLED or was_cancelled
+            day.words[one.appointment_id] = Word(self._pages, one, is_cancelled)
 
     def _kept(self) -> int:
-        return sum(len(one.records) for one in self._days.values())
+        return sum(len(day.words) for day in self._days.values())

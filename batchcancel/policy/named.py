@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, date
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,7 +29,7 @@ NAMED = pl.Schema(
 """`page` is the day whose pages should show a row, `beside` another that may, else null."""
 
 _WORDS = {"said_session": "session", "said_branch": "branch_id"}
-_DOCUMENTED = {"session": {"morning", "afternoon", "evening"}, "branch_id": set[str]()}
+_SESSIONS = {"morning", "afternoon", "evening"}
 _SHOWN_LENGTH = 40
 
 
@@ -82,7 +83,8 @@ async def comparable(
 ) -> tuple[pl.DataFrame, list[Caution]]:
     """Leave out the words that no record and no window of a day uses, and tell them.
 
-    Of a day of which nothing is known, the words that the API uses elsewhere are compared.
+    Of a day of which nothing is known, the words that the API uses elsewhere are compared, and
+    those that it documents.
     """
     unused = []
     for column, field in _WORDS.items():
@@ -101,7 +103,7 @@ async def _is_used(
     field: str, day: date | None, word: str, *, words: Words, lookup: Lookup, budget: Budget
 ) -> bool:
     if day is None or not words.is_known(day):
-        return words.is_used(field, word, day=None) or as_meant(word) in _DOCUMENTED[field]
+        return words.is_used(field, word, day=None) or _is_documented(field, word)
     if not words.is_used(field, word, day=day) and budget.spend():
         try:
             windows = await lookup.windows(day)
@@ -110,6 +112,16 @@ async def _is_used(
         for one in windows or ():
             words.note(day, session=one.session, branch_id=one.branch_id)
     return words.is_used(field, word, day=day)
+
+
+def _is_documented(field: str, word: str) -> bool:
+    """Whether it is one of the API's own by its looks: of a session, or the UUID of a branch."""
+    if field == "session":
+        return as_meant(word) in _SESSIONS
+    try:
+        return str(UUID(as_meant(word))) == as_meant(word)
+    except ValueError:
+        return False
 
 
 def _without(

@@ -294,7 +294,7 @@ def refuse_if_mostly_moved(planned: Planned) -> None:
     rows = observed.seen.height + plan.settled
     if rows < FEW or moved * 2 <= rows:
         return
-    what, column = mostly_moved(observed, planned.manifest.columns)
+    what, column = mostly_moved(observed, planned.manifest.columns.used)
     raise Refusal(
         f"{moved} of {rows} appointments are on another {what} now than the manifest says",
         hint=f"Is `{column}` the {what} of the appointment? If not: --ignore-column {column}. "

@@ -17,9 +17,9 @@ from batchcancel.appointments import (
 )
 from batchcancel.errors import ScopeMissing
 from batchcancel.ledger.contract import Learned, Saw
-from batchcancel.policy.fresh import Fresh
+from batchcancel.policy.fresh import Fresh, Word
 from batchcancel.policy.notice import NoticePolicy
-from batchcancel.policy.observed import SENDABLE, has_moved, outcome_of
+from batchcancel.policy.observed import SENDABLE, has_moved
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.exchange import Exchange, Sent, Withheld, Write
 from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
@@ -58,6 +58,8 @@ class Cancellation:
     although it is in doubt. `updated_at` is that of the record that was shown last.
     """
 
+    ask = Ask.CANCEL
+
     def __init__(self, appointment: Appointment, means: Means) -> None:
         self.appointment_id = appointment.appointment_id
         self._appointment = appointment
@@ -68,6 +70,7 @@ class Cancellation:
         self._learns_start = appointment.start is None and means.policy.needs_start
         self._is_read = False
         self._has_lost_one = False
+        self._word: Word | None = None
         self._outcome = Outcome(OutcomeName.GAVE_UP)
         self.has_record = False
         self.unread: ScopeMissing | None = None
@@ -76,10 +79,10 @@ class Cancellation:
     async def outcome(self) -> Outcome:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
         try:
-            if self._opened_at is not None or self._learns_start:
+            is_read = self._opened_at is not None or self._learns_start
+            if is_read or await self._must_be_read():
                 await self._read()
-            else:
-                await self._look()
+            self._take_last_word()  # without a wait for a permit, where it ends it
             await self._means.retry(self._attempt)
         except Ended as ended:
             return self._unless_late(ended.outcome)
@@ -101,7 +104,7 @@ class Cancellation:
         self._number += 1
         one = self._appointment
         sent = await self._means.exchange.write(
-            Request(ask=Ask.CANCEL, appointment_id=one.appointment_id, notes=one.notes),
+            Request(ask=self.ask, appointment_id=one.appointment_id, notes=one.notes),
             Write(
                 attempt=self._number,
                 is_in_doubt=self._opened_at is not None,
@@ -113,35 +116,44 @@ class Cancellation:
 
     def _take_in(self, sent: Sent) -> None:
         opened_at = self._opened_at or sent.opened_at
-        self._outcome = outcome_of_cancel(
-            sent.answer,
-            opened_at=opened_at,
-            is_in_doubt=self._opened_at is not None,
-            said=self._appointment.said,
-            seen=self._seen,
-        )
+        self._outcome = self._by_answer(sent.answer, opened_at)
         self._note(sent.answer)
         if sent.answer.meaning is Meaning.UNKNOWN:
             self._opened_at = opened_at
             self._has_lost_one = True
 
+    def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
+        """How it ended by the answer to its PATCH."""
+        return outcome_of_cancel(
+            answer,
+            opened_at=opened_at,
+            is_in_doubt=self._opened_at is not None,
+            said=self._appointment.said,
+            seen=self._seen,
+        )
+
     def _note(self, answer: Answer) -> None:
         if answer.meaning is Meaning.PROVED and answer.record is not None:
             self.has_record, self.updated_at = True, answer.record.updated_at
 
-    async def _look(self) -> None:
-        """Look once more at what was observed long ago; raises `Ended` where that ends it."""
-        if self._means.fresh is None:
+    async def _must_be_read(self) -> bool:
+        fresh = self._means.fresh
+        return fresh is not None and await fresh.must_read(self._appointment)
+
+    def _take_last_word(self) -> None:
+        """Use what pages have shown since it was read; raises `Ended` where that ends it.
+
+        Others may have it cancelled, completed or moved while it waits for its permit.
+        """
+        word = self._last_word()
+        if word is None or word is self._word:
             return
-        look = await self._means.fresh.look(self._appointment)
-        if look.must_read:
-            await self._read()
-        elif look.record is not None:
-            self._keep(look.record)
-            outcome = outcome_of(self._appointment.said, look.record, statuses=self._means.statuses)
-            if outcome is not None:
-                raise Ended(outcome)
-            await self._take_over(look.record)
+        self._word, self.updated_at = word, word.record.updated_at
+        self._judge(Answer(meaning=Meaning.PROVED, code="page", record=word.record))
+
+    def _last_word(self) -> Word | None:
+        fresh = self._means.fresh
+        return None if fresh is None else fresh.last_word(self._appointment.appointment_id)
 
     def _keep(self, record: Record) -> None:
         if self._means.fresh is not None:
@@ -151,21 +163,40 @@ class Cancellation:
     async def _read(self) -> None:
         """Read the record; raises `Ended` unless it shows that a PATCH may be sent."""
         answer = await self._answer_to_read()
+        self._word = self._last_word()
+        self._note(answer)
+        self._judge(answer)
+        self._is_read = True
+        if answer.record is not None and self._learns_start:
+            await self._learn_start(answer.record)
+
+    def _judge(self, answer: Answer) -> None:
+        """Raise `Ended` unless what was shown of it says that a PATCH may be sent.
+
+        It is to be sent as it was seen; the next run decides on what has moved since.
+        """
+        record = answer.record
+        if record is not None:
+            self._keep(record)
+        outcome = self._by_record(answer)
+        if outcome is not None:
+            raise Ended(outcome)
+        if record is not None:
+            self._seen = Said(record.date, record.session, record.branch_id)
+
+    def _by_record(self, answer: Answer) -> Outcome | None:
+        """How it ended by its record alone; None where a PATCH may be sent."""
         outcome = outcome_of_read(
             answer,
             opened_at=self._opened_at,
             said=self._appointment.said,
             seen=self._seen,
             statuses=self._means.statuses,
+            was_cancelled=self._word is not None and self._word.was_cancelled,
         )
-        self._note(answer)
-        if answer.record is not None:
-            self._keep(answer.record)
-        if outcome is not None:
-            raise Ended(outcome)
-        self._is_read = True
-        if answer.record is not None:
-            await self._take_over(answer.record)
+        if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
+            return Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)
+        return outcome
 
     async def _answer_to_read(self) -> Answer:
         request = Request(ask=Ask.READ, appointment_id=self._appointment.appointment_id)
@@ -176,14 +207,6 @@ class Cancellation:
                 raise
             self.unread = error
             raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
-
-    async def _take_over(self, record: Record) -> None:
-        """It is to be sent as it was seen; the next run decides on what has moved since."""
-        if has_moved(self._seen, record):
-            raise Ended(Outcome(OutcomeName.SKIPPED, SkipReason.MOVED))
-        self._seen = Said(record.date, record.session, record.branch_id)
-        if self._learns_start:
-            await self._learn_start(record)
 
     async def _learn_start(self, record: Record) -> None:
         start = await self._means.starts.of_record(record)
@@ -200,4 +223,5 @@ class Cancellation:
     def _decide(self, now: datetime) -> Decision:
         if self._appointment.is_marked:
             return Skip(SkipReason.MARKED_DONE)
+        self._take_last_word()
         return self._means.policy.decide(self._appointment.start, now=now)

@@ -53,13 +53,14 @@ def outcome_of_read(
     said: Said = NOTHING_SAID,
     seen: Said = NOTHING_SAID,
     statuses: Collection[str] = SENDABLE,
+    was_cancelled: bool = False,
 ) -> Outcome | None:
     """How an appointment ended by its record alone; None when it is still to be cancelled.
 
     `opened_at` is when our oldest intent in doubt was written, None if there is none. Then an
     absence proves nothing, for nothing is ever deleted; and an appointment that is alive and was
-    touched after the intent is for a person to decide. What the manifest said of it and which
-    `statuses` are sent count as they do when planning.
+    touched after the intent is for a person to decide. What the manifest said of it, which
+    `statuses` are sent and whether it `was_cancelled` before count as they do when planning.
     """
     if answer.meaning is Meaning.ABSENT and opened_at is None:
         return Outcome(OutcomeName.NOT_FOUND, answer.code)
@@ -69,13 +70,13 @@ def outcome_of_read(
     if opened_at is not None:
         if record.status == CANCELLED:
             return _of_cancelled(record, said, seen, opened_at=opened_at)
-        if record.status != COMPLETED and _is_touched(record, since=opened_at):
+        if record.status != COMPLETED and is_touched(record, since=opened_at):
             return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
-    return outcome_of(said, record, statuses=statuses)
+    return outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
 
 
 def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome:
-    if not _is_touched(record, since=opened_at):
+    if not is_touched(record, since=opened_at):
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     # Cancelled by us, and not where it was to be: staff had moved it in the last moment.
     if any(has_moved(place, record) for place in places):
@@ -83,6 +84,6 @@ def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome
     return Outcome(OutcomeName.CANCELLED)
 
 
-def _is_touched(record: Record, *, since: datetime) -> bool:
+def is_touched(record: Record, *, since: datetime) -> bool:
     """Unknown counts as touched: the intent is on record, and nothing says that it came later."""
     return record.updated_at is None or record.updated_at >= since

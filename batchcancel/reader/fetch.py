@@ -1,86 +1,130 @@
-"""Download of a remote manifest to a private temporary file, bounded in size and time."""
+"""Fetching of a manifest's bytes from stdin, a pipe or a store, bounded in size and time."""
 
 import functools
 import logging
+import os
+import select
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future, InvalidStateError
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import UnsupportedOperation
 from pathlib import Path
-from threading import Thread
-from typing import Any, Final
+from stat import S_ISDIR, S_ISREG
+from threading import Event
+from typing import BinaryIO, Final, TypeVar
 
 from anyio import to_thread
 
-from batchcancel.addresses import Source
+from batchcancel.addresses import STDIN, Source
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.events import FetchBegan, FetchEnded, Observer
-from batchcancel.reader.store_errors import cut_short, no_room, out_of_reach, store_error
+from batchcancel.reader.store_errors import no_room, store_error, trouble
 from batchcancel.reader.stores import open_store
-from batchcancel.stop import Stop
+from batchcancel.stop import Stop, in_daemon_thread
 
 LONGEST_DOWNLOAD: Final = 600.0
 """Seconds for a whole download: the libraries bound single reads, and a slow store never ends."""
 
-
-@asynccontextmanager
-async def fetched(
-    source: Source, *, stop: Stop, observe: Observer, longest: float = LONGEST_DOWNLOAD
-) -> AsyncIterator[str]:
-    """Give what `read_manifest` reads: the path, `-`, or a private copy that is gone at the end.
-
-    On a stop its reason is raised at once. `longest` bounds the download, in seconds.
-    """
-    if not source.is_remote:
-        yield source.reveal()
-        return
-    observe(FetchBegan(manifest=str(source)))
-    with private_file() as path:
-        size = await _downloaded(source, path, stop=stop, longest=longest)
-        observe(FetchEnded(manifest=str(source), size=size))
-        yield str(path)
-
-
-async def _downloaded(source: Source, path: Path, *, stop: Stop, longest: float) -> int:
-    try:
-        with stop.raising_reason(), stop.breaks():
-            return await _in_daemon_thread(
-                functools.partial(download, source, path), longest=longest
-            )
-    except TimeoutError:
-        raise out_of_reach(source) from None
-
-
-async def _in_daemon_thread(work: Callable[..., int], *, longest: float) -> int:
-    """Run `work` in a daemon thread, for at most `longest` seconds."""
-    # Not in a worker thread of anyio: the process would wait at its end for a store that hangs.
-    result: Future[int] = Future()
-    Thread(target=_fulfil, args=(result, work), daemon=True, name="fetching").start()
-    try:
-        wait = functools.partial(result.result, longest)
-        return await to_thread.run_sync(wait, abandon_on_cancel=True)
-    finally:
-        # Ends the abandoned wait above, and tells the download that nobody wants it any more.
-        result.cancel()
-
-
-def _fulfil(result: Future[int], work: Callable[..., int]) -> None:
-    with suppress(InvalidStateError):  # nobody waits any more
-        try:
-            size = work(is_wanted=lambda: not result.cancelled())
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            result.set_exception(error)
-        else:
-            result.set_result(size)
-
-
 MOST_BYTES: Final = 1 << 30
-"""The largest manifest that is fetched: 1 GiB."""
+"""The largest manifest that is read: 1 GiB."""
 
+_PIECE = 1 << 16
 _LOGGERS = (
     "adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs",
     "urllib3",
 )  # fmt: skip
+
+IsWanted = Callable[[], bool]
+Result = TypeVar("Result")
+
+
+async def fetched(
+    source: Source, *, stop: Stop, observe: Observer, longest: float = LONGEST_DOWNLOAD
+) -> str | bytes:
+    """Give what `read_manifest` reads: the path of a file, or the bytes from anywhere else.
+
+    On a stop its reason is raised at once. `longest` bounds a download, in seconds.
+    """
+    if source.is_remote:
+        observe(FetchBegan(manifest=str(source)))
+        with private_file() as copy:
+            try:
+                fetch = functools.partial(download, source, copy)
+                size = await _beside(fetch, longest, stop=stop)
+            except TimeoutError:
+                raise trouble("silent", source) from None
+            observe(FetchEnded(manifest=str(source), size=size))
+            return copy.read_bytes()
+    path = source.reveal()
+    if source.is_stdin or _may_stall(path):
+        return await _beside(lambda **_: read_stream(path), None, stop=stop)
+    return path
+
+
+def _may_stall(path: str) -> bool:
+    """Whether it is a pipe or the like; what is not there is told by whoever reads it."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not S_ISREG(mode) and not S_ISDIR(mode)
+
+
+async def _beside(work: Callable[..., Result], longest: float | None, *, stop: Stop) -> Result:
+    """Run `work` where it holds up neither signals nor the end of the process."""
+    unwanted = Event()
+    with stop.raising_reason(), stop.breaks():
+        # Not in a worker thread of anyio: the process would wait at its end for what hangs.
+        result = in_daemon_thread(functools.partial(work, is_wanted=lambda: not unwanted.is_set()))
+        try:
+            wait = functools.partial(result.result, longest)
+            return await to_thread.run_sync(wait, abandon_on_cancel=True)
+        finally:
+            unwanted.set()
+            result.cancel()  # ends the abandoned wait above
+    raise AssertionError  # `breaks` has raised
+
+
+def read_stream(path: str) -> bytes:
+    """Read standard input (`-`) or a pipe to its end."""
+    try:
+        if path == STDIN:
+            return read_whole(sys.stdin.buffer)
+        with Path(path).open("rb", buffering=0) as stream:
+            return read_whole(stream)
+    except OSError as error:
+        raise InputError(
+            f"the manifest {path!r} cannot be read: {error.strerror}",
+            hint="Check what is written into it. Nothing was sent.",
+        ) from None
+
+
+def read_whole(stream: BinaryIO) -> bytes:
+    """Read to the end, also where it does not block and its writer is slow."""
+    content = bytearray()
+    while piece := _piece(stream):
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise InputError(
+                "the manifest is larger than 1 GiB, which none is",
+                hint="Check what is written into it. Nothing was sent.",
+            )
+    return bytes(content)
+
+
+def _piece(stream: BinaryIO) -> bytes:
+    try:
+        descriptor = stream.fileno()
+    except UnsupportedOperation:
+        return stream.read(_PIECE)
+    while True:
+        try:
+            # Not by the stream: it would give what is there for all there is, and hold a lock that
+            # the end of the interpreter waits for.
+            return os.read(descriptor, _PIECE)
+        except BlockingIOError:
+            select.select([descriptor], [], [])
 
 
 @contextmanager
@@ -96,16 +140,18 @@ def private_file() -> Iterator[Path]:
         yield path
 
 
-def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lambda: True) -> int:
+def download(source: Source, path: Path, *, is_wanted: IsWanted = lambda: True) -> int:
     """Download the object to `path`, and give its size; every failure is a `BatchcancelError`.
 
     It ends with the next piece that comes once `is_wanted` says no.
     """
     progress = _Progress(source, is_wanted)
+    address = source.reveal()
+    if source.scheme != "https":
+        address = address.removeprefix(f"{source.scheme}://")
     with _silence():
         try:
-            store = open_store(source.scheme)
-            store.get_file(_address(source), str(path), callback=progress)
+            open_store(source.scheme).get_file(address, str(path), callback=progress)
         except BatchcancelError:
             raise
         except Exception as error:  # noqa: BLE001 - four libraries, and each raises its own
@@ -114,19 +160,14 @@ def download(source: Source, path: Path, *, is_wanted: Callable[[], bool] = lamb
     size = path.stat().st_size
     # A connection that closes early is no error to every library.
     if progress.size not in (None, size):
-        raise cut_short(source)
+        raise trouble("cut_short", source)
     return size
-
-
-def _address(source: Source) -> str:
-    address = source.reveal()
-    return address if source.scheme == "https" else address.removeprefix(f"{source.scheme}://")
 
 
 class _Progress:
     """An fsspec callback: bounds the size, and ends a download that nobody waits for."""
 
-    def __init__(self, source: Source, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, source: Source, is_wanted: IsWanted) -> None:
         self._source = source
         self._is_wanted = is_wanted
         self._done = 0
@@ -134,21 +175,15 @@ class _Progress:
 
     def set_size(self, size: int | None) -> None:
         self.size = size
-        self._check(size or 0)
+        self.absolute_update(size or 0)
 
     def relative_update(self, inc: int = 1) -> None:
         self._done += inc
-        self._check(self._done)
+        self.absolute_update(self._done)
 
     def absolute_update(self, value: int) -> None:
-        self._check(value)
-
-    def _check(self, size: int) -> None:
-        if size > MOST_BYTES:
-            raise InputError(
-                f"{self._source} is larger than 1 GiB, which no manifest is",
-                hint="Check the address. Nothing was sent.",
-            )
+        if value > MOST_BYTES:
+            raise trouble("too_large", self._source)
         if not self._is_wanted():
             raise InputError(f"{self._source} is not wanted any more")
 
@@ -156,10 +191,8 @@ class _Progress:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Keep the libraries' logs from showing addresses and signatures, however loud they are set."""
-    loggers: list[tuple[Any, int]] = []
-    for name in _LOGGERS:
-        one = logging.getLogger(name)
-        loggers.append((one, one.level))
+    loggers = [(one, one.level) for one in map(logging.getLogger, _LOGGERS)]
+    for one, _ in loggers:
         one.setLevel(logging.CRITICAL + 1)
     try:
         yield

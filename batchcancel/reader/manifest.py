@@ -3,11 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 from operator import attrgetter
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,8 +14,12 @@ import polars as pl
 from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
+from batchcancel.events import Caution
 from batchcancel.ledger.contract import LedgerRow
-from batchcancel.reader.outcomes import SENT_AGAIN, foreign_words, mark
+from batchcancel.reader.columns import Columns
+from batchcancel.reader.outcomes import SENT_AGAIN, mark
+from batchcancel.reader.rejected import in_words, whole_column
+from batchcancel.reader.remarks import remarks
 from batchcancel.reader.start_columns import (
     EXACT,
     SESSION_KEY,
@@ -32,51 +35,22 @@ from batchcancel.reader.start_columns import (
 )
 from batchcancel.reader.times import (
     UTC_TIME,
+    in_format,
     instant_of,
     read_dates,
     read_known_by,
     read_starts,
 )
-
-USED_COLUMNS: Final[tuple[str, ...]] = (
-    "appointment_id",
-    "starts_at",
-    "appointment_date",
-    "date",
-    "session",
-    "branch_id",
-    "notes",
-    "outcome",
-    "reason",
-    "start_known_by",
-)
-
-REASONS: Final[Mapping[str, str]] = {
-    "empty_id": "the appointment_id is empty",
-    "bad_id": "the appointment_id is not 1 to 64 of the characters A-Z a-z 0-9 _ -",
-    "conflicting_duplicate": "another row names the same appointment with different content",
-    "unreadable_time": "the start is not a time such as 2026-06-15T09:00+05:30",
-    "non_existent_time": "the clocks of the timezone skip this local time",
-    "unreadable_known_by": "start_known_by is none of exact, session and day",
-    "contradicting_start": "its columns name different starts, or different days; where date is "
-    "not the appointment's day: --ignore-column date",
-    "unreadable_date": "the date is not a day such as 2026-06-15",
-    "ragged": "the row has more or fewer cells than the header",
-    "stray_quote": "a quote stands inside an unquoted cell, or text follows a closing quote",
-    "unclosed_quote": "the quote that opens here is never closed",
-    "stray_return": "a carriage return stands inside an unquoted cell",
-    "cell_too_long": "a cell is too long to be read",
-    "nul": "the row holds a NUL character",
-    "notes_too_long": f"the notes are longer than {MOST_NOTES:,} characters",
-    "rejected_before": "the outcome of the row in an export: it could not be read; mend it first",
-}
-"""Every reason a row is rejected for, in plain words."""
+from batchcancel.settings.quantities import COLUMNS, ID
 
 SessionKey = tuple[date, str | None, str | None]
 """A date, a session and a branch; the latter two may be unknown."""
 
 _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "branch_id", "notes")
 _EVERYTHING = (*_CONTENT, "start_known_by", "marked")
+_GIVEN = ("manifest_start", "date", "start_known_by")
+_WHOLE = (("start", "manifest_start", "unreadable_time"), ("date", "date", "unreadable_date"))
+_HEADER = "^(?i)appointment[ _-]*id$"
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -94,8 +68,7 @@ class Manifest:
     starts are known.
     `rejected` is ordered by line, `duplicates` counts the exact repetitions that were collapsed.
     `digest` belongs to what the file said, whatever the order of its rows; what is found out later
-    does not change it. `foreign_rows` counts the rows with an `outcome` that is none of ours, and
-    `foreign_outcomes` has some of those words.
+    does not change it. `read_as` says in words how the bytes became a table.
     """
 
     source: str
@@ -103,10 +76,11 @@ class Manifest:
     rejected: tuple[RejectedRow, ...]
     duplicates: int
     digest: str
-    foreign_rows: int = 0
-    foreign_outcomes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    """Those of the file that were read."""
+    columns: Columns = field(default_factory=Columns)
+    read_as: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    whole: Mapping[str, str] = field(default_factory=dict)
+    """A sentence for each reason for which a whole column cannot be read."""
 
     @property
     def rows(self) -> int:
@@ -148,14 +122,14 @@ class Manifest:
         known = pl.DataFrame([local, pl.Series("instant", instants, UTC_TIME)])
         frame = left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
-        lost = frame.filter(skipped).with_columns(reason=pl.lit("non_existent_time"))
+        lost = frame.filter(skipped).with_columns(why=pl.lit("non_existent_time"))
         kept = frame.filter(~skipped).with_columns(
             starts_at=pl.coalesce("starts_at", "instant"),
             local_start=pl.lit(None, pl.Datetime("us")),
         )
         dated = with_days(kept.drop("instant").with_columns(latest_if_exact()), tz)
         is_another = (pl.col("own_day") != pl.col("date")).fill_null(value=False)
-        at_odds = dated.filter(is_another).with_columns(reason=pl.lit("contradicting_start"))
+        at_odds = dated.filter(is_another).with_columns(why=pl.lit("contradicting_start"))
         return replace(
             self,
             frame=dated.filter(~is_another).drop("own_day"),
@@ -182,16 +156,18 @@ class Manifest:
         frame = found.drop(f"of_{name}" for name in keys)
         return replace(self, frame=fill_starts(frame))
 
+    def rejected_in_words(self, most: int) -> Iterator[str]:
+        """A line for each of the first rejected rows, and how many more there are."""
+        return in_words(self.rejected, self.whole, most=most)
+
     def require_clean(self) -> None:
         """Refuse a manifest with rejected rows, telling the first of them."""
         if not self.rejected:
             return
-        shown = [f"  line {row.line}: {REASONS[row.reason]}" for row in self.rejected[:_SHOWN_ROWS]]
-        if len(self.rejected) > _SHOWN_ROWS:
-            shown.append(f"  and {len(self.rejected) - _SHOWN_ROWS} more")
         rows = "1 row" if len(self.rejected) == 1 else f"{len(self.rejected)} rows"
+        told = "".join(f"\n  {line}" for line in self.rejected_in_words(_SHOWN_ROWS))
         raise InputError(
-            f"{rows} of the manifest cannot be used; nothing was sent:\n" + "\n".join(shown),
+            f"{rows} of the manifest cannot be used; nothing was sent:{told}",
             hint="Correct the manifest, or leave such rows out with --allow-rejected-rows.",
         )
 
@@ -202,22 +178,28 @@ class Manifest:
 
 
 def manifest_of(
-    texts: pl.DataFrame, *, source: str, rejected: Sequence[RejectedRow] = ()
+    texts: pl.DataFrame,
+    *,
+    source: str,
+    rejected: Sequence[RejectedRow] = (),
+    columns: Columns | None = None,
+    read_as: Sequence[str] = (),
+    date_format: str | None = None,
 ) -> Manifest:
     """Validate the rows of a table as appointments.
 
-    `texts` holds `line` and those of `USED_COLUMNS` the file has, as text; an empty text is null.
-    By `outcome` and `reason`, which our exports have, rows are marked as done, and a row that was
-    rejected before is again. `rejected` are rows that could not even be read as rows.
+    `texts` holds `line` and those of `COLUMNS` the file has, as text; an empty text is null. By
+    `outcome` and `reason`, which our exports have, rows are marked as done, and a row that was
+    rejected before is again. `rejected` are rows that could not even be read as rows. `columns`
+    tells which names the file has for them, where these are others.
     """
-    rows = _typed(texts)
-    foreign_rows, foreign = foreign_words(_column(texts, "outcome"))
-    reason = pl.col("reason")
-    bad = rows.filter(reason.is_not_null())
-    good = rows.filter(reason.is_null()).drop("reason")
+    columns = columns or Columns({one: one for one in COLUMNS if one in texts.columns})
+    given = _given(texts, date_format, header=columns.used[ID])
+    bad = given.filter(pl.col("why").is_not_null())
+    good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
     distinct = _distinct(good)
-    conflicting = distinct.select(_conflicting(bad.get_column("appointment_id"))).to_series()
-    at_odds = distinct.filter(conflicting).with_columns(reason=pl.lit("conflicting_duplicate"))
+    conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
+    at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
     everything = _merged(rejected, _rejected_rows(bad), _rejected_rows(at_odds))
     frame = distinct.filter(~conflicting)  # none of them is used: nothing says which one is right
     return Manifest(
@@ -226,25 +208,37 @@ def manifest_of(
         rejected=everything,
         duplicates=good.height - distinct.height,
         digest=_digest(frame, everything),
-        columns=tuple(name for name in USED_COLUMNS if name in texts.columns),
-        foreign_rows=foreign_rows,
-        foreign_outcomes=foreign,
+        columns=columns,
+        read_as=tuple(read_as),
+        cautions=tuple(remarks(given)),
+        whole=dict(_whole_columns(given, bad)),
     )
 
 
-def _typed(texts: pl.DataFrame) -> pl.DataFrame:
-    """Read times and dates; `reason` says what is wrong with a row, null when nothing is."""
-    given = texts.select(
-        "line", *(_text_or_null(name, texts.columns) for name in USED_COLUMNS)
-    ).with_columns(start=pl.coalesce("starts_at", "appointment_date"))
-    starts = read_starts(given.get_column("start"))
+def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.DataFrame:
+    """Read times and dates; `why` says what is wrong with a row, null when nothing is."""
+    given = texts.select("line", *(_text_or_null(name, texts.columns) for name in COLUMNS))
+    if date_format is not None:
+        days = (given.get_column(name) for name in ("starts_at", "appointment_date", "date"))
+        given = given.with_columns(in_format(one, date_format) for one in days)
+    given = given.with_columns(manifest_start=pl.coalesce("starts_at", "appointment_date"))
+    starts = read_starts(given.get_column("manifest_start"))
     has_two = {"starts_at", "appointment_date"} <= {*texts.columns}
     other = given.get_column("appointment_date")
     others = read_starts(other) if has_two else starts.clear(starts.height)
     day = read_dates(given.get_column("date")).alias("day")
     known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
     others.columns = [f"other_{name}" for name in others.columns]
-    return given.with_columns(*starts, *others, day, known_by, mark().alias("marked")).select(
+    has_start = pl.any_horizontal(pl.col("starts_at", "local_start", "start_day").is_not_null())
+    return (
+        given.with_columns(*starts, *others, day, known_by, mark().alias("marked"))
+        .with_columns(has_start=has_start)
+        .with_columns(why=_why(header))
+    )
+
+
+def _typed(given: pl.DataFrame) -> pl.DataFrame:
+    return given.select(
         "line",
         "appointment_id",
         "starts_at",
@@ -255,14 +249,17 @@ def _typed(texts: pl.DataFrame) -> pl.DataFrame:
         "session",
         "branch_id",
         "notes",
-        pl.col("start").alias("manifest_start"),
+        "manifest_start",
         "marked",
-        reason=_reason(),
     )
 
 
-def _column(texts: pl.DataFrame, name: str) -> pl.Series:
-    return texts.select(_text_or_null(name, texts.columns)).to_series()
+def _whole_columns(given: pl.DataFrame, bad: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """The reasons for which no cell of a column can be read, each with a sentence."""
+    for what, name, reason in _WHOLE:
+        cells = bad.filter(pl.col("why") == reason).get_column(name)
+        if len(cells) > 1 and len(cells) == given.get_column(name).count():
+            yield reason, whole_column(what, cells)
 
 
 def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
@@ -271,32 +268,26 @@ def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
     return pl.when(pl.col(name) != "").then(name).alias(name)
 
 
-def _reason() -> pl.Expr:
+def _why(header: str) -> pl.Expr:
     appointment_id = pl.col("appointment_id")
     has_nul = pl.any_horizontal(
         pl.col("session", "branch_id", "notes").str.contains("\0", literal=True)
     )
-    no_time = pl.all_horizontal(pl.col("starts_at", "local_start", "start_day").is_null())
-    return (
-        pl.when(pl.col("marked") == OutcomeName.REJECTED_ROW.value)
-        .then(pl.lit("rejected_before"))
-        .when(appointment_id.is_null())
-        .then(pl.lit("empty_id"))
-        .when(~appointment_id.str.contains(_READABLE_ID))
-        .then(pl.lit("bad_id"))
-        .when(has_nul)
-        .then(pl.lit("nul"))
-        .when(pl.col("notes").str.len_chars() > MOST_NOTES)
-        .then(pl.lit("notes_too_long"))
-        .when(pl.col("start").is_not_null() & no_time)
-        .then(pl.lit("unreadable_time"))
-        .when(pl.col("date").is_not_null() & pl.col("day").is_null())
-        .then(pl.lit("unreadable_date"))
-        .when(pl.col("start_known_by").is_not_null() & pl.col("known_by").is_null())
-        .then(pl.lit("unreadable_known_by"))
-        .when(contradicts_itself())
-        .then(pl.lit("contradicting_start"))
-    )
+    is_given = {name: pl.col(name).is_not_null() for name in _GIVEN}
+    # The first that applies counts.
+    faults = {
+        "rejected_before": pl.col("marked") == OutcomeName.REJECTED_ROW.value,
+        "empty_id": appointment_id.is_null(),
+        "repeated_header": (appointment_id == header) | appointment_id.str.contains(_HEADER),
+        "bad_id": ~appointment_id.str.contains(_READABLE_ID),
+        "nul": has_nul,
+        "notes_too_long": pl.col("notes").str.len_chars() > MOST_NOTES,
+        "unreadable_time": is_given["manifest_start"] & ~pl.col("has_start"),
+        "unreadable_date": is_given["date"] & pl.col("day").is_null() & ~pl.col("has_start"),
+        "unreadable_known_by": is_given["start_known_by"] & pl.col("known_by").is_null(),
+        "contradicting_start": contradicts_itself(),
+    }
+    return pl.coalesce(pl.when(is_so).then(pl.lit(why)) for why, is_so in faults.items())
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
@@ -352,9 +343,22 @@ def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
 
 
 def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
-    readable = pl.when(pl.col("appointment_id").str.contains(_READABLE_ID)).then("appointment_id")
-    for line, reason, appointment_id in rows.select("line", "reason", readable).iter_rows():
-        yield RejectedRow(line=line, reason=reason, appointment_id=appointment_id)
+    appointment_id, start, why = pl.col("appointment_id"), pl.col("manifest_start"), pl.col("why")
+    day = pl.col("date").cast(pl.String)
+    cell = (
+        pl.when(why.is_in(("bad_id", "repeated_header", "conflicting_duplicate")))
+        .then(appointment_id)
+        .when(why.is_in(("unreadable_time", "non_existent_time")))
+        .then(start)
+        .when(why == "unreadable_date")
+        .then(day)
+        .when(why == "contradicting_start")
+        .then(pl.concat_str(start, day, separator=", ", ignore_nulls=True))
+    )
+    readable = pl.when(appointment_id.str.contains(_READABLE_ID)).then(appointment_id)
+    told = rows.select("line", "why", readable, cell.alias("cell"))
+    for line, reason, readable_id, text in told.iter_rows():
+        yield RejectedRow(line=line, reason=reason, appointment_id=readable_id, cell=text)
 
 
 def _is_undone() -> pl.Expr:

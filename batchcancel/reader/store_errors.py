@@ -1,9 +1,10 @@
 """Error translation for object stores: their own messages may hold secrets."""
 
 import errno
+import socket
 import ssl
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from batchcancel.addresses import Source
 from batchcancel.errors import BatchcancelError, InputError, StoppedEarly
@@ -14,9 +15,34 @@ _CREDENTIALS = {
     "az": "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and what it needs",
     "https": "the signature in the address, which may have expired",
 }
+_FOR_GOOD: Final[Mapping[str, tuple[str, str]]] = {
+    "missing": ("there is no manifest at {source}", "Check the address."),
+    "forbidden": (
+        "{source} may not be read with the credentials that were found",
+        "Check {credentials}.",
+    ),
+    "certificate": (
+        "{source} cannot be fetched: the certificate of its server is not valid",
+        "Check the address, and the authorities this machine trusts.",
+    ),
+    "redirected": (
+        "{source} leads away from https, where the manifest could be changed on its way",
+        "Name the address it leads to, with https.",
+    ),
+    "too_large": ("{source} is larger than 1 GiB, which no manifest is", "Check the address."),
+    "unusable": ("{source} cannot be fetched: {kind}", "Check the address and {credentials}."),
+}
+_FOR_NOW: Final[Mapping[str, str]] = {
+    "no_tls": "{source} cannot be fetched: what answers there does not speak TLS",
+    "no_name": "{source} cannot be fetched: the name of its host is not known here",
+    "refused": "{source} cannot be fetched: its host refuses the connection",
+    "silent": "{source} cannot be fetched: the store does not answer, or not to the end",
+    "cut_short": "{source} came in another size than the store announced",
+}
+"""Later the same command may work."""
+
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-_NOT_FOUND = 404
-_FORBIDDEN = 403
+_NOT_FOUND, _FORBIDDEN = 404, 403
 _NOT_ALLOWED = {401, _FORBIDDEN}
 _BUSY = {408, 425, 429}
 _FIRST_SERVER_ERROR = 500
@@ -35,49 +61,17 @@ _OUT_OF_REACH = {
 }  # fmt: skip
 
 
-def store_error(source: Source, error: Exception) -> BatchcancelError:
-    """The error to raise for what a library raised about the source."""
-    found = list(_chain(error))
-    for one in found:
-        if isinstance(one, OSError) and one.errno in _NO_ROOM:
-            return no_room(one)
-    return _by_chain(source, error, found)
-
-
-def _by_chain(source: Source, error: Exception, found: Sequence[BaseException]) -> BatchcancelError:
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
-        return _certificate(source)
-    # The outermost knows best what it means: what it came from may be one of several tries.
-    told = (_in_words(source, one) for one in found)
-    return next(filter(None, told), _unusable(source, error))
-
-
-def _in_words(source: Source, error: BaseException) -> BatchcancelError | None:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    status = _http_status(error)
-    if "NonHttpUrlClientError" in names:
-        return _redirected(source)
-    if "FileNotFoundError" in names or status == _NOT_FOUND:
-        return _missing(source)
-    if status in _BUSY or status >= _FIRST_SERVER_ERROR or names & _OUT_OF_REACH:
-        return out_of_reach(source)
-    if status in _NOT_ALLOWED or names & _NO_CREDENTIALS:
-        return _forbidden(source)
-    return None
-
-
-def out_of_reach(source: Source) -> StoppedEarly:
-    """A passing failure: later it may work."""
-    return StoppedEarly(
-        f"{source} cannot be fetched: the store does not answer, or not to the end",
-        hint="Nothing was sent. Check the network and the address, then run the same command.",
-    )
-
-
-def cut_short(source: Source) -> StoppedEarly:
-    return StoppedEarly(
-        f"{source} came in another size than the store announced",
-        hint="Nothing was sent. Run the same command again.",
+def trouble(what: str, source: Source, *, kind: str = "") -> BatchcancelError:
+    """The error for one of the ways in which a manifest cannot be had."""
+    if what in _FOR_NOW:
+        return StoppedEarly(
+            _FOR_NOW[what].format(source=source),
+            hint="Nothing was sent. Check the network and the address, then run the same command.",
+        )
+    says, hint = _FOR_GOOD[what]
+    return InputError(
+        says.format(source=source, kind=kind),
+        hint=f"{hint.format(credentials=_CREDENTIALS[source.scheme])} Nothing was sent.",
     )
 
 
@@ -89,38 +83,41 @@ def no_room(error: OSError) -> InputError:
     )
 
 
-def _missing(source: Source) -> InputError:
-    return InputError(
-        f"there is no manifest at {source}", hint="Check the address. Nothing was sent."
-    )
+def store_error(source: Source, error: Exception) -> BatchcancelError:
+    """The error to raise for what a library raised about the source."""
+    found = list(_chain(error))
+    for one in found:
+        if isinstance(one, OSError) and one.errno in _NO_ROOM:
+            return no_room(one)
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
+        return trouble("certificate", source)
+    # The outermost knows best what it means: what it came from may be one of several tries.
+    what = next(filter(None, map(_meaning, found)), "unusable")
+    if what == "silent":
+        what = next(filter(None, map(_why_out_of_reach, found)), what)
+    return trouble(what, source, kind=type(error).__name__)
 
 
-def _forbidden(source: Source) -> InputError:
-    return InputError(
-        f"{source} may not be read with the credentials that were found",
-        hint=f"Check {_CREDENTIALS[source.scheme]}. Nothing was sent.",
-    )
+def _meaning(error: BaseException) -> str | None:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    status = _http_status(error)
+    if "NonHttpUrlClientError" in names:
+        return "redirected"
+    if "FileNotFoundError" in names or status == _NOT_FOUND:
+        return "missing"
+    if status in _BUSY or status >= _FIRST_SERVER_ERROR or names & _OUT_OF_REACH:
+        return "silent"
+    if status in _NOT_ALLOWED or names & _NO_CREDENTIALS:
+        return "forbidden"
+    return None
 
 
-def _certificate(source: Source) -> InputError:
-    return InputError(
-        f"{source} cannot be fetched: the certificate of its server is not valid",
-        hint="Check the address, and the authorities this machine trusts. Nothing was sent.",
-    )
-
-
-def _redirected(source: Source) -> InputError:
-    return InputError(
-        f"{source} leads away from https, where the manifest could be changed on its way",
-        hint="Name the address it leads to, with https. Nothing was sent.",
-    )
-
-
-def _unusable(source: Source, error: Exception) -> InputError:
-    return InputError(
-        f"{source} cannot be fetched: {type(error).__name__}",
-        hint=f"Check the address and {_CREDENTIALS[source.scheme]}. Nothing was sent.",
-    )
+def _why_out_of_reach(error: BaseException) -> str | None:
+    if isinstance(error, socket.gaierror):
+        return "no_name"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    return "no_tls" if isinstance(error, ssl.SSLError) else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

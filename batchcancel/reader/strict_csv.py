@@ -5,6 +5,7 @@ the text is also matched against the grammar of RFC 4180.
 """
 
 import csv
+import functools
 import io
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -13,10 +14,14 @@ from typing import NamedTuple
 
 from batchcancel.appointments import RejectedRow
 
-# Possessive quantifiers (`*+`) never backtrack, so no text takes more than linear time.
-_CELL = r'(?:"[^"\0]*+(?:""[^"\0]*+)*+"|[^",\r\n\0]*+)'
-_RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+(?:\r?\n)?")
-_TABLE = re.compile(rf"(?:{_CELL}(?:,{_CELL})*+\r?\n)*+(?:{_CELL}(?:,{_CELL})*+)?+".encode())
+
+@functools.cache
+def _record(separator: str) -> str:
+    """A pattern for one record without its line end."""
+    # Possessive quantifiers (`*+`) never backtrack, so no text takes more than linear time.
+    mark = re.escape(separator)
+    cell = rf'(?:"[^"\0]*+(?:""[^"\0]*+)*+"|[^"{mark}\r\n\0]*+)'
+    return f"{cell}(?:{mark}{cell})*+"
 
 
 class CsvRecord(NamedTuple):
@@ -42,16 +47,20 @@ class StrictReading:
     dropped: Collection[int] = ()
 
 
-def read_header(data: bytes) -> CsvRecord | None:
+def read_header(data: bytes, separator: str = ",") -> CsvRecord | None:
     """The first record that is not blank, or None when there is none."""
-    return _first_filled(_records(data, suspect=True))
+    return _first_filled(_records(data, separator, suspect=True))
 
 
-def read_rows(data: bytes, *, width: int, id_at: int) -> StrictReading:
+def read_rows(data: bytes, *, width: int, id_at: int, separator: str = ",") -> StrictReading:
     """Check every row below the header, which is `width` cells wide and has the id at `id_at`."""
-    well_formed = _is_plain(data) or _TABLE.fullmatch(data) is not None
-    reading = _read_lines(data, width=width, id_at=id_at) if well_formed else None
-    return reading or _read_records(data, width=width, id_at=id_at, suspect=not well_formed)
+    record = _record(separator)
+    table = rf"(?:{record}\r?\n)*+(?:{record})?+".encode()
+    well_formed = _is_plain(data) or re.fullmatch(table, data) is not None
+    if well_formed and (reading := _read_lines(data, separator, width=width, id_at=id_at)):
+        return reading
+    records = _records(data, separator, suspect=not well_formed)
+    return _read_records(records, width=width, id_at=id_at)
 
 
 def without_dropped(data: bytes, reading: StrictReading) -> bytes:
@@ -69,20 +78,20 @@ def _is_plain(data: bytes) -> bool:
     return not marked and data.count(b"\r") == data.count(b"\r\n")
 
 
-def _read_lines(data: bytes, *, width: int, id_at: int) -> StrictReading | None:
+def _read_lines(data: bytes, separator: str, *, width: int, id_at: int) -> StrictReading | None:
     """Read a table in which every line is one full row; None when it is not like that."""
-    reader = csv.reader(_lines(data), strict=True)
+    reader = csv.reader(_lines(data), strict=True, delimiter=separator)
     try:
         ids = [cells[id_at] for cells in reader if len(cells) == width]
     except csv.Error:
         return None
-    if reader.line_num != len(ids):
+    # A row without an id may be one of nothing but separators.
+    if reader.line_num != len(ids) or "" in ids:
         return None
     return StrictReading(ids=ids[1:], lines=range(2, len(ids) + 1))
 
 
-def _read_records(data: bytes, *, width: int, id_at: int, suspect: bool) -> StrictReading:
-    records = _records(data, suspect=suspect)
+def _read_records(records: Iterator[CsvRecord], *, width: int, id_at: int) -> StrictReading:
     header = _first_filled(records)
     ids: list[str] = []
     lines: list[int] = []
@@ -107,11 +116,11 @@ def _lines(data: bytes) -> Iterator[str]:
     return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
 
 
-def _records(data: bytes, *, suspect: bool) -> Iterator[CsvRecord]:
+def _records(data: bytes, separator: str, *, suspect: bool) -> Iterator[CsvRecord]:
     """Iterate over the records; those of a `suspect` file are matched against the grammar."""
     held: list[str] = []
     feed = _holding(_lines(data), held)
-    reader = csv.reader(feed, strict=True)
+    reader = csv.reader(feed, strict=True, delimiter=separator)
     last = 0
     while True:
         first, cells, fault = last + 1, [], None
@@ -121,9 +130,14 @@ def _records(data: bytes, *, suspect: bool) -> Iterator[CsvRecord]:
             return
         except csv.Error:
             _read_on(feed, held)
-            fault = _fault(held, first) or RejectedRow(line=first, reason="cell_too_long")
+            fault = _fault(held, first, separator) or RejectedRow(
+                line=first, reason="cell_too_long"
+            )
         else:
-            fault = _fault(held, first) if suspect else None
+            fault = _fault(held, first, separator) if suspect else None
+            # Spreadsheets write empty rows below a table as nothing but separators.
+            if not any(cells) and not held[0].strip(f"\r\n{separator}"):
+                cells = []
         last += len(held)
         held.clear()
         yield CsvRecord(first, last, cells, fault)
@@ -145,14 +159,15 @@ def _read_on(feed: Iterator[str], held: list[str]) -> None:
         is_open ^= line.count('"') % 2
 
 
-def _fault(held: Sequence[str], first: int) -> RejectedRow | None:
+def _fault(held: Sequence[str], first: int, separator: str) -> RejectedRow | None:
     """What is wrong with one record, which begins on line `first`; None for nothing."""
     text = "".join(held)
-    end = match.end() if (match := _RECORD.match(text)) else 0
+    match = re.match(rf"{_record(separator)}(?:\r?\n)?", text)
+    end = match.end() if match else 0
     if end == len(text):
         return None
     if "\0" in text:
         return RejectedRow(line=first, reason="nul")
-    if text[end] == '"' and text[:end].endswith(("", ",")[end > 0]):
+    if text[end] == '"' and text[:end].endswith(("", separator)[end > 0]):
         return RejectedRow(line=first + text.count("\n", 0, end), reason="unclosed_quote")
     return RejectedRow(line=first, reason="stray_quote" if '"' in text else "stray_return")

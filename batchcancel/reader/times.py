@@ -19,6 +19,11 @@ _DAY = "(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _CLOCK = rf"{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:\.[0-9]{{1,9}})?)?"
 _OFFSET = f"(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)"
+_MIDNIGHT = r"(?:[Tt ]00:00(?::00(?:\.0{1,9})?)?)?"
+_DAY_AND_CLOCK = (
+    r"^(?<day>.*?)(?:[T, ]+(?<hour>[0-9]{1,2})(?<rest>:[0-9]{2}[0-9:.+Zz-]*)"
+    r"(?: ?(?<half>[AaPp])\.?[Mm]\.?)?)?$"
+)
 _MOMENT = f"^{_DAY}(?:[Tt ]{_CLOCK}{_OFFSET}?)?$"
 
 _SECOND, _DAY_LONG = 1_000_000, timedelta(days=1)
@@ -51,10 +56,28 @@ def read_starts(texts: pl.Series) -> pl.DataFrame:
     )
 
 
-def read_dates(texts: pl.Series) -> pl.Series:
-    """Read days written as `2026-06-15`; null where the text is null or cannot be read."""
+def in_format(texts: pl.Series, how: str) -> pl.Series:
+    """What is written in a format of `strptime`, as ISO 8601; what is not, as it is.
+
+    A time of day may follow, also with AM or PM.
+    """
     text = pl.col("text")
-    days = _day(pl.when(text.str.contains(f"^{_DAY}$")).then(text))
+    parts = text.str.strip_chars().str.extract_groups(_DAY_AND_CLOCK).struct
+    hour, afternoon = parts["hour"].cast(pl.Int64), parts["half"].str.to_lowercase() == "p"
+    hour = pl.when(parts["half"].is_null()).then(hour).otherwise(hour % 12 + 12 * afternoon)
+    clock = pl.format("T{}{}", hour.cast(pl.String).str.zfill(2), parts["rest"])
+    day = parts["day"].str.to_date(how, strict=False).dt.strftime("%Y-%m-%d")
+    told = day + pl.when(hour.is_null()).then(pl.lit("")).otherwise(clock)
+    return texts.to_frame("text").select(pl.coalesce(told, text)).to_series()
+
+
+def read_dates(texts: pl.Series) -> pl.Series:
+    """Read days written as `2026-06-15`; null where the text is null or cannot be read.
+
+    A midnight after them, as programs write a day that they keep as a time, is none.
+    """
+    text = pl.col("text")
+    days = _day(pl.when(text.str.contains(f"^{_DAY}{_MIDNIGHT}$")).then(text.str.head(10)))
     return texts.to_frame("text").select(pl.when(days <= _LAST.date()).then(days)).to_series()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchcancel.appointments import KnownBy, SkipReason, Start
 from batchcancel.policy.plan import Planned
-from batchcancel.reader.manifest import REASONS
+from batchcancel.reader.manifest import Manifest
 from batchcancel.report.observed import (
     observed_figures,
     observed_json,
@@ -50,7 +50,8 @@ def plan_text(planned: Planned) -> str:
         *table(_plan_figures(planned)),
         *places_text(planned),
     ]
-    warnings = [*_rejected(planned), *observed_warnings(planned), *_plan_warnings(planned)]
+    rejected = (f"   {line}" for line in planned.manifest.rejected_in_words(SHOWN_ROWS))
+    warnings = [*rejected, *observed_warnings(planned), *_plan_warnings(planned)]
     if warnings:
         parts += ["", *warnings]
     parts += ["", f"Approval: {planned.approval}"]
@@ -59,6 +60,7 @@ def plan_text(planned: Planned) -> str:
 
 def _plan_figures(planned: Planned) -> Iterable[Figure]:
     plan, zone = planned.plan, planned.rules.timezone
+    yield from _read_figures(planned.manifest)
     yield "rows", grouped(plan.rows), _repeated(plan.duplicates)
     yield "rejected rows", grouped(plan.rejected_rows), ""
     yield "settled already", grouped(plan.settled), "in the ledger; never sent again"
@@ -87,6 +89,15 @@ def _plan_figures(planned: Planned) -> Iterable[Figure]:
     if plan.requests:
         yield "daily quota", "", _quota(planned)
     yield "miss their deadline", grouped(plan.will_miss), "before their turn comes"
+
+
+def _read_figures(manifest: Manifest) -> Iterable[Figure]:
+    columns = manifest.columns
+    if manifest.read_as:
+        yield "read as", "", ", ".join(manifest.read_as)
+    yield "columns", grouped(len(columns.used)), columns.used_in_words
+    if columns.ignored:
+        yield "  not used", grouped(len(columns.ignored)), columns.ignored_in_words
 
 
 def _repeated(duplicates: int) -> str:
@@ -121,13 +132,6 @@ def _quota(planned: Planned) -> str:
     return f"{told}, {midnight.astimezone(zone):%H:%M} {zone}"
 
 
-def _rejected(planned: Planned) -> Iterable[str]:
-    rejected = planned.manifest.rejected
-    yield from (f"   line {row.line}: {REASONS[row.reason]}" for row in rejected[:SHOWN_ROWS])
-    if len(rejected) > SHOWN_ROWS:
-        yield f"   and {grouped(len(rejected) - SHOWN_ROWS)} more rejected rows"
-
-
 def _plan_warnings(planned: Planned) -> Iterable[str]:
     plan = planned.plan
     for caution in planned.rules.cautions:
@@ -158,7 +162,7 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
     A start that is known by its day alone is a day: no midnight is made of it.
     `ledger` is its address as it may be shown.
     """
-    plan = planned.plan
+    plan, columns = planned.plan, planned.manifest.columns
     return {
         "batch": planned.batch.name,
         "rows": plan.rows,
@@ -177,7 +181,8 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "seconds": plan.seconds,
         "will_miss": plan.will_miss,
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
-        "columns": list(planned.manifest.columns),
+        "columns": {"used": dict(columns.used), "ignored": list(columns.ignored)},
+        "read_as": list(planned.manifest.read_as),
         "observed": observed_json(planned),
         "approval": str(planned.approval),
         "ledger": ledger,

@@ -4,7 +4,7 @@ Every row that was read is in it once, rejected rows at the end: read as a manif
 rejected rows again, because what was wrong with them is not mended by having been exported.
 
 Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
-`= + - @`, a tab or a carriage return for a formula, so such a `session`, `branch_id` or `reason`
+`= + - @`, a tab or a carriage return for a formula, so such a text of somebody else's
 gets a `'` in front. Ids and codes have letters, digits, `_` and `-` only: they can do no harm, and
 no byte of them changes.
 """
@@ -60,6 +60,13 @@ def write_table(frame: pl.DataFrame, path: Path) -> int:
     with replacing(path) as file:
         write(frame, file)
     return len(frame)
+
+
+def require_new(path: Path, *, force: bool) -> None:
+    """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
+    writer_for(path)
+    if path.exists() and not force:
+        raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
 
 
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, LedgerReader, Run
 from batchcancel.report.counts import Counts, counts_from
@@ -57,6 +58,29 @@ def read_status(account: LedgerReader, *, only: str | None) -> list[BatchStatus]
         names = ", ".join(one.name for one in account.batches()) or "none"
         raise InputError(f"the ledger has no batch {only}", hint=f"It has: {names}.")
     return [_batch_status(account, batch) for batch in batches]
+
+
+def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
+    """The name of the batch that is meant: the only one, where none is named.
+
+    A restore of it is no other one. Raises `InputError` where it is not clear, or not there.
+    """
+    batches = account.batches()
+    if not batches:
+        raise InputError(
+            f"{redacted_ledger(ledger)} holds no batch yet",
+            hint="A run puts one in: batchcancel run closure.csv",
+        )
+    if wanted is not None:
+        read_status(account, only=wanted)
+        return wanted
+    first, *others = [one.name for one in batches if one.kind != "restore"]
+    if others:
+        raise InputError(
+            f"{redacted_ledger(ledger)} has {len(batches)} batches",
+            hint=f"Name one with --batch: {', '.join(one.name for one in batches)}.",
+        )
+    return first
 
 
 def _batch_status(account: LedgerReader, batch: Batch) -> BatchStatus:

@@ -69,6 +69,8 @@ class Settings(ApiSettings):
     notice_hours: float | None
     notes: str | None
     ignore_column: tuple[str, ...]
+    column: tuple[str, ...]
+    date_format: str | None
     max_cancel: Cap | None
     approved: Approval | None
     allow_rejected_rows: bool
@@ -221,7 +223,7 @@ def _job_file(
             # As text, so that TOML, variables and flags go through the same parser.
             texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
         elif _BY_FIELD[field].is_repeatable and _is_texts(value):
-            texts[field] = ",".join(value)
+            texts[field] = quantities.as_words(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
     return texts, sessions, branches

@@ -97,6 +97,12 @@ OPTIONS = (
     Option(name="ignore-column", parse=quantities.columns, metavar="NAME", is_repeatable=True,
            help="Read the manifest as if it had no such column, like one named date that is "
                 "not the appointment's day"),
+    Option(name="column", parse=quantities.named_columns, metavar="NAME=HEADER",
+           is_repeatable=True,
+           help="Read the column of that header as the one named, like "
+                "'appointment_id=Booking ref'"),
+    Option(name="date-format", parse=quantities.date_format, metavar="FORMAT",
+           help="How the manifest writes days that are not like 2026-12-31, like DD/MM/YYYY"),
     Option(name="limit", is_of_api=True, parse=_number, metavar="N",
            help="A canary: only the first N eligible rows of the batch"),
     Option(name="max-cancel", parse=quantities.cap, metavar="N|N%",

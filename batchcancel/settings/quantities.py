@@ -3,12 +3,15 @@
 Every parser raises ValueError with a sentence that says what would have been understood.
 """
 
+import csv
 import math
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -16,6 +19,13 @@ from batchcancel.api import MOST_HOURS, Rate
 
 LONGEST_DURATION = 366 * 86_400.0
 """The longest duration that is believed, in seconds: a year."""
+
+ID: Final = "appointment_id"
+COLUMNS: Final = (
+    ID, "starts_at", "appointment_date", "date", "session", "branch_id", "notes", "outcome",
+    "reason", "start_known_by",
+)  # fmt: skip
+"""The columns of a manifest that are read."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
@@ -112,11 +122,19 @@ def clock_time(text: str) -> time:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Names with commas between them; blanks around them do not count."""
-    found = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
-    if not all(found):
+    """Names with commas between them, blanks around them apart; one with a comma is in quotes."""
+    try:
+        ((*found,),) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (ValueError, csv.Error):
+        found = [""]
+    if not found or not all(one.strip() for one in found):
         raise ValueError("write names with commas between them")
-    return found
+    return tuple(dict.fromkeys(one.strip() for one in found))
+
+
+def as_words(names: Iterable[str]) -> str:
+    """The text that `words` reads as these names."""
+    return ",".join('"{}"'.format(one.replace('"', '""')) for one in names)
 
 
 def statuses(text: str) -> tuple[str, ...]:
@@ -130,9 +148,36 @@ def statuses(text: str) -> tuple[str, ...]:
 def columns(text: str) -> tuple[str, ...]:
     """`date,session`: names of columns, but for the one that every manifest needs."""
     found = words(text)
-    if "appointment_id" in found:
-        raise ValueError("appointment_id is the column that is needed")
+    if ID in found:
+        raise ValueError(f"{ID} is the column that is needed")
     return found
+
+
+def named_columns(text: str) -> tuple[str, ...]:
+    """`appointment_id=Booking ref`: which column of the file is to be read as one of ours."""
+    found = words(text)
+    pairs = [one.partition("=")[::2] for one in found]
+    for ours in zip(*pairs, strict=True) if pairs else ():
+        if len(set(ours)) < len(pairs):
+            raise ValueError("name each column once")
+    if strange := [our for our, header in pairs if our not in COLUMNS or not header]:
+        raise ValueError(f"write NAME=HEADER, where {strange[0]!r} is one of {', '.join(COLUMNS)}")
+    return found
+
+
+_DATE_PARTS = {"Y{4}": "%Y", "Y{2}": "%y", "M{3}": "%b", "M{1,2}": "%m", "D{1,2}": "%d"}
+
+
+def date_format(text: str) -> str:
+    """`DD/MM/YYYY`, or `%d/%m/%Y`, as a format of `strptime`; a time of day may always follow."""
+    told = re.split(r"[T ]*(?:%H|HH)", text.strip(), maxsplit=1)[0]
+    for word, part in _DATE_PARTS.items():
+        told = re.sub(rf"(?<!%){word}", part, told, flags=re.IGNORECASE)
+    parts = re.findall(r"%(.)", told)
+    kinds = sorted("y" if one in "yY" else "m" if one in "mbB" else one for one in parts)
+    if kinds != ["d", "m", "y"] or not re.fullmatch(r"(?:%[dmbByY]|[ ,./-])+", told, re.ASCII):
+        raise ValueError("write a format like DD/MM/YYYY, MM/DD/YYYY or DD-MMM-YYYY")
+    return told
 
 
 def switch(text: str) -> bool:

@@ -76,6 +76,7 @@ async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
     assert ids[1:] == sorted(world.patched())
 
 
+@pytest.mark.promise(20)
 async def test_as_many_others_are_not_what_was_approved(world):
     ids = world.appointments(6)
     token = await approved(world, world.manifest(ids[:3]))
@@ -109,7 +110,7 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
 
 
 COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
-COVERED |= {"status", "ignore_column"}
+COVERED |= {"status", "ignore_column", "column", "date_format"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),

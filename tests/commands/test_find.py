@@ -56,6 +56,7 @@ async def test_600_of_one_session_take_at_most_14_requests(world):
     assert finding.requests <= 14
 
 
+@pytest.mark.promise(21)
 async def test_600_of_one_session_whose_pages_keep_no_order_are_counted(world):
     names = world.appointments(600)
     world.sandbox.shuffle(3)

@@ -129,6 +129,23 @@ async def test_a_session_and_a_branch_are_compared_as_far_as_the_api_uses_such_w
 
 
 @pytest.mark.promise(19)
+@pytest.mark.parametrize(("says", "ends"), [("{0}", "needs_review"), ("Nord", "cancelled")])
+async def test_where_nothing_could_be_read_the_patchs_answer_is_held_against_the_apis_own_words(
+    world, says, ends
+):
+    branches = world.sandbox.book.clinic.branch_ids
+    ids = world.appointments(1)
+    world.sandbox.keys.add("sk_write", {"appointments:write"})
+    row = f"{ids[0]},{STARTS},{says.format(*branches)}"
+    finished = await world.run(
+        world.write("appointment_id,starts_at,branch_id", row),
+        confirm=lambda _: world.sandbox.staff.move(ids[0], branch_id=branches[1]),
+        key="sk_write", notice_hours=24,
+    )  # fmt: skip
+    assert ended(finished)[1] == {ends: 1}
+
+
+@pytest.mark.promise(19)
 async def test_what_is_moved_between_page_and_patch_is_for_a_person_and_not_also_cancelled(world):
     ids = world.appointments(3)
     finished = await world.run(

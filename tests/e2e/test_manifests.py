@@ -13,7 +13,7 @@ HEADER = f"appointment_id,starts_at\na001,{FAR}\n"
     [
         (None, "there is no manifest"),
         (b"id;starts_at\n1;2\n", "no column appointment_id"),
-        (HEADER.encode("utf-16"), "UTF-16 text"),
+        (HEADER.encode("utf-16-le"), "UTF-16 text"),
         (HEADER.encode() + b"../../x,\n", "line 3: the appointment_id is not"),
         (HEADER.encode() + b"a001,2099-01-01\n", "names the same appointment"),
         (b"appointment_id,notes\na001," + b"x" * 2_001 + b"\n", "line 2: the notes are longer"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -41,6 +42,31 @@ class Defect:
     def source_in(self, folder: Path) -> Path:
         """The file of its module in a copy of the program."""
         return folder.joinpath(*self.module.split(".")).with_suffix(".py")
+
+
+def defects(text: str) -> tuple[Defect, ...]:
+    """Read defects: a module and what is wrong there, the test that must fail, and the change.
+
+    The test may name some of its parameters, in brackets: then there is a defect for each.
+    """
+    return tuple(chain.from_iterable(map(_defects, text.strip("\n").split("\n\n"))))
+
+
+def _defects(block: str) -> Iterator[Defect]:
+    told, killer, *change = block.splitlines()
+    module, _, name = told.partition(": ")
+    killer, _, parameters = killer.rstrip("]").partition(" [")
+    several = parameters.split(", ")
+    old, new = ("\n".join(one[2:] for one in change if one[0] == sign) for sign in "-+")
+    for only in several:
+        yield Defect(
+            name=name if len(several) == 1 else f"{name}, in {only}",
+            module=f"batchcancel.{module}",
+            old=old,
+            new=new,
+            killer=killer,
+            only=only,
+        )
 
 
 def survives(defect: Defect, folder: Path) -> str | None:

@@ -1,153 +1,120 @@
 """Defects in what is read before deciding, what of it counts, and on whose clock."""
 
-from tests.mutants.defect import Defect
+from tests.mutants.defect import defects
 
-DEFECTS = (
-    Defect(
-        name="a visit that took place is cancelled",
-        module="batchcancel.policy.observed",
-        old="if record.status == COMPLETED:",
-        new="if False:",
-        killer="test_a_status_counts_to_the_letter",
-    ),
-    Defect(
-        name="a status that nobody documented is sent",
-        module="batchcancel.policy.observed",
-        old="if record.status not in statuses:",
-        new="if False:",
-        killer="test_what_is_no_longer_to_be_cancelled_is_not_sent",
-    ),
-    Defect(
-        name="a status counts in any letters",
-        module="batchcancel.policy.observed",
-        old="if record.status not in statuses:",
-        new="if record.status.lower() not in statuses:",
-        killer="test_a_status_counts_to_the_letter",
-    ),
-    Defect(
-        name="what was moved to another day is cancelled there",
-        module="batchcancel.policy.observed",
-        old="return SkipReason.MOVED if has_moved(said, record) else None",
-        new="return None",
-        killer="test_what_was_moved_to_another_day_is_left_there_and_told_loudly",
-    ),
-    Defect(
-        name="a session is compared to the letter",
-        module="batchcancel.policy.observed",
-        old="as_meant(named) != as_meant(found)",
-        new="named != found",
-        killer="test_what_is_where_the_manifest_says_has_not_moved",
-    ),
-    Defect(
-        name="a row in doubt is not held against the manifest",
-        module="batchcancel.policy.look",
-        old="pl.concat([named, named_by(in_doubt, rules.timezone)])",
-        new="pl.concat([named, named_by(in_doubt, rules.timezone).clear()])",
-        killer="test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back",
-    ),
-    Defect(
-        name="what others had cancelled and staff confirmed again is cancelled",
-        module="batchcancel.policy.observed",
-        old="if was_cancelled and reason",
-        new="if False and reason",
-        killer="test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person",
-    ),
-    Defect(
-        name="a column that is not the day of the appointment is believed",
-        module="batchcancel.policy.plan",
-        old="if rows < FEW or moved * 2 <= rows:",
-        new="if True:",
-        killer="test_a_column_of_other_days_stops_everything_and_is_named",
-    ),
-    Defect(
-        name="only where two thirds of the rows seem moved is the manifest doubted",
-        module="batchcancel.policy.plan",
-        old="moved * 2 <= rows",
-        new="moved * 3 <= rows * 2",
-        killer="test_more_than_half_of_twenty_rows_are_needed_to_doubt_the_manifest",
-    ),
-    Defect(
-        name="observations never grow old",
-        module="batchcancel.policy.fresh",
-        old="return self._now() - at > OLD",
-        new="return False",
-        killer="test_what_is_moved_and_was_observed_long_ago_is_looked_at_once_more",
-    ),
-    Defect(
-        name="what has gone from its day is sent unseen",
-        module="batchcancel.policy.fresh",
-        old="return _MUST_READ  # it was there",
-        new="return _STANDS  # it was there",
-        killer="test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget",
-    ),
-    Defect(
-        name="a server that gives its last page for ever is asked for ever",
-        module="batchcancel.policy.pages",
-        old="if self.shown == before or is_end:",
-        new="if is_end:",
-        killer="test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice",
-    ),
-    Defect(
-        name="the key of another clinic reads on",
-        module="batchcancel.policy.pages",
-        old="if len(self.streak) >= self.halt_after:",
-        new="if False:",
-        killer="test_a_clinic_that_knows_none_of_the_rows_ends_the_reading",
-    ),
-    Defect(
-        name="a row that its pages do not show is sent unread",
-        module="batchcancel.policy.fresh",
-        old="if appointment.is_missed:",
-        new="if False:",
-        killer="test_what_was_never_seen_is_left_to_its_turn_and_what_was_missed_is_read",
-    ),
-    Defect(
-        name="what was left alone is sent when it cannot be seen again",
-        module="batchcancel.policy.observed",
-        old='.otherwise("left_outcome")',
-        new=".otherwise(None)",
-        killer="test_what_was_left_alone_for_what_it_was_is_not_sent_by_a_key_that_may_not_read",
-    ),
-    Defect(
-        name="a deadline is asked at the earliest moment that it can be",
-        module="batchcancel.pool.exchange",
-        old="write.decide(self._clock.latest())",
-        new="write.decide(self._clock.earliest())",
-        killer="test_a_permit_that_was_kept_for_too_long_sends_nothing",
-    ),
-    Defect(
-        name="a deadline is asked on this machine's clock",
-        module="batchcancel.pool.exchange",
-        old="write.decide(self._clock.latest())",
-        new="write.decide(self._now())",
-        killer="test_the_apis_clock_decides_however_far_it_is_from_this_machines",
-    ),
-    Defect(
-        name="a plan is made on the earliest moment that it can be",
-        module="batchcancel.commands.plan",
-        old="at = tools.clock.latest()",
-        new="at = tools.clock.earliest()",
-        killer="test_enough_notice_is_told_to_the_second_whatever_the_clocks_do",
-    ),
-    Defect(
-        name="a gateway's Date counts as much as the API's",
-        module="batchcancel.clock",
-        old=" or (self._is_own and not is_own)",
-        new="",
-        killer="test_a_gateways_date_counts_only_while_the_api_has_said_none",
-    ),
-    Defect(
-        name="any permission but false allows",
-        module="batchcancel.huskyvoice.lookup",
-        old='data["allow_cancellation"] is True if',
-        new='data["allow_cancellation"] is not False if',
-        killer="test_a_permission_that_is_not_true_is_a_no",
-    ),
-    Defect(
-        name="a cap counts the run and not the batch",
-        module="batchcancel.policy.plan",
-        old="wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.spent",
-        new="wanted = max_cancel.rows_allowed(plan.rows), plan.eligible",
-        killer="test_a_cap_counts_what_an_earlier_manifest_of_the_batch_cancelled",
-    ),
-)
+DEFECTS = defects(r"""
+policy.observed: a visit that took place is cancelled
+test_a_status_counts_to_the_letter
+- if record.status == COMPLETED:
++ if False:
+
+policy.observed: a status that nobody documented is sent
+test_what_is_no_longer_to_be_cancelled_is_not_sent
+- if record.status not in statuses:
++ if False:
+
+policy.observed: a status counts in any letters
+test_a_status_counts_to_the_letter
+- if record.status not in statuses:
++ if record.status.lower() not in statuses:
+
+policy.observed: what was moved to another day is cancelled there
+test_what_was_moved_to_another_day_is_left_there_and_told_loudly
+- return SkipReason.MOVED if has_moved(said, record) else None
++ return None
+
+policy.observed: a session is compared to the letter
+test_what_is_where_the_manifest_says_has_not_moved
+- as_meant(named) != as_meant(found)
++ named != found
+
+policy.look: a row in doubt is not held against the manifest
+test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back
+- pl.concat([named, named_by(in_doubt, rules.timezone)])
++ pl.concat([named, named_by(in_doubt, rules.timezone).clear()])
+
+policy.observed: what others had cancelled and staff confirmed again is cancelled
+test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person
+- if was_cancelled and reason
++ if False and reason
+
+policy.plan: a column that is not the day of the appointment is believed
+test_a_column_of_other_days_stops_everything_and_is_named
+- if rows < FEW or moved * 2 <= rows:
++ if True:
+
+policy.plan: only where two thirds of the rows seem moved is the manifest doubted
+test_more_than_half_of_twenty_rows_are_needed_to_doubt_the_manifest
+- moved * 2 <= rows
++ moved * 3 <= rows * 2
+
+policy.fresh: observations never grow old
+test_what_is_moved_and_was_observed_long_ago_is_looked_at_once_more
+- return self._now() - at > OLD
++ return False
+
+policy.fresh: what has gone from its day is sent unseen
+test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget
+- return day.tells_all or self._budget.spend()
++ return self._budget.spend()
+
+policy.fresh: what an earlier reading of a day showed is forgotten with the next
+test_what_a_page_showed_last_is_known_although_later_pages_do_not_show_it
+- self._days.setdefault(page, _Day(self._now(), self._pages))
++ self._days[page] = _Day(self._now(), self._pages)
+
+pool.cancel: pages that are read while a row waits for its permit do not count
+test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word
+-         self._take_last_word()
+-         return self._means
++         return self._means
+
+policy.pages: a server that gives its last page for ever is asked for ever
+test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice
+- if self.shown == before or is_end:
++ if is_end:
+
+policy.pages: the key of another clinic reads on
+test_a_clinic_that_knows_none_of_the_rows_ends_the_reading
+- if len(self.streak) >= self.halt_after:
++ if False:
+
+policy.fresh: a row that its pages do not show is sent unread
+test_what_was_never_seen_is_left_to_its_turn_and_what_was_missed_is_read
+- return appointment.is_missed
++ return False
+
+policy.observed: what was left alone is sent when it cannot be seen again
+test_what_was_left_alone_for_what_it_was_is_not_sent_by_a_key_that_may_not_read
+- .otherwise("left_outcome")
++ .otherwise(None)
+
+pool.exchange: a deadline is asked at the earliest moment that it can be
+test_a_permit_that_was_kept_for_too_long_sends_nothing
+- write.decide(self._clock.latest())
++ write.decide(self._clock.earliest())
+
+pool.exchange: a deadline is asked on this machine's clock
+test_the_apis_clock_decides_however_far_it_is_from_this_machines
+- write.decide(self._clock.latest())
++ write.decide(self._now())
+
+commands.plan: a plan is made on the earliest moment that it can be
+test_enough_notice_is_told_to_the_second_whatever_the_clocks_do
+- at = tools.clock.latest()
++ at = tools.clock.earliest()
+
+clock: a gateway's Date counts as much as the API's
+test_a_gateways_date_counts_only_while_the_api_has_said_none
+-  or (self._is_own and not is_own)
+
+huskyvoice.lookup: any permission but false allows
+test_a_permission_that_is_not_true_is_a_no
+- data["allow_cancellation"] is True if
++ data["allow_cancellation"] is not False if
+
+policy.plan: a cap counts the run and not the batch
+test_a_cap_counts_what_an_earlier_manifest_of_the_batch_cancelled
+- wanted = max_cancel.rows_allowed(plan.rows), plan.eligible + plan.spent
++ wanted = max_cancel.rows_allowed(plan.rows), plan.eligible
+""")

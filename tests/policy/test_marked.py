@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
-from batchcancel.policy.marked import foreign_outcomes, is_nothing_left
+from batchcancel.policy.marked import is_nothing_left
 from batchcancel.reader.manifest import Manifest, manifest_of
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -32,20 +32,3 @@ def test_nothing_is_left_where_each_row_is_settled_or_marked(settled, opened, is
     open_rows = [OpenRow(one, 1, NOW) for one in opened]
     earlier = EarlierRuns(settled_ids=settled, open_rows=open_rows)
     assert is_nothing == is_nothing_left(manifest(a=None, b="cancelled"), earlier)
-
-
-def test_words_of_others_are_told_with_their_number():
-    [caution] = foreign_outcomes(manifest(a="no_show", b="fulfilled", c="cancelled", d="no_show"))
-    assert "foreign_outcome" == caution.code
-    assert "3 rows that are none of this program's (fulfilled, no_show)" in caution.text
-
-
-def test_a_word_that_may_be_about_a_person_is_not_repeated():
-    [caution] = foreign_outcomes(manifest(a="Ms Smith rang"))
-    assert "1 row that" in caution.text
-    assert "Smith" not in caution.text
-
-
-@pytest.mark.parametrize("word", [None, "cancelled", "waiting"])
-def test_nothing_is_told_where_all_words_are_ours(word):
-    assert [] == list(foreign_outcomes(manifest(a=word)))

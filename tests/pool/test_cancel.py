@@ -17,7 +17,8 @@ from batchcancel.appointments import (
 )
 from batchcancel.errors import ScopeMissing
 from batchcancel.huskyvoice.retry import Backoff
-from batchcancel.ledger.contract import Learned
+from batchcancel.ledger.contract import Learned, Saw
+from batchcancel.policy.fresh import Word
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.exchange import Sent, Withheld
@@ -51,10 +52,31 @@ ALIVE = record("confirmed")
 TOUCHED = record("confirmed", at=BEGIN + SECOND)
 
 
+class Pages:
+    """Pages that are read for other rows while this one waits for the permit of a later PATCH."""
+
+    def __init__(self, shown, *, was_cancelled, before):
+        self.shown = Word(1, shown.record, was_cancelled)
+        self.before = before
+        self.word = None
+
+    def turn(self, number):
+        self.word = self.shown if number >= self.before else None
+
+    async def must_read(self, _appointment):
+        return False
+
+    def last_word(self, _appointment_id):
+        return self.word
+
+    def observation(self, one):
+        return one
+
+
 class Scene:
     """An exchange that gives answers in their order, and the appointment before it."""
 
-    def __init__(self, *answers, attempts=3, late_after=None, **known):
+    def __init__(self, *answers, attempts=3, late_after=None, pages=None, **known):
         known = {"appointment_id": "a1", "start": START} | known
         self.answers = iter(answers)
         self.late_after = late_after
@@ -65,6 +87,7 @@ class Scene:
             policy=NoticePolicy(notice=HOUR),
             starts=self,
             writer=self,
+            fresh=pages,
         )
         self.cancellation = Cancellation(Appointment(**known), self.means)
 
@@ -80,6 +103,8 @@ class Scene:
 
     async def write(self, request, write):
         assert request.ask is Ask.CANCEL
+        if self.means.fresh is not None:
+            self.means.fresh.turn(len(self.writes))
         is_late = self.late_after is not None and len(self.writes) >= self.late_after
         decision = write.decide(BEGIN + (48 * HOUR if is_late else timedelta(0)))
         if isinstance(decision, Skip):
@@ -232,6 +257,37 @@ async def test_what_a_read_shows_elsewhere_than_it_was_seen_is_left_to_the_next_
 async def test_what_staff_moved_between_the_page_and_the_patch_is_for_a_person():
     scene = Scene(moved("cancelled"), seen=SEEN)
     assert Outcome(OutcomeName.NEEDS_REVIEW, "moved") == await scene.ends()
+
+
+@pytest.mark.promise(19)
+@pytest.mark.parametrize(
+    ("shown", "was_cancelled", "outcome"),
+    [
+        (ALIVE, False, CANCELLED),
+        (ALIVE, True, Outcome(OutcomeName.NEEDS_REVIEW, "alive_again")),
+        (record("cancelled"), True, Outcome(OutcomeName.ALREADY_CANCELLED)),
+        (record("completed"), False, Outcome(OutcomeName.SKIPPED, "completed")),
+        (record("no_show"), False, Outcome(OutcomeName.SKIPPED, "unknown_status")),
+        (moved("confirmed"), False, Outcome(OutcomeName.SKIPPED, "moved")),
+    ],
+)
+async def test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word(
+    shown, was_cancelled, outcome
+):
+    pages = Pages(shown, was_cancelled=was_cancelled, before=0)
+    is_sent = outcome is CANCELLED
+    scene = Scene(*([DONE] if is_sent else []), pages=pages, seen=SEEN)
+    assert outcome == await scene.ends()
+    assert (["patch"] if is_sent else []) == scene.told
+    assert [Saw(appointment_id="a1", seen=shown.record)] == scene.entries
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize(("shown", "outcome"), [(DONE, CANCELLED), (TOUCHED, REVIEW)])
+async def test_a_page_tells_of_a_row_in_doubt_what_a_read_would(shown, outcome):
+    scene = Scene(LOST, ALIVE, pages=Pages(shown, was_cancelled=False, before=1))
+    assert outcome == await scene.ends()
+    assert ["patch", "read"] == scene.told
 
 
 MISSING = ScopeMissing("appointments:read")

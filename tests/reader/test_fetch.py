@@ -63,21 +63,24 @@ def hanging(downloads):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("text", ["closure.csv", "-", "/data/a?b.csv"])
-async def test_what_is_here_already_is_left_where_it_is(told, text):
-    async with fetched(source_of(text), stop=Stop(), observe=told) as readable:
-        assert text == readable
+@pytest.mark.parametrize("text", ["closure.csv", "/data/a?b.csv", "a\0b", "."])
+async def test_a_file_is_left_where_it_is(told, text):
+    assert text == await fetched(source_of(text), stop=Stop(), observe=told)
     assert [] == told.lines
 
 
 @pytest.mark.anyio
-async def test_what_is_far_away_is_read_from_a_copy_that_is_gone_afterwards(told, downloads):
-    downloads(lambda path, _is_wanted: path.write_bytes(b"a1"))
-    async with fetched(FAR, stop=Stop(), observe=told) as readable:
-        copy = anyio.Path(readable)
-        assert b"a1" == await copy.read_bytes()
+async def test_what_is_far_away_is_brought_by_a_copy_that_is_gone_afterwards(told, downloads):
+    paths = []
 
-    assert not await copy.exists()
+    def bring(path, _is_wanted):
+        paths.append(path)
+        return path.write_bytes(b"a1")
+
+    downloads(bring)
+    assert b"a1" == await fetched(FAR, stop=Stop(), observe=told)
+    assert not paths[0].parent.exists()
+
     where = "https://store.example/monday.csv?***"
     assert [FetchBegan(manifest=where), FetchEnded(manifest=where, size=2)] == told.lines
 
@@ -92,8 +95,7 @@ async def test_trouble_comes_out_as_it_is_and_nothing_stays(told, downloads):
 
     downloads(refuse)
     with pytest.raises(InputError, match="no"):
-        async with fetched(FAR, stop=Stop(), observe=told):
-            pytest.fail("there is nothing to read")
+        await fetched(FAR, stop=Stop(), observe=told)
     assert not paths[0].parent.exists()
 
 
@@ -110,8 +112,7 @@ async def test_a_stop_is_heard_although_the_store_hangs(told, hanging):
     async with anyio.create_task_group() as group:
         group.start_soon(interrupt)
         with pytest.raises(Interrupted):
-            async with fetched(FAR, stop=stop, observe=told):
-                pytest.fail("there is nothing to read")
+            await fetched(FAR, stop=stop, observe=told)
     assert not paths[0].parent.exists()
 
 
@@ -121,8 +122,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
     stop = Stop()
     stop.ask(Interrupted(15))
     with pytest.raises(Interrupted):
-        async with fetched(FAR, stop=stop, observe=told):
-            pytest.fail("there is nothing to read")
+        await fetched(FAR, stop=stop, observe=told)
     assert not began.is_set()
 
 
@@ -130,8 +130,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
 @pytest.mark.promise(9)
 async def test_a_store_that_hangs_is_given_up_after_the_deadline(told, hanging):
     with pytest.raises(StoppedEarly, match="does not answer"):
-        async with fetched(FAR, stop=Stop(), observe=told, longest=0.05):
-            pytest.fail("there is nothing to read")
+        await fetched(FAR, stop=Stop(), observe=told, longest=0.05)
 
 
 @pytest.mark.anyio
@@ -146,6 +145,5 @@ async def test_a_download_that_was_given_up_learns_of_it(told, downloads):
 
     downloads(wait)
     with pytest.raises(StoppedEarly):
-        async with fetched(FAR, stop=Stop(), observe=told, longest=0.05):
-            pytest.fail("there is nothing to read")
+        await fetched(FAR, stop=Stop(), observe=told, longest=0.05)
     assert await anyio.to_thread.run_sync(partial(learnt.wait, 60))

@@ -112,5 +112,12 @@ def test_a_certificate_for_another_address_is_refused(tmp_path, outside, copy):
 
 def test_where_nobody_listens_it_can_be_tried_again(shelf, copy):
     address = f"{shelf.url}/monday.csv".replace("127.0.0.1", "127.0.0.2")
-    with pytest.raises(StoppedEarly, match="does not answer"):
+    with pytest.raises(StoppedEarly, match="refuses the connection"):
         copy(address)
+
+
+def test_what_does_not_speak_tls_and_a_name_nobody_knows_are_told_apart(plain_shelf, copy, outside):
+    with pytest.raises(StoppedEarly, match="does not speak TLS"):
+        copy(f"{plain_shelf.url}/monday.csv".replace("http:", "https:"))
+    with pytest.raises(StoppedEarly, match="name of its host is not known"):
+        copy("https://manifests.invalid/monday.csv")

@@ -335,13 +335,15 @@ def test_a_clean_manifest_passes():
     manifest(MIXED).require_clean()
 
 
-def test_rejected_rows_are_told_in_plain_words_without_their_content():
+def test_rejected_rows_are_told_in_plain_words_with_the_cell_and_no_other():
+    text = "appointment_id,starts_at,notes\n\xa0apt1,,Ms Smith\na,tomorrow,Ms Smith\n"
     with pytest.raises(InputError) as caught:
-        manifest("appointment_id,starts_at\nMs Smith,\na,tomorrow\n").require_clean()
+        manifest(text).require_clean()
     assert caught.value.message == (
         "2 rows of the manifest cannot be used; nothing was sent:\n"
-        "  line 2: the appointment_id is not 1 to 64 of the characters A-Z a-z 0-9 _ -\n"
-        "  line 3: the start is not a time such as 2026-06-15T09:00+05:30"
+        "  line 2: the appointment_id is not 1 to 64 of the characters A-Z a-z 0-9 _ -: "
+        "'\\xa0apt1'\n"
+        "  line 3: the start is not a time such as 2026-06-15T09:00+05:30: 'tomorrow'"
     )
     assert "--allow-rejected-rows" in caught.value.hint
 

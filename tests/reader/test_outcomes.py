@@ -42,7 +42,7 @@ def test_a_skipped_row_without_a_column_of_reasons_is_done():
 
 def test_a_reason_alone_says_nothing():
     read = manifest("a,completed", columns="appointment_id,reason")
-    assert ({"a": None}, 0) == (marks(read), read.foreign_rows)
+    assert ({"a": None}, ()) == (marks(read), read.cautions)
 
 
 def test_blanks_around_a_word_do_not_count_and_capitals_do():
@@ -53,18 +53,26 @@ def test_blanks_around_a_word_do_not_count_and_capitals_do():
 def test_words_of_others_are_counted_and_those_that_look_like_codes_are_named():
     rows = ["a,no_show,", "b,cancelled,", "c,no_show,", "d,waiting,", "e,,", "f,Ms Smith rang,"]
     read = manifest(*rows)
-    assert (3, ("no_show",)) == (read.foreign_rows, read.foreign_outcomes)
+    [caution] = read.cautions
+    assert "foreign_outcome" == caution.code
+    assert "3 rows that are none of this program's (no_show)" in caution.text
     assert ["b"] == read.marked_ids()
 
 
+def test_a_word_that_may_be_about_a_person_is_not_repeated():
+    [caution] = manifest("a,Ms Smith rang,").cautions
+    assert "1 row that" in caution.text
+    assert "Smith" not in caution.text
+
+
 def test_only_the_first_few_words_of_others_are_named():
-    read = manifest(*(f"a{number},w{number}," for number in range(9)))
-    assert (9, ("w0", "w1", "w2", "w3", "w4")) == (read.foreign_rows, read.foreign_outcomes)
+    [caution] = manifest(*(f"a{number},w{number}," for number in range(9))).cautions
+    assert "9 rows that are none of this program's (w0, w1, w2, w3, w4)" in caution.text
 
 
 def test_a_status_is_never_read():
     read = manifest("a,cancelled", columns="appointment_id,status")
-    assert ({"a": None}, 0) == (marks(read), read.foreign_rows)
+    assert ({"a": None}, ()) == (marks(read), read.cautions)
 
 
 @pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["cancelled", "waiting"])])

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from batchcancel.errors import ExitCode, InputError
 from batchcancel.reader import read as reading
-from batchcancel.reader.manifest import REASONS, Manifest
+from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
+from batchcancel.reader.rejected import REASONS
 from batchcancel.reader.strict_csv import StrictReading
 
 
@@ -64,8 +65,8 @@ def test_ids_are_exact_strings(appointment_id):
 
 
 def test_columns_are_found_by_name_wherever_they_stand():
-    text = "patient_id,appointment_id,Date,notes \np1,a1,nonsense,secret\n"
-    expected = {"line": 2, "appointment_id": "a1"}
+    text = "patient_id,appointment_id,day,notes\np1,a1,nonsense,closed\n"
+    expected = {"line": 2, "appointment_id": "a1", "notes": "closed"}
     [row] = read(text).frame.rows(named=True)
     assert expected == {name: cell for name, cell in row.items() if cell is not None}
 
@@ -94,7 +95,8 @@ def test_blank_lines_are_not_rows():
 
 
 REJECTED = {
-    "empty_id": ",,",
+    "empty_id": ",x,",
+    "repeated_header": "Appointment-ID,notes",
     "bad_id": "apt/1,,",
     "conflicting_duplicate": "good,other,",
     "unreadable_time": "a,,tomorrow",
@@ -157,7 +159,7 @@ def test_an_outcome_that_is_no_text_is_another_programs_column(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("row", "known"), [("a,?", "a"), ("no id,", None), (",", None), ("a", None)]
+    ("row", "known"), [("a,?", "a"), ("no id,", None), (",?", None), ("a", None)]
 )
 def test_a_rejected_row_keeps_its_id_where_that_can_be_read(row, known):
     [found] = read(f"appointment_id,starts_at\n{row}\n").rejected
@@ -207,14 +209,13 @@ def test_a_manifest_without_rows_is_empty(data):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("appointment_id\na\n".encode("utf-16"), "the manifest is not a table: it is UTF-16 text"),
         (
             "appointment_id\na\n".encode("utf-16-le"),
             "the manifest is not a table: it is binary, or UTF-16 text",
         ),
         (b"\x7fELF\0\0", "the manifest is not a table: it is binary, or UTF-16 text"),
         (b"PK\x03\x04", "the manifest is not a table: it is a spreadsheet or a ZIP archive"),
-        (b"\x1f\x8b\x08", "the manifest is not a table: it is compressed with gzip"),
+        (b"\x1f\x8b\x08", "the manifest is compressed with gzip, and damaged or cut short"),
         (b"appointment_id\na\nb\xe9\n", "the manifest is not UTF-8 text at line 3"),
         (
             b"PAR1 and then nothing",
@@ -243,29 +244,13 @@ def test_what_is_not_a_manifest_is_refused_in_one_sentence(data, message):
 @pytest.mark.parametrize(
     ("header", "hint"),
     [
-        (
-            "Appointment ID",
-            "Did you mean 'Appointment ID'? Rename it to appointment_id, to the letter.",
-        ),
-        (
-            "appointment_id ",
-            "Did you mean 'appointment_id '? Rename it to appointment_id, to the letter.",
-        ),
-        (
-            "apointment_id",
-            "Did you mean 'apointment_id'? Rename it to appointment_id, to the letter.",
-        ),
-        (
-            "appointment_id;x",
-            "Its columns seem to be separated by semicolons: save it with commas.",
-        ),
-        ("appointment_id\tx", "Its columns seem to be separated by tabs: save it with commas."),
-        ("id,name", "Did you mean 'id'? Rename it to appointment_id, to the letter."),
-        ("name", "The first line must name the columns, one of them appointment_id."),
+        ("id,name", "--column appointment_id=id"),
+        ("Booking ref", "--column appointment_id=NAME"),
+        ("apointment_id", "--column appointment_id=apointment_id"),
     ],
 )
 def test_a_missing_id_column_comes_with_a_hint(header, hint):
-    assert hint == refusal(header + "\n1\n").hint
+    assert hint in refusal(header + "\n1\n").hint
 
 
 def test_names_in_a_message_cannot_steer_a_terminal_or_fill_it():
@@ -397,8 +382,7 @@ def test_a_parquet_day_is_a_day_and_no_midnight():
 def test_parquet_times_beyond_the_calendar_are_unreadable(unit):
     starts = pl.Series([2**63 - 1, -(2**63) + 1, -1, 0]).cast(pl.Datetime(unit))
     manifest = read(parquet(appointment_id=["a", "b", "c", "d"], starts_at=starts))
-    unreadable = [1, 2, 3] if unit != "ns" else [2, 3]
-    assert [(line, "unreadable_time") for line in unreadable] == rejected(manifest)
+    assert [(line, "unreadable_time") for line in (1, 2, 3)] == rejected(manifest)
 
 
 def test_parquet_dates_may_be_dates_or_strings():

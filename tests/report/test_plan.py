@@ -13,6 +13,7 @@ from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
+from batchcancel.reader.columns import Columns
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.report.observed import observed_json
 from batchcancel.report.plan import moment, plan_json, plan_text
@@ -48,7 +49,9 @@ def closure() -> Manifest:
     rows = pl.DataFrame({"appointment_id": ids(0, len(GAPS)), "starts_at": texts})
     lines = pl.concat([rows, rows.head(2)]).with_row_index("line", offset=2)
     bad = [RejectedRow(line=9000 + number, reason="ragged") for number in range(5)]
-    return manifest_of(lines, source="closure.csv", rejected=bad)
+    names = {"appointment_id": "appointment_id", "starts_at": "Begin"}
+    columns = Columns(names, ignored=("patient",))
+    return manifest_of(lines, source="closure.csv", rejected=bad, columns=columns, read_as=["tabs"])
 
 
 def planned(
@@ -103,6 +106,9 @@ def words(text: str) -> list[str]:
     "line",
     [
         "Plan for batch closure: closure.csv at https://api.huskyvoice.ai",
+        "read as tabs",
+        "columns 2 appointment_id, starts_at from 'Begin'",
+        "not used 1 'patient'",
         "rows 1,313 and 2 exact duplicates, counted once",
         "rejected rows 5",
         "settled already 7 in the ledger; never sent again",
@@ -182,7 +188,11 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "seconds": 1260,
         "will_miss": 40,
         "cautions": {},
-        "columns": ["appointment_id", "starts_at"],
+        "columns": {
+            "used": {"appointment_id": "appointment_id", "starts_at": "Begin"},
+            "ignored": ["patient"],
+        },
+        "read_as": ["tabs"],
         "observed": observed_json(busy),
         "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",

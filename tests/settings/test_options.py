@@ -8,7 +8,7 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 DESIGNED = {
     *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
-    *("status", "ignore-column"),
+    *("status", "ignore-column", "column", "date-format"),
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),

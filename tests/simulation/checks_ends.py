@@ -27,7 +27,8 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
         yield f"exit 0, and {left} are not done"
     if code == 0 and waiting and "limit" not in world.scenario.options:
         yield f"exit 0, and {waiting} wait"
-    if code == 4 and not left and not waiting:
+    are_marked = all(row.mark for row in world.rows.values())
+    if code == 4 and not left and not waiting and not are_marked:
         yield "exit 4, and nothing is left"
     if code in NOTHING_SENT and _patches(world, end):
         yield f"exit {code}, and PATCHes were sent"
@@ -124,11 +125,8 @@ def stop_is_prompt(world: World, end: End) -> Iterator[str]:
 
 @promise(7, at="end of all")
 def window_is_kept(world: World) -> Iterator[str]:
-    """Our requests that arrive in any window are no more than the limit.
-
-    Within one process always; across processes unless the wall clock was set meanwhile and there
-    is no folder for the window: the ledger remembers requests by that clock. Another program of
-    ours counts with them, what others send with the key does not.
+    """Our requests that arrive in any window, those of another program of ours too, are no more
+    than the limit; across processes without a folder for the window unless a clock was set.
     """
     for number in sorted({one.process.number for one in world.network.departures}):
         yield from _crowded(world, f"run {number}", number)
@@ -175,11 +173,8 @@ def longest_silence(world: World) -> float:
 
 
 def longest_recovery(world: World) -> float:
-    """When trouble is over, the batch is finished after so many seconds at most.
-
-    What is under way ends; then two more runs may be needed, for rows that were given up and for
-    their read-backs, each with two requests for a row, and a few to plan. A closed gate is waited
-    for.
+    """When trouble is over, what is under way ends within so many seconds, and two more runs: for
+    rows that were given up and for their read-backs, two requests for a row and a few to plan.
     """
     rate, option = world.scenario.rate, world.scenario.option
     requests = 2 * len(world.rows) + 20

@@ -7,8 +7,9 @@ from tests.simulation.account import Account, Standing
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.oracle import promise
 from tests.simulation.process import Process
+from tests.simulation.rows import AGAIN
 from tests.simulation.shown import is_refusal, leaves_doubt
-from tests.simulation.world import AGAIN, World
+from tests.simulation.world import World
 
 TOO_LATE = ("notice_window", "already_started")
 
@@ -66,10 +67,8 @@ def success_is_true(
 def ours_is_not_called_anothers(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as already cancelled, the last cancellation is not ours.
-
-    One that was applied after the record had proved the opposite, and settled the row, is past
-    being known.
+    """Settled as already cancelled, the last cancellation is not ours, unless it was applied after
+    the record had proved the opposite, and settled the row: that is past being known.
     """
     for one, standing in newly_settled(before, after):
         if standing.outcome != "already_cancelled":
@@ -86,10 +85,8 @@ def ours_is_not_called_anothers(
 def what_is_left_alone_is_untouched(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us.
-
-    A server that says 404 of an appointment it has is believed, and nothing is claimed. So is a
-    record that shows no cancellation: a request that was lost may be applied after it was read.
+    """Settled as skipped by the policy, or as refused, an appointment was not cancelled by us, as
+    far as a 404 and a record that was read before a lost request was applied can tell.
     """
     for one, standing in newly_settled(before, after):
         if standing.outcome not in ("skipped", "refused") or standing.reason == "completed":
@@ -105,9 +102,8 @@ def what_is_left_alone_is_untouched(
 def skipped_is_too_late(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
-    """Skipped for lack of notice, an appointment's deadline is over, as far as can be told.
-
-    A `Date` leaves out the parts of a second, and may be as old as the request that asked for it.
+    """Skipped for lack of notice, an appointment's deadline is over, as far as a `Date` can tell:
+    it leaves out the parts of a second, and may be as old as the request that asked for it.
     """
     now = world.sandbox.now() + timedelta(seconds=1 + world.scenario.option.timeout)
     for one, standing in newly_settled(before, after):
@@ -154,7 +150,8 @@ def is_late_application(world: World, appointment_id: str, changed_at: datetime)
     ]
     reads = [one.at for one in about if (one.method, one.status) == ("GET", 200)]
     sent = [one.at for one in about if one.method == "PATCH" and one.applied]
-    return bool(reads) and max(sent) < max(reads) < changed_at
+    sent = [one for one in sent if one <= changed_at]
+    return any(max(sent) < one < changed_at for one in reads)
 
 
 def refusals_of(world: World, appointment_id: str) -> set[int]:

@@ -101,7 +101,7 @@ def _moved_by_their_answer(world: World, process: Process) -> Iterator[tuple[str
     for departure, seen in zip(world.network.departures, world.seen_before, strict=True):
         if departure.process is not process or departure.method != "PATCH":
             continue
-        for one, shown in records_in(departure):
+        for one, shown in records_in(departure).items():
             row = world.rows.get(one)
             if row is None or shown.status != "cancelled":
                 continue

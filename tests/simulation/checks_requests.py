@@ -88,7 +88,8 @@ def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[
     if row is None or path != f"/v1/appointments/{row.appointment_id}":
         yield f"{departure.method} {departure.url} is about no row of the manifest"
     elif departure.method == "PATCH":
-        notes = row.notes or world.scenario.options.get("notes")
+        process = departure.process
+        notes = row.notes or process.command.notes or world.scenario.options.get("notes")
         asked = {"status": "cancelled"} | ({"notes": notes} if notes else {})
         if json.loads(departure.body) != asked:
             yield f"{departure.body!r} for {row.appointment_id}"
@@ -117,7 +118,7 @@ def _known_starts(world: World, departure: Departure) -> Iterator[Span]:
     if row.appointment_id in shown:
         place = shown[row.appointment_id].place
         yield world.session_at(place)
-        if world.is_calendar_refused:
+        if world.is_calendar_silent:
             yield day_span(place[0], timezone=world.scenario.timezone)
 
 
@@ -128,10 +129,8 @@ def commit_time(world: World) -> float:
 
 @promise(8, at="departure")
 def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
-    """After an answer with Retry-After no request of the process leaves before it is over.
-
-    Those that had their permit before it came are under way. One that asks for more patience
-    than allowed ends the run, and a 429 that names no time asks for a short pause.
+    """After an answer with Retry-After no request of the process leaves before it is over; one
+    that asks for more patience than allowed ends the run, a bare 429 asks for a short pause.
     """
     for other in world.network.departures:
         if other.process is not departure.process or not other.answered or not asks_for_time(other):
@@ -161,8 +160,10 @@ def seconds_asked_for(departure: Departure) -> float:
         until, date = parsedate_to_datetime(text), parsedate_to_datetime(departure.date)
     except (ValueError, TypeError):
         return PAUSE_WITHOUT_RETRY_AFTER
-    # Where the answer is undated the program knows the time better than `Date` would have told it.
-    return (until - date).total_seconds() - (0 if departure.is_dated else 1)
+    # Where the answer is undated the program knows the time better than `Date` would have told it,
+    # and how much of it went by on the way.
+    on_its_way = 0.0 if departure.is_dated else 1 + departure.answered - departure.at
+    return (until - date).total_seconds() - on_its_way
 
 
 @promise(10, at="departure")

@@ -1,13 +1,15 @@
 """Seed -> scenario: each seed draws which kinds of trouble there are, then the trouble itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from batchcancel.sandbox import Rate
 from tests.simulation.draw_people import draw_neighbour, draw_others, draw_staff
-from tests.simulation.draw_rows import draw_manifest
+from tests.simulation.draw_rows import draw_manifest, marked, redated
 from tests.simulation.draw_trouble import (
+    draw_approved,
     draw_clock_steps,
     draw_commands,
     draw_credits_gone,
@@ -15,9 +17,10 @@ from tests.simulation.draw_trouble import (
     draw_naps,
     draw_network,
     draw_skew,
+    draw_unlisted,
 )
 from tests.simulation.rows import EXACT, ManifestText, session_span
-from tests.simulation.scenario import SAFE_DAY, Mode, Scenario
+from tests.simulation.scenario import SAFE_DAY, Changed, Mode, Scenario
 
 BEGINNINGS = (
     (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
@@ -36,12 +39,13 @@ def draw(seed: int) -> Scenario:
     rate = rng.choice((*RATES, Rate(limit=60, seconds=60.0), Rate(limit=None)))
     notice = timedelta(hours=hours)
     manifest = draw_manifest(rng, mode=mode, begin=begin, timezone=timezone, notice=notice)
+    manifest = marked(Random(f"{seed} marks"), manifest)
     options, clinic_notice_hours = _options(rng, mode=mode, rate=rate, hours=hours)
     is_near = hours != int(hours) or _is_any_deadline_near(manifest, begin + notice)
     rows = len(manifest.rows)
     calm_at = None if mode is Mode.SAFETY else rng.uniform(20, 120)
     network = draw_network(rng)
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         mode=mode,
         begin=begin,
@@ -68,7 +72,23 @@ def draw(seed: int) -> Scenario:
         naps=draw_naps(rng),
         skew=0.0 if network.undated else draw_skew(rng),
         calm_at=calm_at,
+        unlisted=draw_unlisted(Random(f"{seed} windows")),
     )
+    return _by_people(Random(f"{seed} people"), scenario) if mode is Mode.SAFETY else scenario
+
+
+def _by_people(rng: Random, scenario: Scenario) -> Scenario:
+    """Now and then somebody approves of a plan, or replaces the manifest between two processes."""
+    if rng.random() < 0.2:
+        scenario = replace(scenario, commands=draw_approved(rng, scenario.commands))
+    if rng.random() < 0.25:
+        changed = Changed(
+            of=rng.randint(2, len(scenario.commands)),
+            manifest=redated(rng, scenario.manifest, timezone=scenario.timezone),
+            is_accepted=rng.random() < 0.75,
+        )
+        scenario = replace(scenario, changed=changed)
+    return scenario
 
 
 def _is_any_deadline_near(manifest: ManifestText, moment: datetime) -> bool:

@@ -1,10 +1,13 @@
 """Seed -> manifest: every way a start may be told, repeated lines, and lines nobody can read."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
 from tests.simulation.rows import (
+    AGAIN,
+    DONE,
     EXACT,
     ODD,
     ManifestText,
@@ -14,7 +17,6 @@ from tests.simulation.rows import (
     branch_id,
     day_span,
     session_span,
-    text_of,
 )
 from tests.simulation.scenario import SAFE_DAY, Mode
 
@@ -50,7 +52,48 @@ def draw_manifest(
     lines += [rng.choice(lines) for _ in range(rng.choice((0, 0, 0, 3)))] + bad
     rng.shuffle(lines)
     return ManifestText(
-        rows=tuple(rows), text=text_of(lines), rejected=len(bad), bystanders=bystanders + strangers
+        rows=tuple(rows),
+        lines=tuple(lines),
+        rejected=len(bad),
+        bystanders=bystanders + strangers,
+    )
+
+
+def marked(rng: Random, manifest: ManifestText) -> ManifestText:
+    """Now and then the manifest is an export, with what has become of its rows."""
+    if rng.random() < 0.9:
+        return manifest
+    words = (*DONE, *AGAIN, "gave_up", "waiting", "Cancelled")
+    rows = [
+        replace(row, mark=rng.choice(words) if rng.random() < 0.4 else "") for row in manifest.rows
+    ]
+    return replace(manifest, rows=tuple(rows))
+
+
+def redated(rng: Random, manifest: ManifestText, *, timezone: str) -> ManifestText:
+    """The same rows, some of which are said to be on another day."""
+    days, share = timedelta(days=rng.choice((1, 7))), rng.choice((0.1, 0.1, 0.5))
+    rows = [
+        row if row.named.day is None or rng.random() > share else _later(row, days, timezone)
+        for row in manifest.rows
+    ]
+    cells = {row.appointment_id: row.cells for row in rows}
+    lines = tuple(cells.get(line[0], line) for line in manifest.lines)
+    return replace(manifest, rows=tuple(rows), lines=lines)
+
+
+def _later(row: Row, days: timedelta, timezone: str) -> Row:
+    exact, day = row.start.earliest + days, row.named.day + days
+    cells, told = _told(
+        row.kind, exact, day=day, session=row.session, branch=row.branch, timezone=timezone
+    )
+    if row.kind in EXACT:
+        day = exact.astimezone(ZoneInfo(timezone)).date()
+    return replace(
+        row,
+        cells=(row.appointment_id, *cells, row.notes),
+        start=told,
+        named=row.named._replace(day=day),
     )
 
 

@@ -1,11 +1,14 @@
 """Seed -> trouble: the server's, the network's, the disk's and the clock's."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from random import Random
 
 from batchcancel.sandbox import Fault
 from tests.simulation.scenario import (
     BOUNDARIES,
+    SAFE_DAY,
     Command,
     CrashPoint,
     CreditsGone,
@@ -156,6 +159,24 @@ def draw_commands(rng: Random, *, mode: Mode, rows: int) -> tuple[Command, ...]:
     if mode is Mode.EQUIVALENCE:
         commands = [Command(crash=one.crash, pause=one.pause) for one in commands]
     return (*commands, Command(pause=rng.choice((0.1, 30.0))))
+
+
+def draw_approved(rng: Random, commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """A plan comes first, and what follows has its approval, or says other things."""
+    notes = ("Closed by the owner", None, None, None)
+    approved = [
+        replace(one, is_approved=rng.random() < 0.8, notes=rng.choice(notes)) for one in commands
+    ]
+    return (Command(is_plan=True), *approved)
+
+
+def draw_unlisted(rng: Random) -> tuple[tuple[date, str | None], ...]:
+    """Days that were closed in the calendar first, and sessions that it leaves out."""
+    if rng.random() < 0.85:
+        return ()
+    days = [SAFE_DAY + timedelta(days=number) for number in (0, 1, 7)]
+    sessions = (None, None, "Morning", "Evening")
+    return tuple((day, rng.choice(sessions)) for day in days[: rng.randint(1, 3)])
 
 
 def draw_crash(rng: Random, rows: int) -> CrashPoint:

@@ -1,25 +1,106 @@
-"""How a deliberate defect is written down."""
+"""Deliberate defects, each written as the change it makes in the source, planted while they run.
 
-from collections.abc import Callable, Iterator
+Functions get the code of the changed source and constants its values, wherever they are known.
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
-from unittest import mock
 
-Patches = Callable[[], Iterator[Any]]
+from tests.simulation.simulation import Verdict, simulate
 
-
-def mutant(*, begin: int = 0) -> Callable[[Patches], Patches]:
-    """Mark a generator of patches as a defect; its docstring says what is wrong with it.
-
-    `begin` is a seed near which it shows; defects that need two rare things at once name one.
-    """
-
-    def mark(patches: Patches) -> Patches:
-        patches.begin = begin
-        return patches
-
-    return mark
+ENOUGH = 400
+"""A defect that shows in none of so many seeds has survived."""
 
 
-def swap(target: object, name: str, new: object) -> Any:
-    """Put `new` in the place of an attribute, for as long as the defect is wanted."""
-    return mock.patch.object(target, name, new)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """What is wrong, a seed from which on it shows, and the changes: module, old and new text."""
+
+    sentence: str
+    begin: int
+    changes: tuple[tuple[str, str, str], ...]
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The program has the defect in the body."""
+        sources: dict[str, str] = {}
+        for name, old, new in self.changes:
+            source = sources.get(name) or inspect.getsource(importlib.import_module(name))
+            if source.count(old) != 1:
+                raise LookupError(f"{name} has {source.count(old)} times {old!r}")
+            sources[name] = source.replace(old, new)
+        with ExitStack() as stack:
+            for name, source in sources.items():
+                for change in _planted(importlib.import_module(name), source):
+                    stack.enter_context(change)
+            yield
+
+    def caught(self) -> Verdict | None:
+        """The first verdict that notices it, in a seed where nothing is broken without it."""
+        for seed in range(self.begin, self.begin + ENOUGH):
+            with self.applied():
+                verdict = simulate(seed)
+            if verdict.broken and not simulate(seed).broken:
+                return verdict
+        return None
+
+
+def mutants(text: str) -> tuple[Mutant, ...]:
+    """Read them: a sentence, perhaps a seed, and for each change a module, old and new lines."""
+    return tuple(_mutant(*block.split("\n@ ")) for block in text.strip("\n").split("\n\n"))
+
+
+def _mutant(told: str, *changes: str) -> Mutant:
+    sentence, _, begin = told.rstrip("]").partition(" [")
+    return Mutant(
+        sentence=sentence, begin=int(begin or 0), changes=tuple(_change(one) for one in changes)
+    )
+
+
+def _change(text: str) -> tuple[str, str, str]:
+    module, *lines = text.splitlines()
+    old, new = ("\n".join(one[2:] for one in lines if one[0] == sign) for sign in "-+")
+    return f"batchcancel.{module}", old, new
+
+
+def _planted(module: ModuleType, source: str) -> Iterator[AbstractContextManager[None]]:
+    code = compile(source, module.__file__ or "", "exec")
+    changed: dict[str, Any] = {"__name__": module.__name__}
+    exec(code, changed)
+    for name, value in vars(module).items():
+        if not callable(value) and name.isupper() and changed[name] != value:
+            yield _set(module, name, changed[name])
+    before = dict(_codes(compile(inspect.getsource(module), module.__file__ or "", "exec")))
+    for name, new in _codes(code):
+        if new.co_code != before[name].co_code or new.co_consts != before[name].co_consts:
+            yield _set(_function(module, name), "__code__", new)
+
+
+@contextmanager
+def _set(target: object, name: str, new: object) -> Iterator[None]:
+    old = getattr(target, name)
+    setattr(target, name, new)
+    try:
+        yield
+    finally:
+        setattr(target, name, old)
+
+
+def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
+    """The code of functions and methods, by the names under which they are found."""
+    for one in code.co_consts:
+        if isinstance(one, CodeType) and "<" not in one.co_name:
+            is_class = not one.co_flags & inspect.CO_NEWLOCALS
+            yield from _codes(one) if is_class else [(one.co_qualname, one)]
+
+
+def _function(module: ModuleType, name: str) -> FunctionType:
+    found: Any = module
+    for part in name.split("."):
+        found = inspect.getattr_static(found, part)
+    return inspect.unwrap(getattr(found, "fget", getattr(found, "__func__", found)))

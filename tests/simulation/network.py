@@ -4,7 +4,7 @@ A request that has left goes on its way whatever becomes of its sender, as packe
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -37,11 +37,9 @@ class Sender(Protocol):
 class Departure:
     """One request that left, and what became of it, as far as anybody outside can tell.
 
-    It has no `arrival` where it never did, or came to another clinic.
-
-    Times are in virtual seconds. `arrival` is its number in the sandbox's history; `answered` is
-    when the program had the whole answer in its hands, and `content` its body; `date` is that of
-    the sandbox, whether the answer told it or not.
+    It has no `arrival` (its number in the sandbox's history) where it never did, or came to another
+    clinic. Times are in virtual seconds, `answered` when the whole answer was there. `parsed` and
+    `records` are what the oracle read in it; `date` is that of the sandbox, told or not.
     """
 
     process: Sender
@@ -54,6 +52,8 @@ class Departure:
     arrival: int | None = None
     answered: float | None = None
     content: bytes = b""
+    parsed: Mapping[str, Any] | None = None
+    records: Mapping[str, Any] | None = None
     status: int | None = None
     date: str | None = None
     is_dated: bool = True

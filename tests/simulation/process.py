@@ -57,7 +57,7 @@ class Process:
         self.began = world.seconds()
         self.is_dead = False
         self.is_sending = False
-        self.was_calm = False
+        self.was_calm = self.closed_days = False
         self.pages = 0
         self.signalled_at: float | None = None
         self.abandoned_at: float | None = None
@@ -65,6 +65,8 @@ class Process:
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
         self.left_before: frozenset[str] = frozenset()
+        self.must_refuse = ""
+        self.approved = world.approved if command.is_approved else None
         self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
         self.shown = Sight()
         self._commits = 0
@@ -110,9 +112,10 @@ class Process:
     async def _job(self) -> Finished | None:
         settings = self._settings()
         if self.command.is_plan:
-            await plan.plan(
+            planned = await plan.plan(
                 settings, stop=self.stop, observe=self._observe, around=self._surroundings()
             )
+            self.world.approve(planned.approval, notes=settings.notes)
             return None
         return await run.run(
             settings,
@@ -131,6 +134,13 @@ class Process:
             "base_url": "http://localhost/v1",
             "retry_refused": str(self.command.retry_refused).lower(),
         }
+        changed = self.world.scenario.changed
+        if changed is not None and changed.is_accepted:
+            flags["accept_changed_manifest"] = "true"
+        if self.approved is not None:
+            flags["approved"] = self.approved.token
+        if self.command.notes is not None:
+            flags["notes"] = self.command.notes
         if self.world.is_calm:  # what fails now would fail for ever, as the hint of a halt says
             flags["halt_after"] = "1000"
         environ = {"HUSKYVOICE_API_KEY": self.key}
@@ -193,6 +203,8 @@ class Process:
 
     def kill(self, where: str) -> None:
         """As by kill -9: the disk stays as it is now, and nothing of the process is heard again."""
+        if self.is_dead:
+            return
         self.is_dead = True
         self.world.disk.snapshot()
         self.world.trace.add(f"run {self.number}", f"killed: {where}")
@@ -223,6 +235,7 @@ class Process:
     def _observe(self, event: Event) -> None:
         match event:
             case Caution():
+                self.closed_days |= event.code == "windows_a_week_later"
                 self.world.trace.add(f"run {self.number}", f"cautions: {event.text}")
             case RateWindowFull():
                 self.world.trace.add(f"run {self.number}", f"says it waits {event.seconds:.3f} s")

@@ -1,6 +1,6 @@
 """The rows of a simulated manifest, and what is true of each, known without the program."""
 
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -22,6 +22,10 @@ ODD = ("in_progress", "no_show", "COMPLETED")
 """Statuses that nobody has documented, and one in other letters."""
 
 COLUMNS = ("appointment_id", "starts_at", "date", "session", "branch_id", "notes")
+DONE = ("cancelled", "already_cancelled", "skipped", "needs_review", "restored")
+AGAIN = ("refused", "not_found")
+"""What a column of outcomes says is done; and what `--retry-refused` may send once more."""
+
 OPENING = {"Morning": 9, "Afternoon": 13, "Evening": 17}
 HOURS_OPEN = 3
 
@@ -51,7 +55,7 @@ class Row:
 
     `status` is None when the server does not know it. `start` is what the manifest says, None
     when it says nothing: then the record's day and session tell. `named` is what can be compared
-    with the record.
+    with the record, `mark` what the manifest says has become of it.
     """
 
     appointment_id: str
@@ -63,18 +67,23 @@ class Row:
     branch: int
     start: Span | None
     named: Named
+    mark: str = ""
 
     @property
     def notes(self) -> str:
         return self.cells[-1]
 
+    def is_done(self, *, but_refused: bool) -> bool:
+        """Whether the manifest itself says that nothing is to be sent for it."""
+        return self.mark in DONE or (self.mark in AGAIN and not but_refused)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestText:
-    """The rows, the text of the file, and the lines of it that name no appointment to cancel."""
+    """The rows, the lines of the file, and how many of them name no appointment to cancel."""
 
     rows: tuple[Row, ...]
-    text: str
+    lines: tuple[tuple[str, ...], ...]
     rejected: int
     bystanders: tuple[str, ...]
 
@@ -82,6 +91,16 @@ class ManifestText:
     def accounted(self) -> int:
         """How many rows the ledger must hold, at every moment."""
         return len(self.rows) + self.rejected
+
+    @property
+    def text(self) -> str:
+        """The file, as CSV; with a column of outcomes where any row has one."""
+        marks = {row.appointment_id: row.mark for row in self.rows}
+        lines = [COLUMNS, *self.lines]
+        if any(marks.values()):
+            lines = [(*line, marks.get(line[0], "")) for line in lines]
+            lines[0] = (*COLUMNS, "outcome")
+        return "".join(",".join(line) + "\n" for line in lines)
 
 
 def session_span(day: date, session: str, branch: int, *, timezone: str) -> Span:
@@ -100,10 +119,6 @@ def _instant(day: date, clock: time, timezone: str) -> datetime:
     return datetime.combine(day, clock, ZoneInfo(timezone)).astimezone(UTC)
 
 
+@functools.cache
 def branch_id(branch: int) -> str:
     return Clinic().branch_ids[branch]
-
-
-def text_of(lines: Sequence[Sequence[str]]) -> str:
-    """The manifest as CSV."""
-    return "\n".join(",".join(line) for line in (COLUMNS, *lines)) + "\n"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from batchcancel.sandbox import Fault, Rate
 from tests.simulation.rows import ManifestText
@@ -39,7 +40,10 @@ BOUNDARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One process: a run, or a plan, and what befalls it; times count from its start."""
+    """One process: a run, or a plan, and what befalls it; times count from its start.
+
+    One that `is_approved` is given the token of the plan made last.
+    """
 
     is_plan: bool = False
     crash: CrashPoint | None = None
@@ -49,16 +53,15 @@ class Command:
     failing_commits: tuple[int, ...] = ()
     retry_refused: bool = False
     has_wrong_key: bool = False
+    is_approved: bool = False
+    notes: str | None = None
     pause: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffAction:
     """Somebody at the dashboard: `at` seconds after the beginning, or when the process `of` has
-    its so manieth `page`, else when it has ended.
-
-    `whom` is a state of the ledger's rows, any, or those that were left alone for what was seen of
-    them; among such ids, sorted, the `pick`th is taken.
+    its so manieth `page`, else when it has ended. The `pick`th of the ids in `whom` is meant.
     """
 
     what: str
@@ -67,6 +70,15 @@ class StaffAction:
     at: float | None = None
     of: int = 0
     page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """From the process of this number on the manifest is another, and that may be accepted."""
+
+    of: int
+    manifest: ManifestText
+    is_accepted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +110,8 @@ class Scenario:
     """One seed, drawn.
 
     `page` is how many records a page shows at most, and `old` after how many seconds what was
-    observed is looked at anew.
+    observed is looked at anew. `unlisted` are days of which the calendar lists no windows, or none
+    of a session.
     """
 
     seed: int
@@ -126,6 +139,8 @@ class Scenario:
     naps: tuple[tuple[float, float], ...]
     skew: float
     calm_at: float | None
+    unlisted: tuple[tuple[date, str | None], ...]
+    changed: Changed | None = None
 
     def clock_offset(self, seconds: float) -> timedelta:
         """How far the program's wall clock is ahead at a moment."""
@@ -150,13 +165,11 @@ class Scenario:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """How long the command line allows to wait, in seconds."""
 
     timeout: float
     max_retry_after: float
 
 
-SAFE_DAY = date(2027, 1, 11)
-"""A day whose deadlines are far away for every beginning."""
+SAFE_DAY = date(2027, 1, 11)  # its deadlines are far away for every beginning

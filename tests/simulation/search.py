@@ -1,5 +1,6 @@
 """Many seeds, in several processes; what they broke, and what they have seen."""
 
+import gc
 import multiprocessing
 import os
 import time
@@ -8,10 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import sights, sights_observed
+from tests.simulation import checks_people, sights, sights_observed
 from tests.simulation.simulation import Verdict, simulate
 
-SOMETIMES = (*sights.SOMETIMES, *sights_observed.SOMETIMES_OBSERVED)
+SOMETIMES = (
+    *sights.SOMETIMES,
+    *sights_observed.SOMETIMES_OBSERVED,
+    *checks_people.SOMETIMES_PEOPLE,
+)
 CHUNK = 20
 SHOWN_LINES = 40
 ENOUGH_FOR_ALL_SIGHTS = 400
@@ -92,6 +97,9 @@ def _verdicts(seeds: range, jobs: int) -> Iterator[Verdict]:
 def _prepare() -> None:
     # A body that is cut leaves httpx's inner generators to the collector; trio says so.
     warnings.filterwarnings("ignore", category=ResourceWarning)
+    gc.collect()
+    gc.freeze()  # what is imported stays, and looking it through for garbage costs a tenth
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _verdict(seed: int) -> Verdict:

@@ -32,10 +32,8 @@ class Shown(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Sight:
-    """All that one process was shown: the last of each appointment, and the words of each day.
-
-    `words` are those that its plan can have known. Sessions and branches that nobody was shown to
-    use on a day are not compared.
+    """All that one process was shown: the last of each appointment, and the `words` of each day
+    that its plan can have known: others are not compared.
     """
 
     last: dict[str, Shown] = field(default_factory=dict)
@@ -44,7 +42,7 @@ class Sight:
 
     def take_in(self, departure: Departure, *, is_planning: bool) -> None:
         """An answer has arrived."""
-        for one, shown in records_in(departure):
+        for one, shown in records_in(departure).items():
             self.last[one] = shown
             if shown.status == "cancelled":
                 self.cancelled.setdefault(one, shown.at)
@@ -66,25 +64,35 @@ class Sight:
         return named is not None and (row.named.day, named) in self.words and named != found
 
 
-def records_in(departure: Departure) -> Iterator[tuple[str, Shown]]:
+def records_in(departure: Departure) -> Mapping[str, Shown]:
     """The records that an answer shows: one, or a page of them."""
-    data = content_of(departure).get("data")
     if departure.status != 200 or departure.answered is None:
-        return
-    for one in data if isinstance(data, list) else [data]:
-        if isinstance(one, dict) and {"appointment_id", "updated_at"} <= one.keys():
-            yield one["appointment_id"], _shown(one, at=departure.answered)
+        return {}
+    if departure.records is None:
+        data = content_of(departure).get("data")
+        departure.records = {
+            one["appointment_id"]: _shown(one, at=departure.answered)
+            for one in (data if isinstance(data, list) else [data])
+            if isinstance(one, dict) and {"appointment_id", "updated_at"} <= one.keys()
+        }
+    return departure.records
 
 
 def content_of(departure: Departure) -> Mapping[str, Any]:
-    """The JSON object that an answer is; empty where it is none, or too long to be read."""
-    if len(departure.content) > MOST_READ:
+    """The JSON object that a whole answer is; empty where it is none, or too long to be read."""
+    if departure.answered is None:
         return {}
+    if departure.parsed is None:  # every later request asks again what was answered before it
+        departure.parsed = _parsed(departure.content)
+    return departure.parsed
+
+
+def _parsed(content: bytes) -> Mapping[str, Any]:
     try:
-        content = json.loads(departure.content)
+        found = json.loads(content) if len(content) <= MOST_READ else None
     except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def code_of(departure: Departure) -> str | None:

@@ -75,9 +75,9 @@ def pages(world: World, departure: Departure) -> Iterator[str]:
         if other.process is process
         and other is not departure
         and other.url.partition("&page=")[0] == url.partition("&page=")[0]
-        for one, _ in records_in(other)
+        for one in records_in(other)
     }
-    if any(one in before for one, _ in records_in(departure)):
+    if before & records_in(departure).keys():
         yield "pages that showed a record twice"
 
 

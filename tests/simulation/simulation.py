@@ -1,9 +1,8 @@
 """A seed, lived through: scenario in, verdict out."""
 
-import functools
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,12 +15,14 @@ from trio.testing import MockClock
 from batchcancel.commands import plan
 from batchcancel.huskyvoice import lookup
 from batchcancel.policy import fresh, pages
+from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
 from tests.simulation import (
     checks_ends,
     checks_ledger,
     checks_observed,
+    checks_people,
     checks_requests,
     sights,
     sights_observed,
@@ -36,7 +37,11 @@ from tests.simulation.watchdog import HungError, within
 from tests.simulation.world import World
 
 REAL_SECONDS = 30.0
-CHECKS = (checks_requests, checks_observed, checks_ledger, checks_ends, sights, sights_observed)
+Read = Callable[..., Manifest]
+CHECKS = (
+    *(checks_requests, checks_observed, checks_people, checks_ledger, checks_ends),
+    *(sights, sights_observed),
+)
 """Importing them is what makes the oracle look."""
 
 
@@ -55,21 +60,23 @@ class Verdict:
 
 def simulate(seed: int) -> Verdict:
     """Live a seed through, twice when its end is to be that of the same seed without crashes."""
-    scenario = draw(seed)
-    verdict = live(scenario)
+    scenario, read = draw(seed), _reading_once()
+    verdict = live(scenario, read)
     if scenario.mode is Mode.EQUIVALENCE and not verdict.broken:
-        unharmed = live(scenario.without_crashes())
+        unharmed = live(scenario.without_crashes(), read)
         verdict.broken += unharmed.broken
+        if unharmed.broken:
+            verdict.trace = unharmed.trace
         verdict.broken += _differences(verdict, unharmed)
     return verdict
 
 
-def live(scenario: Scenario) -> Verdict:
+def live(scenario: Scenario, read: Read) -> Verdict:
     """Live one scenario through, in bounded real time."""
     verdict = Verdict(seed=scenario.seed)
     worlds: list[World] = []
     try:
-        with within(REAL_SECONDS), _folder() as folder, _patched(scenario):
+        with within(REAL_SECONDS), _folder() as folder, _patched(scenario, read):
             clock = MockClock(autojump_threshold=0)
             trio.run(_main, scenario, folder, clock, worlds, clock=clock)
     except (Exception, HungError) as error:  # noqa: BLE001 - whatever it was, the seed tells
@@ -88,19 +95,27 @@ async def _main(scenario: Scenario, folder: Path, clock: MockClock, worlds: list
 
 
 @contextmanager
-def _patched(scenario: Scenario) -> Iterator[None]:
-    """What depends on the seed alone, with pages as small and observations as old as it says.
-
-    Every process finds the same file: reading it once is enough, and reading is a third.
-    """
+def _patched(scenario: Scenario, read: Read) -> Iterator[None]:
+    """What depends on the seed alone, with pages as small and observations as old as it says."""
     with (
         deterministic(scenario.seed),
-        mock.patch.object(plan, "read_manifest", functools.cache(read_manifest)),
+        mock.patch.object(plan, "read_manifest", read),
         mock.patch.object(lookup, "PAGE", scenario.page),
         mock.patch.object(pages, "PAGE", scenario.page),
         mock.patch.object(fresh, "OLD", timedelta(seconds=scenario.old)),
     ):
         yield
+
+
+def _reading_once() -> Read:
+    """Most processes find the same file: reading it once is enough, and reading is a third."""
+    known: dict[object, Manifest] = {}
+
+    def read(path: str, **how: object) -> Manifest:
+        key = Path(path).read_text(), *how.values()
+        return known.get(key) or known.setdefault(key, read_manifest(path, **how))
+
+    return read
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How a scenario comes true: processes one after the other, and what happens beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import trio
 
@@ -29,6 +30,9 @@ class Story:
         world = self._world
         self._begin()
         for number in range(1, MOST_PROCESSES + 1):
+            if world.scenario.changed is not None and world.scenario.changed.of == number:
+                world.trace.add("world", "another manifest")
+                world.use(world.scenario.changed.manifest)
             process = Process(world, number, self._command(number))
             end = await self._live(process)
             world.trace.add(f"run {number}", f"ends: {end}")
@@ -44,17 +48,17 @@ class Story:
         world, scenario = self._world, self._world.scenario
         for action in scenario.staff:
             if action.at is not None:
-                self._nursery.start_soon(self._act_at, action, action.at)
+                self._nursery.start_soon(self._after, action.at, partial(self._act, action))
         world.on_page = self._act_when_seen
         for gone in scenario.credits_gone:
-            self._nursery.start_soon(self._credits_end, gone)
+            self._nursery.start_soon(self._after, gone.at, partial(self._end_credits, gone))
         self._nursery.start_soon(self._others)
         for at, length in scenario.naps:
             self._nursery.start_soon(self._nap_at, at, length)
         if scenario.neighbour and scenario.rate.limit and world.shares_its_window:
             self._nursery.start_soon(self._neighbour)
         if scenario.calm_at is not None:
-            self._nursery.start_soon(self._calm_at, scenario.calm_at)
+            self._nursery.start_soon(self._after, scenario.calm_at, world.calm)
         world.trace.add("world", f"seed {scenario.seed}, {scenario.mode}")
 
     def _act_when_seen(self, number: int, page: int) -> None:
@@ -62,11 +66,14 @@ class Story:
             if (action.of, action.page) == (number, page):
                 self._act(action)
 
-    async def _credits_end(self, gone: CreditsGone) -> None:
-        await trio.sleep(gone.at)
+    async def _after(self, seconds: float, happen: Callable[[], None]) -> None:
+        await trio.sleep(seconds)
         if not self._world.is_calm:
-            self._world.trace.add("world", f"no credits for {gone.requests} requests")
-            self._world.sandbox.faults.add(gone.fault, times=gone.requests, method=gone.method)
+            happen()
+
+    def _end_credits(self, gone: CreditsGone) -> None:
+        self._world.trace.add("world", f"no credits for {gone.requests} requests")
+        self._world.sandbox.faults.add(gone.fault, times=gone.requests, method=gone.method)
 
     async def _pause(self, number: int) -> None:
         """Until the next process; when none is left with trouble of its own, until all is calm."""
@@ -87,18 +94,20 @@ class Story:
         process.left_before = frozenset(
             one for one, standing in world.account.rows.items() if standing.is_left_alone
         )
-        if process.command.retry_refused:
+        command = process.command
+        if command.retry_refused:
             world.forget_refused()
+        process.must_refuse = world.must_refuse()
         async with trio.open_nursery() as beside:
             beside.start_soon(self._watch, process)
-            for signum, at in zip((15, 2), process.command.signals, strict=False):
-                beside.start_soon(self._signal, process, signum, at)
-            if process.command.crash is not None and process.command.crash.kind == "time":
-                beside.start_soon(self._kill_at, process, process.command.crash.at)
-            if process.command.abandoned_at is not None:
-                beside.start_soon(self._abandon_at, process, process.command.abandoned_at)
-            if process.command.second_run_at is not None:
-                beside.start_soon(self._second_run, process, process.command.second_run_at)
+            for signum, at in zip((15, 2), command.signals, strict=False):
+                beside.start_soon(self._after, at, partial(process.signal, signum))
+            if command.crash is not None and command.crash.kind == "time":
+                beside.start_soon(self._after, command.crash.at, partial(process.kill, "time"))
+            if command.abandoned_at is not None:
+                beside.start_soon(self._after, command.abandoned_at, process.abandon)
+            if command.second_run_at is not None:
+                beside.start_soon(self._second_run, process, command.second_run_at)
             end = await process.live()
             if process.second is not None:
                 process.second.kill("the first has ended, and it should not have begun")
@@ -135,21 +144,6 @@ class Story:
         )
         process.kill("silent for too long")
 
-    async def _signal(self, process: Process, signum: int, after: float) -> None:
-        await trio.sleep(after)
-        if not self._world.is_calm:
-            process.signal(signum)
-
-    async def _kill_at(self, process: Process, after: float) -> None:
-        await trio.sleep(after)
-        if not self._world.is_calm and not process.is_dead:
-            process.kill("time")
-
-    async def _abandon_at(self, process: Process, after: float) -> None:
-        await trio.sleep(after)
-        if not self._world.is_calm:
-            process.abandon()
-
     async def _second_run(self, process: Process, after: float) -> None:
         await trio.sleep(after)
         if process.is_dead or process.command.is_plan:
@@ -159,10 +153,6 @@ class Story:
         process.second = None
         self._world.trace.add(f"run {second.number}", f"ends: {end}")
         self._world.oracle.look("end of a run", self._world, end)
-
-    async def _calm_at(self, at: float) -> None:
-        await trio.sleep(at)
-        self._world.calm()
 
     async def _others(self) -> None:
         world = self._world
@@ -191,10 +181,6 @@ class Story:
             await world.network.neighbour()
             limiter.used(permit)
         await limiter.flush()
-
-    async def _act_at(self, action: StaffAction, at: float) -> None:
-        await trio.sleep(at)
-        self._act(action)
 
     def _act_between(self, number: int) -> None:
         for action in self._world.scenario.staff:

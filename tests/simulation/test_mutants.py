@@ -14,7 +14,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    "mutant", sampled(MUTANTS, every=12, first=6), ids=lambda mutant: mutant.name
+    "mutant", sampled(MUTANTS, every=12, first=6), ids=lambda mutant: mutant.sentence
 )
 def test_no_mutant_survives(mutant):
     assert mutant.caught() is not None, mutant.sentence

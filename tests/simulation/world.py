@@ -4,21 +4,24 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 from trio.testing import MockClock
 
 from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
 from batchcancel.sandbox.keys import SCOPES
+from batchcancel.settings.approval import Approval
 from tests.simulation.account import Account, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
 from tests.simulation.rows import (
+    AGAIN,
     EXACT,
     OPENING,
     OTHER_KEY,
+    ManifestText,
     Place,
     Row,
     Span,
@@ -30,8 +33,14 @@ from tests.simulation.scenario import SAFE_DAY, Scenario
 from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace
 
-AGAIN = ("refused", "not_found")
-"""What `--retry-refused` may send once more."""
+
+class Approved(NamedTuple):
+    """What a plan showed: its token, how many it would cancel, and of which manifest and notes."""
+
+    token: str
+    eligible: int
+    text: str
+    notes: str | None
 
 
 class World:
@@ -48,13 +57,12 @@ class World:
         # On every fourth machine there is no folder, for there is a file.
         self.shares_its_window = scenario.seed % 4 != 0
         self.state_dir = (folder if self.shares_its_window else self.manifest) / "state"
-        self.manifest.write_text(scenario.manifest.text)
-        self.rows = {row.appointment_id: row for row in scenario.manifest.rows}
         self.places = {
             row.appointment_id: {(row.day, row.session, branch_id(row.branch))}
             for row in scenario.manifest.rows
         }
         self.final: dict[str, Standing] = {}
+        self.approved: Approved | None = None
         self.settled_at: dict[str, float] = {}
         self.seen_cancelled: set[str] = set()
         self.seen_before: list[Shown | None] = []
@@ -82,6 +90,18 @@ class World:
             on_departure=self._departed,
             on_answer=self._answered,
         )
+        self.use(scenario.manifest)
+
+    def use(self, manifest: ManifestText) -> None:
+        """From now on this is the manifest's file; `conflicts` are settled rows that it denies.
+
+        `is_changed` says that the batch has begun with another one.
+        """
+        rows = {row.appointment_id: row for row in manifest.rows}
+        self.conflicts = {one for one in self.final if rows[one].cells != self.rows[one].cells}
+        self.is_changed = self.account.is_enrolled and self.text != manifest.text
+        self.rows, self.text = rows, manifest.text
+        self.manifest.write_text(manifest.text)
 
     def _new_clinic(self, **more: Any) -> Sandbox:
         scenario = self.scenario
@@ -107,6 +127,8 @@ class World:
                 _add(sandbox, row)
         for one in scenario.manifest.bystanders:
             sandbox.add(one, date=SAFE_DAY)
+        for day, session in scenario.unlisted:
+            sandbox.leave_out(day, session=session)
         if scenario.is_shuffled:
             sandbox.shuffle(scenario.seed)
         return sandbox
@@ -142,10 +164,7 @@ class World:
 
     @property
     def is_done(self) -> bool:
-        """Nothing waits, and nothing is in doubt but what only a person can end.
-
-        Nobody can prove what became of a request about an appointment that there never was.
-        """
+        """Nothing waits, and nothing is in doubt but requests about what there never was."""
         account = self.account
         in_doubt = [one for one in account.ids("open") if self.rows[one].status is not None]
         return account.is_enrolled and not account.ids("waiting") and not in_doubt
@@ -165,17 +184,23 @@ class World:
         return session_span(day, session, number, timezone=self.scenario.timezone)
 
     def cautious_starts_of(self, appointment_id: str) -> Iterator[Span]:
-        """The whole of its days, when the server once refused to tell the calendar windows."""
-        if self.rows[appointment_id].kind not in EXACT and self.is_calendar_refused:
+        """The whole of its days, when the calendar did not tell their windows."""
+        if self.rows[appointment_id].kind not in EXACT and self.is_calendar_silent:
             for day in sorted({day for day, *_ in self.places[appointment_id]}):
                 yield day_span(day, timezone=self.scenario.timezone)
 
     @property
-    def is_calendar_refused(self) -> bool:
-        """Whether the server has ever refused to tell calendar windows."""
-        return any(
-            400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
-            for one in self.network.departures
+    def is_calendar_silent(self) -> bool:
+        """Whether the server refused calendar windows, or leaves some out that day and later."""
+        unlisted = self.scenario.unlisted
+        is_closed_twice = len({day for day, _ in unlisted}) > 2
+        return (
+            is_closed_twice
+            or any(session for _, session in unlisted)
+            or any(
+                400 <= (one.status or 0) < 500 and "/appointment-slots/" in one.url
+                for one in self.network.departures
+            )
         )
 
     def was_ever_cancelled(self, appointment_id: str) -> bool:
@@ -202,11 +227,21 @@ class World:
         record = self.sandbox.record(appointment_id)
         self.places[appointment_id].add((record.date, record.session, record.branch_id))
 
+    def must_refuse(self) -> str:
+        """Why no run may go on with the manifest as it is now; empty where it may."""
+        if self.is_changed and not self.scenario.changed.is_accepted:
+            return "the manifest changed"
+        return f"it contradicts {sorted(self.conflicts)}" if self.conflicts else ""
+
+    def approve(self, approval: Approval, *, notes: str | None) -> None:
+        """A plan was shown to somebody who agrees."""
+        self.approved = Approved(str(approval), approval.eligible, self.text, notes)
+
     def forget_refused(self) -> None:
         """The operator asked to send refused rows once more."""
-        self.final = {
-            one: standing for one, standing in self.final.items() if standing.outcome not in AGAIN
-        }
+        again = {one for one, standing in self.final.items() if standing.outcome in AGAIN}
+        self.final = {one: self.final[one] for one in self.final.keys() - again}
+        self.conflicts -= again
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""

@@ -1,0 +1,74 @@
+"""batchcancel verify: what the API says now of what a batch cancelled."""
+
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchcancel.cli.options import api_options, api_settings_from
+
+
+@click.command(short_help="What the API says now of what was cancelled.")
+@click.argument("ledger", metavar="LEDGER")
+@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="DRIFT",
+    help="Write what is not cancelled any more to this manifest, .csv or .parquet, where any is",
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
+@api_options()
+def verify(
+    ledger: str,
+    batch: str | None,
+    output: Path | None,
+    job_file: Path | None,
+    *,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Read back what a batch of LEDGER cancelled, and tell what is alive again. Sends no write.
+
+    Pages of 200 records are read where days allow. What is alive again, moved, or not known any
+    more is named: somebody else did that. What was restored by this program is not among it.
+
+    \b
+    Examples:
+      1. Is everything cancelled still?
+         batchcancel verify closure.ledger.db
+      2. And those that are not, as a manifest:
+         batchcancel verify closure.ledger.db -o drift.csv
+
+    \b
+    Exit codes: 0 all are cancelled still, 2 no such ledger or batch, 4 some are not, or
+    could not be read, 5 the API does not answer, 7 key or scope rejected, 130 or 143
+    stopped by a signal.
+    """
+    from batchcancel.cli.door import enter
+    from batchcancel.cli.terminal import result
+    from batchcancel.cli.watching import announce
+    from batchcancel.commands import verify as command
+    from batchcancel.ledger.open import read_ledger
+    from batchcancel.report.results import require_new
+    from batchcancel.report.status import the_batch
+    from batchcancel.report.verify import verified_text, write_drift
+
+    settings = api_settings_from("verify", job_file, options, dict(os.environ))
+    if output is not None:
+        require_new(output, force=force)
+    with closing(read_ledger(ledger)) as account:
+        name = the_batch(account, batch, ledger=ledger)
+    verified = enter(
+        lambda stop: command.verify(
+            settings, ledger=ledger, batch=name, stop=stop, observe=announce
+        )
+    )
+    if output is not None:
+        write_drift(verified, output)
+    result(json.dumps(verified.as_json()) if settings.json else verified_text(verified))
+    raise click.exceptions.Exit(int(verified.exit_code))

@@ -1,0 +1,92 @@
+"""The verify command: what the API says now of what a batch cancelled."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date
+
+from batchcancel import wiring
+from batchcancel.addresses import redacted_ledger
+from batchcancel.appointments import Said
+from batchcancel.errors import InputError
+from batchcancel.events import Observer
+from batchcancel.ledger.contract import Batch, CancelledRow, LedgerReader
+from batchcancel.policy.back import Back, read_back
+from batchcancel.policy.observed import CANCELLED, has_moved
+from batchcancel.policy.pages import Budget
+from batchcancel.report.verify import Checked, Now, Verified
+from batchcancel.settings.load import ApiSettings
+from batchcancel.stop import Stop
+from batchcancel.wiring import Surroundings
+
+
+async def verify(
+    settings: ApiSettings,
+    *,
+    ledger: str,
+    batch: str,
+    stop: Stop,
+    observe: Observer,
+    around: Surroundings | None = None,
+) -> Verified:
+    """Read back what the batch cancelled; what was restored is not among it. Sends no write."""
+    async with wiring.tools(
+        settings, wiring.for_plan, ledger=ledger, stop=stop, observe=observe, around=around
+    ) as tools:
+        account = tools.account or tools.ledger
+        require_own(batch_named(account, batch), settings, ledger=ledger)
+        rows = list(account.cancelled_rows(batch))
+        with stop.raising_reason():
+            back = await read_back(
+                {one.appointment_id: day_of(one, settings) for one in rows},
+                lookup=tools.lookup,
+                budget=Budget(sys.maxsize),
+                halt_after=settings.halt_after,
+            )
+        return Verified(
+            batch=batch,
+            origin=settings.origin,
+            ledger=redacted_ledger(ledger),
+            rows=list(_checked(rows, back)),
+            requests=tools.exchange.requests,
+        )
+
+
+def batch_named(account: LedgerReader, name: str) -> Batch:
+    """The batch of that name, which is there."""
+    return next(one for one in account.batches() if one.name == name)
+
+
+def require_own(batch: Batch, settings: ApiSettings, *, ledger: str) -> None:
+    """Refuse a batch that cancelled nothing, and another API's: a rehearsal's, maybe."""
+    if batch.kind == "restore":
+        raise InputError(
+            f"batch {batch.name} restores {batch.of_batch}: it has cancelled nothing",
+            hint=f"Name the batch that did: --batch {batch.of_batch}. Nothing was sent.",
+        )
+    if batch.origin != settings.origin:
+        raise InputError(
+            f"{redacted_ledger(ledger)} holds batches of {batch.origin}, and this is for "
+            f"{settings.origin}",
+            hint="Name that API with --base-url, and its key. Nothing was sent.",
+        )
+
+
+def day_of(row: CancelledRow, settings: ApiSettings) -> date | None:
+    """The day whose pages should show it."""
+    if row.date is not None or row.starts_at is None:
+        return row.date
+    return row.starts_at.astimezone(settings.timezone or UTC).date()
+
+
+def _checked(rows: Iterable[CancelledRow], back: Back) -> Iterator[Checked]:
+    for row in rows:
+        shown = back.shown.get(row.appointment_id)
+        if shown is None:
+            is_gone = row.appointment_id in back.absent
+            yield Checked(row, Now.GONE if is_gone else Now.UNREAD, None)
+            continue
+        record, was = shown.record, Said(row.date, row.session, row.branch_id)
+        if record.status == CANCELLED:
+            yield Checked(row, Now.CANCELLED, record)
+        else:
+            yield Checked(row, Now.MOVED if has_moved(was, record) else Now.ALIVE, record)

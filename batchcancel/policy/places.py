@@ -1,0 +1,121 @@
+"""Free places of calendar windows: counted by the API, and reserved one by one.
+
+A cancelled appointment's place can be booked again at once, by the voice agent too, and a PATCH may
+not ask whether there is one. So each appointment has its place reserved before it is restored, and
+what is counted long ago is counted anew.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import anyio
+
+from batchcancel.api import Ask, Lookup, Record, Window
+from batchcancel.appointments import as_meant
+from batchcancel.clock import Now
+from batchcancel.errors import ScopeMissing
+from batchcancel.ledger.contract import CancelledRow
+
+GOOD_FOR = timedelta(minutes=1)
+"""For so long a count is believed."""
+
+_Key = tuple[str | None, str | None, str | None]
+
+
+@dataclass(slots=True)
+class _Day:
+    """What the calendar counted, and what its count may not have: places reserved, and taken."""
+
+    counted_at: datetime | None = None
+    free: Counter[_Key] = field(default_factory=Counter)
+    held: Counter[_Key] = field(default_factory=Counter)
+    taken: Counter[_Key] = field(default_factory=Counter)
+
+    def left(self, key: _Key) -> int:
+        return self.free[key] - self.held[key] - self.taken[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a window that is reserved for one appointment."""
+
+    day: date
+    key: _Key
+
+
+class Places:
+    """The places of the days in question."""
+
+    def __init__(self, lookup: Lookup, *, now: Now) -> None:
+        self._lookup = lookup
+        self._now = now
+        self._days: dict[date, _Day] = {}
+        self._counting = anyio.Lock()
+
+    async def reserve(self, where: Record | CancelledRow) -> Place | None:
+        """A place in a window of its branch, session and batch label; None where none is free."""
+        if where.date is None:
+            return None
+        day = await self._counted(where.date)
+        key = next((one for one in day.free if _is_of(where, one) and day.left(one) > 0), None)
+        if key is None:
+            return None
+        day.held[key] += 1
+        return Place(where.date, key)
+
+    async def keeps(self, place: Place) -> bool:
+        """Whether there is room for it still, by a count that is not old; else it is given back."""
+        day = await self._counted(place.day)
+        if day.left(place.key) < 0 and day.taken:  # what is taken may be in the count as well
+            day = await self._counted(place.day, good_for=timedelta(0))
+        is_kept = day.left(place.key) >= 0
+        if not is_kept:
+            self.give_back(place)
+        return is_kept
+
+    def give_back(self, place: Place) -> None:
+        """It was not needed."""
+        self._days[place.day].held[place.key] -= 1
+
+    def take(self, place: Place) -> None:
+        """It is filled by now, or may be: a count that begins later has it."""
+        day = self._days[place.day]
+        day.held[place.key] -= 1
+        day.taken[place.key] += 1
+
+    async def _counted(self, of: date, *, good_for: timedelta = GOOD_FOR) -> _Day:
+        day = self._days.setdefault(of, _Day())
+        async with self._counting:  # else all workers would count the same day at once
+            is_first, began = day.counted_at is None, self._now()
+            if day.counted_at is None or began - day.counted_at > good_for:
+                known = day.taken.copy()
+                day.free = _free(await self._windows(of, anew=not is_first))
+                day.counted_at, day.taken = began, day.taken - known
+        return day
+
+    async def _windows(self, day: date, *, anew: bool) -> Iterable[Window]:
+        try:
+            return await self._lookup.windows(day, anew=anew) or ()
+        except ScopeMissing as error:
+            hint = "Use a key that may read slots; --overbook restores without counting places."
+            raise ScopeMissing(Ask.WINDOWS.scope, hint=hint) from error
+
+
+def _free(windows: Iterable[Window]) -> Counter[_Key]:
+    """A window that is closed has none, nor has one that tells none."""
+    free: Counter[_Key] = Counter()
+    for one in windows:
+        key = one.branch_id, one.session, one.label
+        free[key] += (one.free or 0) if one.is_open else 0
+    return free
+
+
+def _is_of(where: Record | CancelledRow, key: _Key) -> bool:
+    """What an appointment or a window leaves open is no difference."""
+    pairs = zip((where.branch_id, where.session, where.label), key, strict=True)
+    return all(
+        mine is None or theirs is None or as_meant(mine) == as_meant(theirs)
+        for mine, theirs in pairs
+    )

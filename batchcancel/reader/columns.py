@@ -1,0 +1,208 @@
+"""Columns of a manifest by their names as people write them: which are read as what."""
+
+import re
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from batchcancel.appointments import RejectedRow
+from batchcancel.errors import InputError
+from batchcancel.settings.quantities import COLUMNS, ID
+
+_SHOWN_NAMES, _SHOWN_LENGTH = 12, 40
+_SHORT = 6
+_ONLY_BESIDE = {"reason": "outcome"}
+"""What is looked at only where the other column is there, and not missed elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`used` has our names and those of the file, in our order; `ignored` are the file's others."""
+
+    used: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def used_in_words(self) -> str:
+        return ", ".join(
+            our if our == name else f"{our} from {shortened(name)}"
+            for our, name in self.used.items()
+        )
+
+    @property
+    def ignored_in_words(self) -> str:
+        return quoted(self.ignored)
+
+
+class Table(NamedTuple):
+    """The used columns of a file as text, with the `line` of each row.
+
+    `rejected` are rows that cannot even be parsed, `read_as` says how the bytes became a table.
+    """
+
+    frame: pl.DataFrame
+    columns: Columns
+    rejected: Sequence[RejectedRow] = ()
+    read_as: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the operator says of the columns: names to ignore, others as `NAME=HEADER`.
+
+    `date_format`, of `strptime`, is how days are written where they are not ISO 8601.
+    """
+
+    ignoring: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    date_format: str | None = None
+
+
+NOTHING_ASKED: Final = Asked()
+
+
+def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
+    """Find the columns in use among the names of a file; `InputError` where one is in doubt."""
+    _refuse_twins(names)
+    ignored = {name for one in asked.ignoring for name in _ignored(one, names)}
+    # A column that --column names may be ignored by our name for it too.
+    unread = {plain(one) for one in asked.ignoring if one not in names}
+    found = {our: [_named(told, names)] for our, told in _pairs(asked.named) if our not in unread}
+    named, taken = set(found), ignored.union(*found.values())
+    for name in names:
+        if name not in taken and plain(name) in COLUMNS and plain(name) not in named:
+            found.setdefault(plain(name), []).append(name)
+    _refuse_same(found)
+    left = [name for name in names if name not in ignored | {one for [one] in found.values()}]
+    _refuse_near_misses(left, found)
+    if ID not in found:
+        raise _without_id(names)
+    used = {str(our): found[our][0] for our in COLUMNS if our in found}
+    return Columns(used, tuple(name for name in names if name not in used.values()))
+
+
+def has_id(names: Sequence[str], asked: Asked) -> bool:
+    """Whether the column that is needed is among the names."""
+    told = dict(_pairs(asked.named)).get(ID, ID)
+    return told in names or plain(told) in map(plain, names)
+
+
+def plain(name: str) -> str:
+    """A name as people mean it: case, blanks, hyphens, underscores and unseen characters apart."""
+    seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
+    return "_".join(filter(None, re.split(r"[\s_-]+", seen.casefold())))
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Names as literals, cut to a length, so that they can neither steer a terminal nor fill it."""
+    shown = [shortened(name) for name in names[:_SHOWN_NAMES]]
+    more = [f"{len(names) - _SHOWN_NAMES} more"] if len(names) > _SHOWN_NAMES else []
+    return ", ".join(shown + more)
+
+
+def shortened(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "…")
+
+
+def _pairs(named: Collection[str]) -> Iterator[tuple[str, str]]:
+    for one in named:
+        our, _, header = one.partition("=")
+        yield plain(our), header
+
+
+def _named(header: str, names: Sequence[str]) -> str:
+    found = [header] if header in names else [one for one in names if plain(one) == plain(header)]
+    if len(found) != 1:
+        raise InputError(
+            f"the manifest has no column {shortened(header)} to be read; its columns are "
+            f"{quoted(names)}",
+            hint="Check the name given with --column.",
+        )
+    return found[0]
+
+
+def _ignored(one: str, names: Sequence[str]) -> list[str]:
+    """The column of that very name, else those that mean it; ours need not be there."""
+    found = [one] if one in names else [name for name in names if plain(name) == plain(one)]
+    if not found and plain(one) not in COLUMNS:
+        raise InputError(
+            f"the manifest has no column {shortened(one)} to be ignored; its columns are "
+            f"{quoted(names)}",
+            hint="Check the name given with --ignore-column.",
+        )
+    return found
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        raise InputError(
+            f"the manifest has more than one column named {quoted(twice)}",
+            hint="Give every column a name of its own.",
+        )
+
+
+def _refuse_same(found: Mapping[str, Sequence[str]]) -> None:
+    for our, headers in found.items():
+        if len(headers) > 1:
+            raise InputError(
+                f"the manifest has more than one column that means {our}: {quoted(headers)}",
+                hint=f"Leave others than one out: {_typed('--ignore-column', headers[-1])}",
+            )
+
+
+def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
+    absent = [
+        our for our in COLUMNS if our not in found and _ONLY_BESIDE.get(our, ID) in (ID, *found)
+    ]
+    close = [(name, our) for name in names for our in absent if _is_close(plain(name), our)]
+    if not close:
+        return
+    misspelt = dict(close)
+    meant = " ".join(_typed("--column", f"{our}={name}") for name, our in misspelt.items())
+    other = " ".join(_typed("--ignore-column", name) for name in misspelt)
+    raise InputError(
+        f"the manifest has no column {', '.join(misspelt.values())}, but {quoted([*misspelt])}: "
+        f"did you mean {', '.join(misspelt.values())}?",
+        hint=f"If so, rename it or type {meant}; if it is something else, {other}",
+    )
+
+
+def _without_id(names: Sequence[str]) -> InputError:
+    likely = next((name for name in names if plain(name) == "id"), "NAME")
+    return InputError(
+        f"the manifest has no column {ID}; its columns are {quoted(names)}",
+        hint=f"Say which of them holds the ids: {_typed('--column', f'{ID}={likely}')}",
+    )
+
+
+def _typed(option: str, value: str) -> str:
+    """An option as it is typed; its values have commas between them, so one inside is quoted."""
+    if re.search('[",\n]', value):
+        value = '"{}"'.format(value.replace('"', '""'))
+    return f"{option} {shlex.quote(value)}"
+
+
+def _is_close(name: str, our: str) -> bool:
+    """One or two letters added, missing, changed or swapped; one in a short word."""
+    most = 1 if len(our) < _SHORT else 2
+    return abs(len(name) - len(our)) <= most and _distance(name, our) <= most
+
+
+def _distance(one: str, other: str) -> int:
+    """The least number of such changes from one word to the other."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        two_before, before, row = before, row, [i]
+        for j, opposite in enumerate(other, start=1):
+            changed = before[j - 1] + (letter != opposite)
+            row.append(min(before[j] + 1, row[j - 1] + 1, changed))
+            if i > 1 < j and (letter, one[i - 2]) == (other[j - 2], opposite):
+                row[j] = min(row[j], two_before[j - 2] + 1)
+    return row[-1]

@@ -1,0 +1,44 @@
+"""What is odd about the cells of a manifest and rejects no row: told in the plan and the log."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from batchcancel.events import Caution
+from batchcancel.reader.outcomes import foreign_words
+
+_NOTHING = ("nan", "null", "none", "nil", "na", "n/a", "#n/a", "<na>", "nat", "undefined")
+"""How programs write an empty cell, in any case."""
+
+
+def remarks(given: pl.DataFrame) -> Iterator[Caution]:
+    """`given` has the columns of the file as text, null where empty, and `day`, `has_start`."""
+    rows, foreign = foreign_words(given.get_column("outcome"))
+    if rows:
+        named = ", ".join(foreign)
+        yield Caution(
+            code="foreign_outcome",
+            text=f"the column outcome has words in {_rows(rows)} that are none of this program's"
+            f"{named and f' ({named})'}: they say nothing here, and these rows are decided on "
+            "like others",
+        )
+    notes = given.get_column("notes")
+    empty = notes.filter(notes.str.strip_chars().str.to_lowercase().is_in(_NOTHING))
+    if len(empty):
+        yield Caution(
+            code="empty_notes",
+            text=f"the notes of {_rows(len(empty))} are {empty[0]!r} and are sent as they are: "
+            "leave the cell empty where nothing is to be sent",
+        )
+    is_told = pl.col("has_start") & pl.col("date").is_not_null()
+    unread = given.filter(is_told, pl.col("day").is_null())
+    if unread.height:
+        yield Caution(
+            code="unreadable_date",
+            text=f"the date of {_rows(unread.height)} cannot be read, first on line "
+            f"{unread['line'][0]}, and is left out: their start tells the day",
+        )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

@@ -1,0 +1,113 @@
+"""Looking afterwards and undoing, as it is typed: verify and restore with the real program."""
+
+import json
+
+import pytest
+
+from batchcancel.sandbox import Fault
+from tests.e2e.stage import FAR, LEDGER, RUN
+from tests.e2e.terminal import terminal
+
+RESTORE = ("restore", LEDGER, "--yes", "--json")
+
+
+@pytest.fixture
+def closed(stage):
+    """Three cancelled appointments, in a window with room for them all."""
+    ids = stage.closure(3)
+    assert stage.here(*RUN).counts == {"cancelled": 3}
+    return ids
+
+
+def last(ended):
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def confirmed(stage):
+    return {one.appointment_id for one in stage.sandbox.records(status="confirmed")}
+
+
+def test_what_staff_confirmed_again_is_named_and_written_as_a_manifest(stage, closed):
+    well = stage.run("verify", LEDGER, "-o", "drift.csv")
+    assert (0, False) == (well.returncode, (stage.folder / "drift.csv").exists())
+    stage.sandbox.staff.confirm(closed[1])
+    told = stage.run("verify", LEDGER, "-o", "drift.csv", "--json")
+    shown = stage.here("verify", LEDGER)
+    kept = stage.here("verify", LEDGER, "-o", "drift.csv")
+
+    wanted = {"checked": 3, "cancelled": 2, "alive": 1, "drift": 1, "requests": 1, "exit_code": 4}
+    assert (4, wanted) == (told.returncode, {name: last(told)[name] for name in wanted})
+    assert f"{closed[1]}  alive  confirmed since" in shown.stdout
+    header, row = (stage.folder / "drift.csv").read_text().splitlines()
+    assert header == "appointment_id,date,session,branch_id,batch,status,updated_at,drift"
+    assert row.startswith(f"{closed[1]},{FAR},Morning,")
+    assert (2, True) == (kept.returncode, "--force" in kept.stderr)
+    assert 0 == stage.here("plan", "drift.csv", "--ledger", "other.ledger.db").returncode
+
+
+@pytest.mark.parametrize("command", ["verify", "restore"])
+def test_without_a_ledger_there_is_nothing_to_look_at(stage, command):
+    ended = stage.here(command, LEDGER)
+    assert (2, []) == (ended.returncode, [*stage.folder.glob("*.db*")])
+    assert stage.arrivals == 0
+
+
+def test_a_person_sees_a_plan_and_types_the_number(stage, closed):
+    with terminal(stage, "restore", LEDGER) as person:
+        person.until("Type the number of appointments to restore (3)")
+        person.type("3")
+        assert 0 == person.end()
+    assert "Patients may have been told" in person.shown
+    assert confirmed(stage) == {*closed}
+
+
+def test_a_dry_run_writes_nothing_and_without_a_terminal_somebody_must_have_agreed(stage, closed):
+    patched = len(stage.patched())
+    planned = stage.run("restore", LEDGER, "-n", "--json")
+    unasked = stage.here("restore", LEDGER)
+    assert (0, 3) == (planned.returncode, last(planned)["eligible"])
+    assert (3, True) == (unasked.returncode, "--yes" in unasked.stderr)
+    assert (patched, set()) == (len(stage.patched()), confirmed(stage))
+
+
+def test_the_first_batch_counts_what_was_restored_apart_and_never_sends_it_again(stage, closed):
+    restored = stage.run(*RESTORE)
+    again = stage.here(*RUN)
+    status = [json.loads(one) for one in stage.here("status", LEDGER, "--json").stdout.splitlines()]
+    exported = stage.here("export", LEDGER, "-o", "all.csv", "--outcome", "restored")
+    verified = stage.here("verify", LEDGER)
+
+    assert (0, {"restored": 3}) == (restored.returncode, restored.counts)
+    assert (0, {"restored": 3}) == (again.returncode, again.counts)
+    assert [3, 3] == [one["restored"] for one in status]
+    assert (0, 0) == (exported.returncode, verified.returncode)
+    assert "3 rows of batch closure" in exported.stdout
+    assert confirmed(stage) == {*closed}
+
+
+def test_a_restore_of_a_restore_is_refused(stage, closed):
+    stage.here(*RESTORE)
+    patched = len(stage.patched())
+    ended = stage.run(*RESTORE, "--batch", "closure.restore")
+    assert (2, patched) == (ended.returncode, len(stage.patched()))
+    assert "--batch closure" in ended.stderr
+
+
+@pytest.mark.promise(12)
+@pytest.mark.promise(22)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_between_intent_and_answer_and_run_again_it_restores_one_and_never_three(
+    stage, closed, when
+):
+    for number in range(stage.sandbox.book.clinic.places - 1):
+        stage.book(f"new{number}")
+    stage.sandbox.faults.add(Fault("hang", when=when), method="PATCH")
+    patched = len(stage.patched())
+    restoring = stage.start(*RESTORE)
+    stage.wait_until(lambda: len(stage.patched()) > patched)
+    assert -9 == restoring.kill().returncode
+    resumed = stage.run(*RESTORE)
+    counts = {"restored": 1, "slot_taken": 2}
+    assert (4, counts) == (resumed.returncode, resumed.counts)
+    assert len(confirmed(stage) & {*closed}) == 1
+    assert counts == stage.here(*RESTORE).counts
