@@ -70,7 +70,7 @@ def hostile_manifest(place):
 @pytest.mark.promise(5)
 @pytest.mark.promise(14)
 @pytest.mark.parametrize("appointment_id", sampled(HOSTILE, every=4))
-def test_a_hostile_id_stops_the_run_before_it_begins_and_is_not_repeated(
+def test_a_hostile_id_stops_the_run_before_it_begins_and_is_shown_harmlessly(
     place, hostile_manifest, appointment_id
 ):
     hostile_manifest(appointment_id)
@@ -79,7 +79,7 @@ def test_a_hostile_id_stops_the_run_before_it_begins_and_is_not_repeated(
     assert (2, "") == (ended.returncode, ended.stdout)
     assert "line 2: " in ended.stderr
     assert all(one.isprintable() for one in ended.stderr.replace("\n", ""))
-    assert appointment_id.strip() not in ended.stderr
+    assert len(ended.stderr) < 600
     assert 0 == len(place.sandbox.history)
 
 
