@@ -43,9 +43,9 @@ class Source:
     def stem(self) -> str:
         """The file's name without its ending; empty where no file is named."""
         if not self.is_remote:
-            return PurePath(self.place).stem
+            return _stem(PurePath(self.place))
         path = self.place.partition("/")[2]
-        return "" if path.endswith("/") else PurePosixPath(unquote(path)).stem
+        return "" if path.endswith("/") else _stem(PurePosixPath(unquote(path)))
 
     def reveal(self) -> str:
         """The whole of it, for whoever opens it."""
@@ -60,6 +60,12 @@ class Source:
     def _written(self, query: str) -> str:
         scheme = f"{self.scheme}://" if self.is_remote else ""
         return f"{scheme}{self.place}{query and '?'}{query}"
+
+
+def _stem(path: PurePath) -> str:
+    """Without `.gz` too: a table that is packed is the same manifest."""
+    packed = path.suffix == ".gz" and PurePath(path.stem).suffix in (".csv", ".tsv", ".parquet")
+    return PurePath(path.stem).stem if packed else path.stem
 
 
 def source_of(text: str) -> Source:
@@ -107,19 +113,40 @@ _URL = re.compile(
     r"(?P<place>[^@?#\s]*)"
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
+_LOGIN = re.compile(r"(https?://[^\s/?#@:]*:)[^\s/?#]*@")
+_KEY = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_\-]+")
 _IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
 # What is typed as one word is a URL to its end, even where a blank makes it an invalid one.
 _IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
+
+
+# As libpq takes them, and as people write them for other drivers.
+_PARAMETERS = re.compile(
+    r"(^|[\s;])(host(addr|name)?|server|port|db(name)?|database|user( ?name| ?id)?|uid|pwd|password"
+    r"|passfile|service|sslmode|sslrootcert|target_session_attrs|connect_timeout|options"
+    r"|application_name)\s*=|^\s*postgres(ql)?:",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(
+    r"""(\b\w*(?:pass(?!file)|pwd|secret|scram)\w*\s*=\s*)('(?:[^'\\]|\\.)*'?|"[^"]*"?|[^\s;&]+)""",
+    re.IGNORECASE,
+)
 
 
 def is_postgres(address: str) -> bool:
     return address.startswith(("postgresql://", "postgres://"))
 
 
+def is_parameters(address: str) -> bool:
+    """Whether it looks like the parameters of a connection, and so is no file's name."""
+    return not is_postgres(address) and _PARAMETERS.search(address) is not None
+
+
 def redacted_ledger(address: str) -> str:
     """The address without any password; of a malformed URL only its scheme is left."""
     if not is_postgres(address):
-        return address
+        scheme, is_url, _ = address.partition("://")
+        return f"{scheme}://..." if is_url else _PASSWORD.sub(r"\1***", address)
     url = _URL.fullmatch(address)
     if url is None:
         return f"{address.partition('://')[0]}://..."
@@ -130,12 +157,14 @@ def redacted_ledger(address: str) -> str:
 
 def redacted_word(word: str) -> str:
     """One word of a command line, such as `--ledger=postgresql://...`."""
-    return _IN_WORD.sub(lambda url: redacted_ledger(url[0]), word)
+    return redacted_text(_IN_WORD.sub(lambda url: redacted_ledger(url[0]), word))
 
 
 def redacted_text(text: str) -> str:
-    """A text in which every PostgreSQL URL is shown without its password."""
-    return _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
+    """A text without the passwords of its addresses, and without what looks like a key."""
+    text = _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
+    text = _PASSWORD.sub(r"\1***", _LOGIN.sub(r"\1***@", text))
+    return _KEY.sub("sk_***", text)
 
 
 def _is_harmless(parameter: str) -> bool:

@@ -61,6 +61,7 @@ class BatchOperator(BaseOperator):
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
         state_dir: str | None = None,
+        proxy: str | None = None,
         **kwargs: Any,
     ) -> None:
         _refuse_misspelt(kwargs)
@@ -93,6 +94,7 @@ class BatchOperator(BaseOperator):
         self.accept_changed_manifest = accept_changed_manifest
         self.retry_refused = retry_refused
         self.state_dir = state_dir
+        self.proxy = proxy
         self._thread = JobThread()
 
     def on_kill(self) -> None:
@@ -204,6 +206,7 @@ class BatchExportOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.ledger.open import read_ledger
+        from batchcancel.report.atomic import refuse_manifest
         from batchcancel.report.results import write_results
 
         try:
@@ -211,6 +214,7 @@ class BatchExportOperator(BaseOperator):
             if not address:
                 raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
             with closing(read_ledger(address)) as account:
+                refuse_manifest(Path(self.path), account, ledger=address)
                 rows = account.rows(self.batch or name_of(context))
                 count = write_results(rows, Path(self.path), outcomes=self.outcomes)
         except BatchcancelError as error:

@@ -148,6 +148,7 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
+    tools.ledger.require_room_for((settings.batch, *manifest.texts()))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
@@ -210,6 +211,8 @@ def _plan_made(planned: Planned) -> PlanMade:
         settled=plan.settled,
         skipped={str(reason): rows for reason, rows in plan.skipped.items()},
         rejected=planned.manifest.rejected,
+        used=planned.manifest.columns.used,
+        ignored=planned.manifest.columns.ignored,
         will_miss=plan.will_miss,
         seconds=plan.seconds,
     )
