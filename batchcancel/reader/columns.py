@@ -161,7 +161,7 @@ def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
     raise InputError(
         f"the manifest has no column {', '.join(misspelt.values())}, but {quoted([*misspelt])}: "
         f"did you mean {', '.join(misspelt.values())}?",
-        hint=f"If so, rename it or type {meant}; if it is something else, {other}",
+        hint=f"If so, type {meant} or rename it. If it is something else, type {other}",
     )
 
 
