@@ -87,7 +87,8 @@ def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
         likely = next((name for name in names if plain(name) == "id"), "NAME")
         raise InputError(
             f"the manifest has no column {ID}; its columns are {quoted(names)}",
-            hint=f"Say which of them holds the ids: {_typed('--column', f'{ID}={likely}')}",
+            hint="Its first line names the columns. Say which has the ids: "
+            + _typed("--column", f"{ID}={likely}"),
         )
     return Columns(used, left)
 

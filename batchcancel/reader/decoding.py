@@ -29,6 +29,9 @@ _OTHER_FORMATS = {
     b"SQLite format 3\0": "a database",
     b"ARROW1": "an Arrow file",
     b"%PDF": "a PDF",
+    b"{": "JSON",
+    b"[": "JSON",
+    b"<": "a web page, or XML",
 }
 _SAYS_SEPARATOR = re.compile(rb'"?sep=([,;|\t])"?,*\r?(?:\n|$)', re.IGNORECASE)
 
@@ -78,8 +81,11 @@ def decoded(data: bytes) -> Text:
         raise InputError(
             f"the manifest is not {name} text at line {line}", hint=HOW_TO_SAVE
         ) from None
+    read_as = ["UTF-16 text"] if is_utf_16 else []
+    if b"\n" not in data and b"\r" in data:
+        data = data.replace(b"\r", b"\n")
+        read_as.append("lines that end as on old Macs")
     if said := _SAYS_SEPARATOR.match(data):
         # The line stays, as a blank one: what is told of a row is the line of the file.
         data = b"\n" + data[said.end() :]
-    read_as = ["UTF-16 text"] if is_utf_16 else []
     return Text(data, separator=said and said[1].decode(), read_as=read_as)

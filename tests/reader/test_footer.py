@@ -23,7 +23,8 @@ def written(**columns):
 MIXED = written(
     a=["x"], b=[NOON], c=[NOON.replace(tzinfo=None)], d=[date(2026, 6, 15)], e=[[1]], f=[{"g": 1}],
     h=pl.Series([None], dtype=pl.Null), i=[1], j=[1.5], k=[True],
-    l=pl.Series([NOON]).dt.cast_time_unit("ms"), m=pl.Series(["x"], dtype=pl.Categorical), n=pl.Series([1]).cast(pl.Decimal(9, 2)),
+    l=pl.Series([NOON]).dt.cast_time_unit("ms"), m=pl.Series(["x"], dtype=pl.Categorical),
+    n=pl.Series([1]).cast(pl.Decimal(9, 2)),
 )  # fmt: skip
 
 
