@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from batchcancel.sandbox import Rate
-from tests.simulation.draw_people import draw_neighbour, draw_others, draw_staff
+from tests.simulation.draw_people import (
+    draw_neighbour,
+    draw_others,
+    draw_second_thoughts,
+    draw_staff,
+)
 from tests.simulation.draw_rows import draw_manifest, marked, redated
 from tests.simulation.draw_trouble import (
     draw_approved,
@@ -20,7 +25,7 @@ from tests.simulation.draw_trouble import (
     draw_unlisted,
 )
 from tests.simulation.rows import EXACT, ManifestText, session_span
-from tests.simulation.scenario import SAFE_DAY, Changed, Mode, Scenario
+from tests.simulation.scenario import SAFE_DAY, Changed, Command, Mode, Scenario
 
 BEGINNINGS = (
     (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
@@ -64,7 +69,7 @@ def draw(seed: int) -> Scenario:
         old=Random(f"{seed} old").choice((5.0, 30.0, 600.0, 600.0)),
         is_shuffled=rng.random() < 0.4,
         credits_gone=draw_credits_gone(rng, mode=mode),
-        staff=draw_staff(rng, mode=mode),
+        staff=(*draw_staff(rng, mode=mode), *draw_second_thoughts(Random(f"{seed} staff"), mode)),
         others=draw_others(rng),
         neighbour=draw_neighbour(rng),
         # Where not every answer tells the time, this machine's clock has to be right.
@@ -74,7 +79,13 @@ def draw(seed: int) -> Scenario:
         calm_at=calm_at,
         unlisted=draw_unlisted(Random(f"{seed} windows")),
     )
-    return _by_people(Random(f"{seed} people"), scenario) if mode is Mode.SAFETY else scenario
+    if mode is Mode.SAFETY:
+        scenario = _by_people(Random(f"{seed} people"), scenario)
+    # Without a folder for the window, only a ledger would tell of its requests, and it has none.
+    if seed % 4 and mode is not Mode.EQUIVALENCE and Random(f"{seed} find").random() < 0.15:
+        found = Command(is_plan=True, is_find=True)
+        scenario = replace(scenario, commands=(found, *scenario.commands))
+    return scenario
 
 
 def _by_people(rng: Random, scenario: Scenario) -> Scenario:
