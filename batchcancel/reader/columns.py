@@ -16,8 +16,6 @@ from batchcancel.settings.quantities import COLUMNS, ID
 
 _SHOWN_NAMES, _SHOWN_LENGTH = 12, 40
 _SHORT = 6
-_ONLY_BESIDE = {"reason": "outcome"}
-"""What is looked at only where the other column is there, and not missed elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +148,7 @@ def _refuse_same(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> No
 
 
 def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
-    absent = [
-        our for our in COLUMNS if our not in found and _ONLY_BESIDE.get(our, ID) in (ID, *found)
-    ]
+    absent = [our for our in COLUMNS if our not in (*found, "reason")]  # is not missed by itself
     close = [(name, our) for name in names for our in absent if _is_close(plain(name), our)]
     if not close:
         return

@@ -32,7 +32,7 @@ from batchcancel.reader.start_columns import (
     left_join,
     session_key,
     with_days,
-)
+)  # fmt: skip
 from batchcancel.reader.times import (
     UTC_TIME,
     in_format,
@@ -40,7 +40,7 @@ from batchcancel.reader.times import (
     read_dates,
     read_known_by,
     read_starts,
-)
+)  # fmt: skip
 from batchcancel.settings.quantities import COLUMNS, ID
 
 SessionKey = tuple[date, str | None, str | None]
@@ -243,20 +243,12 @@ def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.D
 
 
 def _typed(given: pl.DataFrame) -> pl.DataFrame:
+    known_by, day = known_by_told(), pl.coalesce("day", "start_day").alias("date")
     return given.select(
-        "line",
-        "appointment_id",
-        "starts_at",
-        latest_if_exact(known_by_told()),
-        known_by_told().alias("start_known_by"),
-        "local_start",
-        pl.coalesce("day", "start_day").alias("date"),
-        "session",
-        "branch_id",
-        "notes",
-        "manifest_start",
-        "marked",
-    )
+        "line", "appointment_id", "starts_at", latest_if_exact(known_by),
+        known_by.alias("start_known_by"), "local_start", day, "session", "branch_id", "notes",
+        "manifest_start", "marked",
+    )  # fmt: skip
 
 
 def _whole_columns(given: pl.DataFrame, bad: pl.DataFrame) -> Iterator[tuple[str, str]]:
