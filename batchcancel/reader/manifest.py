@@ -33,7 +33,7 @@ from batchcancel.reader.start_columns import (
     left_join,
     session_key,
     with_days,
-)
+)  # fmt: skip
 from batchcancel.reader.times import (
     UTC_TIME,
     in_format,
@@ -41,7 +41,7 @@ from batchcancel.reader.times import (
     read_dates,
     read_known_by,
     read_starts,
-)
+)  # fmt: skip
 from batchcancel.settings.quantities import COLUMNS, ID
 
 SessionKey = tuple[date, str | None, str | None]
@@ -51,7 +51,7 @@ _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "br
 _EVERYTHING = (*_CONTENT, "start_known_by", "marked")
 _GIVEN = ("manifest_start", "date", "start_known_by")
 _WHOLE = (("start", "manifest_start", "unreadable_time"), ("date", "date", "unreadable_date"))
-_HEADER = "^(?i)appointment[ _-]*id$"
+_HEADER = "^(?i)\ufeff?appointment[ _-]*id$"
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -247,20 +247,12 @@ def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.D
 
 
 def _typed(given: pl.DataFrame) -> pl.DataFrame:
+    known_by, day = known_by_told(), pl.coalesce("day", "start_day").alias("date")
     return given.select(
-        "line",
-        "appointment_id",
-        "starts_at",
-        latest_if_exact(known_by_told()),
-        known_by_told().alias("start_known_by"),
-        "local_start",
-        pl.coalesce("day", "start_day").alias("date"),
-        "session",
-        "branch_id",
-        "notes",
-        "manifest_start",
-        "marked",
-    )
+        "line", "appointment_id", "starts_at", latest_if_exact(known_by),
+        known_by.alias("start_known_by"), "local_start", day, "session", "branch_id", "notes",
+        "manifest_start", "marked",
+    )  # fmt: skip
 
 
 def _whole_columns(given: pl.DataFrame, bad: pl.DataFrame) -> Iterator[tuple[str, str]]:
