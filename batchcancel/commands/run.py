@@ -136,15 +136,20 @@ async def _run_pool(
         retry=tools.retry,
         policy=planned.rules.policy,
         starts=Starts(
-            sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
+            sessions=settings.sessions,
+            lookup=tools.lookup,
+            timezone=planned.rules.timezone,
+            needed=planned.rules.policy.needs_start,
         ),
         writer=tools.writer,
         statuses=settings.status,
+        approved_at=planned.looked.observed.approved_at,
         fresh=Fresh(
             planned.plan.pages(),
             lookup=tools.lookup,
             now=tools.clock.now,
             budget=planned.looked.budget,
+            shuffled=[day for day, one in planned.looked.days.items() if one.is_shuffled],
         ),
     )
     pool = Pool(
