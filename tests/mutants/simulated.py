@@ -32,7 +32,7 @@ pool.patience: a Retry-After is waited for, however long it is
 seed 0
 - if seconds > self._longest:
 + if False:
-@ huskyvoice.gate
+@ huskyvoice.shared_limiter
 - if closed > self.seconds + _ROUNDING_S:
 + if False:
 
@@ -48,14 +48,11 @@ seed 0
 
 huskyvoice.window_file: a run begins as if nothing had been sent in the last minute
 seed 0
--         _make_folder(self._path.parent)
--         with self._changed():
--             pass
-+         _make_folder(self._path.parent)
-+         self._path.unlink(missing_ok=True)
+- self._changed(lambda _log: None)
++ self._changed(lambda log: log.slots.clear())
 @ wiring
-- if (seconds := free_in + settings.rate.window) > 0:
-+ if (seconds := free_in + settings.rate.window) > 1e9:
+- if (seconds := (counted_by - now).total_seconds() + settings.rate.window) > 0:
++ if (seconds := (counted_by - now).total_seconds() + settings.rate.window) > 1e9:
 
 stop: workers go on taking up rows after a signal, until the drain is over
 seed 0
@@ -95,7 +92,7 @@ seed 0
 + if record.status not in (*statuses, COMPLETED):
 
 pool.cancel: what a page shows of a row whose turn it was not is passed over
-seed 0
+seed 935
 - if word is None or word is self._word:
 + if True:
 
