@@ -201,7 +201,9 @@ def manifest_of(
     columns = columns or Columns({one: one for one in COLUMNS if one in texts.columns})
     given = _given(texts, date_format, header=columns.used[ID])
     bad = given.filter(pl.col("why").is_not_null())
+    cautions, whole = tuple(remarks(given)), dict(_whole_columns(given, bad))
     good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
+    del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
     conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
@@ -215,8 +217,8 @@ def manifest_of(
         digest=_digest(frame, everything),
         columns=columns,
         read_as=tuple(read_as),
-        cautions=tuple(remarks(given)),
-        whole=dict(_whole_columns(given, bad)),
+        cautions=cautions,
+        whole=whole,
     )
 
 
