@@ -204,7 +204,10 @@ def manifest_of(
     columns = columns or Columns({one: one for one in COLUMNS if one in texts.columns})
     given = _given(texts, date_format, header=columns.used[ID])
     bad = given.filter(pl.col("why").is_not_null())
+    cautions, whole = tuple(remarks(given)), dict(_whole_columns(given, bad))
+    selection = repeated(given.get_column("selection").unique())
     good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
+    del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
     conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
@@ -218,9 +221,9 @@ def manifest_of(
         digest=_digest(frame, everything),
         columns=columns,
         read_as=tuple(read_as),
-        cautions=tuple(remarks(given)),
-        selection=repeated(given.get_column("selection").unique()),
-        whole=dict(_whole_columns(given, bad)),
+        cautions=cautions,
+        selection=selection,
+        whole=whole,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from batchcancel.api import Rate
 from batchcancel.appointments import SkipReason
-from batchcancel.events import Caution
 from batchcancel.report.tables import Figure, duration, grouped, headed, table
 
 _WHY = {
