@@ -95,5 +95,6 @@ def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
         manifest=manifest,
         was_stopped=reason is not None,
         restores=summary.restores,
+        selection=summary.selection,
     )
     say("\n" + left, "next")

@@ -111,6 +111,7 @@ class BatchStatus:
             manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
             restores=self.batch.kind == "restore",
+            selection=self.batch.selection,
         )
 
     def _command(self) -> str:

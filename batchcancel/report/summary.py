@@ -1,5 +1,6 @@
 """The summary of a run as text and as JSON, and what to type next."""
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class Summary:
     origin: str
     approval: str | None = None
     restores: bool = False
+    selection: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -73,8 +75,12 @@ def what_next(
     manifest: str | None,
     was_stopped: bool,
     restores: bool = False,
+    selection: str | None = None,
 ) -> str:
-    """What to type next, or that nothing is left; `manifest` is where names may be found."""
+    """What to type next, or that nothing is left.
+
+    `manifest` is where names may be found, and `selection` what it was found by.
+    """
     export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
     lines = []
     if was_stopped:
@@ -99,16 +105,22 @@ def what_next(
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         label = "Not restored: " if restores else "Not cancelled:"
         lines.append(f"{label}  {export} left.csv {flags}")
-    told = lines or ["Nothing is left to do."]
+    if selection and not was_stopped:
+        lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
+    whom = _whom(counts, export, manifest=manifest, restores=restores)
+    return "\n".join([*(lines or ["Nothing is left to do."]), *whom])
+
+
+def _whom(counts: Counts, export: str, *, manifest: str | None, restores: bool) -> list[str]:
     if restores and counts[OutcomeName.RESTORED]:
-        told.append(f"Whom to tell:   {export} tell.csv --outcome restored")
-    if counts[OutcomeName.CANCELLED]:
-        names = f" --with {shlex.quote(manifest)}" if manifest else ""
-        told += [
-            "Patients:       the API fires no webhooks; do not count on patients having been told.",
-            f"Whom to call:   {export} call.csv --outcome cancelled{names}",
-        ]
-    return "\n".join(told)
+        return [f"Whom to tell:   {export} tell.csv --outcome restored"]
+    if not counts[OutcomeName.CANCELLED]:
+        return []
+    names = f" --with {shlex.quote(manifest)}" if manifest else ""
+    return [
+        "Patients:       the API fires no webhooks; do not count on patients having been told.",
+        f"Whom to call:   {export} call.csv --outcome cancelled{names}",
+    ]
 
 
 def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
@@ -124,3 +136,10 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     if was_stopped:
         found += [name for name in ("waiting", "open") if getattr(counts, name)]
     return found
+
+
+def _sweep(batch: str, selection: str) -> str:
+    """To find what was booked since, into a file of its own: after a sweep that of the next one."""
+    found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
+    name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
+    return f"batchcancel find -o {name} {selection}"
