@@ -20,6 +20,7 @@ from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
 from batchcancel.reader.remarks import remarks
+from batchcancel.reader.selection import repeated
 from batchcancel.reader.start_columns import (
     EXACT,
     SESSION_KEY,
@@ -79,6 +80,8 @@ class Manifest:
     columns: Columns = field(default_factory=Columns)
     read_as: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    selection: str | None = None
+    """What `find` was asked for, where all rows say the same; the words of its options."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """A sentence for each reason for which a whole column cannot be read."""
 
@@ -202,6 +205,7 @@ def manifest_of(
     given = _given(texts, date_format, header=columns.used[ID])
     bad = given.filter(pl.col("why").is_not_null())
     cautions, whole = tuple(remarks(given)), dict(_whole_columns(given, bad))
+    selection = repeated(given.get_column("selection").unique())
     good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
     del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
@@ -218,6 +222,7 @@ def manifest_of(
         columns=columns,
         read_as=tuple(read_as),
         cautions=cautions,
+        selection=selection,
         whole=whole,
     )
 

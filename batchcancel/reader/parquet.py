@@ -13,7 +13,7 @@ from batchcancel.reader.footer import Column, read_footer, without_arrow
 from batchcancel.settings.quantities import ID
 
 _TIMES = ("starts_at", "appointment_date")
-_OURS_IF_TEXT = ("outcome", "reason")
+_OURS_IF_TEXT = ("outcome", "reason", "selection")
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _LAST_DAY = 2_932_896  # 9999-12-31, counted from 1970-01-01
 _UUID_BYTES, _UUID_PARTS = 16, ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))

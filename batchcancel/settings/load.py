@@ -100,6 +100,7 @@ class Settings(ApiSettings):
     allow_rejected_rows: bool
     accept_changed_manifest: bool
     retry_refused: bool
+    require_closed: bool
 
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
