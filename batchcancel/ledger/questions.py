@@ -27,7 +27,7 @@ from batchcancel.ledger.tables import VERSION
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}
     FROM batches ORDER BY batch_id
 """
 _RUNS = """
@@ -103,6 +103,7 @@ _REQUESTS = """
     WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
     ORDER BY sent_at
 """
+_ANSWERED = "SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1"
 
 
 class _Since2(dict[str, str]):
@@ -214,6 +215,12 @@ class SqlReader(LedgerReader):
         return [
             SentRequest(restored(sent_at), restored(answered_at)) for sent_at, answered_at in found
         ]
+
+    @abstractmethod
+    def is_held(self, batch: str) -> bool: ...
+
+    def was_answered(self) -> bool:
+        return bool(list(self._ask(_ANSWERED)))
 
     def _known(self, sql: str) -> str:
         return sql.format_map(_Since2(self._version))

@@ -11,12 +11,17 @@ from batchcancel.ledger.postgres.trouble import diagnose
 from batchcancel.ledger.questions import SqlReader
 from batchcancel.ledger.statements import for_psycopg
 
+_ALIVE = "SELECT 1 FROM leases WHERE batch = :batch AND expires_at > clock_timestamp()"
+
 
 class PostgresReader(SqlReader):
     """The questions; each is answered as of one moment."""
 
     _order = "number"
     _db: PatientConnection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(self._ask(_ALIVE, batch=batch))
 
     def _ask(self, sql: str, **values: object) -> Sequence[Any]:
         try:

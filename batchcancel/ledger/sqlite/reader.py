@@ -8,6 +8,7 @@ from typing import Any
 
 from batchcancel.ledger.questions import SqlReader
 from batchcancel.ledger.sqlite.connection import connect_for_reading
+from batchcancel.ledger.sqlite.lease import HELD_NOW, until
 from batchcancel.ledger.sqlite.trouble import diagnose
 from batchcancel.ledger.statements import in_micros
 
@@ -17,6 +18,9 @@ class SqliteReader(SqlReader):
 
     _order = "rowid"
     _db: sqlite3.Connection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(list(self._ask(HELD_NOW, **until(0), batch=batch)))
 
     def _ask(self, sql: str, **values: object) -> Iterator[Any]:
         try:
