@@ -165,7 +165,7 @@ async def _plan(
     at = tools.clock.now()
     budget = Budget.for_rows(len(rows))
     places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
-    with tools.stop.raising_reason():
+    with tools.stop.raising_reason(), tools.at_right_address():
         candidates, skipped = await _candidates(
             rows, opened, settings, undoing, budget=budget, tools=tools
         )
