@@ -151,16 +151,13 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
+    tools.ledger.require_room_for((settings.batch, *manifest.texts()))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
         return rules, manifest, Looked(manifest=manifest)
-    rules = await rules_in_force(
-        tools.lookup,
-        manifest=manifest,
-        notice_hours=settings.notice_hours,
-        timezone=settings.timezone,
-    )
+    hours, zone = settings.notice_hours, settings.timezone
+    rules = await rules_in_force(tools.lookup, manifest=manifest, notice_hours=hours, timezone=zone)
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
     if rules.timezone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
@@ -187,9 +184,9 @@ async def _rules_and_look(
         halt_after=settings.halt_after,
         require_windows=settings.require_closed,
     )
+    tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    own = manifest.cautions
-    cautions = (*rules.cautions, *told, *own, *looked.cautions, *starts.cautions())
+    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 

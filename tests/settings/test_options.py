@@ -14,6 +14,7 @@ DESIGNED = {
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
     "require-closed",
     *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
+    *("dry-run", "quiet", "verbose", "metrics-file", "on-end"),
 }
 
 

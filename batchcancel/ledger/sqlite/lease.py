@@ -33,6 +33,9 @@ _RENEW = """
     UPDATE leases SET boot = :boot, expires_at = :expires_at
     WHERE batch = :batch AND token = :token
 """
+HELD_NOW = """
+    SELECT 1 FROM leases WHERE batch = :batch AND boot = :boot AND expires_at > :now
+"""
 _HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
@@ -59,7 +62,7 @@ class Lease:
     def renew(self, statements: Statements) -> None:
         """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
         renewed_at = _seconds()
-        values = {**_until(self._ttl), "batch": self._batch, "token": self.token}
+        values = {**until(self._ttl), "batch": self._batch, "token": self.token}
         if statements.execute(_RENEW, values) != 1:
             raise taken_over(self._batch, ttl=self._ttl)
         self._renewed_at = renewed_at
@@ -68,17 +71,14 @@ class Lease:
         """It was not renewed for longer than between two heartbeats."""
         return _seconds() - self._renewed_at > self._ttl / BEATS
 
-    def end(self, statements: Statements) -> None:
+    def release(self, into: Statements, /) -> None:
         """Let the next run have the ledger at once."""
-        end(statements, self.token)
+        end(into, self.token)
 
 
 def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
-    """Take the ledger for a run in this transaction; `BatchHeld` while another one has it.
-
-    A file has one writer, so the lease on any batch of it keeps others out.
-    """
-    values = {**_until(ttl), "batch": run.batch, "holder": signature(run)}
+    """Take the ledger for a run in this transaction; `BatchHeld` while another one has it."""
+    values = {**until(ttl), "batch": run.batch, "holder": signature(run)}
     require_free(statements, batch=run.batch)
     statements.execute(_TAKE, values)
     ((token,),) = statements.fetch(_GIVEN, values)
@@ -86,8 +86,8 @@ def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
 
 
 def require_free(statements: Statements, *, batch: str = "") -> None:
-    """`BatchHeld` while a run has the ledger; where several do, that of the batch is named."""
-    for other, holder, left in statements.fetch(_ALIVE, {**_until(0), "batch": batch}):
+    """`BatchHeld` while a run has any batch of the ledger; where several do, this one is named."""
+    for other, holder, left in statements.fetch(_ALIVE, {**until(0), "batch": batch}):
         raise held(other, holder=holder, left=left / _MICROS)
 
 
@@ -96,7 +96,8 @@ def end(statements: Statements, token: int) -> None:
     statements.execute(_END, {"token": token})
 
 
-def _until(ttl: float) -> Values:
+def until(ttl: float) -> Values:
+    """The boot, and the moments on its clock at which a lease begins and ends."""
     boot, now = _boot(), int(_seconds() * _MICROS)
     return {"boot": boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
 
