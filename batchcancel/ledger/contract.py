@@ -33,7 +33,7 @@ class Batch:
     `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
     exact repetitions that were collapsed. `digest` belongs to the content of the manifest. A batch
     of the kind `restore` undoes what `of_batch` cancelled. `timezone` is the clinic's, `selection`
-    what `find` was asked for.
+    what `find` was asked.
     """
 
     name: str

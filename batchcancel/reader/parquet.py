@@ -57,7 +57,7 @@ def _read(data: bytes, columns: list[str], texts: list[pl.Expr]) -> pl.DataFrame
             # Only the columns that are used: some types of others make polars panic.
             return pl.read_parquet(io.BytesIO(without_arrow(data)), columns=columns).select(texts)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        if "utf-8" in str(error).casefold():
+        if "utf" in str(error).casefold():
             raise InputError(
                 "the manifest holds text that is not Unicode", hint="Write its text as UTF-8."
             ) from None

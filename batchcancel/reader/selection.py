@@ -142,7 +142,7 @@ def repeated(selections: Collection[str | None]) -> str | None:
     if told is None or others or len(told) > _MOST_LENGTH or not told.isprintable():
         return None
     try:
-        words = shlex.split(told)
+        words = shlex.split(told.removeprefix("'"))  # the quote that keeps spreadsheets off
     except ValueError:
         return None
     names = words[::2]

@@ -76,9 +76,9 @@ def what_next(
     was_stopped: bool,
     selection: str | None = None,
 ) -> str:
-    """What to type next, or that nothing is left; `manifest` is where names may be found.
+    """What to type next, or that nothing is left.
 
-    By its `selection` what was booked meanwhile is found.
+    `manifest` is where names may be found, and `selection` what it was found by.
     """
     export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
     lines = []
@@ -103,6 +103,8 @@ def what_next(
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} left.csv {flags}")
+    if selection and not was_stopped:
+        lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
     told = lines or ["Nothing is left to do."]
     if counts[OutcomeName.CANCELLED]:
         names = f" --with {shlex.quote(manifest)}" if manifest else ""
@@ -110,9 +112,6 @@ def what_next(
             "Patients:       the API fires no webhooks; do not count on patients having been told.",
             f"Whom to call:   {export} call.csv --outcome cancelled{names}",
         ]
-    if selection and not was_stopped:
-        sweep = f"batchcancel find -o {_sweep_of(batch)} {selection}"
-        told.append(f"Booked since?   {sweep} --not-in {shlex.quote(ledger)}")
     return "\n".join(told)
 
 
@@ -130,7 +129,8 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     return found
 
 
-def _sweep_of(batch: str) -> str:
-    """A name for the manifest of what was booked since: after a sweep that of the next one."""
+def _sweep(batch: str, selection: str) -> str:
+    """To find what was booked since, into a file of its own: after a sweep that of the next one."""
     found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
-    return f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
+    name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
+    return f"batchcancel find -o {name} {selection}"

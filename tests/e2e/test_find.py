@@ -54,9 +54,10 @@ def test_a_whole_closure_leaves_nobody_and_each_step_says_what_to_type_next(stag
         spent.setdefault(name, []).append(stage.arrivals - before)
         return ended
 
-    def next_of(ended):
+    def next_of(ended, word=""):
         shown = (ended.stdout + ended.stderr).splitlines()
-        return [line.partition("batchcancel ")[2] for line in shown if "batchcancel " in line][-1]
+        told = [line for line in shown if "batchcancel " in line and line.startswith(word)]
+        return told[-1].partition("batchcancel ")[2]
 
     closure = " ".join(("find -o closure.csv", *DAY))
     planned = typed(next_of(typed(closure)))
@@ -67,14 +68,14 @@ def test_a_whole_closure_leaves_nobody_and_each_step_says_what_to_type_next(stag
     booked = sorted(one.appointment_id for one in stage.sandbox.records(status="confirmed"))
     assert 3 == len(booked)
 
-    swept = typed(next_of(ran))
+    swept = typed(next_of(ran, "Booked since:"))
     assert 4 == swept.returncode
     rows = (stage.folder / "sweep.csv").read_text().splitlines()[1:]
     assert booked == [row.split(",")[0] for row in rows]
     again = typed(f"{next_of(swept)} --yes")
     assert (0, []) == (again.returncode, stage.sandbox.records(status="confirmed"))
-    assert "find -o sweep-2.csv" in next_of(again)
-    assert "The selection is empty." in typed(next_of(again)).stdout
+    assert "find -o sweep-2.csv" in next_of(again, "Booked since:")
+    assert "The selection is empty." in typed(next_of(again, "Booked since:")).stdout
     typed("verify closure.ledger.db --batch closure")
     assert {"find": [3, 3, 3], "plan": [3], "run": [63, 6], "verify": [1]} == spent
 
