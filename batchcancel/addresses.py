@@ -113,21 +113,40 @@ _URL = re.compile(
     r"(?P<place>[^@?#\s]*)"
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
-_PASSWORD = re.compile(r"(https?://[^\s/?#@:]*:)[^\s/?#]*@")
+_LOGIN = re.compile(r"(https?://[^\s/?#@:]*:)[^\s/?#]*@")
 _KEY = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_\-]+")
 _IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
 # What is typed as one word is a URL to its end, even where a blank makes it an invalid one.
 _IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
 
 
+# As libpq takes them, and as people write them for other drivers.
+_PARAMETERS = re.compile(
+    r"(^|[\s;])(host(addr|name)?|server|port|db(name)?|database|user( ?name| ?id)?|uid|pwd|password"
+    r"|passfile|service|sslmode|sslrootcert|target_session_attrs|connect_timeout|options"
+    r"|application_name)\s*=|^\s*postgres(ql)?:",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(
+    r"""(\b\w*(?:pass(?!file)|pwd|secret|scram)\w*\s*=\s*)('(?:[^'\\]|\\.)*'?|"[^"]*"?|[^\s;&]+)""",
+    re.IGNORECASE,
+)
+
+
 def is_postgres(address: str) -> bool:
     return address.startswith(("postgresql://", "postgres://"))
+
+
+def is_parameters(address: str) -> bool:
+    """Whether it looks like the parameters of a connection, and so is no file's name."""
+    return not is_postgres(address) and _PARAMETERS.search(address) is not None
 
 
 def redacted_ledger(address: str) -> str:
     """The address without any password; of a malformed URL only its scheme is left."""
     if not is_postgres(address):
-        return address
+        scheme, is_url, _ = address.partition("://")
+        return f"{scheme}://..." if is_url else _PASSWORD.sub(r"\1***", address)
     url = _URL.fullmatch(address)
     if url is None:
         return f"{address.partition('://')[0]}://..."
@@ -142,9 +161,10 @@ def redacted_word(word: str) -> str:
 
 
 def redacted_text(text: str) -> str:
-    """A text without the passwords of its URLs, and without what looks like a key."""
+    """A text without the passwords of its addresses, and without what looks like a key."""
     text = _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
-    return _KEY.sub("sk_***", _PASSWORD.sub(r"\1***@", text))
+    text = _PASSWORD.sub(r"\1***", _LOGIN.sub(r"\1***@", text))
+    return _KEY.sub("sk_***", text)
 
 
 def _is_harmless(parameter: str) -> bool:

@@ -1,7 +1,7 @@
 """Ports to the remote side: requests, answers, rate limiting and retry, as values and protocols."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -48,9 +48,7 @@ class Rate:
         return (requests - 1) // self.limit * self.window
 
     def __str__(self) -> str:
-        if self.is_unlimited:
-            return "none"
-        return f"{self.limit:g}/{self.window:g}s"
+        return "none" if self.is_unlimited else f"{self.limit:g}/{self.window:g}s"
 
 
 class Ask(StrEnum):
@@ -107,10 +105,7 @@ class Ask(StrEnum):
         "windows",
         "GET /appointment-slots/availability",
         "slots:read",
-        (
-            "Use a key that may read slots, or give the start of each session under [sessions] in "
-            "the job file."
-        ),
+        "Use a key that may read slots, or give [sessions] with their starts in the job file.",
     )
 
     method: str
@@ -206,8 +201,8 @@ class Window:
 class Answer:
     """What came of one request.
 
-    `code` is a status, an error code like SLOT_FULL, or a word of ours such as
-    `time_out`. `server_now` is the answer's `Date`. `retry_after` is in seconds, never negative.
+    `code` is a status, an error code like SLOT_FULL, or a word of ours such as `time_out`;
+    `server_now` is the answer's `Date`, `retry_after` in seconds, never negative.
     """
 
     meaning: Meaning
@@ -224,15 +219,10 @@ class Answer:
 
 class ApiClient(Protocol):
     """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong (key or scope rejected, redirect, another record) raises `FatalAnswer`, and credits or a
-    quota that are used up `StoppedEarly`.
+    wrong raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
     """
 
     async def send(self, request: Request) -> Answer: ...
-
-
-def _for_ever() -> bool:
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +233,7 @@ class Permit:
     """
 
     slot: int = 0
-    is_good: Callable[[], bool] = _for_ever
+    is_good: Callable[[], bool] = lambda: True
 
 
 class Limiter(Protocol):
@@ -279,19 +269,17 @@ class Limiter(Protocol):
         """How many slots are not free now."""
 
 
+SendOnce = Callable[[], Awaitable[Answer]]
+"""One request with all that precedes it: permit, intent, send."""
+
+
 class Retry(Protocol):
     """Repeats a request while its answer is worth retrying and attempts are left.
 
     An answer that is `BUSY` costs no attempt.
     """
 
-    async def __call__(self, attempt: "SendOnce") -> Answer: ...
-
-
-class SendOnce(Protocol):
-    """One request with all that precedes it: permit, intent, send."""
-
-    async def __call__(self) -> Answer: ...
+    async def __call__(self, attempt: SendOnce) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,8 +333,7 @@ class Lookup(Calendar, Searches, Protocol):
 PERMIT_S = 30.0
 """How long after its slot was taken a request may be sent, in seconds.
 
-A shared window takes a slot without an answer as counted by then, plus the request's timeout. A
-request that leaves later, after a sleep of the machine, might be counted when its slot is free.
+A shared window takes a slot without an answer as counted by then, plus the request's timeout.
 """
 
 
@@ -365,7 +352,7 @@ class Turn(NamedTuple):
 class SharedWindow(Protocol):
     """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
 
-    `used`, `unused` and `close_for` may be told late, or never: then slots are free later, and
+    What a `Limiter` is told may be told here late, or never: then slots are free later, and
     nothing is sent too early. `kept_in` names the file or database for people.
     """
 
@@ -377,11 +364,6 @@ class SharedWindow(Protocol):
     def take(self) -> Turn:
         """Take a slot if one is free and the gate is open."""
 
-    def used(self, slot: int) -> None:
-        """The answer came, or its time is over."""
-
-    def unused(self, slot: int) -> None:
-        """Nothing was sent, nor will be."""
-
-    def close_for(self, seconds: float) -> None:
-        """Give nobody a slot for so long; a longer closure that is in force stays."""
+    def used(self, slot: int) -> None: ...
+    def unused(self, slot: int) -> None: ...
+    def close_for(self, seconds: float) -> None: ...

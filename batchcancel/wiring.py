@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from batchcancel.addresses import is_postgres
-from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry, SharedWindow
+from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry
 from batchcancel.clock import BootClock, Now, ServerClock, boot_clock, utc_now
 from batchcancel.errors import (
     BatchHeld,
@@ -27,14 +26,14 @@ from batchcancel.errors import (
 )
 from batchcancel.events import Observer, WindowNotShared
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
-from batchcancel.huskyvoice.gate import GateLimiter, Patience
+from batchcancel.huskyvoice.gate import GateLimiter
 from batchcancel.huskyvoice.limiter import SlidingWindow
 from batchcancel.huskyvoice.lookup import HuskyLookup
 from batchcancel.huskyvoice.offload import OffloadCall
 from batchcancel.huskyvoice.retry import Backoff
-from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.shared_limiter import Patience, SharedLimiter
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
-from batchcancel.ledger.contract import Ledger, LedgerReader, SentRequest
+from batchcancel.ledger.contract import Ledger, LedgerReader
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
@@ -44,6 +43,9 @@ from batchcancel.writer import Commit, Writer
 
 Ledgers = tuple[Ledger, LedgerReader | None]
 """The ledger that is written, and the account of earlier runs; None where there were none."""
+
+OpenLedgers = Callable[[str, ApiSettings, FileWindow | None], Ledgers]
+"""How a command opens the ledger at an address; the window is the file that others share."""
 
 _NO_RATE = Rate(2.0**31 - 1, 1.0)
 """What a window that is only looked at for its gate counts by."""
@@ -63,15 +65,6 @@ class Surroundings:
     new_writer: Callable[[Commit], Writer] = Writer
     offload: OffloadCall = anyio.to_thread.run_sync
     on_open: Callable[[Ledger], None] = lambda _ledger: None
-
-
-class OpenLedgers(Protocol):
-    """How a command opens the ledger at an address, empty where it has none.
-
-    `is_shared` tells whether other programs see its pace.
-    """
-
-    def __call__(self, ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,53 +100,42 @@ class Tools:
         )
 
 
-def for_run(
-    ledger: str,
-    settings: ApiSettings,
-    *,
-    is_shared: bool,  # noqa: ARG001 - as for a plan
-) -> Ledgers:
+def for_run(ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
     """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
     written = open_ledger(ledger, origin=settings.origin, key=settings.api_key.fingerprint)
     return written, written
 
 
-def for_plan(ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers:
+def for_plan(ledger: str, settings: ApiSettings, window: FileWindow | None) -> Ledgers:
     """The ledger of a plan: the file if it is free, so that a run right after knows our requests.
 
-    Where a file cannot be written it is only read. So it is while a run holds it, if the rate
-    limit's window is shared; if not there is no plan, for its requests would come on top of the
-    run's.
+    Where a file cannot be written it is only read. So it is while a run holds it, if they share a
+    window; if not there is no plan, for its requests would come on top of the run's.
     """
     try:
-        return for_run(ledger, settings, is_shared=is_shared)
+        return for_run(ledger, settings, window)
     except (UnsafeLedger, NoPlaceForLedger):
         raise
     except (InputError, BatchHeld) as error:
-        if is_postgres(ledger) or (isinstance(error, BatchHeld) and not is_shared):
+        if is_postgres(ledger) or (isinstance(error, BatchHeld) and window is None):
             raise
-        passing, _ = in_memory(ledger, settings, is_shared=is_shared)
+        passing, _ = in_memory(ledger, settings, window)
         return passing, read_ledger(ledger) if is_there(ledger) else None
 
 
-def in_memory(
-    ledger: str,  # noqa: ARG001 - as for a plan
-    settings: ApiSettings,
-    *,
-    is_shared: bool,  # noqa: ARG001 - the same
-) -> Ledgers:
+def in_memory(_ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
     """A ledger in memory, gone when it is closed, for requests that belong to no batch."""
     return passing_ledger(origin=settings.origin, key=settings.api_key.fingerprint), None
 
 
-def for_look(ledger: str, settings: ApiSettings, *, is_shared: bool) -> Ledgers:
+def for_look(ledger: str, settings: ApiSettings, window: FileWindow | None) -> Ledgers:
     """For a command that only asks the ledger, where it has one, and writes none.
 
     A database is opened all the same: its window of requests counts.
     """
     if is_postgres(ledger):
-        return for_run(ledger, settings, is_shared=is_shared)
-    passing, _ = in_memory(ledger, settings, is_shared=is_shared)
+        return for_run(ledger, settings, window)
+    passing, _ = in_memory(ledger, settings, window)
     return passing, read_ledger(ledger) if ledger else None
 
 
@@ -171,13 +153,13 @@ async def tools(
     around = around or Surroundings()
     clock = ServerClock(steady=around.boot.seconds, now=around.now)
     file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
-    written, account = ledgers(ledger, settings, is_shared=file is not None)
+    written, account = ledgers(ledger, settings, file)
     around.on_open(written)
     with closing(written), closing(account or written):  # twice is harmless
         writer = around.new_writer(written.commit)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
-            _api(settings, clock=clock, new_transport=around.new_transport) as api,
+            _api(settings, clock=clock, around=around) as api,
             _limiter(settings, written, file=file, account=account, around=around) as limiter,
             background(writer.serve, *_beside(settings, written, stop=stop)),
         ):
@@ -229,17 +211,20 @@ async def _flush(writer: Writer) -> None:
         await writer.durable()
 
 
-def _api(
-    settings: ApiSettings, *, clock: ServerClock, new_transport: NewTransport | None
-) -> HuskyVoice:
+def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> HuskyVoice:
     return HuskyVoice(
         base_url=settings.base_url,
         key=settings.api_key.reveal(),
         timeout=settings.timeout,
         clock=clock,
-        new_transport=new_transport,
+        new_transport=around.new_transport,
         proxy=settings.proxy,
     )
+
+
+def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
+    yield functools.partial(_limit_time, settings.max_duration, stop)
+    yield functools.partial(_hurry, ledger, stop)
 
 
 def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
@@ -266,25 +251,18 @@ async def _limiter(
             own.remember(_slots(account, settings, now=around.now()))
         yield own
         return
-    limiter = _over(shared, settings, around=around)
+    limiter = (GateLimiter if settings.rate.is_unlimited else SharedLimiter)(
+        shared,
+        offload=around.offload,
+        clocks=lambda: (around.boot.seconds(),),
+        patience=Patience(settings.max_retry_after, around.now),
+    )
     try:
         yield limiter
     finally:
         # Shielded, so that other programs get our slots back as early as they may.
         with anyio.CancelScope(shield=True):
             await limiter.flush()
-
-
-def _over(
-    shared: SharedWindow, settings: ApiSettings, *, around: Surroundings
-) -> SharedLimiter | GateLimiter:
-    kind = GateLimiter if settings.rate.is_unlimited else SharedLimiter
-    return kind(
-        shared,
-        offload=around.offload,
-        clocks=lambda: (around.boot.seconds(),),
-        patience=Patience(settings.max_retry_after, around.now),
-    )
 
 
 def _counted(rate: Rate) -> Rate:
@@ -307,18 +285,14 @@ def _window_file(
         now=around.now,
     )
     try:
-        _require_home(folder, settings)
+        if settings.state_dir is None and not folder.is_absolute():
+            # A user whom the system does not know, without HOME, would get a folder named ~.
+            raise FileNotFoundError(None, "there is no home directory")
         window.open()
     except OSError as error:
         observe(WindowNotShared(folder=str(folder), why=error.strerror or "unknown"))
         return None
     return window
-
-
-def _require_home(folder: Path, settings: ApiSettings) -> None:
-    """A user whom the system does not know, without HOME, would get a folder named ~."""
-    if settings.state_dir is None and not folder.is_absolute():
-        raise FileNotFoundError(None, "there is no home directory")
 
 
 def _user_state() -> Path:
@@ -335,19 +309,10 @@ def _slots(account: LedgerReader, settings: ApiSettings, *, now: datetime) -> It
     longest = settings.rate.window + settings.timeout
     sent = account.requests_since(settings.api_key.fingerprint, now - timedelta(seconds=longest))
     for request in sent:
-        free_in = (_counted_by(request, settings.timeout) - now).total_seconds()
-        if (seconds := free_in + settings.rate.window) > 0:
+        counted_by = request.answered_at or request.sent_at + timedelta(seconds=settings.timeout)
+        if (seconds := (counted_by - now).total_seconds() + settings.rate.window) > 0:
             # A clock that was set back since must not make a slot of the past last for hours.
             yield min(seconds, longest)
-
-
-def _counted_by(request: SentRequest, timeout: float) -> datetime:
-    return request.answered_at or request.sent_at + timedelta(seconds=timeout)
-
-
-def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
-    yield functools.partial(_limit_time, settings.max_duration, stop)
-    yield functools.partial(_hurry, ledger, stop)
 
 
 async def _limit_time(max_duration: float | None, stop: Stop) -> None:

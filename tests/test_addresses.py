@@ -2,6 +2,7 @@ import pytest
 
 from batchcancel.addresses import (
     SCHEMES,
+    is_parameters,
     is_postgres,
     redacted_ledger,
     redacted_manifest,
@@ -9,6 +10,8 @@ from batchcancel.addresses import (
     redacted_word,
     source_of,
 )
+from batchcancel.errors import InputError
+from batchcancel.ledger.open import is_there
 
 SIGNED = "https://store.example/c/monday.csv?X-Amz-Signature=canary&X-Amz-Credential=A%2FB"
 
@@ -161,3 +164,41 @@ def test_a_word_of_a_command_is_shown_whole():
 def test_a_text_is_shown_without_any_password():
     text = f"there is no manifest at 'postgresql://u:{SECRET}'@h/db?password={SECRET}') and more"
     assert "there is no manifest at 'postgresql://u@h/db and more" == redacted_text(text)
+
+
+PARAMETERS = [
+    f"host=db password={SECRET}",
+    f"password='{SECRET} and {SECRET}' dbname=clinic",
+    f"dbname = clinic  password = {SECRET}",
+    f"Host=db;Username=u;Password={SECRET}",
+    f"server=db;uid=u;pwd={SECRET}",
+    f"service=clinic sslpassword={SECRET}",
+    f"user=u password='{SECRET}",
+    f"POSTGRESQL:host=db password={SECRET}",
+]
+
+
+@pytest.mark.parametrize("address", PARAMETERS)
+def test_parameters_of_a_connection_are_no_path_and_show_no_password(address):
+    assert is_parameters(address)
+    shown = redacted_ledger(address), redacted_word(f"--ledger={address}"), redacted_text(address)
+    assert SECRET not in "".join(shown)
+    with pytest.raises(InputError, match="parameters of a connection") as refusal:
+        is_there(address)
+    assert "postgresql://" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["closure.ledger.db", "/srv/day=2026-06-01/a.db", "a=b.db", "import/report.db", "my host.db"],
+)
+def test_a_path_is_no_parameters(path):
+    assert not is_parameters(path)
+
+
+@pytest.mark.parametrize("scheme", ["jdbc:postgresql", "postgresql+psycopg", "mysql"])
+def test_of_a_url_that_is_no_ledger_only_the_scheme_is_shown(scheme):
+    address = f"{scheme}://u:{SECRET}@h/db?password={SECRET}"
+    assert f"{scheme}://..." == redacted_ledger(address)
+    with pytest.raises(InputError, match="no ledger this version can open"):
+        is_there(address)

@@ -158,6 +158,7 @@ async def _rules_and_look(
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
     """
+    tools.ledger.require_room_for((settings.batch, *manifest.texts()))
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)

@@ -1,18 +1,36 @@
 """Rate limiter on a window that several programs share: it asks for each slot."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from batchcancel.api import PERMIT_S, Permit, SharedWindow, Turn
-from batchcancel.clock import Clocks, Stopwatch, real_clocks
-from batchcancel.errors import LedgerWriteFailed
-from batchcancel.huskyvoice.gate import Patience, closing
+from batchcancel.clock import Clocks, Now, Stopwatch, real_clocks, utc_now
+from batchcancel.errors import GateClosed, LedgerWriteFailed
 from batchcancel.huskyvoice.offload import OffloadCall, Result
 
 Update = Callable[[], None]
+
+_ROUNDING_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds at most a closed gate is waited for."""
+
+    seconds: float = math.inf
+    now: Now = utc_now
+
+    def require(self, closed: float, *, kept_in: str | None) -> None:
+        """Raise `GateClosed` where the gate opens too late."""
+        if closed > self.seconds + _ROUNDING_S:
+            until = self.now() + timedelta(seconds=closed)
+            raise GateClosed(closed, most=self.seconds, until=until, kept_in=kept_in)
 
 
 class SharedLimiter:
@@ -67,7 +85,13 @@ class SharedLimiter:
     def close_for(self, seconds: float) -> None:
         """Grant no permit for so long, here and elsewhere."""
         self._closed_until = max(self._closed_until, anyio.current_time() + seconds)
-        self._defer(closing(self._window, seconds, self._clocks))
+        age = Stopwatch(self._clocks)
+
+        def tell() -> None:  # however late it is told, the closure began now
+            if (left := seconds - age.seconds()) > 0:
+                self._window.close_for(left)
+
+        self._defer(tell)
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""

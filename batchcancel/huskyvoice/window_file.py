@@ -10,14 +10,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
 from batchcancel.clock import BootClock, Now
 from batchcancel.errors import InputError, LedgerWriteFailed
 from batchcancel.huskyvoice.window_log import NewerLogError, WindowLog, read_log
+
+Result = TypeVar("Result")
 
 LOCK_S = 2.0
 """A change takes far less than a millisecond; whoever keeps the lock longer was stopped in it."""
@@ -46,43 +49,55 @@ class FileWindow(SharedWindow):
 
     def open(self) -> None:
         """Make folder and file where they are missing; `OSError` where they cannot be kept."""
-        _make_folder(self._path.parent)
-        with self._changed():
-            pass
+        for one in reversed(self._path.parents):
+            if not one.exists():
+                one.mkdir(mode=0o700, exist_ok=True)  # its owner's alone, whatever the umask
+        self._changed(lambda _log: None)
 
     def look(self) -> Turn:
-        with _write_failures(self._path):
+        with self._failures():
             return self._read().standing(self._rate, self._clock.seconds())
 
     def take(self) -> Turn:
-        with self._change() as log:
+        def take(log: WindowLog) -> Turn:
             now = self._clock.seconds()
             return log.take(self._rate, now, ticket=self._ticket, timeout=self._timeout)
 
+        return self._change(take)
+
     def used(self, slot: int) -> None:
-        with self._change() as log:
-            log.used(slot, self._clock.seconds())
+        self._change(lambda log: log.used(slot, self._clock.seconds()))
 
     def unused(self, slot: int) -> None:
-        with self._change() as log:
-            log.slots.pop(slot, None)
+        self._change(lambda log: log.slots.pop(slot, None))
 
     def close_for(self, seconds: float) -> None:
-        with self._change() as log:
+        def close(log: WindowLog) -> None:
             log.close_for(seconds, now=self._clock.seconds(), wall=self._wall())
 
-    @contextmanager
-    def _change(self) -> Iterator[WindowLog]:
-        with _write_failures(self._path), self._changed() as log:
-            yield log
+        self._change(close)
 
-    @contextmanager
-    def _changed(self) -> Iterator[WindowLog]:
+    def _change(self, change: Callable[[WindowLog], Result]) -> Result:
+        with self._failures():
+            return self._changed(change)
+
+    def _changed(self, change: Callable[[WindowLog], Result]) -> Result:
         with _locked(self._path.with_suffix(".lock")):
             log = self._read()
             log.forget(self._rate, self._clock.seconds())
-            yield log
+            result = change(log)
             _replace(self._path, log.text().encode())
+        return result
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LedgerWriteFailed(
+                f"the rate limit's window {self._path} cannot be kept: {error.strerror}",
+                hint="See to its disk and folder, then run the same command again.",
+            ) from error
 
     def _read(self) -> WindowLog:
         now, wall = self._clock.seconds(), self._wall()
@@ -91,7 +106,10 @@ class FileWindow(SharedWindow):
             if (content := _content(self._path)) is not None:
                 log = read_log(content)
         except NewerLogError:
-            raise _newer(self._path) from None
+            raise InputError(
+                f"the rate limit's window {self._path} was written by a newer batchcancel",
+                hint="Use that version, or name another folder with --state-dir.",
+            ) from None
         except ValueError:
             # Whatever it said, one window after the last request that it can have known it is over.
             longest = PERMIT_S + self._timeout + self._rate.window
@@ -114,13 +132,6 @@ def _machine() -> str:
         if known := Path("/etc/machine-id").read_text(encoding="ascii").strip():
             return known
     return socket.gethostname()
-
-
-def _make_folder(folder: Path) -> None:
-    """Every folder that is missing is for its owner alone, whatever the umask."""
-    for one in [*reversed(folder.parents), folder]:
-        if not one.exists():
-            one.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -169,21 +180,3 @@ def _replace(path: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     new.replace(path)
-
-
-@contextmanager
-def _write_failures(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LedgerWriteFailed(
-            f"the rate limit's window {path} cannot be kept: {error.strerror}",
-            hint="See to its disk and folder, then run the same command again.",
-        ) from error
-
-
-def _newer(path: Path) -> InputError:
-    return InputError(
-        f"the rate limit's window {path} was written by a newer batchcancel",
-        hint="Use that version, or name another folder with --state-dir.",
-    )

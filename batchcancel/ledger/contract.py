@@ -50,8 +50,8 @@ class Batch:
 class Run:
     """One execution over a batch, as the ledger remembers it.
 
-    `version` is the program's; `options` are what it was told, and must hold nothing secret; both
-    they and `counts` hold what JSON can say. `why` tells why it ended, where it ended early.
+    `version` is the program's. `options`, without anything secret, and `counts` hold what JSON can
+    say. `why` tells why it ended, where it ended early.
     """
 
     run_id: str
@@ -187,8 +187,8 @@ class Asked:
 class Intent:
     """A PATCH is about to be sent: the row becomes open, and one more was sent for it.
 
-    `at` is by this machine's clock, for the window of requests. `opened_at` is by the server's, to
-    be compared with what the record says of its changes. `kind` is what is asked for.
+    `at` is by this machine's clock, `opened_at` by the server's, as the record's changes are.
+    `kind` is what is asked for.
     """
 
     request: int
@@ -223,10 +223,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """A look-up told when an appointment starts: for the account, not for later decisions.
-
-    A record has no time of day, so its start is known by its session, or by its day alone.
-    """
+    """A look-up told when an appointment starts: for the account, not for later decisions."""
 
     appointment_id: str
     starts_at: datetime
@@ -249,10 +246,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """What was answered last about a row, which goes on waiting: nobody knows yet what it proves.
-
-    An outcome that settles rows stands beside a row that waits until then.
-    """
+    """What was answered last about a row, which waits on: nobody knows yet what it proves."""
 
     appointment_id: str
     outcome: Outcome
@@ -287,8 +281,7 @@ class LedgerReader(Protocol):
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         """Ids that must not be sent again, with or without the refused and not-found ones.
 
-        Skipped rows are decided anew, so they are not among them, nor are those that were
-        cancelled by others and never sent.
+        What is decided anew is not among them: skipped, or cancelled by others and never sent.
         """
 
     def left_alone(self, batch: str) -> list[LeftAlone]:
@@ -301,10 +294,7 @@ class LedgerReader(Protocol):
         """Ids of the rows that the API did not know."""
 
     def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
-        """What the manifest said of the rows with a final outcome, ordered by id.
-
-        Skipped rows are not among them: each run decides on them by what it is told then.
-        """
+        """What the manifest said of these rows, ordered by id."""
 
     def cancelled_rows(self, batch: str) -> Iterable[CancelledRow]:
         """What this batch itself cancelled and nobody has restored, ordered by id."""
@@ -329,11 +319,13 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """The account of one run: whoever holds a batch may write on it, and nobody else may.
+    """The account of one run, for one origin and one key: who holds a batch alone writes on it.
 
-    It was opened for one origin and one key fingerprint. Failing to write raises
-    `LedgerWriteFailed`.
+    Failing to write raises `LedgerWriteFailed`.
     """
+
+    def require_room_for(self, texts: Iterable[str]) -> None:
+        """Raise `InputError` where one of these texts cannot be kept as it is."""
 
     def hold(self, run: Run) -> None:
         """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
@@ -345,10 +337,7 @@ class Ledger(LedgerReader, Protocol):
         """
 
     def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow | None:
-        """The window of this ledger's key, where several programs may write at the same time.
-
-        A request without an answer is over after `timeout` seconds.
-        """
+        """The key's window, where several programs write; a request is over after `timeout` s."""
 
     def finish(self, run: Run) -> None:
         """Write how the run ended and let go of the batch."""
@@ -374,8 +363,7 @@ class Ledger(LedgerReader, Protocol):
     ) -> None:
         """Replace all endings of the batch that needed no request by these, as of what was seen.
 
-        Rows that were skipped, or cancelled by others and never sent, and are none of these now
-        are waiting.
+        Rows that had one, and are none of these now, are waiting.
         """
 
     def reopen_refused(self, batch: str) -> int:

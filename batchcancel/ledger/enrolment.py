@@ -1,7 +1,6 @@
 """How the rows of a batch come into a ledger, and what the policy decided on them."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
 from batchcancel.appointments import Outcome, RejectedRow
 from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
@@ -18,17 +17,56 @@ _ENROL_BATCH = """
         duplicates = excluded.duplicates, enrolments = batches.enrolments + 1,
         timezone = coalesce(excluded.timezone, batches.timezone)
 """
-_DROP_UNNAMED = """
+_SAID = ("starts_at", "date", "session", "branch_id", "start_known_by", "manifest_start")
+_NAMED = "appointment_id, starts_at, date, session, branch_id, line, start_known_by, manifest_start"
+_LEFT_OUT_STAYS = """{0} = CASE
+        WHEN rows.state = 'settled' AND rows.outcome <> 'skipped'
+        THEN coalesce(excluded.{0}, rows.{0}) ELSE excluded.{0} END"""
+# What was said of a row with a final outcome and is left out now stays: a later manifest may not
+# say otherwise either.
+_ENROL_ROWS = f"""
+    INSERT INTO rows (batch_id, enrolment, {_NAMED})
+    SELECT :batch_id, :enrolment, {_NAMED} FROM temp.loaded WHERE true
+    ON CONFLICT (batch_id, appointment_id) DO UPDATE
+    SET enrolment = excluded.enrolment, line = excluded.line,
+        {", ".join(map(_LEFT_OUT_STAYS.format, _SAID))}
+"""
+_REDECIDED = "(outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)"
+_DROP_UNNAMED = f"""
     DELETE FROM rows
-    WHERE batch_id = :batch_id AND enrolment <> :enrolment
-      AND (state = 'waiting' OR outcome = 'skipped'
-           OR outcome = 'already_cancelled' AND attempts = 0)
+    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (state = 'waiting' OR {_REDECIDED})
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
-_CLEAR_ENDINGS = """
+_REJECTED = "line, reason, appointment_id"
+_REJECT = f"""
+    INSERT INTO rejected_rows (batch_id, {_REJECTED})
+    SELECT :batch_id, {_REJECTED} FROM temp.loaded
+"""
+_ENDED = "appointment_id, outcome, reason"
+# Those alone that end otherwise now: a batch of which most is skipped is decided in every run.
+_CLEAR_ENDINGS = f"""
     UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
-    WHERE batch_id = :batch_id
-      AND (outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)
+    WHERE batch_id = :batch_id AND appointment_id IN (
+        SELECT appointment_id FROM (
+            SELECT {_ENDED} FROM rows WHERE batch_id = :batch_id AND {_REDECIDED}
+            EXCEPT SELECT {_ENDED} FROM temp.loaded
+        ) AS changed
+    )
+"""
+_END = """
+    UPDATE rows SET state = 'settled', outcome = loaded.outcome, reason = loaded.reason
+    FROM temp.loaded AS loaded
+    WHERE batch_id = :batch_id AND rows.appointment_id = loaded.appointment_id
+      AND rows.state = 'waiting'
+"""
+_SEEN = (
+    *("appointment_id", "observed_status", "observed_date", "observed_session"),
+    *("observed_branch", "observed_label", "observed_at"),
+)
+_OBSERVE = f"""
+    UPDATE rows SET {", ".join(f"{column} = loaded.{column}" for column in _SEEN[1:])}
+    FROM temp.loaded AS loaded
+    WHERE batch_id = :batch_id AND rows.appointment_id = loaded.appointment_id
 """
 _REOPEN_REFUSED = """
     UPDATE rows
@@ -36,72 +74,43 @@ _REOPEN_REFUSED = """
     WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
 """
-
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
 """
-_SAID = ("starts_at", "start_known_by", "manifest_start", "date", "session", "branch_id")
-_SAID_NOW = """
-    ON CONFLICT (batch_id, appointment_id) DO UPDATE
-    SET enrolment = excluded.enrolment, line = excluded.line, """
-_LEFT_OUT_STAYS = """{0} = CASE
-        WHEN rows.state = 'settled' AND rows.outcome <> 'skipped'
-        THEN coalesce(excluded.{0}, rows.{0}) ELSE excluded.{0} END"""
-TAKE_OVER = _SAID_NOW + ", ".join(map(_LEFT_OUT_STAYS.format, _SAID))
-"""What becomes of a known row that is named again, as the end of an INSERT.
-
-What was said of a row with a final outcome and is left out now stays: a later manifest may not say
-otherwise either.
-"""
-
-
-class BulkLoad(Protocol):
-    """A million rows at a time: each database has a way of its own that is quick."""
-
-    def rows(self, batch_id: int, enrolment: int, rows: Iterable[LedgerRow]) -> None:
-        """Let rows join, or take over what the manifest says of them now."""
-
-    def rejected(self, batch_id: int, rejected: Iterable[RejectedRow]) -> None:
-        """Add rejected rows."""
-
-    def endings(self, batch_id: int | None, endings: Iterable[tuple[str, Outcome]]) -> None:
-        """Settle those of the rows that are waiting."""
-
-    def observed(self, batch_id: int | None, observed: Iterable[Observation]) -> None:
-        """Keep what was seen of rows of the batch, instead of what was seen before."""
 
 
 def enrol(
-    into: Statements,
-    load: BulkLoad,
-    *,
-    batch: Batch,
-    rows: Iterable[LedgerRow],
-    rejected: Iterable[RejectedRow],
+    into: Statements, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
 ) -> None:
     """Make the batch hold exactly these rows, as far as nothing was sent for the others."""
     into.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
     ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
-    load.rows(batch_id, enrolment, rows)
-    into.execute(_DROP_UNNAMED, {"batch_id": batch_id, "enrolment": enrolment})
-    into.execute(_CLEAR_REJECTED, {"batch_id": batch_id})
-    load.rejected(batch_id, rejected)
+    values = {"batch_id": batch_id, "enrolment": enrolment}
+    _load(into, _NAMED, _said(into, rows))
+    into.execute(_ENROL_ROWS, values)
+    into.execute(_DROP_UNNAMED, values)
+    into.execute(_CLEAR_REJECTED, values)
+    unread = ((row.line, row.reason, row.appointment_id) for row in rejected)
+    _load(into, _REJECTED, unread, like="rejected_rows")
+    into.execute(_REJECT, values)
+    _unload(into)
 
 
 def decide(
     into: Statements,
-    load: BulkLoad,
-    *,
     batch: str,
     endings: Iterable[tuple[str, Outcome]],
     observed: Iterable[Observation],
 ) -> None:
     """Replace all endings that needed no request by these, and keep what was seen."""
-    batch_id = batch_id_of(into, batch)
-    into.execute(_CLEAR_ENDINGS, {"batch_id": batch_id})
-    load.endings(batch_id, endings)
-    load.observed(batch_id, observed)
+    values = {"batch_id": batch_id_of(into, batch)}
+    _load(into, _ENDED, ((one, end.name.value, end.reason) for one, end in endings))
+    into.execute(_CLEAR_ENDINGS, values)
+    into.execute(_END, values)
+    _load(into, ", ".join(_SEEN), _seen(into, observed))
+    into.execute(_OBSERVE, values)
+    _unload(into)
 
 
 def reopen_refused(into: Statements, batch: str) -> int:
@@ -119,3 +128,28 @@ def batch_id_of(into: Statements, batch: str) -> int | None:
     """Find a batch by its name; None when it was never enrolled, and no row matches that."""
     found = into.fetch(_BATCH, {"name": batch})
     return int(found[0][0]) if found else None
+
+
+def _load(
+    into: Statements, columns: str, rows: Iterable[Sequence[object]], *, like: str = "rows"
+) -> None:
+    """Let the temporary table `loaded` hold these rows, with columns of the table `like`."""
+    _unload(into)
+    into.execute(
+        f"CREATE TEMPORARY TABLE temp.loaded AS SELECT {columns} FROM {like} WHERE false", {}
+    )
+    into.fill("temp.loaded", rows, columns=columns.count(",") + 1)
+
+
+def _unload(into: Statements) -> None:
+    into.execute("DROP TABLE IF EXISTS temp.loaded", {})
+
+
+def _said(into: Statements, rows: Iterable[LedgerRow]) -> Iterator[Sequence[object]]:
+    for one, starts_at, day, *rest in rows:
+        yield one, into.stored(starts_at), day and day.isoformat(), *rest
+
+
+def _seen(into: Statements, observed: Iterable[Observation]) -> Iterator[Sequence[object]]:
+    for one, status, day, session, branch_id, label, at in observed:
+        yield one, status, day and day.isoformat(), session, branch_id, label, into.stored(at)

@@ -5,11 +5,12 @@ being sent again, whatever the program believes.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import (
     Answered,
@@ -51,7 +52,7 @@ _LEARN = """
 """
 _SEE = """
     UPDATE rows
-    SET observed_status = :status, observed_date = :day, observed_session = :session,
+    SET observed_status = :status, observed_date = :date, observed_session = :session,
         observed_branch = :branch_id, observed_label = :label, observed_at = :at,
         previous_status = CASE WHEN state = 'open' AND :status <> 'cancelled'
                                THEN :status ELSE previous_status END
@@ -86,132 +87,84 @@ _END = """
     WHERE run_id = :run_id
 """
 
+_OF_ROW: dict[type[Entry], str] = {
+    Withdrawn: _WITHDRAW,
+    Learned: _LEARN,
+    Noted: _NOTE,
+    Saw: _SEE,
+    Settled: _SETTLE,
+}
 
-OfRow = Intent | Withdrawn | Learned | Noted | Saw | Settled
 
+class Holder(NamedTuple):
+    """On whose behalf entries are written; without a batch and a run when a plan asks.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requests:
-    """How a ledger numbers requests: the one thing in which the two differ here.
-
-    `identity` gives the values by which the request with that number in its run is found again.
+    How requests are numbered is the one thing in which the two ledgers differ here: `identity`
+    gives the values by which the request with that number in its run is found again.
     """
 
+    batch_id: int | None
+    run_id: str | None
+    key: str
     ask: str
     answer: str
     identity: Callable[[int], Values]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """On whose behalf entries are written; without a batch and a run when a plan asks."""
-
-    batch_id: int | None
-    run_id: str | None
-    key: str
-    requests: Requests
-
-
 def record(into: Statements, entry: Entry, holder: Holder) -> None:
     """Write one entry; every one of its statements must meet exactly one row."""
-    for sql, values in _statements(into, entry, holder):
+    values = _values(into, entry, holder)
+    for sql in _statements(entry, holder):
         if into.execute(sql, values) != 1:
             raise _unmet(entry)
 
 
 def begin_run(into: Statements, run: Run) -> None:
     """Write down that a run has begun, and who runs it."""
-    values = {
-        "run_id": run.run_id,
-        "batch": run.batch,
-        "started_at": into.stored(run.started_at),
-        "version": run.version,
-        "user": run.user,
-        "host": run.host,
-        "pid": run.pid,
-        "options": _json(run.options),
-    }
-    into.execute(_BEGIN, values)
+    into.execute(_BEGIN, _run(into, run))
 
 
 def end_run(into: Statements, run: Run) -> None:
     """Write down how a run ended; `LedgerWriteFailed` where it never began."""
-    values = {
-        "run_id": run.run_id,
-        "ended_at": into.stored(run.ended_at),
-        "exit_code": run.exit_code,
-        "counts": _json(run.counts),
-        "why": run.why,
-    }
-    if into.execute(_END, values) != 1:
+    if into.execute(_END, _run(into, run)) != 1:
         raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
 
 
-def _statements(into: Statements, entry: Entry, holder: Holder) -> Iterator[tuple[str, Values]]:
+def _statements(entry: Entry, holder: Holder) -> tuple[str, ...]:
     match entry:
         case Asked():
-            yield holder.requests.ask, _request(into, entry, holder)
+            return (holder.ask,)
         case Intent():
-            yield _OPEN, _row(entry, holder, opened_at=into.stored(entry.opened_at))
-            yield holder.requests.ask, _request(into, entry, holder)
-        case Withdrawn():
-            doubt = {"was_in_doubt": entry.was_in_doubt, "is_sent": entry.is_sent}
-            yield _WITHDRAW, _row(entry, holder, **doubt)
+            return (_OPEN, holder.ask)
         case Answered():
-            answer = {"at": into.stored(entry.at), "result": entry.result}
-            yield holder.requests.answer, {**holder.requests.identity(entry.request), **answer}
-        case Learned():
-            start = {"starts_at": into.stored(entry.starts_at), "known_by": entry.known_by.value}
-            yield _LEARN, _row(entry, holder, **start)
-        case Saw():
-            yield _SEE, _row(entry, holder, **_seen(into, entry.seen))
-        case Noted():
-            yield _NOTE, _row(entry, holder, **_outcome(entry))
-        case Settled():
-            yield from _settled(into, entry, holder)
+            return (holder.answer,)
+        case Settled(outcome=Outcome(name=OutcomeName.RESTORED)):
+            return (_SETTLE, _UNDO)
+        case Settled() if Fact.FINAL not in entry.outcome.name.facts:
+            return (_NOTE,)
+    return (_OF_ROW[type(entry)],)
 
 
-def _settled(into: Statements, entry: Settled, holder: Holder) -> Iterator[tuple[str, Values]]:
-    name, at = entry.outcome.name, into.stored(entry.at)
-    if Fact.FINAL not in name.facts:
-        yield _NOTE, _row(entry, holder, **_outcome(entry))
-        return
-    updated_at = into.stored(entry.updated_at)
-    yield _SETTLE, _row(entry, holder, at=at, updated_at=updated_at, **_outcome(entry))
-    if name is OutcomeName.RESTORED:
-        yield _UNDO, _row(entry, holder, at=at)
-
-
-def _request(into: Statements, entry: Asked | Intent, holder: Holder) -> Values:
-    attempt, kind = (entry.attempt, entry.kind) if isinstance(entry, Intent) else (None, "read")
-    return {
-        **holder.requests.identity(entry.request),
-        "run_id": holder.run_id,
-        "key": holder.key,
-        "kind": kind,
-        "appointment_id": entry.appointment_id,
-        "attempt": attempt,
-        "at": into.stored(entry.at),
-    }
-
-
-def _seen(into: Statements, seen: Observation) -> Values:
-    return {
-        "status": seen.status,
-        "day": seen.date and seen.date.isoformat(),
-        "session": seen.session,
-        "branch_id": seen.branch_id,
-        "label": seen.label,
-        "at": into.stored(seen.at),
-    }
-
-
-def _outcome(entry: Noted | Settled) -> Values:
-    return {"outcome": entry.outcome.name.value, "reason": entry.outcome.reason}
-
-
-def _row(entry: OfRow, holder: Holder, **values: object) -> Values:
-    return {"batch_id": holder.batch_id, "appointment_id": entry.appointment_id, **values}
+def _values(into: Statements, entry: Entry, holder: Holder) -> Values:
+    """What an entry says, by the names of its fields, and on whose behalf."""
+    values: dict[str, object] = {"kind": "read", "attempt": None, "run_id": holder.run_id}
+    values |= {"batch_id": holder.batch_id, "key": holder.key}
+    for name in entry.__slots__:
+        match value := getattr(entry, name):
+            case datetime():
+                values[name] = into.stored(value)
+            case Outcome():
+                values |= {"outcome": value.name.value, "reason": value.reason}
+            case Observation():
+                day = value.date and value.date.isoformat()
+                values |= value._asdict() | {"date": day, "at": into.stored(value.at)}
+            case StrEnum():
+                values[name] = value.value
+            case _:
+                values[name] = value
+    if isinstance(entry, Asked | Intent | Answered):
+        values |= holder.identity(entry.request)
+    return values
 
 
 def _unmet(entry: Entry) -> LedgerWriteFailed:
@@ -223,6 +176,15 @@ def _unmet(entry: Entry) -> LedgerWriteFailed:
         f"the ledger refused {kind} for {entry.appointment_id}: "
         "its state does not allow it, or it is not a row of the batch"
     )
+
+
+def _run(into: Statements, run: Run) -> Values:
+    return {name: getattr(run, name) for name in Run.__slots__} | {
+        "started_at": into.stored(run.started_at),
+        "ended_at": into.stored(run.ended_at),
+        "options": _json(run.options),
+        "counts": _json(run.counts),
+    }
 
 
 def _json(told: Mapping[str, Any] | None) -> str | None:

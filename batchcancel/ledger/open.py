@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import ModuleType
 
-from batchcancel.addresses import is_postgres
+from batchcancel.addresses import is_parameters, is_postgres
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Ledger, LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
@@ -47,9 +47,10 @@ def _postgres() -> ModuleType:
 
 
 def _path(address: str) -> Path:
+    hint = "Name a file, or write postgresql://USER@HOST:5432/DATABASE, with the password apart."
     if "://" in address:
-        raise InputError(
-            f"{address.partition('://')[0]}:// is no ledger this version can open",
-            hint="Name a file, or a postgresql:// URL.",
-        )
+        scheme = address.partition("://")[0]
+        raise InputError(f"{scheme}:// is no ledger this version can open", hint=hint)
+    if is_parameters(address):
+        raise InputError("parameters of a connection are no ledger's address", hint=hint)
     return Path(address)

@@ -171,6 +171,11 @@ class Manifest:
             hint="Correct the manifest, or leave such rows out with --allow-rejected-rows.",
         )
 
+    def texts(self) -> Iterator[str]:
+        """Every distinct text that the ledger keeps of its rows, but for their ids."""
+        for column in self.frame.select("session", "branch_id", "manifest_start"):
+            yield from column.drop_nulls().unique()
+
     def ledger_rows(self) -> Iterator[LedgerRow]:
         """Give the appointments as the ledger keeps them, sorted by id."""
         for part in self.frame.select(LedgerRow._fields).iter_slices(_SLICE):

@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from batchcancel.errors import GateClosed, LedgerWriteFailed
-from batchcancel.huskyvoice.gate import LOOK_S, GateLimiter, Patience
+from batchcancel.huskyvoice.gate import LOOK_S, GateLimiter
 from batchcancel.huskyvoice.offload import inline
-from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.shared_limiter import Patience, SharedLimiter
 from tests.windows import Book, MemoryWindow
 
 pytestmark = pytest.mark.anyio

@@ -12,16 +12,19 @@ from pathlib import Path
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.ledger import migrations
+from batchcancel.ledger import tables
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
 from batchcancel.ledger.sqlite import files
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+from batchcancel.ledger.sqlite.schema import DIALECT
 from tests.postgres import PASSWORD
 
 OLD = Path(__file__).parent / "version_1"
 NAMES = ["done", "incomplete", "stopped", "interrupted", "killed", "fatal", "refused", "several"]
 WHO = {"origin": "http://127.0.0.1:8099", "key": "key-fingerprint"}
 ROOT = Path(__file__).parents[2]
+TWICE = "\nrows\n2   twice TEXT\n"
+"""A table that is there already: making it fails in the middle of a migration."""
 
 
 def copied(name, folder):
@@ -105,7 +108,7 @@ class TestSqlite:
         before = told(read_sqlite(old))
         with closing(open_sqlite(old, **WHO)) as ledger:
             assert before == everything(ledger)
-        assert migrations.VERSION == version_of(old)
+        assert tables.VERSION == version_of(old)
         assert before == told(read_sqlite(old))
 
     def test_what_it_cancelled_is_told_without_what_it_does_not_know(self, tmp_path):
@@ -137,9 +140,7 @@ class TestSqlite:
 
     def test_a_migration_that_fails_leaves_it_as_it_was(self, old, monkeypatch):
         before = dump(old)
-        steps = migrations.sqlite_steps(1)
-        monkeypatch.setattr(migrations, "_ALSO_IN_SQLITE", {1: "CREATE TABLE rows (twice);"})
-        assert steps != migrations.sqlite_steps(1)
+        monkeypatch.setattr(tables, "_SHARED", f"{tables._SHARED}{TWICE}")
         with pytest.raises(InputError):
             open_sqlite(old, **WHO)
         assert (before, 1) == (dump(old), version_of(old))
@@ -215,7 +216,7 @@ sqlite3.connect = lambda *words, **more: connect(*words, factory=Db, **more)
 open_sqlite(Path(sys.argv[1]), origin="http://127.0.0.1:8099", key="k").close()
 """
 """Opens a ledger, and is killed when so many statements of its migration were executed."""
-STATEMENTS = migrations.sqlite_steps(1).count(";") + 3
+STATEMENTS = tables.steps(DIALECT, 1).count(";") + 3
 """Those of the steps, the version's, and those that begin and end the transaction."""
 
 
@@ -264,7 +265,7 @@ class TestPostgres:
         before = told(read_postgres(old_database))
         with closing(open_postgres(old_database, **WHO)) as ledger:
             assert before == everything(ledger)
-        assert migrations.VERSION == database_version(postgres, old_database)
+        assert tables.VERSION == database_version(postgres, old_database)
         assert before == told(read_postgres(old_database))
 
     def test_a_migrated_one_has_the_very_catalogue_of_a_new_one(self, old_database, postgres):
@@ -276,7 +277,7 @@ class TestPostgres:
 
     def test_a_migration_that_fails_leaves_it_as_it_was(self, old_database, postgres, monkeypatch):
         before = postgres.execute(CATALOGUE, url=old_database)
-        monkeypatch.setattr(migrations, "_ALSO_IN_POSTGRES", {1: "CREATE TABLE rows (twice text);"})
+        monkeypatch.setattr(tables, "_SHARED", f"{tables._SHARED}{TWICE}")
         with pytest.raises(InputError):
             open_postgres(old_database, **WHO)
         assert before == postgres.execute(CATALOGUE, url=old_database)

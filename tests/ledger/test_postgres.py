@@ -3,19 +3,26 @@
 import re
 import sys
 import threading
+import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
 
 import batchcancel.ledger
 from batchcancel.api import Rate
+from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import open as opening
-from batchcancel.ledger.contract import State
-from batchcancel.ledger.postgres import connection
-from batchcancel.ledger.postgres.connection import PatientConnection, SilentServer, connection_info
+from batchcancel.ledger.contract import Observation, State
+from batchcancel.ledger.postgres import connection, window
+from batchcancel.ledger.postgres.connection import (
+    Patience,
+    PatientConnection,
+    SilentServer,
+    connection_info,
+)
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
 from tests.ledger.conftest import WHO
 from tests.postgres import PASSWORD
@@ -119,7 +126,7 @@ class TestRefusals:
         postgres.execute("ALTER ROLE clinic CONNECTION LIMIT 0")
         url = postgres.url("postgres", user="clinic", password=PASSWORD)
         try:
-            self.refused(url, "cannot be reached", kind=StoppedEarly)
+            self.refused(url, "has no connection left", kind=StoppedEarly)
         finally:
             postgres.execute("ALTER ROLE clinic CONNECTION LIMIT -1")
 
@@ -170,20 +177,107 @@ class TestRefusals:
         assert "pip install -e '.[postgres]'" in refusal.value.hint
 
 
+TERMS = {
+    "datestyle": "'SQL, DMY'",
+    "intervalstyle": "'sql_standard'",
+    "timezone": "'Asia/Kolkata'",
+    "extra_float_digits": "-15",
+    "client_encoding": "'LATIN1'",
+    "default_transaction_isolation": "'serializable'",
+    "default_transaction_deferrable": "on",
+    "search_path": "public",
+}
+
+
+class TestWhatADatabaseIsSetTo:
+    @pytest.mark.parametrize("name", TERMS)
+    def test_no_term_of_a_session_changes_what_is_written_and_read(
+        self, postgres, database, example, name
+    ):
+        postgres.execute(f"ALTER DATABASE {name_of(database)} SET {name} = {TERMS[name]}")
+        seen = Observation("a", "confirmed", date(2026, 2, 1), "Früh", "br_1", "MA", NOON)
+        with closing(open_postgres(database, **WHO, ttl=3000)) as ledger:
+            example.begin(ledger)
+            ledger.decide("closure", [], [seen])
+            ledger.commit([example.intent("b")])
+            assert [seen] == list(ledger.observations("closure"))
+            assert example.row("a").starts_at == example.record(ledger, "a").starts_at
+            assert ledger.shared_window(Rate(1, 60.0), timeout=10).take().slot
+            ledger.finish(example.run(ended_at=NOON, exit_code=0))
+
+    @pytest.mark.parametrize("schema", ["public", "batchcancel"])
+    def test_tables_of_others_with_the_names_of_ours_decide_nothing(
+        self, begun, ask, example, schema
+    ):
+        ask(f"CREATE TABLE {schema}.loaded (appointment_id text, outcome text, reason text)")
+        ask(f"INSERT INTO {schema}.loaded VALUES ('a', 'skipped', 'completed')")
+        begun.decide("closure", [])
+        assert (State.WAITING, None, None) == example.standing(begun)["a"]
+
+    def test_texts_that_its_encoding_lacks_are_told_and_others_are_kept(self, postgres, example):
+        how = "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        postgres.execute(f"CREATE DATABASE latin {how}")
+        with closing(open_postgres(postgres.url("latin"), **WHO, ttl=3000)) as ledger:
+            with pytest.raises(InputError, match=r"cannot keep 'Ōtsu'.*encoding") as refusal:
+                ledger.require_room_for(["br_1", "Münster", "Ōtsu"])
+            assert "ENCODING 'UTF8'" in refusal.value.hint
+            ledger.require_room_for(["br_1", "Münster"])
+            rows = [example.row("a", branch_id="Münster")]
+            ledger.enrol(example.batch(rows=1), rows, [])
+            assert "Münster" == example.record(ledger, "a").branch_id
+
+
+def test_decisions_that_stay_are_not_written_again(begun, ask):
+    endings = [(one, Outcome(OutcomeName.SKIPPED, "notice_window")) for one in "ab"]
+    begun.decide("closure", endings)
+    before = ask("SELECT xmin::text, appointment_id FROM batchcancel.rows ORDER BY 2")
+    begun.decide("closure", endings)
+    assert before == ask("SELECT xmin::text, appointment_id FROM batchcancel.rows ORDER BY 2")
+
+
+def test_slots_that_nobody_counts_are_found_by_their_index(begun, ask):
+    sql = window._FORGET.replace(":key", "'k'").replace(":window", "60")
+    begun.shared_window(Rate(1, 60.0), timeout=10).take()
+
+    def explained(into):
+        into.execute("SET LOCAL enable_seqscan = off", {})
+        return into.fetch(f"EXPLAIN {sql}", {})
+
+    found = begun._db.once(explained)
+    assert any("Index Cond" in line and "counted_by" in line for (line,) in found)
+
+
 class TestTrouble:
-    def test_a_server_that_says_nothing_is_given_up(self, database, monkeypatch):
-        monkeypatch.setattr(connection, "SILENCE_S", 0.3)
-        db = PatientConnection(connection_info(database))
+    def test_a_server_that_says_nothing_is_given_up(self, database):
+        db = PatientConnection(connection_info(database), Patience(0.3))
         with closing(db), pytest.raises(SilentServer):
-            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+            db.once(nap(10))
 
-    def test_long_work_may_be_silent(self, database, monkeypatch):
-        monkeypatch.setattr(connection, "SILENCE_S", 0.3)
-
-        with closing(PatientConnection(connection_info(database))) as db:
-            db.once(lambda cursor: cursor.execute("SELECT pg_sleep(1)"), is_long=True)
+    def test_long_work_may_be_silent(self, database):
+        with closing(PatientConnection(connection_info(database), Patience(0.3))) as db:
+            db.once(nap(2), is_long=True)
             with pytest.raises(SilentServer):
-                db.once(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+                db.once(nap(10))
+
+    def test_a_server_is_waited_for_once_however_many_wait_for_it(self, database):
+        patience, began, ends = Patience(3.0), time.monotonic(), []
+        first, second = (PatientConnection(connection_info(database), patience) for _ in range(2))
+
+        def lose(how):
+            with pytest.raises(SilentServer):
+                how(nap(60))
+            ends.append(time.monotonic() - began)
+
+        with closing(first), closing(second):
+            for db in (first, second):
+                db.once(nap(0))
+            began = time.monotonic()
+            earlier = threading.Thread(target=lose, args=(first.once,))
+            earlier.start()
+            time.sleep(1.5)
+            lose(second.repeat)
+            earlier.join(PATIENCE_S)
+        assert max(ends) < 4.4
 
     @pytest.mark.promise(1)
     @pytest.mark.parametrize(
@@ -195,7 +289,7 @@ class TestTrouble:
         name = name_of(database)
         postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = {its}")
         with closing(PatientConnection(connection_info(database))) as db:
-            found = db.once(lambda cursor: cursor.execute("SHOW synchronous_commit").fetchall())
+            found = db.once(lambda into: into.fetch("SHOW synchronous_commit", {}))
         assert [(ours,)] == found
 
     def test_connections_that_an_administrator_ends_are_made_anew(self, begun, ask, example):
@@ -324,6 +418,11 @@ class TestRestart:
                 ledger.tally("closure")
         finally:
             mortal_postgres.start()
+
+
+def nap(seconds):
+    """A transaction in which the server says nothing for so long."""
+    return lambda into: into.fetch("SELECT pg_sleep(:seconds)", {"seconds": seconds})
 
 
 def failure_of(ledger, example):

@@ -96,7 +96,7 @@ def test_an_enrolment_that_was_cut_off_leaves_nothing_and_says_so(ledger, proxy,
 
 
 def test_a_policy_whose_decisions_were_cut_off_decided_nothing(begun, proxy, example):
-    proxy.arm(Cut.BEFORE, marker=b"endings")
+    proxy.arm(Cut.BEFORE, marker=b"loaded.outcome")
     with pytest.raises(LedgerWriteFailed):
         begun.decide("closure", iter([("a", SKIPPED)]))
 

@@ -1,8 +1,10 @@
 """A live run keeps its batch, a dead one's is taken over, and the loser writes nothing."""
 
+import re
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -164,6 +166,20 @@ class TestHolding:
         with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
             loser.require_held()
         winner.require_held()
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize(("by", "is_right"), [(29.0, True), (31.0, False), (-31.0, False)])
+def test_a_database_whose_clock_is_set_during_a_run_ends_it(open_ledger, example, by, is_right):
+    ledger = open_ledger()
+    ledger.hold(example.run())
+    ledger._renew()
+    boot = ledger._lease._boot
+    ledger._lease._boot = replace(boot, seconds=lambda: boot.seconds() - by)
+    ledger._renew()
+    ends = pytest.raises(LedgerWriteFailed, match=re.escape(f"set by {by:+.0f} s"))
+    with nullcontext() if is_right else ends:
+        ledger.require_held()
 
 
 class TestOurOwnClocks:

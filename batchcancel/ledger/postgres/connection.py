@@ -9,34 +9,37 @@ committed before it. A commit is on the server's disk, whatever the database is 
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 
 from batchcancel.appointments import require_aware
 from batchcancel.clock import Stopwatch
-from batchcancel.ledger.postgres.trouble import Closed, is_passing
+from batchcancel.ledger.postgres.trouble import Closed, is_lost, is_passing
 from batchcancel.ledger.statements import Statements, Values, for_psycopg
 
 Result = TypeVar("Result")
-Work = Callable[[Cursor[Any]], Result]
 
 PATIENCE_S = 20.0
-"""How long a lost connection, a restarting server or a lock in the way is waited for in all."""
-
-SILENCE_S = 20.0
-"""How long a server may say nothing before its connection is given up."""
+"""How long a silent or restarting server, or a lock in the way, is waited for in all."""
 
 _LONG_SILENCE_S = 900.0
 _HURRIED_S = 1.0
+_CONNECT_S = 10.0
 _PAUSE_S = 0.2
 _TERMS = """
     SELECT set_config('search_path', 'batchcancel, pg_temp', true),
+           set_config('client_encoding', 'UTF8', true),
+           set_config('datestyle', 'ISO', true),
+           set_config('intervalstyle', 'postgres', true),
+           set_config('timezone', 'UTC', true),
+           set_config('extra_float_digits', '1', true),
            set_config('statement_timeout', %(statement)s, true),
            set_config('lock_timeout', %(lock)s, true),
            set_config('synchronous_commit',
@@ -50,7 +53,7 @@ _PAGE = 10_000
 _DEFAULTS = {
     "application_name": "batchcancel",
     "client_encoding": "UTF8",
-    "connect_timeout": "10",
+    "connect_timeout": f"{_CONNECT_S:g}",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -75,24 +78,64 @@ class PostgresStatements(Statements):
     def fetch(self, sql: str, values: Values) -> Sequence[Any]:
         return self._cursor.execute(for_psycopg(sql), values).fetchall()
 
+    def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:  # noqa: ARG002 - COPY counts them itself
+        with self._cursor.copy(for_psycopg(f"COPY {table} FROM STDIN")) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def script(self, sql: str) -> None:
+        """Execute several statements, without values."""
+        self._cursor.execute(sql)
+
     def stored(self, moment: datetime | None) -> datetime | None:
         require_aware(moment)
         return moment
+
+
+Work = Callable[[PostgresStatements], Result]
 
 
 class SilentServer(psycopg.OperationalError):
     """It said nothing for longer than it may take."""
 
 
+class Patience:
+    """How long trouble with a server lasts, by what all connections to it met with."""
+
+    def __init__(self, seconds: float = PATIENCE_S) -> None:
+        self._seconds = seconds
+        self._trouble: Stopwatch | None = None
+        self._heard = Stopwatch()
+        self.is_over = False
+
+    def left(self, waited: float) -> float:
+        """The seconds that are left to who has waited so long already."""
+        trouble = self._trouble  # another thread may hear of the server meanwhile
+        return self._seconds - max(waited, trouble.seconds() if trouble else 0.0)
+
+    def heard(self) -> None:
+        """The server has answered."""
+        self._trouble, self._heard = None, Stopwatch()
+
+    def lost(self, began: Stopwatch) -> None:
+        """The server was lost to what began then; whom it answered since knows better."""
+        if self._trouble is None and self._heard.seconds() > began.seconds():
+            self._trouble = began
+
+    def hurry(self) -> None:
+        """Have none any more, after it was in vain, or when a run is to stop."""
+        self.is_over = True
+
+
 class BoundedConnection(Connection[Any]):
     """A connection whose every wait ends, also before a server that was stopped.
 
     Its kernel, or a proxy on the way, goes on acknowledging what we send, so that neither TCP's
-    time limits can tell nor the server's own. `silence` tells the seconds that are left to the
-    server, also while one waits for it.
+    time limits can tell nor the server's own. `silence` tells for how many seconds the server may
+    say nothing, also while one waits for it.
     """
 
-    silence: Callable[[], float] = staticmethod(lambda: SILENCE_S)
+    silence: Callable[[], float] = staticmethod(lambda: PATIENCE_S)
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """What psycopg waits with; it comes back every tenth of a second, ready or not."""
@@ -118,51 +161,53 @@ class PatientConnection:
     Errors come out as psycopg's.
     """
 
-    def __init__(self, info: str, *, patience: float = PATIENCE_S) -> None:
+    def __init__(self, info: str, patience: Patience | None = None) -> None:
         self._info = info
-        self._patience = patience
-        self._is_hurried = False
-        self._is_at_long_work = False
+        self._patience = patience or Patience()
         self._turn = threading.Lock()
         self._connection: BoundedConnection | None = None
+        self._left = PATIENCE_S
+        self._is_long = False
         self._is_closed = False
 
-    def once(self, work: Work[Result], *, is_long: bool = False) -> Result:
+    def once(
+        self, work: Work[Result], *, is_long: bool = False, since: Stopwatch | None = None
+    ) -> Result:
         """Do `work` in one transaction, committed when this returns; a second try is not made.
 
         Long work has no time limit: a million rows take as long as they take.
         """
+        since = since or Stopwatch()
         with self._turn:
-            db = self._connected()
+            self._left, self._is_long = max(self._patience.left(since.seconds()), _HURRIED_S), False
             try:
-                self._is_at_long_work = is_long
+                db = self._connected()
+                self._is_long = is_long
                 cursor = db.cursor()
                 cursor.execute(_TERMS, _FOR_WORK | (_FOR_LONG_WORK if is_long else {}))
-                result = work(cursor)
+                result = work(PostgresStatements(cursor))
                 db.commit()
-            except BaseException:
-                self._undo(db)
+            except BaseException as error:
+                if isinstance(error, psycopg.Error) and is_lost(error):
+                    self._patience.lost(since)
+                self._undo()
                 raise
-            return result
+        self._patience.heard()
+        return result
 
     def repeat(self, work: Work[Result], *, is_long: bool = False) -> Result:
         """The same, tried again while the trouble may pass: `work` must stand a second time."""
-        waited = Stopwatch()
+        since = Stopwatch()
         while True:
             try:
-                return self.once(work, is_long=is_long)
+                return self.once(work, is_long=is_long, since=since)
             except psycopg.Error as error:
                 if not is_passing(error):
                     raise
-                if waited.seconds() > self._patience:
-                    self.hurry()
+                if self._patience.is_over or self._patience.left(since.seconds()) <= _PAUSE_S:
+                    self._patience.hurry()
                     raise
             time.sleep(_PAUSE_S)
-
-    def hurry(self) -> None:
-        """Have no patience any more, after it was in vain, or when a run is to stop."""
-        self._patience = 0.0
-        self._is_hurried = True
 
     @contextmanager
     def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:
@@ -183,28 +228,38 @@ class PatientConnection:
         if self._is_closed:
             raise Closed("it was closed")
         if self._connection is None:
-            if self._is_hurried:
+            if self._patience.is_over:
                 raise psycopg.OperationalError("no time is left to connect")
             self._connection = self._connect(self._silence_at_work)
         return self._connection
 
     def _connect(self, silence: Callable[[], float]) -> BoundedConnection:
-        db = BoundedConnection.connect(self._info, prepare_threshold=None)
-        db.silence = silence
+        """With READ COMMITTED, whatever the database is set to; each host has its share of time."""
+        told = conninfo_to_dict(self._info)
+        hosts = str(told.get("host") or told.get("hostaddr") or "").count(",") + 1
+        longest = min(self._left / hosts, float(str(told["connect_timeout"])) or _CONNECT_S)
+        db = BoundedConnection.connect(
+            self._info, prepare_threshold=None, connect_timeout=max(2, int(longest))
+        )
+        db.silence, db.isolation_level = silence, IsolationLevel.READ_COMMITTED
         return db
 
     def _silence(self) -> float:
-        return _HURRIED_S if self._is_hurried else SILENCE_S
+        return _HURRIED_S if self._patience.is_over else PATIENCE_S
 
     def _silence_at_work(self) -> float:
-        return _LONG_SILENCE_S if self._is_at_long_work else self._silence()
+        if self._is_long:
+            return _LONG_SILENCE_S
+        return min(self._silence(), self._left, self._patience.left(0.0))
 
-    def _undo(self, db: Connection[Any]) -> None:
+    def _undo(self) -> None:
         """Leave no transaction behind; where that cannot be known, leave no connection."""
-        self._is_at_long_work = False
+        self._is_long = False
+        if (db := self._connection) is None:
+            return
         with suppress(psycopg.Error):
             db.rollback()
-        if db.closed or db.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        if db.closed or db.info.transaction_status != TransactionStatus.IDLE:
             self._drop()
 
     def _drop(self) -> None:

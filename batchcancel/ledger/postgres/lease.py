@@ -5,21 +5,21 @@ write carries the token and the number of the lease's commit. So a write of a ru
 lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
-from batchcancel.clock import Stopwatch
+from batchcancel.clock import Stopwatch, boot_clock
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import held, signature, taken_over
-from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
+from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements, Work
 
 Result = TypeVar("Result")
-Work = Callable[[Cursor[Any]], Result]
+
+CLOCKS_DIFFER_S = 30.0
+"""What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
 
 _KNOW = """
     INSERT INTO leases (batch, token, session, holder, expires_at, commits)
@@ -37,19 +37,16 @@ _TAKE = """
     WHERE batch = :batch RETURNING token
 """
 _RENEW = """
-    UPDATE leases
-    SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
+    UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
     WHERE batch = :batch AND token = :token
+    RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 _FENCE = """
     UPDATE leases
     SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number
     WHERE batch = :batch AND token = :token AND commits = :number - 1
 """
-_HAPPENED = """
-    SELECT FROM leases
-    WHERE batch = :batch AND token = :token AND commits = :number
-"""
+_HAPPENED = "SELECT FROM leases WHERE batch = :batch AND token = :token AND commits = :number"
 _RELEASE = """
     UPDATE leases SET expires_at = clock_timestamp()
     WHERE batch = :batch AND token = :token
@@ -92,11 +89,13 @@ class Lease:
 
     def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
         self._values = {"batch": batch, "token": token, "ttl": ttl}
-        self.batch = batch
-        self.ttl = ttl
+        self._batch = batch
+        self._ttl = ttl
         self._renewed = taken
         self._commits = 0
         self._is_lost = False
+        self._boot = boot_clock()
+        self._its_start = self._set_by = 0.0
 
     def write(self, db: PatientConnection, work: Work[Result], *, is_long: bool = False) -> Result:
         """Do `work` in one transaction, exactly once whatever becomes of the connection.
@@ -104,81 +103,65 @@ class Lease:
         Long work takes in rows that are handed in once, so it cannot be done a second time: a
         connection lost on the way is the end of it.
         """
-        attempts = _Attempts(self, work, number=self._commits + 1, is_long=is_long)
-        result = db.repeat(attempts, is_long=is_long)
-        self._commits += 1
-        self._renewed = attempts.renewed
+        number, tries, results = self._commits + 1, 0, list[Result]()
+        renewed = Stopwatch()
+
+        def attempt(into: PostgresStatements) -> Result:
+            nonlocal renewed, tries
+            begun = Stopwatch()
+            if not self._meets(into, _FENCE, number=number):
+                if results and self._meets(into, _HAPPENED, number=number):
+                    return results[-1]
+                raise taken_over(self._batch, ttl=self._ttl)
+            tries += 1
+            if is_long and tries > 1:
+                raise LedgerWriteFailed(
+                    "the connection to the ledger was lost in the middle of a long write; "
+                    "nothing of it was kept",
+                    hint="Run the same command again.",
+                )
+            results.append(work(into))
+            if is_long:  # the lease was locked meanwhile, and begins anew
+                begun = Stopwatch()
+                self._meets(into, _RENEW)
+            renewed = begun
+            return results[-1]
+
+        result = db.repeat(attempt, is_long=is_long)
+        self._commits, self._renewed = number, renewed
         return result
 
     def renew(self, db: PatientConnection) -> None:
-        """Keep the batch while nothing is written."""
-        begun = Stopwatch()
-        self._is_lost = not db.once(lambda cursor: self._meets(cursor, _RENEW))
-        if not self._is_lost:
+        """Keep the batch while nothing is written, and see whether somebody set its clock."""
+        begun, boot = Stopwatch(), self._boot.seconds()
+        found = db.once(lambda into: into.fetch(_RENEW, self._values))
+        self._is_lost = not found
+        for (its,) in found:
             self._renewed = begun
+            self._its_start = self._its_start or its - boot
+            self._set_by = its - boot - self._its_start
 
-    def release(self, cursor: Cursor[Any]) -> None:
+    def release(self, into: PostgresStatements, /) -> None:
         """Let the next run have the batch at once."""
-        if not self._meets(cursor, _RELEASE):
-            raise taken_over(self.batch, ttl=self.ttl)
+        if not self._meets(into, _RELEASE):
+            raise taken_over(self._batch, ttl=self._ttl)
 
     def require(self) -> None:
         """Raise `LedgerWriteFailed` where another run may have the batch by now."""
         if self._is_lost:
-            raise taken_over(self.batch, ttl=self.ttl)
-        if (seconds := self._renewed.seconds()) >= self.ttl:
+            raise taken_over(self._batch, ttl=self._ttl)
+        if abs(self._set_by) > CLOCKS_DIFFER_S:
+            raise LedgerWriteFailed(
+                f"the clock of the ledger's database was set by {self._set_by:+.0f} s meanwhile, "
+                "so the rate limit cannot be kept by it",
+                hint="When its clock is right, run the same command again.",
+            )
+        if (seconds := self._renewed.seconds()) >= self._ttl:
             raise LedgerWriteFailed(
                 f"the ledger was not heard of for {seconds:.0f} s, so another run may have taken "
-                f"batch {self.batch}",
+                f"batch {self._batch}",
                 hint="Run the same command again.",
             )
 
-    def extend(self, cursor: Cursor[Any]) -> None:
-        """Begin anew at the end of long work, during which the lease was locked."""
-        self._meets(cursor, _RENEW)
-
-    def fence(self, cursor: Cursor[Any], number: int) -> bool:
-        return self._meets(cursor, _FENCE, number=number)
-
-    def has_happened(self, cursor: Cursor[Any], number: int) -> bool:
-        return self._meets(cursor, _HAPPENED, number=number)
-
-    def _meets(self, cursor: Cursor[Any], sql: str, **values: object) -> bool:
-        return PostgresStatements(cursor).execute(sql, self._values | values) == 1
-
-
-class _Attempts(Generic[Result]):
-    """One numbered write, as often as it takes: called once in each transaction that tries it."""
-
-    def __init__(self, lease: Lease, work: Work[Result], *, number: int, is_long: bool) -> None:
-        self._lease = lease
-        self._work = work
-        self._number = number
-        self._is_long = is_long
-        self._is_first = True
-        self._results: list[Result] = []
-        self.renewed = Stopwatch()
-
-    def __call__(self, cursor: Cursor[Any]) -> Result:
-        begun = Stopwatch()
-        if self._lease.fence(cursor, self._number):
-            self.renewed = begun
-            return self._done(cursor)
-        if self._results and self._lease.has_happened(cursor, self._number):
-            return self._results[-1]
-        raise taken_over(self._lease.batch, ttl=self._lease.ttl)
-
-    def _done(self, cursor: Cursor[Any]) -> Result:
-        if self._is_long and not self._is_first:
-            raise LedgerWriteFailed(
-                "the connection to the ledger was lost in the middle of a long write; "
-                "nothing of it was kept",
-                hint="Run the same command again.",
-            )
-        self._is_first = False
-        result = self._work(cursor)
-        if self._is_long:
-            self.renewed = Stopwatch()
-            self._lease.extend(cursor)
-        self._results.append(result)
-        return result
+    def _meets(self, into: PostgresStatements, sql: str, **values: object) -> bool:
+        return into.execute(sql, self._values | values) == 1

@@ -2,29 +2,31 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 import psycopg
-from psycopg import Cursor
 
 from batchcancel.addresses import redacted_ledger
+from batchcancel.clock import utc_now
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.ledger.lease import TTL_S
-from batchcancel.ledger.postgres.connection import PATIENCE_S, PatientConnection, connection_info
+from batchcancel.ledger.postgres.connection import (
+    PATIENCE_S,
+    Patience,
+    PatientConnection,
+    PostgresStatements,
+    Work,
+    connection_info,
+)
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S
 from batchcancel.ledger.postgres.ledger import PostgresLedger
 from batchcancel.ledger.postgres.reader import PostgresReader
+from batchcancel.ledger.postgres.refusal import refused_connection
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
-from batchcancel.ledger.postgres.trouble import diagnose, is_away, refused_connection
+from batchcancel.ledger.postgres.trouble import diagnose
 
 Result = TypeVar("Result")
-
-_CLOCKS_DIFFER_S = 30.0
-"""What two hosts write into one ledger must agree within a minute; see `proof.SLACK`."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def open_postgres(
@@ -34,7 +36,7 @@ def open_postgres(
     key: str,
     ttl: float = TTL_S,
     patience: float = PATIENCE_S,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> PostgresLedger:
     """Open a ledger for one run, and make its tables where there are none.
 
@@ -44,34 +46,36 @@ def open_postgres(
     not answer just now.
     """
     name, info = redacted_ledger(url), _info(url)
-    db, side = (PatientConnection(info, patience=patience) for _ in range(2))
-    _prepared(db, lambda cursor: _prepare(cursor, name, now), name=name)
-    return PostgresLedger(db, side, name=name, origin=origin, key=key, ttl=ttl)
+    shared = Patience(patience)
+    db, side = PatientConnection(info, shared), PatientConnection(info, shared)
+    _prepared(db, lambda into: _prepare(into, name, now), name=name, info=info)
+    return PostgresLedger(db, side, shared, name=name, origin=origin, key=key, ttl=ttl)
 
 
 def read_postgres(url: str) -> PostgresReader:
     """Open a ledger for questions only; it may be in use by runs, or on a standby."""
-    name, db = redacted_ledger(url), PatientConnection(_info(url))
-    version = _prepared(db, lambda cursor: require_ledger(cursor, name=name), name=name)
+    name, info = redacted_ledger(url), _info(url)
+    db = PatientConnection(info)
+    version = _prepared(db, lambda into: require_ledger(into, name=name), name=name, info=info)
     return PostgresReader(db, name=name, version=version)
 
 
-def _prepare(cursor: Cursor[Any], name: str, now: Callable[[], datetime]) -> None:
-    ((is_read_only,),) = cursor.execute("SHOW transaction_read_only").fetchall()
+def _prepare(into: PostgresStatements, name: str, now: Callable[[], datetime]) -> None:
+    ((is_read_only,),) = into.fetch("SHOW transaction_read_only", {})
     if is_read_only == "on":
         raise InputError(
             f"{name} is read-only, as a standby is",
             hint="Name the primary server with --ledger. Nothing was sent.",
         )
-    _require_clock(cursor, now, name=name)
-    prepare(cursor, name=name)
-    require_ledger(cursor, name=name)
+    _require_clock(into, now, name=name)
+    prepare(into, name=name)
+    require_ledger(into, name=name)
 
 
-def _require_clock(cursor: Cursor[Any], now: Callable[[], datetime], *, name: str) -> None:
-    ((its,),) = cursor.execute("SELECT clock_timestamp()").fetchall()
+def _require_clock(into: PostgresStatements, now: Callable[[], datetime], *, name: str) -> None:
+    ((its,),) = into.fetch("SELECT clock_timestamp()", {})
     ahead = (now() - its).total_seconds()
-    if abs(ahead) > _CLOCKS_DIFFER_S:
+    if abs(ahead) > CLOCKS_DIFFER_S:
         raise InputError(
             f"this machine's clock is {ahead:+.0f} s from that of {name}: what one host writes "
             "another could not judge",
@@ -89,17 +93,15 @@ def _info(url: str) -> str:
         ) from None
 
 
-def _prepared(
-    db: PatientConnection, prepare: Callable[[Cursor[Any]], Result], *, name: str
-) -> Result:
+def _prepared(db: PatientConnection, prepare: Work[Result], *, name: str, info: str) -> Result:
     with ExitStack() as undo:
         undo.callback(db.close)
         try:
             result = db.once(prepare)
         except psycopg.Error as error:
             is_unconnected = type(error) is psycopg.OperationalError
-            found = refused_connection(error) if is_unconnected else diagnose(error)
-            kind = StoppedEarly if is_away(found) else InputError
+            found = refused_connection(error, info) if is_unconnected else diagnose(error)
+            kind = StoppedEarly if found.is_trouble else InputError
             raise kind(f"{name} {found.meaning}", hint=found.hint) from error
         undo.pop_all()
         return result

@@ -1,13 +1,11 @@
 """Asking a PostgreSQL ledger, also while runs are writing into it."""
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.ledger.migrations import VERSION
 from batchcancel.ledger.postgres.connection import PatientConnection
 from batchcancel.ledger.postgres.trouble import diagnose
 from batchcancel.ledger.questions import SqlReader
@@ -20,43 +18,23 @@ class PostgresReader(SqlReader):
     """The questions; each is answered as of one moment."""
 
     _order = "number"
-    _unreadable: type[BatchcancelError] = InputError
-
-    def __init__(self, db: PatientConnection, *, name: str, version: int = VERSION) -> None:
-        self._db = db
-        self._name = name
-        self._version = version
+    _db: PatientConnection
 
     def is_held(self, batch: str) -> bool:
         return bool(self._ask(_ALIVE, batch=batch))
 
-    def close(self) -> None:
-        self._db.close()
-
-    def _ask(self, sql: str, **values: object) -> list[Any]:
-        asked = for_psycopg(sql)
+    def _ask(self, sql: str, **values: object) -> Sequence[Any]:
         try:
-            return self._db.repeat(lambda cursor: cursor.execute(asked, values).fetchall())
+            return self._db.repeat(lambda asked: asked.fetch(sql, values))
         except psycopg.Error as error:
-            raise self._cannot_be_read(error) from error
+            raise self._trouble(diagnose(error)) from error
 
     def _stream(self, sql: str, **values: object) -> Iterator[Any]:
         try:
             with self._db.stream(for_psycopg(sql), values) as rows:
                 yield from rows
         except psycopg.Error as error:
-            raise self._cannot_be_read(error) from error
-
-    def _cannot_be_read(self, error: psycopg.Error) -> BatchcancelError:
-        found = diagnose(error)
-        return self._unreadable(f"{self._name} {found.meaning}", hint=found.hint)
+            raise self._trouble(diagnose(error)) from error
 
     def _stored(self, moment: datetime) -> datetime:
         return moment
-
-    def _restored(self, kept: datetime | None) -> datetime | None:
-        """The server tells instants in the timezone that its session has."""
-        return None if kept is None else kept.astimezone(UTC)
-
-    def _day(self, kept: date | None) -> date | None:
-        return kept

@@ -4,180 +4,81 @@ Ids are compared byte by byte, whatever the database's locale. Rows of many batc
 live side by side; one row of `leases` for each batch says whose turn it is to write on it.
 """
 
-from typing import Any
-
-from psycopg import Cursor
 from psycopg.errors import InsufficientPrivilege
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.migrations import VERSION, postgres_steps, require_known
+from batchcancel.ledger.postgres.connection import PostgresStatements
+from batchcancel.ledger.tables import (
+    ACCOUNT,
+    VERSION,
+    Dialect,
+    comments,
+    made,
+    require_known,
+    steps,
+)
 
 _FIRST_USE = 0x62636C67
 """The number under which two first users wait for each other; "bclg"."""
 
-_TABLES = """
+DIALECT = Dialect(
+    words={
+        "identity": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "number": "number bigint GENERATED ALWAYS AS IDENTITY",
+        "id": 'text COLLATE "C"',
+        "unique": "PRIMARY KEY",
+        "long": "bigint",
+        "instant": "timestamptz",
+        "day": "date",
+        "request": "1   session uuid NOT NULL\n1   request bigint NOT NULL\n"
+        "1   number bigint GENERATED ALWAYS AS IDENTITY\nKEY (session, request)",
+    },
+    own="""
+leases -- who may write on a batch, until when
+1   batch {id} PRIMARY KEY
+1   token bigint NOT NULL -- grows with every new holder; writes carry it
+1   session uuid NOT NULL
+1   holder text NOT NULL
+1   expires_at {instant} NOT NULL
+1   commits bigint NOT NULL -- transactions written under this token
+
+windows -- the rate limit of each API key, for all hosts
+1   key text PRIMARY KEY
+1   closed_until {instant} NOT NULL DEFAULT '-infinity'
+
+slots
+1   slot bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+1   key text NOT NULL
+1   taken_at {instant} NOT NULL
+1   counted_by {instant} NOT NULL -- the API has counted the request by then
+1   is_answered boolean NOT NULL DEFAULT false
+INDEX of_key (key, counted_by)
+""",
+)
+_ABOUT = f"CREATE OR REPLACE {ACCOUNT}" + "".join(
+    f"COMMENT ON {what} IS '{about}';\n" for what, about in comments(DIALECT)
+)
+_TABLES = f"""
 CREATE SCHEMA IF NOT EXISTS batchcancel;
 CREATE TABLE version (version integer NOT NULL);
-
-CREATE TABLE batches (
-    batch_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name          text COLLATE "C" NOT NULL UNIQUE,
-    origin        text NOT NULL,
-    digest        text NOT NULL,
-    rows          integer NOT NULL,
-    rejected_rows integer NOT NULL,
-    duplicates    integer NOT NULL,
-    enrolments    integer NOT NULL DEFAULT 1,
-    kind          text NOT NULL DEFAULT 'cancel',
-    of_batch      text,
-    notice_hours  double precision,
-    timezone      text,
-    sessions      text,
-    notes         text,
-    selection     text,
-    approval      text,
-    approved_by   text,
-    approved_at   timestamptz
-);
-COMMENT ON COLUMN batches.enrolments IS 'how often its manifest was enrolled';
-COMMENT ON COLUMN batches.kind IS 'cancel, restore';
-COMMENT ON COLUMN batches.selection IS 'what find was asked for';
-
+INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
-CREATE TABLE leases (
-    batch      text COLLATE "C" PRIMARY KEY,
-    token      bigint NOT NULL,
-    session    uuid NOT NULL,
-    holder     text NOT NULL,
-    expires_at timestamptz NOT NULL,
-    commits    bigint NOT NULL
-);
-COMMENT ON TABLE leases IS 'who may write on a batch, until when';
-COMMENT ON COLUMN leases.token IS 'grows with every new holder; writes carry it';
-COMMENT ON COLUMN leases.commits IS 'transactions written under this token';
-
-CREATE TABLE runs (
-    number     bigint GENERATED ALWAYS AS IDENTITY,
-    run_id     text COLLATE "C" PRIMARY KEY,
-    batch      text COLLATE "C" NOT NULL,
-    started_at timestamptz NOT NULL,
-    ended_at   timestamptz,
-    exit_code  integer,
-    version    text,
-    "user"     text,
-    host       text,
-    pid        bigint,
-    options    text,
-    counts     text,
-    why        text
-);
-COMMENT ON COLUMN runs.options IS 'as JSON, without anything secret';
-COMMENT ON COLUMN runs.counts IS 'of its rows at its end, as JSON';
-COMMENT ON COLUMN runs.why IS 'it ended, where it ended early';
-
-CREATE TABLE rows (
-    batch_id       bigint NOT NULL,
-    appointment_id text COLLATE "C" NOT NULL,
-    state          text NOT NULL DEFAULT 'waiting',
-    outcome        text,
-    reason         text,
-    attempts       integer NOT NULL DEFAULT 0,
-    opened_at      timestamptz,
-    settled_at     timestamptz,
-    enrolment      integer NOT NULL,
-    starts_at      timestamptz,
-    learned_start  timestamptz,
-    date           date,
-    session        text,
-    branch_id      text,
-    line           bigint,
-    manifest_start text,
-    start_known_by text,
-    previous_status  text,
-    seen_updated_at  timestamptz,
-    observed_at      timestamptz,
-    observed_status  text,
-    observed_date    date,
-    observed_session text,
-    observed_branch  text,
-    observed_label   text,
-    resolved_as      text,
-    resolved_by      text,
-    resolved_at      timestamptz,
-    resolved_reason  text,
-    PRIMARY KEY (batch_id, appointment_id)
-);
-COMMENT ON COLUMN rows.state IS 'waiting, open, settled';
-COMMENT ON COLUMN rows.enrolment IS 'the last enrolment that named this row';
-COMMENT ON COLUMN rows.starts_at IS 'as the manifest says';
-COMMENT ON COLUMN rows.learned_start IS 'as a look-up found';
-COMMENT ON COLUMN rows.line IS 'of the manifest';
-COMMENT ON COLUMN rows.manifest_start IS 'the start as the manifest wrote it';
-COMMENT ON COLUMN rows.seen_updated_at IS 'updated_at of the record that proved the outcome';
-
-CREATE VIEW account AS
-    SELECT name AS batch, coalesce(starts_at, learned_start) AS start, rows.*
-    FROM batches JOIN rows USING (batch_id);
-
-CREATE TABLE rejected_rows (
-    batch_id bigint NOT NULL,
-    line     bigint NOT NULL,
-    reason   text NOT NULL,
-    appointment_id text
-);
-CREATE INDEX rejected_rows_of_batch ON rejected_rows (batch_id);
-
-CREATE TABLE requests (
-    session        uuid NOT NULL,
-    request        bigint NOT NULL,
-    number         bigint GENERATED ALWAYS AS IDENTITY,
-    run_id         text,
-    key            text NOT NULL,
-    kind           text NOT NULL,
-    appointment_id text COLLATE "C",
-    attempt        integer,
-    sent_at        timestamptz NOT NULL,
-    answered_at    timestamptz,
-    result         text,
-    PRIMARY KEY (session, request)
-);
-COMMENT ON COLUMN requests.run_id IS 'empty when a plan asked';
-COMMENT ON COLUMN requests.key IS 'fingerprint of the API key';
-CREATE INDEX requests_of_key ON requests (key, sent_at);
-
-CREATE TABLE windows (
-    key          text PRIMARY KEY,
-    closed_until timestamptz NOT NULL DEFAULT '-infinity'
-);
-COMMENT ON TABLE windows IS 'the rate limit of each API key, for all hosts';
-
-CREATE TABLE slots (
-    slot        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key         text NOT NULL,
-    taken_at    timestamptz NOT NULL,
-    counted_by  timestamptz NOT NULL,
-    is_answered boolean NOT NULL DEFAULT false
-);
-COMMENT ON COLUMN slots.counted_by IS 'the API has counted the request by then';
-CREATE INDEX slots_of_key ON slots (key, counted_by);
-
-CREATE TABLE pauses (
-    run_id     text NOT NULL,
-    began_at   timestamptz NOT NULL,
-    ended_at   timestamptz,
-    reason     text NOT NULL
-);
-COMMENT ON TABLE pauses IS 'waits that are worth telling';
-CREATE INDEX pauses_of_run ON pauses (run_id);
-
-CREATE TABLE looks (
-    kind       text NOT NULL,
-    batch      text NOT NULL,
-    looked_at  timestamptz NOT NULL,
-    found      text NOT NULL
-);
-COMMENT ON TABLE looks IS 'what was found by looking, as JSON';
-CREATE INDEX looks_of_batch ON looks (batch, kind);
+{made(DIALECT)}{_ABOUT}"""
+# Whoever was given the other tables uses the new ones too, without an administrator.
+_GRANTS = """
+DO $$
+DECLARE given record;
+BEGIN
+    FOR given IN
+        SELECT CASE grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(grantee) END AS whom,
+               string_agg(privilege_type, ', ') AS what
+        FROM information_schema.role_table_grants
+        WHERE table_schema = 'batchcancel' AND table_name = 'runs' AND grantee <> current_user
+        GROUP BY grantee
+    LOOP
+        EXECUTE format('GRANT %s ON pauses, looks TO %s', given.what, given.whom);
+    END LOOP;
+END $$;
 """
 # Asked of the catalogue itself: to_regclass() may answer from before the wait for a first user.
 _IS_THERE = """
@@ -185,21 +86,21 @@ _IS_THERE = """
 """
 
 
-def prepare(cursor: Cursor[Any], *, name: str) -> None:
+def prepare(into: PostgresStatements, *, name: str) -> None:
     """Leave tables of this version behind: made, or migrated; two at once wait in line."""
-    if found_version(cursor) == VERSION:
+    if found_version(into) == VERSION:
         return
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_FIRST_USE,))
-    version = found_version(cursor)
+    into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
+    version = found_version(into)
     if version is None:
-        _create(cursor, name=name)
+        _create(into, name=name)
     elif version < VERSION:
-        _migrate(cursor, version, name=name)
+        _migrate(into, version, name=name)
 
 
-def require_ledger(cursor: Cursor[Any], *, name: str) -> int:
+def require_ledger(into: PostgresStatements, *, name: str) -> int:
     """Refuse a database without a ledger, or of a later program; give the ledger's version."""
-    version = found_version(cursor)
+    version = found_version(into)
     if version is None:
         raise InputError(
             f"{name} holds no ledger of batchcancel",
@@ -209,18 +110,17 @@ def require_ledger(cursor: Cursor[Any], *, name: str) -> int:
     return version
 
 
-def found_version(cursor: Cursor[Any]) -> int | None:
-    if not cursor.execute(_IS_THERE).fetchall():
+def found_version(into: PostgresStatements) -> int | None:
+    if not into.fetch(_IS_THERE, {}):
         return None
     # With its schema's name: a search_path passes over a schema that this user may not use.
-    found = cursor.execute("SELECT max(version) FROM batchcancel.version").fetchone()
-    return None if found is None else found[0]
+    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version", {})
+    return None if version is None else int(version)
 
 
-def _create(cursor: Cursor[Any], *, name: str) -> None:
+def _create(into: PostgresStatements, *, name: str) -> None:
     try:
-        cursor.execute(_TABLES)
-        cursor.execute("INSERT INTO version VALUES (%s)", (VERSION,))
+        into.script(_TABLES)
     except InsufficientPrivilege as error:
         raise InputError(
             f"{name} holds no ledger yet, and this user may not make one",
@@ -228,10 +128,10 @@ def _create(cursor: Cursor[Any], *, name: str) -> None:
         ) from error
 
 
-def _migrate(cursor: Cursor[Any], version: int, *, name: str) -> None:
+def _migrate(into: PostgresStatements, version: int, *, name: str) -> None:
     try:
-        cursor.execute(postgres_steps(version))
-        cursor.execute("UPDATE version SET version = %s", (VERSION,))
+        into.script(steps(DIALECT, version) + _ABOUT + _GRANTS)
+        into.execute("UPDATE version SET version = :version", {"version": VERSION})
     except InsufficientPrivilege as error:
         raise InputError(
             f"{name} holds a ledger of version {version}, and this user may not change its tables "

@@ -2,50 +2,47 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
 
-from batchcancel.errors import LedgerWriteFailed
+from batchcancel.ledger.statements import Diagnosis
 
 
 class Closed(psycopg.InterfaceError):
     """The ledger was closed by us."""
 
 
-class Diagnosis(NamedTuple):
-    """`meaning` ends a sentence that began with the database's name."""
-
-    meaning: str
-    hint: str
-
-
 _RESUME = "then run the same command again."
-_DIAGNOSES: dict[type[psycopg.Error], Diagnosis] = {
-    errors.ReadOnlySqlTransaction: Diagnosis(
-        "is read-only, as a standby is", "Name the primary server with --ledger."
+_MISTAKES = {
+    "25006": ("is read-only, as a standby is", "Name the primary server with --ledger."),
+    "28000": (
+        "does not let this user in from here",
+        "Check the user, and the server's pg_hba.conf. Nothing was sent.",
     ),
-    errors.InsufficientPrivilege: Diagnosis(
-        "does not let this user do that", f"Grant it what the README names, {_RESUME}"
+    "28P01": (
+        "does not accept this user and password",
+        "Check the user, and PGPASSWORD or ~/.pgpass. Nothing was sent.",
     ),
-    errors.LockNotAvailable: Diagnosis(
-        "is locked by another transaction", f"Wait until that has finished, {_RESUME}"
+    "3D000": ("is not there", "Check the name of the database. Nothing was sent."),
+    "42501": (
+        "does not let this user do that",
+        f"Grant it what batchcancel ledger ddl prints, {_RESUME}",
     ),
-    errors.QueryCanceled: Diagnosis(
-        "did not answer in time", f"Find out what keeps the server busy, {_RESUME}"
-    ),
-    errors.DiskFull: Diagnosis(
-        "has no room left on its disk", f"Free some space on the server, {_RESUME}"
-    ),
-    errors.UndefinedTable: Diagnosis(
-        "lacks a table of the ledger", "Restore the schema batchcancel from a backup."
-    ),
-    Closed: Diagnosis("was closed", "This is a defect of batchcancel."),
+    "42P01": ("lacks a table of the ledger", "Restore the schema batchcancel from a backup."),
 }
-_LOST = Diagnosis(
-    "cannot be reached", f"See that the server runs and the network lets you through, {_RESUME}"
-)
+_TROUBLES = {
+    "53100": ("has no room left on its disk", f"Free some space on the server, {_RESUME}"),
+    "53300": ("has no connection left", f"A run needs two: let it have them, {_RESUME}"),
+    "55P03": ("is locked by another transaction", f"Wait until that has finished, {_RESUME}"),
+    "57014": (
+        "did not answer in time",
+        f"Find out what keeps the server busy, {_RESUME}",
+    ),
+    "57P03": ("is starting or stopping", f"Wait until it runs, {_RESUME}"),
+}
+_TROUBLED = ("08", "40", "53", "55", "57", "58")
+"""Classes of codes: connection, rollback, resources, state, operators, the system."""
 
 _PASSING = (
     errors.SerializationFailure,
@@ -58,12 +55,36 @@ _PASSING = (
 
 def diagnose(error: psycopg.Error) -> Diagnosis:
     """Never repeats what the server said of a connection: it may quote what must not show."""
-    for kind, diagnosis in _DIAGNOSES.items():
-        if isinstance(error, kind):
-            return diagnosis
+    if isinstance(error, Closed):
+        return Diagnosis("was closed", "This is a defect of batchcancel.")
+    if "statement pooling" in str(error):  # PgBouncer's own words
+        return Diagnosis(
+            "is behind a pooler that keeps no transaction together",
+            "Set pool_mode=transaction (or session) in PgBouncer, for this database.",
+        )
+    if found := by_code(error.sqlstate or ""):
+        return found
     if is_lost(error):
-        return _LOST
+        return lost("See that the server runs and the network lets you through.")
     return Diagnosis(f"cannot be used ({type(error).__name__})", "Look into the server's log.")
+
+
+def by_code(code: str) -> Diagnosis | None:
+    """What an SQLSTATE means that is known by itself, or by its class."""
+    if code in _MISTAKES:
+        return Diagnosis(*_MISTAKES[code])
+    if code in _TROUBLES:
+        return Diagnosis(*_TROUBLES[code], is_trouble=True)
+    if code.startswith(_TROUBLED):
+        return lost("See that the server runs and the network lets you through.")
+    if code:
+        return Diagnosis(f"cannot be used (SQLSTATE {code})", "Look into the server's log.")
+    return None
+
+
+def lost(hint: str) -> Diagnosis:
+    """It cannot be reached just now."""
+    return Diagnosis("cannot be reached", f"{hint} {_RESUME.capitalize()}", is_trouble=True)
 
 
 def is_lost(error: psycopg.Error) -> bool:
@@ -78,45 +99,10 @@ def is_passing(error: psycopg.Error) -> bool:
     return isinstance(error, _PASSING) or is_lost(error)
 
 
-def is_away(diagnosis: Diagnosis) -> bool:
-    """Nobody's mistake: in a moment the same may succeed."""
-    away = (_LOST, _DIAGNOSES[errors.LockNotAvailable], _DIAGNOSES[errors.QueryCanceled])
-    return diagnosis.meaning in {one.meaning for one in away}
-
-
-def refused_connection(error: psycopg.Error) -> Diagnosis:
-    """Why there was no connection to begin with."""
-    said = str(error)
-    if "password" in said or "authentication" in said:
-        return Diagnosis(
-            "does not accept this user and password",
-            "Check the user, and PGPASSWORD or ~/.pgpass. Nothing was sent.",
-        )
-    if "does not exist" in said:
-        return Diagnosis(
-            "is not there, or not for this user",
-            "Check the names of the database and the user. Nothing was sent.",
-        )
-    if "pg_hba.conf" in said or "certificate" in said:
-        return Diagnosis(
-            "does not let this machine in",
-            "Check the server's pg_hba.conf, and the certificates. Nothing was sent.",
-        )
-    if "translate host name" in said or "resolve" in said:
-        return Diagnosis("is on a host nobody knows", "Check the host's name. Nothing was sent.")
-    if "invalid" in said:
-        return Diagnosis("has an address that cannot be used", "Check the URL. Nothing was sent.")
-    return Diagnosis(
-        _LOST.meaning, "See that the server runs and lets you through. Nothing was sent."
-    )
-
-
 @contextmanager
 def write_failures(name: str) -> Iterator[None]:
     """Whatever the database refused, nothing more may be sent."""
     try:
         yield
     except psycopg.Error as error:
-        found = diagnose(error)
-        message = f"the ledger could not be written: {name} {found.meaning}"
-        raise LedgerWriteFailed(message, hint=found.hint) from error
+        raise diagnose(error).as_failed_write(name) from error

@@ -3,10 +3,6 @@
 Whoever takes a slot locks the key's row first, so two of them never count at the same time.
 """
 
-from typing import Any
-
-from psycopg import Cursor
-
 from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
 from batchcancel.ledger.postgres.trouble import write_failures
@@ -42,10 +38,11 @@ _TAKE = """
     FROM (SELECT clock_timestamp() AS now) AS moment
     RETURNING slot
 """
+# The moment of the statement, which an index can be asked for.
 _FORGET = """
     DELETE FROM slots
     WHERE key = :key
-      AND counted_by < clock_timestamp() - make_interval(days => 1, secs => :window)
+      AND counted_by < statement_timestamp() - make_interval(days => 1, secs => :window)
 """
 _USED = """
     UPDATE slots
@@ -93,23 +90,21 @@ class PostgresWindow(SharedWindow):
     def close_for(self, seconds: float) -> None:
         self._tell(_CLOSE, seconds=seconds)
 
-    def _take(self, cursor: Cursor[Any]) -> Turn:
-        statements = PostgresStatements(cursor)
-        statements.execute(_KNOW, self._values)
-        statements.execute(_LOCK, self._values)
-        turn = self._turn(cursor)
+    def _take(self, into: PostgresStatements) -> Turn:
+        into.execute(_KNOW, self._values)
+        into.execute(_LOCK, self._values)
+        turn = self._turn(into)
         if turn.wait > 0:
             return turn
-        statements.execute(_FORGET, self._values)
-        ((slot,),) = statements.fetch(_TAKE, self._values)
+        into.execute(_FORGET, self._values)
+        ((slot,),) = into.fetch(_TAKE, self._values)
         return Turn(slot=slot, wait=0.0, taken=turn.taken + 1)
 
-    def _turn(self, cursor: Cursor[Any]) -> Turn:
-        ((taken, closed, full),) = PostgresStatements(cursor).fetch(_STANDING, self._values)
+    def _turn(self, into: PostgresStatements) -> Turn:
+        ((taken, closed, full),) = into.fetch(_STANDING, self._values)
         closed, is_full = closed or 0.0, taken >= self._values["limit"]
         return Turn(None, max(closed, full if is_full else 0.0), taken, closed)
 
     def _tell(self, sql: str, **values: object) -> None:
         with write_failures(self._name):
-            told = self._values | values
-            self._db.once(lambda cursor: PostgresStatements(cursor).execute(sql, told))
+            self._db.once(lambda into: into.execute(sql, self._values | values))

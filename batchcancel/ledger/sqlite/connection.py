@@ -5,42 +5,22 @@ is one plain file: it may be copied, and reading it leaves nothing behind.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-from batchcancel.appointments import require_aware
 from batchcancel.errors import InputError
-from batchcancel.ledger.migrations import VERSION
 from batchcancel.ledger.sqlite.files import create_file, migrate_file
 from batchcancel.ledger.sqlite.schema import create, require_ledger
 from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
-from batchcancel.ledger.statements import Statements, Values
+from batchcancel.ledger.statements import Statements, Values, in_micros
+from batchcancel.ledger.tables import VERSION
 
 _TO_WRITE = "Name another file with --ledger; this one was left as it is."
 _TO_READ = "Name a ledger of batchcancel; this file was left as it is."
 _PATIENCE_S = 5.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def stored(moment: datetime | None) -> int | None:
-    """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
-    if moment is None:
-        return None
-    require_aware(moment)
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-@overload
-def restored(micros: int) -> datetime: ...
-@overload
-def restored(micros: None) -> None: ...
-def restored(micros: int | None) -> datetime | None:
-    """Give back what was stored, as an aware datetime in UTC."""
-    return None if micros is None else _EPOCH + micros * _MICROSECOND
 
 
 class SqliteStatements(Statements):
@@ -55,8 +35,12 @@ class SqliteStatements(Statements):
     def fetch(self, sql: str, values: Values) -> Sequence[Any]:
         return self._db.execute(sql, values).fetchall()
 
+    def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:
+        values = ", ".join("?" * columns)
+        self._db.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+
     def stored(self, moment: datetime | None) -> int | None:
-        return stored(moment)
+        return in_micros(moment)
 
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
@@ -125,7 +109,12 @@ def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
 
 def _prepare(db: sqlite3.Connection, place: Path) -> None:
     version = require_ledger(db, place, otherwise=_TO_WRITE)
-    _require_sound(db, place)
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise InputError(
+            f"{place} is damaged",
+            hint="Keep the file, restore it from a backup or name another with --ledger.",
+        )
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise InputError(
@@ -141,21 +130,12 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
         raise
 
 
-def _require_sound(db: sqlite3.Connection, place: Path) -> None:
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise InputError(
-            f"{place} is damaged",
-            hint="Keep the file, restore it from a backup or name another with --ledger.",
-        )
-
-
 @contextmanager
 def _refusals(path: Path, *, otherwise: str) -> Iterator[None]:
     """Errors of SQLite as refusals; `otherwise` is the hint for a file that is no database."""
     try:
         yield
     except sqlite3.Error as error:
-        found = diagnose(error)
-        hint = otherwise if primary_code(error) == sqlite3.SQLITE_NOTADB else found.hint
-        raise InputError(f"{path} {found.meaning}", hint=hint) from error
+        meaning, hint, _ = diagnose(error)
+        is_none = primary_code(error) == sqlite3.SQLITE_NOTADB
+        raise InputError(f"{path} {meaning}", hint=otherwise if is_none else hint) from error

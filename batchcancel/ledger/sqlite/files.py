@@ -68,9 +68,8 @@ def _appearing(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _create_private(path: Path) -> None:
     """SQLite would create the file with the mode that the umask leaves."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    os.close(descriptor)
+    path.touch(0o600, exist_ok=False)
+    path.chmod(0o600)
 
 
 def _make_durable(folder: Path) -> None:

@@ -71,16 +71,13 @@ class Lease:
         """It was not renewed for longer than between two heartbeats."""
         return _seconds() - self._renewed_at > self._ttl / BEATS
 
-    def end(self, statements: Statements) -> None:
+    def release(self, into: Statements, /) -> None:
         """Let the next run have the ledger at once."""
-        end(statements, self.token)
+        end(into, self.token)
 
 
 def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
-    """Take the ledger for a run in this transaction; `BatchHeld` while another one has it.
-
-    A file has one writer, so the lease on any batch of it keeps others out.
-    """
+    """Take the ledger for a run in this transaction; `BatchHeld` while another one has it."""
     values = {**until(ttl), "batch": run.batch, "holder": signature(run)}
     require_free(statements, batch=run.batch)
     statements.execute(_TAKE, values)
@@ -89,7 +86,7 @@ def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
 
 
 def require_free(statements: Statements, *, batch: str = "") -> None:
-    """`BatchHeld` while a run has the ledger; where several do, that of the batch is named."""
+    """`BatchHeld` while a run has any batch of the ledger; where several do, this one is named."""
     for other, holder, left in statements.fetch(_ALIVE, {**until(0), "batch": batch}):
         raise held(other, holder=holder, left=left / _MICROS)
 

@@ -56,10 +56,7 @@ def require_place(path: Path) -> None:
 
 
 def require_private(path: Path) -> None:
-    """Refuse a ledger that others may write, or that is not a plain file with one name.
-
-    Under a second name it would have another lock and another write-ahead log beside it.
-    """
+    """Refuse a ledger that others may write, or that is not a plain file with one name."""
     if not path.exists():
         return
     found = path.stat()
@@ -76,7 +73,7 @@ def _require_plain(path: Path, found: os.stat_result) -> None:
         raise UnsafeLedger(
             f"{path} is not a plain file", hint="Remove it, or name another file with --ledger."
         )
-    if found.st_nlink > 1:
+    if found.st_nlink > 1:  # by its other name it has another lock and another log
         raise UnsafeLedger(
             f"{path} is a hard link: the same file has another name too",
             hint="Remove the other name, or name another file with --ledger.",
@@ -100,15 +97,15 @@ def _is_alone(uid: int, gid: int) -> bool:
 
 
 def file_system_of(path: Path, mountinfo: str) -> str:
-    """Find the type of the file system a path is on in the text of /proc/self/mountinfo.
+    """Find the type of the file system a path is on in /proc/self/mountinfo, or nothing.
 
     The deepest mount point wins, and of several at one point the last: it hides the others.
-    Nothing is known of a path that no mount holds: an empty string.
     """
     found, depth = "", 0
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
-        point = Path(_unescaped(mount.split(" ")[4]))
+        named = mount.split(" ")[4]
+        point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), named))
         if path.is_relative_to(point) and len(point.parts) >= depth:
             found, depth = source.split(" ")[0], len(point.parts)
     return found
@@ -116,10 +113,6 @@ def file_system_of(path: Path, mountinfo: str) -> str:
 
 def is_network(file_system: str) -> bool:
     return _NETWORK.fullmatch(file_system) is not None
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), text)
 
 
 class FileLock:
@@ -138,10 +131,10 @@ class FileLock:
             return
         self.token = token
         lines = f"pid {os.getpid()}{holder and ', '}{holder}\n"
-        lines += "" if token is None else f"lease {token}\n"
+        told = (lines if token is None else f"{lines}lease {token}\n").encode()
         with suppress(OSError):  # on a full disk it locks all the same, and tells nobody who
-            os.pwrite(self._descriptor, lines.encode(), 0)
-            os.ftruncate(self._descriptor, len(lines.encode()))
+            os.pwrite(self._descriptor, told, 0)
+            os.ftruncate(self._descriptor, len(told))
 
     def release(self, *, keep_file: bool = False) -> None:
         """Let the next one have the lock; a file that is kept still tells it our token."""

@@ -1,15 +1,8 @@
 """What an error of SQLite means to the person who has to do something about it."""
 
 import sqlite3
-from typing import NamedTuple
 
-
-class Diagnosis(NamedTuple):
-    """`meaning` ends a sentence that began with the file's name."""
-
-    meaning: str
-    hint: str
-
+from batchcancel.ledger.statements import Diagnosis
 
 _RESUME = "then run the same command again."
 _DIAGNOSES = {
