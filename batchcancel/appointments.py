@@ -72,6 +72,7 @@ class SkipReason(StrEnum):
     COMPLETED = "completed", Fact(0)
     MOVED = "moved", Fact.PERSON
     MARKED_DONE = "marked_done", Fact(0)
+    KEPT = "kept", Fact(0)  # a person decided so
     UNKNOWN_START = "unknown_start", Fact.PERSON
     ALREADY_STARTED = "already_started", Fact(0)
     NOTICE_WINDOW = "notice_window", Fact(0)
@@ -152,7 +153,8 @@ class Appointment:
     None when nothing is known of it. `opened_at` is when its oldest intent was written, by the
     API's clock; None says that no intent is without a result. `is_marked` says that the manifest
     marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
-    at `observed_at`; `is_missed` says that they should have, and did not.
+    at `observed_at`; `is_missed` says that they should have, and did not, or that a person decided
+    on it: it is to be read. `may_send` is a status that the person decided to have sent.
     """
 
     appointment_id: str
@@ -166,6 +168,7 @@ class Appointment:
     opened_at: datetime | None = None
     attempts: int = 0
     is_marked: bool = False
+    may_send: str | None = None
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

@@ -64,7 +64,7 @@ async def plan(
 def refuse_place(settings: Settings) -> None:
     """Raise what a run would be refused with for its ledger; one that is held is no such thing."""
     with suppress(BatchHeld):
-        ledger, _ = wiring.for_run(settings.ledger, settings)
+        ledger, _ = wiring.for_run(settings.ledger, settings, None)
         ledger.close()
 
 

@@ -158,6 +158,27 @@ class CancelledRow(NamedTuple):
     previous_status: str | None
 
 
+class Resolved(NamedTuple):
+    """What a person decided on a row: `kept`, or `cancel`; by whom, when and why."""
+
+    appointment_id: str
+    decision: str
+    by: str | None
+    at: datetime
+    reason: str | None
+
+
+class Decided(NamedTuple):
+    """A decision, and what had been seen of the row when it was made; None: nothing."""
+
+    appointment_id: str
+    decision: str
+    status: str | None
+    date: date | None
+    session: str | None
+    branch_id: str | None
+
+
 class SentRequest(NamedTuple):
     """When a request left and when its answer came; None when it is not known to have come."""
 
@@ -290,6 +311,9 @@ class LedgerReader(Protocol):
     def observations(self, batch: str) -> Iterable[Observation]:
         """What was last seen of the rows of which anything was, ordered by id."""
 
+    def decided(self, batch: str) -> list[Decided]:
+        """What persons decided on rows that are not settled, or skipped."""
+
     def not_found_ids(self, batch: str) -> list[str]:
         """Ids of the rows that the API did not know."""
 
@@ -350,6 +374,13 @@ class Ledger(LedgerReader, Protocol):
         Rows that were known keep their state, and with a final outcome also what was said of
         them and is left out now. Rows that are no longer named are dropped while they are waiting
         or skipped, and stay otherwise: what was sent is never forgotten.
+        """
+
+    def resolve(self, batch: str, resolved: Iterable[Resolved]) -> int:
+        """Write persons' decisions down, and let the rows be left alone, or wait; tell how many.
+
+        What was cancelled by us, and found moved, is cancelled. Rows on which nobody has to decide
+        stay as they are.
         """
 
     def approve(self, batch: str, approved: Approved) -> None:

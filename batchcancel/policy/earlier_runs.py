@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
+from batchcancel.ledger.contract import Batch, Decided, LedgerReader, LeftAlone, OpenRow, State
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest
@@ -17,13 +17,14 @@ class EarlierRuns:
     """What the ledger says before a run: rows not to be sent again, and those to be read back.
 
     `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
-    `not_found` are settled ones that may be there by now.
+    `not_found` are settled ones that may be there by now, `decided` those that a person decided on.
     """
 
     settled_ids: Sequence[str] = ()
     open_rows: Sequence[OpenRow] = ()
     left_alone: Sequence[LeftAlone] = ()
     not_found: Sequence[str] = ()
+    decided: Sequence[Decided] = ()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
@@ -47,6 +48,7 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
         open_rows=reader.open_rows(batch),
         left_alone=reader.left_alone(batch),
         not_found=() if but_refused else reader.not_found_ids(batch),
+        decided=reader.decided(batch),
     )
 
 

@@ -89,6 +89,7 @@ async def look(
             seen=seen,
             missed=reading.missed,
             left=_left_alone(earlier, reading),
+            decided=earlier.decided,
             statuses=statuses,
         ),
         manifest=manifest,

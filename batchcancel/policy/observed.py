@@ -13,7 +13,7 @@ from polars.selectors import by_name
 
 from batchcancel.api import Record
 from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
-from batchcancel.ledger.contract import LeftAlone, Observation
+from batchcancel.ledger.contract import Decided, LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
 
@@ -32,6 +32,11 @@ _PART = 50_000
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
 PLACE = ("observed_date", "observed_session", "observed_branch")
+_THEN = ("may_send", "then_date", "then_session", "then_branch")
+_DECIDED = {
+    "appointment_id": pl.String(), "decision": pl.String(), "may_send": pl.String(),
+    "then_date": pl.Date(), "then_session": pl.String(), "then_branch": pl.String(),
+}  # fmt: skip
 _SEEN = ("observed_status", *PLACE)
 _TEXTS = ("session", "branch_id", *SAID[1:], "observed_status", *PLACE[1:])
 
@@ -91,13 +96,15 @@ class Observed:
     `named` holds what the manifest names of each, as far as it can be compared, `seen` what was
     seen. `missed` are rows that the pages of their day do not show; they are read when their turn
     comes. `left` are the endings of rows that earlier runs left alone for what they saw: they stand
-    until the rows are seen again. `statuses` are those to be sent.
+    until the rows are seen again. What a person `decided` holds as long as the record is as it was
+    then. `statuses` are those to be sent.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
     seen: pl.DataFrame = field(default_factory=SEEN.to_frame, repr=False)
     missed: Sequence[str] = ()
     left: Sequence[LeftAlone] = ()
+    decided: Sequence[Decided] = ()
     statuses: Collection[str] = SENDABLE
 
     def observations(self) -> Iterator[Observation]:
@@ -110,10 +117,18 @@ class Observed:
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
         seen = self.seen.drop("observed_label")
-        for beside in (named, seen, missed.with_columns(is_missed=True), left):
+        decided = pl.DataFrame(self.decided, schema=_DECIDED, orient="row")
+        for beside in (named, seen, missed.with_columns(is_missed=True), left, decided):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+        # What a person saw and decided to have cancelled stands for what the manifest says, and is
+        # read before it is sent.
+        is_meant = (pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()
         rows = rows.with_columns(
-            pl.col("is_missed").fill_null(value=False),
+            *(
+                pl.when(is_meant).then(then).otherwise(said).alias(said)
+                for said, then in zip(SAID, _THEN[1:], strict=True)
+            ),
+            pl.col("is_missed").fill_null(value=False) | is_meant.fill_null(value=False),
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
         )
         # Part by part: a join on so many columns takes several times the room of its rows.
@@ -136,7 +151,7 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
     """Each way in which rows stand is judged once: a million of them stand in few."""
-    key = (*SAID, *_SEEN, "was_cancelled")
+    key = (*SAID, *_SEEN, "was_cancelled", "decision", *_THEN)
     is_seen = pl.col("observed_status").is_not_null()
     ways = rows.filter(is_seen).select(key).unique()
     judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
@@ -148,15 +163,20 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
             outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
         )
-        .drop("was_cancelled", "left_outcome", "left_reason")
+        .drop("was_cancelled", "left_outcome", "left_reason", "decision", *_THEN[1:])
         # A million rows have few texts in common, and those are most of their weight.
         .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
-    *way, was_cancelled = way
+    *way, was_cancelled, decision, status, day, session, branch_id = way
     said, record = _pair(way)
+    if decision is not None and status == record.status:
+        if not has_moved(Said(day, session, branch_id), record) and decision == "kept":
+            return OutcomeName.SKIPPED.value, SkipReason.KEPT.value
+        if decision == "cancel":
+            statuses, was_cancelled = {*statuses, status}, False
     outcome = outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
     return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
 

@@ -33,7 +33,7 @@ from batchcancel.settings.quantities import Cap
 _NAMES = {name.value: name for name in OutcomeName}
 _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
-    *("page", "observed_at", "is_missed", *SAID, *PLACE),
+    *("page", "observed_at", "is_missed", *SAID, *PLACE, "may_send"),
 )
 
 FEW = 20
@@ -86,7 +86,7 @@ class Plan:
         said = cache(Said)  # one of each, of the few that a million rows have in common
         for row in self.work.select(_TAKEN_UP).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, *places = looked
+            page, observed_at, is_missed, *places, may_send = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
@@ -99,6 +99,7 @@ class Plan:
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
+                may_send=may_send,
             )
 
     def pages(self) -> dict[date, int]:

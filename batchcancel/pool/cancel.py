@@ -191,7 +191,7 @@ class Cancellation:
             opened_at=self._opened_at,
             said=self._appointment.said,
             seen=self._seen,
-            statuses=self._means.statuses,
+            statuses={*self._means.statuses, self._appointment.may_send or ""},
             was_cancelled=self._word is not None and self._word.was_cancelled,
         )
         if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
