@@ -1,6 +1,8 @@
 """The two streams of a call: results on stdout, all else on stderr, and its last line."""
 
+import functools
 import json
+import logging
 import os
 import re
 import shlex
@@ -8,7 +10,6 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -91,23 +92,49 @@ def say(text: str = "", event: str = "told", *, level: str = "info", **facts: An
 
 def log(event: str, *, level: str = "info", **facts: Any) -> None:
     """A line of the log on stderr, in the format asked for."""
-    if not _is_wanted(level):
-        return
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-    if _call.logs_json:
-        line = json.dumps({"timestamp": now, "level": level, "event": event, **facts}, default=str)
-        _to_stderr(_secretly(redacted_text(line)))
-    else:
-        told = (f"{name}={_word(value)}" for name, value in facts.items())
-        _to_stderr(printable(" ".join([now, f"{level:<7}", event, *told])))
+    if _is_wanted(level):
+        getattr(_logger(is_json=_call.logs_json), level)(event, **facts)
+
+
+@functools.cache
+def _logger(*, is_json: bool) -> Any:
+    import structlog  # late: it takes longer to load than --help may take
+
+    has_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    lines: list[Any] = [structlog.processors.JSONRenderer(default=str)]
+    if not is_json:
+        lines = [_on_a_terminal, structlog.dev.ConsoleRenderer(colors=has_colours, sort_keys=False)]
+    return structlog.wrap_logger(
+        _Lines(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *lines,
+            _without_secrets,  # the last, for it has to see all of the line
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+    )
+
+
+def _on_a_terminal(_logger: Any, _method: str, told: dict[str, Any]) -> dict[str, Any]:
+    return {name: printable(one) if isinstance(one, str) else one for name, one in told.items()}
+
+
+def _without_secrets(_logger: Any, _method: str, line: Any) -> str:
+    return _secretly(redacted_text(line))
+
+
+class _Lines:
+    """Where structlog's lines go."""
+
+    def msg(self, line: str) -> None:
+        _to_stderr(line)
+
+    debug = info = warning = error = msg
 
 
 def _is_wanted(level: str) -> bool:
     return LEVELS.index(level) >= LEVELS.index(_call.least)
-
-
-def _word(value: Any) -> str:
-    return repr(value) if isinstance(value, str) and (" " in value or not value) else str(value)
 
 
 def draw(text: str, *, stays: bool = False) -> None:

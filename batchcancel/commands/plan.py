@@ -196,8 +196,7 @@ async def _rules_and_look(
     )
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    own = manifest.cautions
-    cautions = (*rules.cautions, *told, *own, *looked.cautions, *starts.cautions())
+    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 

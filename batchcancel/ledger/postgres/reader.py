@@ -21,7 +21,7 @@ class PostgresReader(SqlReader):
     _db: PatientConnection
 
     def is_held(self, batch: str) -> bool:
-        return bool(self._ask(_ALIVE, batch=batch))
+        return self._version > 1 and bool(self._ask(_ALIVE, batch=batch))
 
     def _ask(self, sql: str, **values: object) -> Sequence[Any]:
         try:
