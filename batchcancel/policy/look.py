@@ -14,6 +14,7 @@ from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
+from batchcancel.policy.open_windows import Listed, read_windows
 from batchcancel.policy.pages import Budget, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -40,6 +41,7 @@ class Looked:
 
     manifest: Manifest
     observed: Observed = field(default_factory=Observed)
+    windows: Listed = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(0))
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
@@ -57,6 +59,7 @@ async def look(
     now: Now,
     statuses: Collection[str],
     halt_after: int,
+    require_windows: bool = False,
 ) -> Looked:
     """Read the rows that are not settled, as far as the budget goes.
 
@@ -83,7 +86,9 @@ async def look(
     learned: list[tuple[str, Start]] = []
     if needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Looked(
+        windows=await read_windows(days, lookup, None if require_windows else budget),
         observed=Observed(
             named=named,
             seen=seen,

@@ -86,6 +86,7 @@ async def test_as_many_others_are_not_what_was_approved(world):
     assert [] == world.patched()
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize(
     ("planned", "ran", "told"),
     [
@@ -114,7 +115,7 @@ COVERED |= {"status", "ignore_column", "column", "date_format"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
-    *("max_requests", "halt_after", "max_cancel"),
+    *("max_requests", "halt_after", "max_cancel", "require_closed"),
 }
 BY_THE_NUMBER = {"limit", "retry_refused", "accept_changed_manifest", "allow_rejected_rows"}
 
