@@ -6,7 +6,7 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Fact(Flag):
@@ -211,3 +211,24 @@ class Outcome:
 
     name: OutcomeName
     reason: str | None = None
+
+
+class Resolved(NamedTuple):
+    """What a person decided on a row: `kept`, or `cancel`; by whom, when and why."""
+
+    appointment_id: str
+    decision: str
+    by: str | None
+    at: datetime
+    reason: str | None
+
+
+class Decided(NamedTuple):
+    """A decision, and what had been seen of the row when it was made; None: nothing."""
+
+    appointment_id: str
+    decision: str
+    status: str | None
+    day: date | None
+    session: str | None
+    branch_id: str | None

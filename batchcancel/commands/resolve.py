@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batchcancel import __version__
-from batchcancel.appointments import OutcomeName
+from batchcancel.appointments import OutcomeName, Resolved
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Ledger, Resolved, RowRecord, Run, State
+from batchcancel.ledger.contract import Ledger, RowRecord, Run, State
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
 

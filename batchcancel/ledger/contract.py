@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import KnownBy, Outcome, RejectedRow
+from batchcancel.appointments import Decided, KnownBy, Outcome, RejectedRow, Resolved
 
 
 class State(StrEnum):
@@ -158,27 +158,6 @@ class CancelledRow(NamedTuple):
     label: str | None
     updated_at: datetime | None
     previous_status: str | None
-
-
-class Resolved(NamedTuple):
-    """What a person decided on a row: `kept`, or `cancel`; by whom, when and why."""
-
-    appointment_id: str
-    decision: str
-    by: str | None
-    at: datetime
-    reason: str | None
-
-
-class Decided(NamedTuple):
-    """A decision, and what had been seen of the row when it was made; None: nothing."""
-
-    appointment_id: str
-    decision: str
-    status: str | None
-    date: date | None
-    session: str | None
-    branch_id: str | None
 
 
 class SentRequest(NamedTuple):

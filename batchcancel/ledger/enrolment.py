@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from batchcancel.appointments import Outcome, RejectedRow
-from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation, Resolved
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger.contract import (
     Approved,
     Batch,
     CancelledRow,
-    Decided,
     LedgerReader,
     LedgerRow,
     LeftAlone,

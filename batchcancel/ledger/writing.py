@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
 from batchcancel.errors import (
     BatchcancelError,
     BatchHeld,
@@ -19,7 +19,6 @@ from batchcancel.ledger.contract import (
     Entry,
     LedgerRow,
     Observation,
-    Resolved,
     Run,
 )
 from batchcancel.ledger.entries import Holder, begin_run, end_run, record

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import OutcomeName
+from batchcancel.appointments import Decided, OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, Decided, LedgerReader, LeftAlone, OpenRow, State
+from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest

@@ -6,12 +6,11 @@ from datetime import UTC, date, timedelta, timezone
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, Resolved, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import (
     Approved,
     Observation,
-    Resolved,
     RowRecord,
     State,
     TallyLine,
