@@ -27,7 +27,7 @@ from batchcancel.ledger.tables import VERSION
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}, {timezone}
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
     FROM batches ORDER BY batch_id
 """
 _RUNS = """
@@ -96,7 +96,9 @@ _CANCELLED = """
 _APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
-    FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
+    FROM account
+    WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
+    ORDER BY appointment_id
 """
 _REQUESTS = """
     SELECT sent_at, answered_at FROM requests
