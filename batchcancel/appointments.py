@@ -6,7 +6,7 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Fact(Flag):
@@ -72,12 +72,13 @@ class SkipReason(StrEnum):
     COMPLETED = "completed", Fact(0)
     MOVED = "moved", Fact.PERSON
     MARKED_DONE = "marked_done", Fact(0)
+    KEPT = "kept", Fact(0)  # a person decided so
     UNKNOWN_START = "unknown_start", Fact.PERSON
     ALREADY_STARTED = "already_started", Fact(0)
     NOTICE_WINDOW = "notice_window", Fact(0)
     UNKNOWN_BEFORE = "unknown_before", Fact(0)  # these and ALREADY_STARTED: of a restore
     WAS_RESCHEDULED = "was_rescheduled", Fact(0)
-    CHANGED_SINCE = "changed_since", Fact(0)
+    CHANGED_SINCE = "changed_since", Fact.PERSON  # also of a run: since it was approved
     SLOT_TAKEN = "slot_taken", Fact.PERSON
 
     facts: Fact
@@ -152,7 +153,9 @@ class Appointment:
     None when nothing is known of it. `opened_at` is when its oldest intent was written, by the
     API's clock; None says that no intent is without a result. `is_marked` says that the manifest
     marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
-    at `observed_at`; `is_missed` says that they should have, and did not.
+    at `observed_at`; `is_missed` says that they should have, and did not, or that a person decided
+    on it: it is to be read. `may_send` is a status that the person decided to have sent.
+    `was_cancelled` says that an earlier run saw it cancelled by others.
     """
 
     appointment_id: str
@@ -166,6 +169,8 @@ class Appointment:
     opened_at: datetime | None = None
     attempts: int = 0
     is_marked: bool = False
+    was_cancelled: bool = False
+    may_send: str | None = None
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)
@@ -208,3 +213,24 @@ class Outcome:
 
     name: OutcomeName
     reason: str | None = None
+
+
+class Resolved(NamedTuple):
+    """What a person decided on a row: `kept`, or `cancel`; by whom, when and why."""
+
+    appointment_id: str
+    decision: str
+    by: str | None
+    at: datetime
+    reason: str | None
+
+
+class Decided(NamedTuple):
+    """A decision, and what had been seen of the row when it was made; None: nothing."""
+
+    appointment_id: str
+    decision: str
+    status: str | None
+    day: date | None
+    session: str | None
+    branch_id: str | None

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.api import OrgConfig
 from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import ExitCode
+from batchcancel.errors import BatchHeld, ExitCode
 from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
@@ -21,6 +23,8 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.look import Looked, look
 from batchcancel.policy.marked import is_nothing_left
+from batchcancel.policy.open_windows import refuse_open
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
     Planned,
@@ -60,15 +64,26 @@ async def plan(
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
 
+def refuse_place(settings: Settings) -> None:
+    """Raise what a run would be refused with for its ledger; one that is held is no such thing."""
+    with suppress(BatchHeld):
+        ledger, _ = wiring.for_run(settings.ledger, settings, None)
+        ledger.close()
+
+
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
     refuse_unapproved(settings.approved, planned.approval)
     refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
+    if settings.require_closed:
+        refuse_open(planned.windows)
 
 
-def ends_with(planned: Planned) -> int:
+def ends_with(planned: Planned, settings: Settings) -> int:
     """The exit code of a plan that nothing refuses; a run with it would end with the same."""
+    if _is_too_long(planned.plan, settings):
+        return ExitCode.STOPPED_EARLY
     marked = planned.plan.skipped.get(SkipReason.MARKED_DONE, 0)
     return ExitCode.INCOMPLETE if 0 < planned.plan.rows == marked else ExitCode.DONE
 
@@ -110,20 +125,19 @@ async def plan_batch(
     plan = make_plan(
         looked.manifest,
         policy=rules.policy,
-        now=at,
-        rate=settings.rate,
+        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
         earlier=earlier,
         limit=settings.limit,
-        taken=tools.limiter.taken(),
+        approved=settings.approved.number if settings.approved else None,
         observed=looked.observed,
     )
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
-        rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
+        rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
         looked=looked,
@@ -159,17 +173,14 @@ async def _rules_and_look(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
-    if rules.timezone is not None:
+    zone, needed = rules.timezone, rules.policy.needs_start
+    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
+    if zone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            refuse_conflicts(
-                tools.account,
-                batch_of(manifest, name=settings.batch, origin=settings.origin),
-                manifest,
-                timezone=rules.timezone,
-                but_refused=settings.retry_refused,
-            )
-        manifest = manifest.in_timezone(rules.timezone)
+            batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
+            again = settings.retry_refused
+            refuse_conflicts(tools.account, batch, manifest, timezone=zone, but_refused=again)
+        manifest = manifest.in_timezone(zone)
         if not settings.allow_rejected_rows:
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
@@ -180,9 +191,11 @@ async def _rules_and_look(
         rules=rules,
         lookup=tools.lookup,
         starts=starts,
-        now=tools.clock.now,
+        clock=tools.clock,
         statuses=settings.status,
+        approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
+        require_windows=settings.require_closed,
     )
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
@@ -190,8 +203,18 @@ async def _rules_and_look(
     return replace(rules, cautions=cautions), manifest, looked
 
 
-def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
-    """Tell where `--max-requests` ends the run before its rows end."""
+def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
+    return Pace(
+        now=at,
+        rate=settings.rate,
+        taken=taken,
+        pages={day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()},
+        budget=looked.budget.left,
+    )
+
+
+def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell what ends the run before its rows end, and a pace that the API does not allow."""
     left = (settings.max_requests or math.inf) - tools.exchange.requests
     if plan.requests > left:
         yield Caution(
@@ -200,6 +223,23 @@ def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Cautio
             f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
             "early, and the same command goes on",
         )
+    if _is_too_long(plan, settings):
+        yield Caution(
+            code="max_duration",
+            text=f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
+            f"{settings.max_duration:,.0f} s: the run will stop early, and the same command goes "
+            "on",
+        )
+    if settings.rate.is_above_documented and not settings.is_rehearsal:
+        yield Caution(
+            code="rate_above",
+            text=f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
+            "allows: it will refuse requests, also those of other programs with this key",
+        )
+
+
+def _is_too_long(plan: Plan, settings: Settings) -> bool:
+    return settings.max_duration is not None and plan.seconds > settings.max_duration
 
 
 def _plan_made(planned: Planned) -> PlanMade:

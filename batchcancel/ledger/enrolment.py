@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
 from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
 _ENROL_BATCH = """
     INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch,
-                         timezone)
+                         timezone, selection)
     VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch,
-            :timezone)
+            :timezone, :selection)
     ON CONFLICT (name) DO UPDATE
     SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
         duplicates = excluded.duplicates, enrolments = batches.enrolments + 1,
-        timezone = coalesce(excluded.timezone, batches.timezone)
+        timezone = coalesce(excluded.timezone, batches.timezone), selection = excluded.selection
 """
 _SAID = ("starts_at", "date", "session", "branch_id", "start_known_by", "manifest_start")
 _NAMED = "appointment_id, starts_at, date, session, branch_id, line, start_known_by, manifest_start"
@@ -34,7 +34,8 @@ _ENROL_ROWS = f"""
 _REDECIDED = "(outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)"
 _DROP_UNNAMED = f"""
     DELETE FROM rows
-    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (state = 'waiting' OR {_REDECIDED})
+    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (
+        state = 'waiting' OR {_REDECIDED} AND opened_at IS NULL)
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
 _REJECTED = "line, reason, appointment_id"
@@ -45,7 +46,9 @@ _REJECT = f"""
 _ENDED = "appointment_id, outcome, reason"
 # Those alone that end otherwise now: a batch of which most is skipped is decided in every run.
 _CLEAR_ENDINGS = f"""
-    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    UPDATE rows
+    SET state = CASE WHEN opened_at IS NULL THEN 'waiting' ELSE 'open' END,
+        outcome = NULL, reason = NULL, settled_at = NULL
     WHERE batch_id = :batch_id AND appointment_id IN (
         SELECT appointment_id FROM (
             SELECT {_ENDED} FROM rows WHERE batch_id = :batch_id AND {_REDECIDED}
@@ -73,6 +76,24 @@ _REOPEN_REFUSED = """
     SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
     WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
+"""
+# The right sides see the row as it was.
+_RESOLVE = """
+    UPDATE rows
+    SET state = CASE WHEN :is_kept OR outcome = 'needs_review' AND reason = 'moved'
+                     THEN 'settled' ELSE 'waiting' END,
+        outcome = CASE WHEN :is_kept THEN 'skipped'
+                       WHEN outcome = 'needs_review' AND reason = 'moved' THEN 'cancelled' END,
+        reason = CASE WHEN :is_kept THEN 'kept' END,
+        settled_at = CASE WHEN :is_kept OR outcome = 'needs_review' AND reason = 'moved'
+                          THEN :at ELSE settled_at END,
+        opened_at = CASE WHEN outcome = 'needs_review' AND reason = 'moved' THEN opened_at END,
+        resolved_as = :decision, resolved_by = :by, resolved_at = :at, resolved_reason = :why,
+        resolved_status = observed_status, resolved_date = observed_date,
+        resolved_session = observed_session, resolved_branch = observed_branch
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND (outcome = 'needs_review' OR state = 'open'
+           OR outcome = 'skipped' AND reason IN ('moved', 'unknown_status', 'kept'))
 """
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
@@ -116,6 +137,26 @@ def decide(
 def reopen_refused(into: Statements, batch: str) -> int:
     """Let refused and not-found rows that are still named wait again; tell how many."""
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:
+    """Write down what persons decided; tell on how many rows."""
+    batch_id = batch_id_of(into, batch)
+    return sum(
+        into.execute(
+            _RESOLVE,
+            {
+                "batch_id": batch_id,
+                "appointment_id": one.appointment_id,
+                "is_kept": one.decision == "kept",
+                "decision": one.decision,
+                "by": one.by,
+                "at": into.stored(one.at),
+                "why": one.reason,
+            },
+        )
+        for one in resolved
+    )
 
 
 def approve(into: Statements, batch: str, approved: Approved) -> None:

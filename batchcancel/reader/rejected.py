@@ -8,6 +8,7 @@ import polars as pl
 
 from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import RejectedRow
+from batchcancel.reader.columns import shortened
 from batchcancel.reader.times import in_format, read_starts
 from batchcancel.settings.quantities import date_format
 
@@ -33,9 +34,10 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Every reason a row is rejected for, in plain words."""
 
-_LONGEST_CELL, _LOOKED_AT = 40, 10_000
+_LOOKED_AT = 10_000
+_COUNTED = r"^[0-9]{5}(\.[0-9]+)?$"
 _DOUBT = ": day first or month first cannot be known"
-_IN_ONE_ORDER = {"YYYY/MM/DD", "YYYY.MM.DD", "DD-MMM-YYYY", "DD MMM YYYY", "DD-MMM-YY"}
+_IN_ONE_ORDER = {"YYYY/MM/DD", "YYYY.MM.DD", "YYYYMMDD", "DD-MMM-YYYY", "DD MMM YYYY"}
 _FORMATS: Final = (
     "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "DD.MM.YYYY", "DD/MM/YY", "MM/DD/YY",
     "DD.MM.YY", *sorted(_IN_ONE_ORDER),
@@ -52,7 +54,8 @@ def in_words(
     yield from whole.values()
     left = [row for row in rejected if row.reason not in whole]
     for row in left[:most]:
-        cell = "" if row.cell is None else f": {_shown(row.cell)}"
+        # As ASCII, so that a blank, or a letter that only looks like another, can be seen.
+        cell = "" if row.cell is None else f": {shortened(row.cell, ascii)}"
         yield f"line {row.line}: {REASONS[row.reason]}{cell}"
     if len(left) > most:
         yield f"and {len(left) - most:,} more"
@@ -61,10 +64,13 @@ def in_words(
 def whole_column(what: str, cells: pl.Series) -> str:
     """Say how a column is written of which no cell can be read, and what to do."""
     some = cells.unique(maintain_order=True).head(_LOOKED_AT)
-    first = _shown(some[0])[1:-1]
+    first = shortened(some[0], ascii)[1:-1]
     fitting = {one: day for one in _FORMATS if (day := _first_day(some, one))}
     if not fitting:
-        return f"every {what} is unreadable, like {first}; write it like 2026-06-15T09:00+05:30"
+        like = "2026-06-15" if what == "date" else "2026-06-15T09:00+05:30"
+        counted = some.str.contains(_COUNTED).all()
+        why = ": days as a spreadsheet counts them" if counted else ""
+        return f"every {what} is unreadable, like {first}{why}; write it like {like}"
     days = " or ".join(sorted({*fitting.values()}))
     doubt = "" if _IN_ONE_ORDER & fitting.keys() else _DOUBT
     return f"every {what} is written {first}{doubt}; write {days}, or pass " + " or ".join(
@@ -75,10 +81,5 @@ def whole_column(what: str, cells: pl.Series) -> str:
 def _first_day(cells: pl.Series, how: str) -> str | None:
     """The first day, in ISO 8601; None where one of the cells is not written like this."""
     texts = in_format(cells, date_format(how))
-    known = read_starts(texts).select(pl.any_horizontal(pl.all().is_not_null()).all())
-    return str(texts[0])[:10] if known.item() else None
-
-
-def _shown(cell: str) -> str:
-    """As ASCII, so that a blank, or a letter that only looks like another, can be seen."""
-    return ascii(cell if len(cell) <= _LONGEST_CELL else cell[:_LONGEST_CELL] + "...")
+    known = read_starts(texts).select(pl.any_horizontal(pl.all().is_not_null()).all()).item()
+    return str(texts[0])[:10] if known and (texts != cells).all() else None

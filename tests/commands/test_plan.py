@@ -2,6 +2,9 @@
 
 import pytest
 
+from batchcancel.commands.plan import ends_with
+from batchcancel.errors import ExitCode
+
 pytestmark = pytest.mark.anyio
 
 
@@ -9,17 +12,46 @@ def cautions(planned):
     return {one.code: one.text for one in planned.rules.cautions}
 
 
-@pytest.mark.parametrize(("most", "is_told"), [(6, True), (7, False)])
+@pytest.mark.parametrize(("most", "is_told"), [(7, True), (8, False)])
 async def test_fewer_requests_than_the_plan_needs_are_told(world, most, is_told):
     manifest = world.manifest(world.appointments(5))
-    planned = await world.plan(manifest, max_requests=most)  # one for the rules, a page, and five
+    planned = await world.plan(manifest, max_requests=most)  # rules, a page, windows, and five
 
     assert is_told == ("max_requests" in cautions(planned))
     if is_told:
         assert (
-            "needs 5 requests, and --max-requests 6 leaves 4" in cautions(planned)["max_requests"]
+            "needs 5 requests, and --max-requests 7 leaves 4" in cautions(planned)["max_requests"]
         )
 
 
 async def test_without_a_limit_on_requests_nothing_is_told_of_them(world):
     assert "max_requests" not in cautions(await world.plan(world.manifest(world.appointments(5))))
+
+
+@pytest.mark.parametrize(("most", "code"), [("60s", ExitCode.STOPPED_EARLY), ("5m", ExitCode.DONE)])
+async def test_a_run_that_would_be_stopped_by_its_time_is_told_with_its_exit_code(
+    world, most, code
+):
+    world.new_sandbox()
+    options = {"rate": "2/60s", "max_duration": most}
+    manifest = world.manifest(world.appointments(5))
+    planned = await world.plan(manifest, **options)
+
+    assert code == ends_with(planned, world.settings(manifest, **options))
+    assert (code != 0) == ("max_duration" in cautions(planned))
+
+
+@pytest.mark.parametrize(
+    ("rate", "host", "is_told"),
+    [("61/60s", "api.huskyvoice.ai", True), ("none", "api.huskyvoice.ai", True),
+     ("600/10m", "api.huskyvoice.ai", True), ("2/1s", "api.huskyvoice.ai", True),
+     ("60/60s", "api.huskyvoice.ai", False), ("1/1s", "api.huskyvoice.ai", False),
+     ("none", "localhost", False), ("none", "127.0.0.2", False)],
+)  # fmt: skip
+async def test_a_rate_above_the_documented_one_is_warned_of_but_in_a_rehearsal(
+    world, rate, host, is_told
+):
+    manifest = world.manifest(world.appointments(1))
+    planned = await world.plan(manifest, rate=rate, base_url=f"https://{host}/v1")
+
+    assert is_told == ("rate_above" in cautions(planned))

@@ -36,15 +36,18 @@ def with_change(**fields):
     return replace(ONE, changes=(change._replace(**fields),))
 
 
+@pytest.mark.long
 def test_a_change_that_breaks_nothing_survives(tmp_path):
     harmless = with_change(new=f"{ONE.changes[0].old}  # harmless")
     assert f"{ONE.killer} passes in spite of it" == survives(harmless, tmp_path)
 
 
+@pytest.mark.long
 def test_a_module_that_cannot_be_imported_proves_nothing(tmp_path):
     assert "did not run" in survives(with_change(new="if:"), tmp_path)
 
 
+@pytest.mark.long
 def test_a_test_that_ends_by_another_error_proves_nothing(tmp_path):
     assert "otherwise than by its assertion" in survives(with_change(new="if 1 / 0:"), tmp_path)
 
