@@ -109,7 +109,7 @@ async def look(
         began=began,
         learned=learned,
         not_shown=reading.not_shown,
-        absent=reading.absent,
+        absent=len(reading.absent),
         cautions=(*_cautions(reading), *cautions),
     )
 
