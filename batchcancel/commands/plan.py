@@ -119,7 +119,7 @@ async def plan_batch(
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
-    with tools.stop.raising_reason():
+    with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(

@@ -146,7 +146,7 @@ class _Restore:
             Candidate(row=row, opened=opened.get(row.appointment_id)) for row in self._rows
         ]
         room = None if limit is None else limit - len(settled) - len(opened)
-        with self._tools.stop.raising_reason():
+        with self._tools.stop.raising_reason(), self._tools.at_right_address():
             self._choice = await self._chosen(candidates, room)
         plan = self._shown(settled=len(settled), unknown=unknown)
         observe(
