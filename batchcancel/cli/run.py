@@ -94,5 +94,6 @@ def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
         command=same_command(),
         manifest=manifest,
         was_stopped=reason is not None,
+        selection=summary.selection,
     )
     say("\n" + left, "next")

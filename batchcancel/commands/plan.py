@@ -22,6 +22,7 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.look import Looked, look
 from batchcancel.policy.marked import is_nothing_left
+from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
@@ -67,6 +68,8 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_unapproved(settings.approved, planned.approval)
     refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
+    if settings.require_closed:
+        refuse_open(planned.windows)
 
 
 def ends_with(planned: Planned) -> int:
@@ -182,6 +185,7 @@ async def _rules_and_look(
         statuses=settings.status,
         approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
+        require_windows=settings.require_closed,
     )
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)

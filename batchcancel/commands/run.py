@@ -82,6 +82,7 @@ async def run(
             duplicates=planned.batch.duplicates,
             ledger=settings.redacted_ledger,
             approval=settings.approved,
+            selection=planned.manifest.selection,
         )
 
 
@@ -183,6 +184,7 @@ async def finished(
     ledger: str,
     duplicates: int = 0,
     approval: Approval | None = None,
+    selection: str | None = None,
     restores: bool = False,
 ) -> Finished:
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
@@ -212,6 +214,7 @@ async def finished(
         ledger=ledger,
         origin=tools.origin,
         approval=None if approval is None else str(approval),
+        selection=selection,
         restores=restores,
     )
     return Finished(summary=summary, reason=reason)

@@ -27,7 +27,7 @@ from batchcancel.ledger.tables import VERSION
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}, {timezone}
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
     FROM batches ORDER BY batch_id
 """
 _RUNS = """

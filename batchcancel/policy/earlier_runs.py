@@ -44,6 +44,7 @@ def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
         rows=manifest.rows - len(manifest.rejected),
         rejected_rows=len(manifest.rejected),
         duplicates=manifest.duplicates,
+        selection=manifest.selection,
     )
 
 

@@ -16,6 +16,7 @@ from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
+from batchcancel.policy.open_windows import Listed, read_windows
 from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -43,6 +44,7 @@ class Looked:
 
     manifest: Manifest
     observed: Observed = field(default_factory=Observed)
+    windows: Listed = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(0))
     days: Mapping[date, DayPages] = field(default_factory=dict)
     began: datetime | None = None
@@ -63,6 +65,7 @@ async def look(
     statuses: Collection[str],
     approved_at: datetime | None,
     halt_after: int,
+    require_windows: bool = False,
 ) -> Looked:
     """Read the rows that are not settled, as far as the budget goes.
 
@@ -70,8 +73,7 @@ async def look(
     it seems to be another clinic's.
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
-    named = named_by(rows, rules.timezone)
-    budget = Budget.for_rows(rows.height)
+    named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
     reading = Reading(is_possible=False)
     if rules.may_read:
         reading = await read_rows(
@@ -85,11 +87,12 @@ async def look(
     in_doubt = manifest.frame.filter(_is_in_doubt(earlier))
     named = pl.concat([named, named_by(in_doubt, rules.timezone)])
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
-    seen = reading.sightings.frame()
-    learned: list[tuple[str, Start]] = []
+    seen, learned = reading.sightings.frame(), list[tuple[str, Start]]()
     if needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Looked(
+        windows=await read_windows(days, lookup, None if require_windows else budget),
         observed=Observed(
             named=named,
             seen=seen,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
+from itertools import chain, cycle
 
 from batchcancel.api import PAGE, USUAL_PAGE, Lookup, Record
 from batchcancel.clock import Now
@@ -25,6 +25,9 @@ MAX_MISSES = 3
 
 ENOUGH_PAGES = 2
 """So many pages of a day without any of its rows raise the question whether it is their day."""
+
+MOSTLY_NEW = 0.9
+"""A page less of which is new shows that the order of pages is not kept."""
 
 ROWS_FOR_A_REQUEST, LEAST_REQUESTS = 20, 20
 
@@ -117,12 +120,13 @@ class DayPages:
     """How far the pages of one day were read.
 
     A page with nothing new on it is the last: so a server that ignores the number of a page, or
-    gives the last one again, ends it. Where pages show records twice, their order is not kept. A
-    first page of 50 may be one of many: some servers give no more than where nothing is asked for.
+    gives the last one again, ends it. Where pages show records twice, their order is not kept;
+    where they show many, a later one is worth no more than those that were read. A first page of
+    50 may be one of many: some servers give no more than where nothing is asked for.
     """
 
     def __init__(self) -> None:
-        self.pages = self.hits = self.last_hits = self.shown = 0
+        self.pages = self.full = self.hits = self.last_hits = self.shown = 0
         self.is_whole = self.is_shuffled = self.tells_all = False
         self._ids: set[str] = set()
         self._records, self._length = 0, PAGE
@@ -137,13 +141,21 @@ class DayPages:
         if self.pages == 1 and records and len(records) % USUAL_PAGE == 0:
             self._length = min(len(records), PAGE)
         is_end = len(records) < self._length
-        if self.shown == before or is_end:
+        is_mixed = 0 < self.shown - before < len(records) * MOSTLY_NEW
+        self.full += not is_end
+        if self.shown == before or is_end or is_mixed:
             self.is_whole = True
             # A server that ignores the number of a page is not out of order, and tells no end.
-            self.is_shuffled = is_end and self._records > self.shown
+            self.is_shuffled = is_mixed or (is_end and self._records > self.shown)
             self.tells_all = is_end and not self.is_shuffled
-            self._ids.clear()
+            if self.tells_all:
+                self._ids.clear()
         return self.is_whole
+
+    def shown_again(self, records: Sequence[Record]) -> None:
+        """One of its pages was read again."""
+        self._ids.update(one.appointment_id for one in records)
+        self.shown = len(self._ids)
 
 
 @dataclass(slots=True)
@@ -295,20 +307,20 @@ class _Reader:
             records = await self._page(day, of_day.pages + 1)
             is_last = of_day.note(records, hits=self._take(records, page=day))
             if is_last and of_day.is_shuffled:
-                await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
+                await self._read_again(day, of_day)
             if not is_last and not is_worth(of_day):
                 return False
         return not (of_day.tells_all or of_day.is_shuffled)
 
-    async def _read_again(self, day: date, *, full: int, shown: int) -> None:
+    async def _read_again(self, day: date, of_day: DayPages) -> None:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
-        number = 0
+        numbers = cycle(range(1, of_day.full + 1))
         # Rows that name no day may be on any.
-        while (self.left[day] + self.left[None]) * PAGE > shown and self.budget.spend():
-            records = await self._page(day, number % full + 1)
+        while (self.left[day] + self.left[None]) * PAGE > of_day.shown and self.budget.spend():
+            records = await self._page(day, next(numbers))
+            of_day.shown_again(records)
             if self._take(records, page=day) == 0:
                 return
-            number += 1
 
     async def _page(self, day: date, number: int) -> list[Record]:
         found = await self.lookup.page_of_day(day, page=number)

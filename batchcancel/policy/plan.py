@@ -24,6 +24,7 @@ from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
+from batchcancel.policy.open_windows import OpenWindows, open_windows
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
@@ -129,6 +130,12 @@ class Planned:
     limit: int | None
     looked: Looked
     at: datetime
+
+    @property
+    def windows(self) -> OpenWindows:
+        """The windows that are open where rows would be cancelled."""
+        where = ((one.day, one.session, one.branch_id) for one in self.plan.places)
+        return open_windows(where, self.looked.windows)
 
 
 def make_plan(

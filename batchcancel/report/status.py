@@ -110,6 +110,7 @@ class BatchStatus:
             command=self._command(),
             manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
+            selection=self.batch.selection,
         )
 
     def _command(self) -> str:

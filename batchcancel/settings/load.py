@@ -102,6 +102,7 @@ class Settings(ApiSettings):
     allow_rejected_rows: bool
     accept_changed_manifest: bool
     retry_refused: bool
+    require_closed: bool
 
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
@@ -253,7 +254,9 @@ def _job_file(
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InputError(f"the job file {path} is not TOML: it is no UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"the job file {path} is not TOML: {error}") from None
     sessions = _sessions(content.pop("sessions", {}), mistakes)
     branches = _branches(content.pop("branches", {}), mistakes)

@@ -147,6 +147,7 @@ async def test_as_many_others_are_not_what_was_approved(world):
     assert [] == world.patched()
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize(
     ("planned", "ran", "told"),
     [
@@ -177,7 +178,7 @@ NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
     *("max_requests", "halt_after", "max_cancel", "proxy", "dry_run"),
-    *("quiet", "verbose", "metrics_file", "on_end"),
+    *("quiet", "verbose", "metrics_file", "on_end", "require_closed"),
 }
 BY_THE_NUMBER = {"limit", "accept_changed_manifest", "allow_rejected_rows"}
 

@@ -78,10 +78,10 @@ async def test_what_is_known_by_the_day_is_no_midnight_in_the_plan(world):
     assert ("2026-06-20", "day") == (told["first_start"], told["first_start_known_by"])
 
 
-async def test_where_no_notice_is_in_force_rows_without_a_session_ask_for_no_windows(world):
+async def test_where_no_notice_is_in_force_the_windows_of_a_day_are_asked_for_once(world):
     world.sandbox.add("a", date=FAR)
     await world.plan(world.write("appointment_id,date", f"a,{FAR}"), notice_hours=0)
-    assert [] == asked_for_windows(world)
+    assert [f"date={FAR}"] == asked_for_windows(world)  # whether they are closed
 
 
 @pytest.mark.parametrize(("session", "is_cancelled"), [("Evening", True), ("Morning", False)])

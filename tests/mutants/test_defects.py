@@ -27,15 +27,18 @@ def test_every_defect_fits_the_source_as_it_is_and_has_its_test():
     assert all(changed(one) and file_of(one.killer) for one in DEFECTS)
 
 
+@pytest.mark.long
 def test_a_change_that_breaks_nothing_survives(tmp_path):
     harmless = replace(ONE, new=f"{ONE.old}  # harmless")
     assert f"{ONE.killer} passes in spite of it" == survives(harmless, tmp_path)
 
 
+@pytest.mark.long
 def test_a_module_that_cannot_be_imported_proves_nothing(tmp_path):
     assert "did not run" in survives(replace(ONE, new="if:"), tmp_path)
 
 
+@pytest.mark.long
 def test_a_test_that_ends_by_another_error_proves_nothing(tmp_path):
     assert "otherwise than by its assertion" in survives(replace(ONE, new="if 1 / 0:"), tmp_path)
 

@@ -196,6 +196,7 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         },
         "read_as": ["tabs"],
         "observed": observed_json(busy),
+        "windows": {"open": 0, "places": 0, "unread": 1},
         "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",
     }
