@@ -177,8 +177,8 @@ COVERED |= {"status", "ignore_column", "column", "date_format", "retry_refused"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
-    *("max_requests", "halt_after", "max_cancel", "proxy", "dry_run"),
-    *("quiet", "verbose", "metrics_file", "on_end", "require_closed"),
+    *("max_requests", "halt_after", "max_cancel", "require_closed", "proxy", "dry_run"),
+    *("quiet", "verbose", "metrics_file", "on_end"),
 }
 BY_THE_NUMBER = {"limit", "accept_changed_manifest", "allow_rejected_rows"}
 
