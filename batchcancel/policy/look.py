@@ -82,11 +82,9 @@ async def look(
             budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
     needs_start = rules.policy.needs_start
-    if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
-        raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
-    # What is read back when its turn comes is held against the manifest too.
-    in_doubt = manifest.frame.filter(_is_in_doubt(earlier))
-    named = pl.concat([named, named_by(in_doubt, rules.timezone)])
+    _require_starts(rows, rules)
+    in_doubt = named_by(manifest.frame.filter(_is_in_doubt(earlier)), rules.timezone)
+    named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
     learned: list[tuple[str, Start]] = []
@@ -114,6 +112,12 @@ async def look(
         absent=reading.absent,
         cautions=(*_cautions(reading), *cautions),
     )
+
+
+def _require_starts(rows: pl.DataFrame, rules: Rules) -> None:
+    has_starts = rules.may_read or rows.get_column("starts_at").null_count() == 0
+    if rules.policy.needs_start and not has_starts:
+        raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
 
 
 async def _days_of(record: Record, *, starts: Starts) -> Iterable[date]:
