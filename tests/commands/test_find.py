@@ -349,3 +349,13 @@ async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):
     assert (0, {"skipped: notice_window": 5}) == (swept.exit_code, dict(swept.known))
     assert "in the ledger: skipped: notice_window" in find_text(swept)
     assert "Nothing is to be cancelled." == find_next(swept)
+
+
+async def test_the_ledger_of_another_api_sweeps_nothing(world):
+    world.appointments(2)
+    await world.run(world.manifest(["a00001"]))
+    asked = len(world.sandbox.history)
+    options = {"base_url": "http://127.0.0.1/v1"}
+    with pytest.raises(InputError, match="--not-in: this ledger holds batches of http://localhost"):
+        await world.find("sweep.csv", not_in="closure.ledger.db", options=options)
+    assert asked == len(world.sandbox.history)
