@@ -192,7 +192,13 @@ async def test_a_status_that_is_left_out_is_told_and_one_that_nobody_knows_is_fo
 
     assert (code, [names[0], names[2]]) == (finding.exit_code, ids(world))
     assert told in find_text(finding)
+    world.sandbox.staff.cancel(names[0])
+    world.sandbox.staff.cancel(names[2])
+    last = "The selection is empty." if code == 0 else "Nothing is to be cancelled."
+    assert last == find_next(await world.find(force=True))
     if code:
+        world.sandbox.staff.confirm(names[0])
+        world.sandbox.staff.confirm(names[2])
         asked = await world.find("more.csv", options={"status": f"confirmed,{status}"})
         assert (0, names) == (asked.exit_code, ids(world, "more.csv"))
 
