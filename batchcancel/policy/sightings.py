@@ -1,12 +1,13 @@
 """What was seen of appointments: a table of records, and the words the API uses on each day."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from operator import attrgetter
 
 import polars as pl
 
-from batchcancel.api import Record
+from batchcancel.api import PAGE, Record
 from batchcancel.appointments import as_meant
 
 SEEN = pl.Schema(
@@ -26,6 +27,7 @@ SEEN = pl.Schema(
 
 _FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
 _PART = 10_000
+_QUERY = ("branch_id", "session", "batch", "appointment_type")
 
 
 class Sightings:
@@ -57,6 +59,28 @@ class Sightings:
     def _pack(self) -> None:
         self._parts.append(pl.DataFrame(self._rows, schema=SEEN, orient="row"))
         self._rows = []
+
+
+Place = tuple[str | None, ...]
+"""A branch, a session, a batch label and a service, as a record names them."""
+
+place_of: Callable[[Record], Place] = attrgetter("branch_id", "session", "label", "service_id")
+
+
+def parts_of_day(places: Counter[Place], rows: int) -> list[dict[str, str]]:
+    """The coarsest parts of a day that are likely to fit on a page each, else the finest.
+
+    `places` counts what pages have shown; so many `rows` are on the day at least.
+    """
+    shown, parts = places.total(), Counter[Place]()
+    for depth in range(1, len(_QUERY) + 1):
+        parts = Counter()
+        for place, many in places.items():
+            parts[place[:depth]] += many
+        if all(many * max(rows, shown) < PAGE * shown for many in parts.values()):
+            break
+    words = [zip(_QUERY, part, strict=False) for part, _ in parts.most_common()]
+    return [{name: word for name, word in one if word is not None} for one in words]
 
 
 class Words:
