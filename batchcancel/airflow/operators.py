@@ -122,6 +122,7 @@ class BatchPlanOperator(BatchOperator):
             observe = TaskLog(self.log, progress_of(settings))
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
+            plan.refuse_place(settings)
         except BatchcancelError as error:
             raise failure(error) from None
         return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
