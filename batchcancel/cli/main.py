@@ -19,6 +19,7 @@ from batchcancel.cli.ending import tell_others
 from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.plan import plan
+from batchcancel.cli.resolve import resolve
 from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
@@ -73,7 +74,7 @@ def cli() -> None:
     """
 
 
-for command in (find, plan, run, status, verify, restore, export, sandbox, demo):
+for command in (find, plan, run, status, verify, restore, resolve, export, sandbox, demo):
     cli.add_command(command)
 
 

@@ -35,7 +35,7 @@ from batchcancel.settings.quantities import Cap
 _NAMES = {name.value: name for name in OutcomeName}
 _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
-    *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE),
+    *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE, "may_send"),
 )
 
 FEW = 20
@@ -90,7 +90,7 @@ class Plan:
         said = cache(Said)  # one of each, of the few that a million rows have in common
         for row in self.work.select(_TAKEN_UP).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, was_cancelled, *places = looked
+            page, observed_at, is_missed, was_cancelled, *places, may_send = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
@@ -103,7 +103,8 @@ class Plan:
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
-                was_cancelled=was_cancelled,
+                was_cancelled=was_cancelled and may_send is None,
+                may_send=may_send,
             )
 
     def pages(self) -> dict[date, int]:
@@ -119,7 +120,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan, what it was made from, and the approval that is for it alone."""
+    """A plan, what it was made from, and the approval that is for it alone.
+
+    `branches` has the clinic's own names of branches, by their ids.
+    """
 
     plan: Plan
     approval: Approval
@@ -130,6 +134,7 @@ class Planned:
     limit: int | None
     looked: Looked
     at: datetime
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def windows(self) -> OpenWindows:

@@ -80,8 +80,8 @@ test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word
 
 policy.pages: a server that gives its last page for ever is asked for ever
 test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice
-- if self.shown == before or is_end or is_mixed:
-+ if is_end or is_mixed:
+- if self.shown == before or is_end:
++ if is_end:
 
 policy.pages: the key of another clinic reads on
 test_a_clinic_that_knows_none_of_the_rows_ends_the_reading
