@@ -167,11 +167,9 @@ async def _rules_and_look(
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
         return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
-        tools.lookup,
-        manifest=manifest,
-        notice_hours=settings.notice_hours,
+        tools.lookup, manifest=manifest, notice_hours=settings.notice_hours,
         timezone=settings.timezone,
-    )
+    )  # fmt: skip
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
     if rules.timezone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong

@@ -269,7 +269,11 @@ def _job_file(
             # As text, so that TOML, variables and flags go through the same parser.
             text = str(value).lower() if isinstance(value, bool) else str(value)
             texts[field] = _beside(path, text) if _BY_FIELD[field].is_path else text
-        elif _BY_FIELD[field].is_repeatable and _is_texts(value):
+        elif (
+            _BY_FIELD[field].is_repeatable
+            and isinstance(value, list)
+            and all(isinstance(one, str) for one in value)
+        ):
             texts[field] = quantities.as_words(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
@@ -279,10 +283,6 @@ def _job_file(
 def _beside(job_file: Path, text: str) -> str:
     """A path in a job file is relative to it, wherever the program is started."""
     return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _branches(table: Any, mistakes: list[str]) -> dict[str, str]:
