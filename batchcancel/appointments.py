@@ -78,7 +78,7 @@ class SkipReason(StrEnum):
     NOTICE_WINDOW = "notice_window", Fact(0)
     UNKNOWN_BEFORE = "unknown_before", Fact(0)  # these and ALREADY_STARTED: of a restore
     WAS_RESCHEDULED = "was_rescheduled", Fact(0)
-    CHANGED_SINCE = "changed_since", Fact(0)
+    CHANGED_SINCE = "changed_since", Fact.PERSON  # also of a run: since it was approved
     SLOT_TAKEN = "slot_taken", Fact.PERSON
 
     facts: Fact
@@ -155,6 +155,7 @@ class Appointment:
     marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
     at `observed_at`; `is_missed` says that they should have, and did not, or that a person decided
     on it: it is to be read. `may_send` is a status that the person decided to have sent.
+    `was_cancelled` says that an earlier run saw it cancelled by others.
     """
 
     appointment_id: str
@@ -169,6 +170,7 @@ class Appointment:
     attempts: int = 0
     is_marked: bool = False
     may_send: str | None = None
+    was_cancelled: bool = False
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

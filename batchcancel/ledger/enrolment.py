@@ -34,7 +34,8 @@ _ENROL_ROWS = f"""
 _REDECIDED = "(outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)"
 _DROP_UNNAMED = f"""
     DELETE FROM rows
-    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (state = 'waiting' OR {_REDECIDED})
+    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (
+        state = 'waiting' OR {_REDECIDED} AND opened_at IS NULL)
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
 _REJECTED = "line, reason, appointment_id"
@@ -45,7 +46,9 @@ _REJECT = f"""
 _ENDED = "appointment_id, outcome, reason"
 # Those alone that end otherwise now: a batch of which most is skipped is decided in every run.
 _CLEAR_ENDINGS = f"""
-    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    UPDATE rows
+    SET state = CASE WHEN opened_at IS NULL THEN 'waiting' ELSE 'open' END,
+        outcome = NULL, reason = NULL, settled_at = NULL
     WHERE batch_id = :batch_id AND appointment_id IN (
         SELECT appointment_id FROM (
             SELECT {_ENDED} FROM rows WHERE batch_id = :batch_id AND {_REDECIDED}

@@ -103,7 +103,9 @@ _CANCELLED = """
 _APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
-    FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
+    FROM account
+    WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
+    ORDER BY appointment_id
 """
 _REQUESTS = """
     SELECT sent_at, answered_at FROM requests

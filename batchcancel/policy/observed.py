@@ -6,6 +6,7 @@ Planning applies it to a whole table, sending to one row; both call `outcome_of`
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -74,19 +75,30 @@ def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipRea
 
 
 def outcome_of(
-    said: Said, record: Record, *, statuses: Collection[str], was_cancelled: bool = False
+    said: Said,
+    record: Record,
+    *,
+    statuses: Collection[str],
+    was_cancelled: bool = False,
+    is_changed: bool = False,
 ) -> Outcome | None:
     """How an appointment ends by its record alone; None when it is to be cancelled.
 
     `was_cancelled` says that others had cancelled it when it was observed before: somebody wants
-    it alive again.
+    it alive again. `is_changed` says that it may have been left out when the run was approved.
     """
     if record.status == CANCELLED:
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     reason = skip_of(said, record, statuses=statuses)
     if was_cancelled and reason is not SkipReason.COMPLETED:
         return Outcome(OutcomeName.NEEDS_REVIEW, ALIVE_AGAIN)
+    reason = reason or (SkipReason.CHANGED_SINCE if is_changed else None)
     return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
+
+
+def is_changed(updated_at: datetime | None, approved_at: datetime | None) -> bool:
+    """Whether a record may be another than at the approval; it is not asked where None is given."""
+    return approved_at is not None and (updated_at is None or updated_at >= approved_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +107,10 @@ class Observed:
 
     `named` holds what the manifest names of each, as far as it can be compared, `seen` what was
     seen. `missed` are rows that the pages of their day do not show; they are read when their turn
-    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they stand
-    until the rows are seen again. What a person `decided` holds as long as the record is as it was
-    then. `statuses` are those to be sent.
+    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they are
+    read then too, and stand where nothing `may_be_read`. `before` is what those saw of rows in
+    doubt. `statuses` are those to be sent; since `approved_at` no record may have changed. What a
+    person `decided` holds as long as the record is as it was then.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
@@ -105,31 +118,46 @@ class Observed:
     missed: Sequence[str] = ()
     left: Sequence[LeftAlone] = ()
     decided: Sequence[Decided] = ()
+    before: Sequence[Observation] = ()
+    may_be_read: bool = False
     statuses: Collection[str] = SENDABLE
+    approved_at: datetime | None = None
 
     def observations(self) -> Iterator[Observation]:
         """What was seen, as the ledger keeps it."""
-        yield from map(Observation._make, self.seen.drop("page").iter_rows())
+        yield from map(Observation._make, self.seen.drop("page", "updated_at").iter_rows())
 
     def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
-        seen = self.seen.drop("observed_label")
+        before = pl.DataFrame(self.before, schema=[*SEEN.items()][:7], orient="row")
+        seen = pl.concat([self.seen, before], how="diagonal").drop("observed_label")
         decided = pl.DataFrame(self.decided, schema=_DECIDED, orient="row")
         for beside in (named, seen, missed.with_columns(is_missed=True), left, decided):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+        is_left, is_approved = pl.col("left_outcome").is_not_null(), self.approved_at is not None
+        must_be_seen = (is_left | is_approved) & self.may_be_read
+        is_same = pl.col("updated_at") < pl.lit(self.approved_at, SEEN["updated_at"])
         # What a person saw and decided to have cancelled stands for what the manifest says, and is
-        # read before it is sent.
-        is_meant = (pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()
+        # read before it is sent; what is kept stands until it is seen.
+        is_meant = ((pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()).fill_null(
+            value=False
+        )
+        is_kept = (pl.col("left_reason") == SkipReason.KEPT.value).fill_null(value=False)
+        must_be_seen &= ~is_kept
         rows = rows.with_columns(
             *(
                 pl.when(is_meant).then(then).otherwise(said).alias(said)
                 for said, then in zip(SAID, _THEN[1:], strict=True)
             ),
-            pl.col("is_missed").fill_null(value=False) | is_meant.fill_null(value=False),
+            is_missed=is_meant
+            | pl.col("observed_status").is_null() & must_be_seen
+            | pl.col("is_missed").fill_null(value=False),
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
+            left_outcome=pl.when(is_kept | (not self.may_be_read)).then("left_outcome"),
+            is_changed=is_same.fill_null(value=False).not_() & is_approved,
         )
         # Part by part: a join on so many columns takes several times the room of its rows.
         parts = list(rows.iter_slices(_PART)) or [rows]
@@ -151,7 +179,7 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
     """Each way in which rows stand is judged once: a million of them stand in few."""
-    key = (*SAID, *_SEEN, "was_cancelled", "decision", *_THEN)
+    key = (*SAID, *_SEEN, "was_cancelled", "is_changed", "decision", *_THEN)
     is_seen = pl.col("observed_status").is_not_null()
     ways = rows.filter(is_seen).select(key).unique()
     judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
@@ -163,21 +191,23 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
             outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
         )
-        .drop("was_cancelled", "left_outcome", "left_reason", "decision", *_THEN[1:])
+        .drop("is_changed", "updated_at", "left_outcome", "left_reason", "decision", *_THEN[1:])
         # A million rows have few texts in common, and those are most of their weight.
         .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
-    *way, was_cancelled, decision, status, day, session, branch_id = way
+    *way, was_cancelled, changed, decision, status, day, session, branch_id = way
     said, record = _pair(way)
     if decision is not None and status == record.status:
         if not has_moved(Said(day, session, branch_id), record) and decision == "kept":
             return OutcomeName.SKIPPED.value, SkipReason.KEPT.value
         if decision == "cancel":
             statuses, was_cancelled = {*statuses, status}, False
-    outcome = outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
+    outcome = outcome_of(
+        said, record, statuses=statuses, was_cancelled=was_cancelled, is_changed=changed
+    )
     return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
 
 

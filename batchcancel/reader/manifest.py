@@ -175,9 +175,10 @@ class Manifest:
         )
 
     def texts(self) -> Iterator[str]:
-        """Every distinct text that the ledger keeps of its rows, but for their ids."""
+        """Every distinct text that the ledger keeps of it, but for ids."""
         for column in self.frame.select("session", "branch_id", "manifest_start"):
             yield from column.drop_nulls().unique()
+        yield self.selection or ""
 
     def ledger_rows(self) -> Iterator[LedgerRow]:
         """Give the appointments as the ledger keeps them, sorted by id."""
@@ -204,7 +205,10 @@ def manifest_of(
     columns = columns or Columns({one: one for one in COLUMNS if one in texts.columns})
     given = _given(texts, date_format, header=columns.used[ID])
     bad = given.filter(pl.col("why").is_not_null())
+    cautions, whole = tuple(remarks(given)), dict(_whole_columns(given, bad))
+    selection = repeated(given.get_column("selection").unique())
     good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
+    del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
     conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
@@ -218,9 +222,9 @@ def manifest_of(
         digest=_digest(frame, everything),
         columns=columns,
         read_as=tuple(read_as),
-        cautions=tuple(remarks(given)),
-        selection=repeated(given.get_column("selection").unique()),
-        whole=dict(_whole_columns(given, bad)),
+        cautions=cautions,
+        selection=selection,
+        whole=whole,
     )
 
 

@@ -193,7 +193,7 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
     if wanted is not None:
         _named(account, wanted)
         return wanted
-    first, *others = [one.name for one in batches if one.kind != "restore"]
+    first, *others = [one.name for one in batches if one.kind != "restore"] or [batches[0].name]
     if others:
         raise InputError(
             f"{redacted_ledger(ledger)} has {len(batches)} batches",

@@ -28,13 +28,15 @@ async def test_without_a_limit_on_requests_nothing_is_told_of_them(world):
     assert "max_requests" not in cautions(await world.plan(world.manifest(world.appointments(5))))
 
 
-@pytest.mark.parametrize(("most", "code"), [("60s", ExitCode.STOPPED_EARLY), ("5m", ExitCode.DONE)])
+@pytest.mark.parametrize(
+    ("most", "code"), [("100s", ExitCode.STOPPED_EARLY), ("9m", ExitCode.DONE)]
+)
 async def test_a_run_that_would_be_stopped_by_its_time_is_told_with_its_exit_code(
     world, most, code
 ):
     world.new_sandbox()
-    options = {"rate": "2/60s", "max_duration": most}
-    manifest = world.manifest(world.appointments(5))
+    options = {"rate": "4/60s", "max_duration": most}
+    manifest = world.manifest(world.appointments(9))
     planned = await world.plan(manifest, **options)
 
     assert code == ends_with(planned, world.settings(manifest, **options))

@@ -103,6 +103,20 @@ async def test_what_has_begun_by_the_session_of_its_record_has_not_by_a_manifest
     assert 1 == finished.summary.counts["cancelled"]
 
 
+@pytest.mark.parametrize("header", ["date,session", "date,session,branch_id", ""])
+async def test_without_the_calendar_the_day_has_to_do_where_no_start_is_needed(world, header):
+    world.sandbox.add("a", date=FAR)
+    world.sandbox.keys.add("sk_slotless", {"appointments:read", "appointments:write"})
+    cells = {"date": str(FAR), "session": "Morning", "": ""}
+    cells["branch_id"] = world.sandbox.record("a").branch_id
+    named = header.split(",")
+    manifest = world.write(f"appointment_id,{header}", ",".join(["a", *map(cells.get, named)]))
+    finished = await world.run(manifest, key="sk_slotless", notice_hours=0)
+
+    assert (0, 1) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
+    assert len(asked_for_windows(world)) <= 1
+
+
 # Known by the session
 
 

@@ -11,6 +11,7 @@ from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
 from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.columns import Columns
@@ -61,8 +62,7 @@ def planned(
     plan = make_plan(
         manifest,
         policy=policy,
-        now=NOW,
-        rate=asked.rate,
+        pace=Pace(now=NOW, rate=asked.rate),
         earlier=earlier or EarlierRuns(),
         limit=asked.limit,
     )
