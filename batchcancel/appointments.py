@@ -169,8 +169,8 @@ class Appointment:
     opened_at: datetime | None = None
     attempts: int = 0
     is_marked: bool = False
-    may_send: str | None = None
     was_cancelled: bool = False
+    may_send: str | None = None
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

@@ -60,6 +60,7 @@ class BatchOperator(BaseOperator):
         allow_rejected_rows: bool | str | None = None,
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
+        require_closed: bool | str | None = None,
         state_dir: str | None = None,
         proxy: str | None = None,
         **kwargs: Any,

@@ -26,15 +26,15 @@ class EarlierRuns:
 
     `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
     `not_found` are settled ones that may be there by now, `seen_open` what was seen of open ones,
-    and `decided` what persons decided.
+    `decided` those that a person decided on.
     """
 
     settled_ids: Sequence[str] = ()
     open_rows: Sequence[OpenRow] = ()
     left_alone: Sequence[LeftAlone] = ()
     not_found: Sequence[str] = ()
-    decided: Sequence[Decided] = ()
     seen_open: Sequence[Observation] = ()
+    decided: Sequence[Decided] = ()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:

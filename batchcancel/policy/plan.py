@@ -103,8 +103,8 @@ class Plan:
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
+                was_cancelled=was_cancelled and may_send is None,
                 may_send=may_send,
-                was_cancelled=was_cancelled,
             )
 
     def pages(self) -> dict[date, int]:
