@@ -112,6 +112,7 @@ class BatchStatus:
             command=self._command(),
             manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
+            restores=self.batch.kind == "restore",
             selection=self.batch.selection,
         )
 
@@ -121,6 +122,8 @@ class BatchStatus:
         manifest = _from_here(str(told.get("manifest", "MANIFEST")))
         name = "restore" if self.batch.kind == "restore" else "run"
         words = [name, self.ledger if name == "restore" else manifest]
+        if name == "restore":
+            words += ["--batch", str(self.batch.of_batch), *shlex.split(told.get("how", ""))]
         beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
         if name == "run" and Path(self.ledger).resolve() != beside.resolve():
             words += ["--ledger", self.ledger]
