@@ -92,6 +92,14 @@ def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
     assert (0, 2) == (ended.returncode, len(stage.patched()))
 
 
+def test_a_reader_of_stderr_that_goes_away_loses_no_result_and_changes_no_exit_code(stage):
+    stage.closure(3)
+    leave = ("bash", "-c", 'exec "$@" 2> >(head -n 1 >/dev/null)', "bash")
+    ended = stage.start(*RUN, "--log-format", "json", before=leave).end()
+
+    assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
+
+
 class Hostile(BaseHTTPRequestHandler):
     """Answers whose texts would recolour a terminal and rename its window."""
 
