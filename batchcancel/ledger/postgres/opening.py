@@ -20,8 +20,7 @@ from batchcancel.ledger.postgres.connection import (
     connection_info,
 )
 from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S
-from batchcancel.ledger.postgres.ledger import PostgresLedger
-from batchcancel.ledger.postgres.reader import PostgresReader
+from batchcancel.ledger.postgres.ledger import PostgresLedger, PostgresReader
 from batchcancel.ledger.postgres.refusal import refused_connection
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose

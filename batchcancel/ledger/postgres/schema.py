@@ -7,16 +7,9 @@ live side by side; one row of `leases` for each batch says whose turn it is to w
 from psycopg.errors import InsufficientPrivilege
 
 from batchcancel.errors import InputError
+from batchcancel.ledger import tables
 from batchcancel.ledger.postgres.connection import PostgresStatements
-from batchcancel.ledger.tables import (
-    ACCOUNT,
-    VERSION,
-    Dialect,
-    comments,
-    made,
-    require_known,
-    steps,
-)
+from batchcancel.ledger.tables import VERSION, Dialect
 
 _FIRST_USE = 0x62636C67
 """The number under which two first users wait for each other; "bclg"."""
@@ -55,15 +48,15 @@ slots
 INDEX of_key (key, counted_by)
 """,
 )
-_ABOUT = f"CREATE OR REPLACE {ACCOUNT}" + "".join(
-    f"COMMENT ON {what} IS '{about}';\n" for what, about in comments(DIALECT)
+_ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(
+    f"COMMENT ON {what} IS '{about}';\n" for what, about in tables.comments(DIALECT)
 )
 _TABLES = f"""
 CREATE SCHEMA IF NOT EXISTS batchcancel;
 CREATE TABLE version (version integer NOT NULL);
 INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
-{made(DIALECT)}{_ABOUT}"""
+{tables.made(DIALECT)}{_ABOUT}"""
 # Whoever was given the other tables uses the new ones too, without an administrator.
 _GRANTS = """
 DO $$
@@ -106,7 +99,7 @@ def require_ledger(into: PostgresStatements, *, name: str) -> int:
             f"{name} holds no ledger of batchcancel",
             hint="Check the database's name; the first plan or run makes the tables.",
         )
-    require_known(version, name=name)
+    tables.require_known(version, name=name)
     return version
 
 
@@ -130,7 +123,7 @@ def _create(into: PostgresStatements, *, name: str) -> None:
 
 def _migrate(into: PostgresStatements, version: int, *, name: str) -> None:
     try:
-        into.script(steps(DIALECT, version) + _ABOUT + _GRANTS)
+        into.script(tables.steps(DIALECT, version) + _ABOUT + _GRANTS)
         into.execute("UPDATE version SET version = :version", {"version": VERSION})
     except InsufficientPrivilege as error:
         raise InputError(

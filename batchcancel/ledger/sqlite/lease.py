@@ -1,9 +1,8 @@
 """The lease on a SQLite ledger: it fences off a run whose lock file was removed.
 
-The file lock alone keeps runs apart while its file stays. The lease is kept inside the database,
-on the clock that goes on while the machine sleeps, and counts from its boot: after another boot
-nobody holds anything. Its token also stands in the lock file: who gets the lock on a file with
-that token knows that its holder is dead, and need not wait until the lease runs out.
+It is kept inside the database, on the clock that goes on in sleep, and counts from the boot: after
+another boot nobody holds anything. Its token also stands in the lock file: who gets the lock on a
+file with that token knows that its holder is dead, and need not wait until the lease runs out.
 """
 
 import functools
