@@ -43,9 +43,9 @@ class Source:
     def stem(self) -> str:
         """The file's name without its ending; empty where no file is named."""
         if not self.is_remote:
-            return PurePath(self.place).stem
+            return _stem(PurePath(self.place))
         path = self.place.partition("/")[2]
-        return "" if path.endswith("/") else PurePosixPath(unquote(path)).stem
+        return "" if path.endswith("/") else _stem(PurePosixPath(unquote(path)))
 
     def reveal(self) -> str:
         """The whole of it, for whoever opens it."""
@@ -60,6 +60,12 @@ class Source:
     def _written(self, query: str) -> str:
         scheme = f"{self.scheme}://" if self.is_remote else ""
         return f"{scheme}{self.place}{query and '?'}{query}"
+
+
+def _stem(path: PurePath) -> str:
+    """Without `.gz` too: a table that is packed is the same manifest."""
+    packed = path.suffix == ".gz" and PurePath(path.stem).suffix in (".csv", ".tsv", ".parquet")
+    return PurePath(path.stem).stem if packed else path.stem
 
 
 def source_of(text: str) -> Source:
@@ -107,6 +113,8 @@ _URL = re.compile(
     r"(?P<place>[^@?#\s]*)"
     r"(?:\?(?P<query>[^#@\s]*))?"
 )
+_LOGIN = re.compile(r"(https?://[^\s/?#@:]*:)[^\s/?#]*@")
+_KEY = re.compile(r"sk_(?:live|test)_[A-Za-z0-9_\-]+")
 _IN_TEXT = re.compile(r"postgres(?:ql)?://\S+")
 # What is typed as one word is a URL to its end, even where a blank makes it an invalid one.
 _IN_WORD = re.compile(r"postgres(?:ql)?://.*", re.DOTALL)
@@ -149,12 +157,14 @@ def redacted_ledger(address: str) -> str:
 
 def redacted_word(word: str) -> str:
     """One word of a command line, such as `--ledger=postgresql://...`."""
-    return _PASSWORD.sub(r"\1***", _IN_WORD.sub(lambda url: redacted_ledger(url[0]), word))
+    return redacted_text(_IN_WORD.sub(lambda url: redacted_ledger(url[0]), word))
 
 
 def redacted_text(text: str) -> str:
-    """A text in which every PostgreSQL URL is shown without its password."""
-    return _PASSWORD.sub(r"\1***", _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text))
+    """A text without the passwords of its addresses, and without what looks like a key."""
+    text = _IN_TEXT.sub(lambda url: redacted_ledger(url[0]), text)
+    text = _PASSWORD.sub(r"\1***", _LOGIN.sub(r"\1***@", text))
+    return _KEY.sub("sk_***", text)
 
 
 def _is_harmless(parameter: str) -> bool:

@@ -14,7 +14,6 @@ class Fact(Flag):
 
     FINAL = auto()  # it settles the row; else the next run takes the row up again
     GONE = auto()  # the appointment is cancelled
-    ALIVE = auto()  # it proves that API and key work: a streak of failures is over
     FAILURE = auto()  # it counts towards --halt-after
     PERSON = auto()  # somebody must look: the run ends with exit code 4
 
@@ -26,10 +25,10 @@ class OutcomeName(StrEnum):
     the breaker and Airflow read them here.
     """
 
-    CANCELLED = "cancelled", Fact.FINAL | Fact.GONE | Fact.ALIVE, "by this batch"
+    CANCELLED = "cancelled", Fact.FINAL | Fact.GONE, "by this batch"
     ALREADY_CANCELLED = (
         "already_cancelled",
-        Fact.FINAL | Fact.GONE | Fact.ALIVE,
+        Fact.FINAL | Fact.GONE,
         "before we came",
     )
     SKIPPED = "skipped", Fact.FINAL, "left alone by policy"
@@ -54,7 +53,7 @@ class OutcomeName(StrEnum):
         Fact.FINAL | Fact.PERSON,
         "touched after our intent, or alive again, or moved: a person must decide",
     )
-    RESTORED = "restored", Fact.FINAL | Fact.ALIVE, "put back by restore"
+    RESTORED = "restored", Fact.FINAL, "put back by restore"
 
     facts: Fact
     remark: str

@@ -4,7 +4,7 @@ An observer is called with each of them, in their order, inside the event loop: 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchcancel.api import Limiter, Rate
 from batchcancel.appointments import Outcome, RejectedRow
@@ -59,7 +59,8 @@ class Caution:
 class PlanMade:
     """Every row was decided on. `text` is the plan for people; `seconds` is the time it takes.
 
-    `skipped` counts by reason, `rejected` are the rows that cannot be read, by line.
+    `skipped` counts by reason, `rejected` are the rows that cannot be read, by line. `used` has the
+    columns that were read, by our names, and `ignored` the manifest's others.
     """
 
     text: str
@@ -69,6 +70,8 @@ class PlanMade:
     skipped: Mapping[str, int]
     rejected: Sequence[RejectedRow]
     will_miss: int
+    used: Mapping[str, str] = field(default_factory=dict)
+    ignored: Sequence[str] = ()
     seconds: float
 
 

@@ -191,6 +191,7 @@ def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> 
         timeout=settings.timeout,
         clock=clock,
         new_transport=around.new_transport,
+        proxy=settings.proxy,
     )
 
 

@@ -48,6 +48,7 @@ def test_an_address_in_a_known_store_is_far_away_and_comes_back_as_typed(scheme)
         ("s3://closures/monday/", ""),
         ("https://store.example/?f=x.csv", ""),
         ("/data/monday.tar.gz", "monday.tar"),
+        ("/data/monday.csv.gz", "monday"),
     ],
 )
 def test_the_stem_is_that_of_the_file_and_nothing_of_the_query(text, stem):

@@ -204,6 +204,7 @@ class BatchExportOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.ledger.open import read_ledger
+        from batchcancel.report.atomic import refuse_manifest
         from batchcancel.report.results import write_results
 
         try:
@@ -211,6 +212,7 @@ class BatchExportOperator(BaseOperator):
             if not address:
                 raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
             with closing(read_ledger(address)) as account:
+                refuse_manifest(Path(self.path), account, ledger=address)
                 rows = account.rows(self.batch or name_of(context))
                 count = write_results(rows, Path(self.path), outcomes=self.outcomes)
         except BatchcancelError as error:

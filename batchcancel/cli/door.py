@@ -10,12 +10,15 @@ from socket import socket, socketpair
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from batchcancel.cli.terminal import say
 from batchcancel.errors import Interrupted, Refusal
 from batchcancel.stop import Stop, Task, background, wait_for_no_thread
 
 Result = TypeVar("Result")
+
+_AT_ONCE = 0.1
 
 
 def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
@@ -29,6 +32,7 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
         wait_for_no_thread()
         # The receiver stays to the very end: a second signal must not cut the drain short.
         async with background(functools.partial(_watch_signals, stop), *beside):
+            await anyio.lowlevel.checkpoint()  # so that signals are watched from the beginning
             return await command(stop)
 
     return anyio.run(main)
@@ -37,9 +41,11 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
 async def _watch_signals(stop: Stop) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for signum in signals:
-            if stop.reason is None:
-                say(f"\n{signum.name}: finishing what has been sent, at most 3 s ...")
+            is_first = stop.reason is None
             stop.ask(Interrupted(signum))
+            await anyio.sleep(_AT_ONCE)  # where nothing has been sent it is over by then
+            if is_first:
+                say(f"\n{signum.name}: finishing what has been sent, at most 3 s ...")
 
 
 def confirm(eligible: int, *, is_agreed: bool, plan: str, verb: str = "cancel") -> None:

@@ -42,11 +42,13 @@ def export(
     """
     from batchcancel.cli.terminal import result
     from batchcancel.ledger.open import read_ledger
+    from batchcancel.report.atomic import refuse_manifest
     from batchcancel.report.results import require_new, write_results
     from batchcancel.report.status import the_batch
 
     require_new(output, force=force)
     with closing(read_ledger(ledger)) as account:
         name = the_batch(account, batch, ledger=ledger)
+        refuse_manifest(output, account, ledger=ledger)
         rows = write_results(account.rows(name), output, outcomes=outcomes or None)
     result(f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {output}")

@@ -104,7 +104,7 @@ def main() -> NoReturn:
         complain("stopped", hint="")
         code = INTERRUPTED
     except Interrupted as error:
-        complain(error.message, hint=f"Nothing was cancelled. To begin again:  {same_command()}")
+        complain(f"{error.message}, nothing cancelled. To begin again: {same_command()}", hint="")
         code = error.exit_code
     except BatchcancelError as error:
         complain(error.message, hint=error.hint, cause=defect_in(error))

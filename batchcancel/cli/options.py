@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from batchcancel.cli.terminal import say
 from batchcancel.settings.options import OPTIONS, Option
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings, Settings
 
 Command = Callable[..., Any]
+Told = TypeVar("Told", bound="ApiSettings")
 
 
 def job_options(command: Command) -> Command:
@@ -74,7 +76,9 @@ def settings_from(
     """The settings of this call; raises `InputError` that names all mistakes."""
     from batchcancel.settings.load import load_settings
 
-    return load_settings(manifest, flags=_typed(options), environ=environ, job_file=job_file)
+    return _warned(
+        load_settings(manifest, flags=_typed(options), environ=environ, job_file=job_file)
+    )
 
 
 def api_settings_from(
@@ -83,7 +87,15 @@ def api_settings_from(
     """As `settings_from`, for a command that takes `api_options`."""
     from batchcancel.settings.load import load_api_settings
 
-    return load_api_settings(command, flags=_typed(options), environ=environ, job_file=job_file)
+    return _warned(
+        load_api_settings(command, flags=_typed(options), environ=environ, job_file=job_file)
+    )
+
+
+def _warned(settings: Told) -> Told:
+    for warning in settings.warnings:
+        say(f"Warning: {warning}.")
+    return settings
 
 
 def _typed(options: dict[str, Any]) -> dict[str, str]:

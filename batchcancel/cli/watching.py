@@ -80,6 +80,7 @@ def log_lines(settings: ApiSettings) -> Observer:
 
 
 def _log_plan(log: Any, plan: PlanMade) -> None:
+    log.info("columns", used=dict(plan.used), ignored=list(plan.ignored[:SHOWN_ROWS]))
     for row in plan.rejected[:SHOWN_ROWS]:
         log.warning("rejected_row", line=row.line, reason=row.reason)
     log.info(

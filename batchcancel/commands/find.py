@@ -22,6 +22,7 @@ from batchcancel.reader.parts import Part, Place, place_of
 from batchcancel.reader.search import Found, filled_in, search
 from batchcancel.reader.selection import Selection, pick, unused
 from batchcancel.reader.times import day_start
+from batchcancel.report.atomic import refuse_manifest
 from batchcancel.report.find import Edge, Finding, write_manifest
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -74,7 +75,10 @@ async def find(
         settings, wiring.for_look, ledger=wanted.not_in or "", stop=stop, observe=observe,
         around=around,
     ) as tools:  # fmt: skip
-        known = {} if tools.account is None else _outcomes(tools.account)
+        known = {}
+        if tools.account is not None and wanted.not_in is not None:
+            refuse_manifest(wanted.output, tools.account, ledger=wanted.not_in)
+            known = _outcomes(tools.account)
         with tools.stop.raising_reason():
             selection = wanted.selection(settings)
             finding = await _look(settings, selection, tools=tools, observe=observe)

@@ -211,6 +211,8 @@ def _plan_made(planned: Planned) -> PlanMade:
         settled=plan.settled,
         skipped={str(reason): rows for reason, rows in plan.skipped.items()},
         rejected=planned.manifest.rejected,
+        used=planned.manifest.columns.used,
+        ignored=planned.manifest.columns.ignored,
         will_miss=plan.will_miss,
         seconds=plan.seconds,
     )

@@ -31,8 +31,8 @@ _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 NewTransport = Callable[[], httpx.AsyncBaseTransport]
 
 
-def tls_transports() -> NewTransport:
-    """Transports with one connection each and a common TLS context.
+def tls_transports(proxy: str | None = None) -> NewTransport:
+    """Transports with one connection each and a common TLS context, through `proxy` if it is given.
 
     It trusts the well-known authorities that httpx brings, and this machine's own, and writes no
     keys of its connections down, whatever SSLKEYLOGFILE says.
@@ -42,7 +42,9 @@ def tls_transports() -> NewTransport:
     context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
     context.load_default_certs()
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-    return lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+    return lambda: httpx.AsyncHTTPTransport(
+        verify=context, trust_env=False, limits=limits, proxy=proxy
+    )
 
 
 class HuskyVoice:
@@ -60,11 +62,12 @@ class HuskyVoice:
         timeout: float,
         clock: ServerClock,
         new_transport: NewTransport | None = None,
+        proxy: str | None = None,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._timeout = timeout
         self._clock = clock
-        self._new_transport = new_transport or tls_transports()
+        self._new_transport = new_transport or tls_transports(proxy)
         self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         self._idle: list[httpx.AsyncBaseTransport] = []
         self._headers = {

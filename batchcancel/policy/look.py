@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from batchcancel.api import Ask, Lookup
-from batchcancel.appointments import KnownBy, Start
+from batchcancel.appointments import KnownBy, OutcomeName, Start
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
+from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
-from batchcancel.policy.observed import Observed
+from batchcancel.policy.observed import CANCELLED, Observed
 from batchcancel.policy.pages import Budget, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -87,7 +88,7 @@ async def look(
             named=named,
             seen=seen,
             missed=reading.missed,
-            left=earlier.left_alone,
+            left=_left_alone(earlier, reading),
             statuses=statuses,
         ),
         manifest=manifest,
@@ -97,6 +98,17 @@ async def look(
         absent=reading.absent,
         cautions=(*_cautions(reading), *cautions),
     )
+
+
+def _left_alone(earlier: EarlierRuns, reading: Reading) -> list[LeftAlone]:
+    """How rows stand that were seen cancelled before, in this reading too: one may be alive again.
+
+    Whoever is seen in the end is judged by that.
+    """
+    already = OutcomeName.ALREADY_CANCELLED.value
+    left = {one.appointment_id: one for one in earlier.left_alone}
+    left |= {one: LeftAlone(one, already, None) for one in reading.sightings.ever(CANCELLED)}
+    return list(left.values())
 
 
 def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:

@@ -46,6 +46,13 @@ class Sightings:
         frame = pl.concat(self._parts)
         return frame.unique("appointment_id", keep="last", maintain_order=True)
 
+    def ever(self, status: str) -> list[str]:
+        """Which had this status when they were seen, whatever they had later."""
+        self._pack()
+        had = pl.col("observed_status") == status
+        ids = [part.filter(had).get_column("appointment_id") for part in self._parts]
+        return pl.concat(ids).unique(maintain_order=True).to_list()
+
     def _pack(self) -> None:
         self._parts.append(pl.DataFrame(self._rows, schema=SEEN, orient="row"))
         self._rows = []

@@ -109,7 +109,7 @@ class Pool:
             self._unread = one.unread
         elif Fact.FAILURE in outcome.name.facts:
             self._count_failure(outcome)
-        elif Fact.ALIVE in outcome.name.facts or one.has_record:
+        elif one.has_record:  # a page that told may be older than the streak
             self._failures_in_a_row = 0
             self._settle_held()
 

@@ -68,22 +68,28 @@ NOTHING_ASKED: Final = Asked()
 
 def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
     """Find the columns in use among the names of a file; `InputError` where one is in doubt."""
-    _refuse_twins(names)
-    ignored = {name for one in asked.ignoring for name in _ignored(one, names)}
+    ignored = {
+        name for one in asked.ignoring for name in _found(one, names, option="--ignore-column")
+    }
     # A column that --column names may be ignored by our name for it too.
     unread = {plain(one) for one in asked.ignoring if one not in names}
-    found = {our: [_named(told, names)] for our, told in _pairs(asked.named) if our not in unread}
-    named, taken = set(found), ignored.union(*found.values())
+    named = {our: header for our, header in _pairs(asked.named) if our not in unread}
+    found = {our: _found(header, names, option="--column") for our, header in named.items()}
+    taken = ignored.union(*found.values())
     for name in names:
         if name not in taken and plain(name) in COLUMNS and plain(name) not in named:
             found.setdefault(plain(name), []).append(name)
-    _refuse_same(found)
-    left = [name for name in names if name not in ignored | {one for [one] in found.values()}]
-    _refuse_near_misses(left, found)
-    if ID not in found:
-        raise _without_id(names)
-    used = {str(our): found[our][0] for our in COLUMNS if our in found}
-    return Columns(used, tuple(name for name in names if name not in used.values()))
+    _refuse_same(names, found)
+    used = {our: found[our][0] for our in map(str, COLUMNS) if our in found}
+    left = tuple(name for name in names if name not in used.values())
+    _refuse_near_misses([name for name in left if name not in ignored], used)
+    if ID not in used:
+        likely = next((name for name in names if plain(name) == "id"), "NAME")
+        raise InputError(
+            f"the manifest has no column {ID}; its columns are {quoted(names)}",
+            hint=f"Say which of them holds the ids: {_typed('--column', f'{ID}={likely}')}",
+        )
+    return Columns(used, left)
 
 
 def has_id(names: Sequence[str], asked: Asked) -> bool:
@@ -115,39 +121,25 @@ def _pairs(named: Collection[str]) -> Iterator[tuple[str, str]]:
         yield plain(our), header
 
 
-def _named(header: str, names: Sequence[str]) -> str:
-    found = [header] if header in names else [one for one in names if plain(one) == plain(header)]
-    if len(found) != 1:
+def _found(name: str, names: Sequence[str], *, option: str) -> list[str]:
+    """The column of that very name, else those that mean it."""
+    found = [name] if name in names else [one for one in names if plain(one) == plain(name)]
+    if not found and not (option == "--ignore-column" and plain(name) in COLUMNS):
         raise InputError(
-            f"the manifest has no column {shortened(header)} to be read; its columns are "
+            f"the manifest has no column {shortened(name)} to be read or ignored; its columns are "
             f"{quoted(names)}",
-            hint="Check the name given with --column.",
-        )
-    return found[0]
-
-
-def _ignored(one: str, names: Sequence[str]) -> list[str]:
-    """The column of that very name, else those that mean it; ours need not be there."""
-    found = [one] if one in names else [name for name in names if plain(name) == plain(one)]
-    if not found and plain(one) not in COLUMNS:
-        raise InputError(
-            f"the manifest has no column {shortened(one)} to be ignored; its columns are "
-            f"{quoted(names)}",
-            hint="Check the name given with --ignore-column.",
+            hint=f"Check the name given with {option}.",
         )
     return found
 
 
-def _refuse_twins(names: Sequence[str]) -> None:
+def _refuse_same(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise InputError(
             f"the manifest has more than one column named {quoted(twice)}",
             hint="Give every column a name of its own.",
         )
-
-
-def _refuse_same(found: Mapping[str, Sequence[str]]) -> None:
     for our, headers in found.items():
         if len(headers) > 1:
             raise InputError(
@@ -170,14 +162,6 @@ def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
         f"the manifest has no column {', '.join(misspelt.values())}, but {quoted([*misspelt])}: "
         f"did you mean {', '.join(misspelt.values())}?",
         hint=f"If so, rename it or type {meant}; if it is something else, {other}",
-    )
-
-
-def _without_id(names: Sequence[str]) -> InputError:
-    likely = next((name for name in names if plain(name) == "id"), "NAME")
-    return InputError(
-        f"the manifest has no column {ID}; its columns are {quoted(names)}",
-        hint=f"Say which of them holds the ids: {_typed('--column', f'{ID}={likely}')}",
     )
 
 

@@ -58,7 +58,7 @@ async def fetched(
             return copy.read_bytes()
     path = source.reveal()
     if source.is_stdin or _may_stall(path):
-        return await _beside(lambda **_: read_stream(path), None, stop=stop)
+        return await _beside(lambda **_: _read_stream(path), None, stop=stop)
     return path
 
 
@@ -86,8 +86,7 @@ async def _beside(work: Callable[..., Result], longest: float | None, *, stop: S
     raise AssertionError  # `breaks` has raised
 
 
-def read_stream(path: str) -> bytes:
-    """Read standard input (`-`) or a pipe to its end."""
+def _read_stream(path: str) -> bytes:
     try:
         if path == STDIN:
             return read_whole(sys.stdin.buffer)
@@ -106,10 +105,7 @@ def read_whole(stream: BinaryIO) -> bytes:
     while piece := _piece(stream):
         content += piece
         if len(content) > MOST_BYTES:
-            raise InputError(
-                "the manifest is larger than 1 GiB, which none is",
-                hint="Check what is written into it. Nothing was sent.",
-            )
+            raise InputError("the manifest is larger than 1 GiB, which none is")
     return bytes(content)
 
 

@@ -1,71 +1,61 @@
-"""Reader of a Parquet file's footer: which columns there are, and of which physical types.
+"""Reader of a Parquet file's footer: which columns there are, and what each of them holds.
 
 polars tells neither that a time is an INT96, and so an instant, nor that two columns have one name
 (pola-rs/polars#27393). The footer is a structure of Thrift's compact protocol.
 """
 
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import islice
 from typing import Any, Final
 
 MAGIC: Final = b"PAR1"
 _DEEPEST = 32
-_ROWS = 3  # the last field of the file's metadata that is looked at
-TIMESTAMP: Final = 8
-_UNITS = {1: "ms", 2: "us"}  # by the number in a logical type; converted ones have 9 and 10
-_ARROW = b"\x18\x0cARROW:schema"
-_HIDDEN = b"\x18\x0carrow-schema"
+_ARROW, _HIDDEN = b"\x18\x0cARROW:schema", b"\x18\x0carrow-schema"
+
+_Names = Mapping[int | None, str]
+
+# By the numbers that the format gives its types, the most telling first.
+_LOGICAL: Final[_Names] = {
+    1: "text", 4: "text", 12: "text", 5: "Decimal", 6: "day", 7: "Time", 11: "nothing",
+    14: "UUID", 15: "Float16",
+}  # fmt: skip
+_CONVERTED: Final[_Names] = {
+    5: "Decimal", 6: "day", 7: "Time", 8: "Time", 9: "local", 10: "local", 21: "Interval",
+}  # fmt: skip
+_PHYSICAL: Final[_Names] = {
+    0: "Boolean", 1: "Int32", 2: "Int64", 3: "INT96", 4: "Float32", 5: "Float64", 6: "text",
+    7: "text",
+}  # fmt: skip
+_TIMESTAMP, _REPEATED = 8, 2
+_UNITS = {1: "ms", 2: "us", 3: "ns"}
 
 
-class Physical(IntEnum):
-    """How a value is stored."""
-
-    BOOLEAN = 0
-    INT32 = 1
-    INT64 = 2
-    INT96 = 3
-    FLOAT = 4
-    DOUBLE = 5
-    BYTE_ARRAY = 6
-    FIXED_LEN_BYTE_ARRAY = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column at the top of the schema.
 
-    `converted` and `logical` are the format's types of these names, by their numbers. `is_utc` and
-    `unit` are those of a timestamp, `physical` is None where values are lists or structures.
+    `kind` is text, day, local (a time without a zone), instant, INT96, UUID, nothing, nested, or
+    how polars calls what is none of these. `length` is that of values of one length, in bytes.
     """
 
     name: str
-    physical: Physical | None
-    length: int = 0
-    converted: int | None = None
-    logical: int | None = None
-    is_utc: bool = False
-    unit: str = "ns"
+    kind: str
+    length: int
+    unit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Footer:
-    """What a Parquet file says of itself."""
-
-    columns: Sequence[Column]
-    rows: int
-
-
-def read_footer(data: bytes) -> Footer:
-    """The footer of a file; ValueError where it is damaged."""
+def read_footer(data: bytes) -> tuple[Sequence[Column], int]:
+    """The columns of a file and the number of its rows; ValueError where it is damaged."""
     try:
-        start = _start(data)
-        fields = _Compact(memoryview(data)[start:-8]).structure(upto=_ROWS)
+        fields = _Compact(data[_start(data) : -8]).structure(upto=3)
         root, *elements = fields[2]
-        return Footer(columns=_columns(elements, root[5]), rows=fields[_ROWS])
-    except (IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
+        left = iter(elements)
+        columns = list(_columns(left, root[5]))
+        if len(columns) != root[5] or next(left, None) is not None:
+            raise ValueError("damaged schema")
+        return columns, fields[3]
+    except (IndexError, KeyError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
         raise ValueError("damaged footer") from error
 
 
@@ -79,45 +69,31 @@ def without_arrow(data: bytes) -> bytes:
 
 
 def _start(data: bytes) -> int:
-    (length,) = struct.unpack_from("<I", data, len(data) - 8)
+    length = int.from_bytes(data[-8:-4], "little")
     if not data.endswith(MAGIC) or length + 12 > len(data):
         raise ValueError("no footer")
-    return len(data) - 8 - int(length)
+    return len(data) - 8 - length
 
 
-def _columns(elements: Sequence[dict[int, Any]], count: int) -> Sequence[Column]:
-    left = iter(elements)
-    columns = []
-    for element in islice(left, count):
+def _columns(elements: Iterator[dict[int, Any]], count: int) -> Iterator[Column]:
+    for element in islice(elements, count):
         below = element.get(5, 0)
         while below:
-            below += next(left).get(5, 0) - 1
-        columns.append(_column(element))
-    if len(columns) != count or next(left, None) is not None:
-        raise ValueError("damaged schema")
-    return columns
-
-
-def _column(element: dict[int, Any]) -> Column:
-    is_plain = not element.get(5) and element.get(3) != 2  # noqa: PLR2004 -- repeated
-    union: dict[int, dict[int, Any]] = element.get(10, {})
-    logical, told = next(iter(union.items()), (None, {}))
-    unit = next(iter(told[2])) if logical == TIMESTAMP else element.get(6, 0) - 8
-    return Column(
-        name=element[4].decode(),
-        physical=Physical(element[1]) if is_plain else None,
-        length=element.get(2, 0),
-        converted=element.get(6),
-        logical=logical,
-        is_utc=told.get(1) is True,
-        unit=_UNITS.get(unit, "ns"),
-    )
+            below += next(elements).get(5, 0) - 1
+        union: dict[int, dict[int, Any]] = element.get(10, {})
+        logical, told = next(iter(union.items()), (None, {}))
+        kind, unit = "nested", _UNITS.get(element.get(6, 0) - 8, "ns")
+        if logical == _TIMESTAMP:
+            kind, unit = ("instant" if told[1] else "local"), _UNITS[next(iter(told[2]))]
+        elif not element.get(5) and element.get(3) != _REPEATED:
+            kind = _LOGICAL.get(logical) or _CONVERTED.get(element.get(6)) or _PHYSICAL[element[1]]
+        yield Column(element[4].decode(), kind, element.get(2, 0), unit)
 
 
 class _Compact:
     """A value of Thrift's compact protocol, as dicts by field number, lists, bytes and numbers."""
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
@@ -141,41 +117,28 @@ class _Compact:
             case 4 | 5 | 6:
                 value = self._signed()
             case 7 | 8:
-                value = self._bytes(8 if kind == 7 else self._unsigned())  # noqa: PLR2004
+                length = 8 if kind == 7 else self._unsigned()  # noqa: PLR2004 -- a double
+                value = self._data[self._at : self._at + length]
+                self._at += length
             case 9 | 10:
-                value = list(self._items(depth))
+                head = self._byte()
+                count = head >> 4 if head < 0xF0 else self._unsigned()  # noqa: PLR2004 -- 15: more
+                value = [self._value(head & 15, depth) for _ in range(min(count, len(self._data)))]
             case 12:
                 value = self.structure(depth=depth + 1)
             case _:
                 raise ValueError("unknown type")
         return value
 
-    def _items(self, depth: int) -> Iterator[Any]:
-        head = self._byte()
-        count = head >> 4 if head >> 4 < 15 else self._unsigned()  # noqa: PLR2004 -- of four bits
-        if count > len(self._data):
-            raise ValueError("too long")
-        for _ in range(count):
-            yield self._value(head & 15, depth)
-
     def _byte(self) -> int:
         self._at += 1
         return self._data[self._at - 1]
 
-    def _bytes(self, length: int) -> bytes:
-        found = bytes(self._data[self._at : self._at + length])
-        if len(found) < length:
-            raise ValueError("cut short")
-        self._at += length
-        return found
-
     def _unsigned(self) -> int:
         value = shift = 0
-        while (byte := self._byte()) & 128:
+        while (byte := self._byte()) & 128 and shift < 64:  # noqa: PLR2004 -- bits
             value |= (byte & 127) << shift
             shift += 7
-            if shift > 63:  # noqa: PLR2004 -- bits
-                raise ValueError("too large")
         return value | byte << shift
 
     def _signed(self) -> int:

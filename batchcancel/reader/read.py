@@ -7,7 +7,7 @@ strict parser of our own has to find the same rows.
 
 import sys
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import polars as pl
 
@@ -23,7 +23,6 @@ from batchcancel.reader.strict_csv import StrictReading, read_header, read_rows,
 from batchcancel.settings.quantities import ID
 
 _OLDEST_POLARS = (1, 41, 2)
-_PART_FILES = ("part-*", "*.parquet", "*.csv")
 
 
 def require_polars(version: str = pl.__version__) -> None:
@@ -80,18 +79,14 @@ def _read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
 
 def _folder(source: str) -> InputError:
     """A folder; one of part files is one table, and no part of it a whole day."""
-    parts = {part for pattern in _PART_FILES for part in Path(source).glob(pattern)}
+    parts = [str(part) for part in Path(source).glob("*") if part.suffix in (".parquet", ".csv")]
+    hint = f"Give the path of one file in it{f', like {parts[0]!r}' if parts else ''}."
     if len(parts) > 1:
-        return InputError(
-            f"{source!r} is a folder of {len(parts)} files that may be parts of one table, not a "
-            "manifest",
-            hint="Write all of its rows to one file, in Spark after .coalesce(1), and name that "
-            "file: one part of several is not the whole of them.",
+        hint = (
+            f"Its {len(parts)} files may be parts of one table, of which none is the whole: write "
+            "all rows to one file, in Spark after .coalesce(1), and name that."
         )
-    only = f", like {str(parts.pop())!r}" if parts else ""
-    return InputError(
-        f"{source!r} is a directory, not a manifest", hint=f"Give the path of one file{only}."
-    )
+    return InputError(f"{source!r} is a directory, not a manifest", hint=hint)
 
 
 def _empty() -> InputError:
@@ -99,11 +94,6 @@ def _empty() -> InputError:
         "the manifest is empty",
         hint=f"Give a table with a column {ID} and one appointment in each row.",
     )
-
-
-class _Header(NamedTuple):
-    cells: list[str]
-    separator: str
 
 
 def _csv_table(data: bytes, asked: Asked) -> Table:
@@ -137,23 +127,20 @@ def _csv_table(data: bytes, asked: Asked) -> Table:
     )
 
 
-def _header(data: bytes, text: Text, asked: Asked) -> _Header:
+def _header(data: bytes, text: Text, asked: Asked) -> tuple[list[str], str]:
     """The names of the columns, and the separator by which the one that is needed is among them."""
     separators = [text.separator] if text.separator else [*SEPARATORS]
-    found = {one: read_header(data, one) for one in separators}
-    first = found[separators[0]]
-    if first is None:
-        raise _empty()
-    sound = [_Header(one.cells, mark) for mark, one in found.items() if one and not one.fault]
-    if not sound:
-        assert first.fault is not None  # noqa: S101 -- or it would be sound
+    found = [(header, one) for one in separators if (header := read_header(data, one))]
+    faults = [header.fault for header, _ in found if header.fault is not None]
+    if len(faults) == len(found):
         raise InputError(
-            f"the header of the manifest cannot be read: line {first.fault.line}: "
-            f"{REASONS[first.fault.reason]}",
+            f"the header of the manifest cannot be read: line {faults[0].line}: "
+            f"{REASONS[faults[0].reason]}",
             hint=HOW_TO_SAVE,
         )
-    with_id = [one for one in sound if has_id(one.cells, asked)]
-    return with_id[0] if with_id else max(sound, key=lambda one: len(one.cells))
+    sound = [(header.cells, one) for header, one in found if header.fault is None]
+    widest = max(sound, key=lambda one: len(one[0]))
+    return next((one for one in sound if has_id(one[0], asked)), widest)
 
 
 def _require_same_rows(found: pl.Series, reading: StrictReading) -> None:

@@ -68,7 +68,7 @@ def in_format(texts: pl.Series, how: str) -> pl.Series:
     clock = pl.format("T{}{}", hour.cast(pl.String).str.zfill(2), parts["rest"])
     day = parts["day"].str.to_date(how, strict=False).dt.strftime("%Y-%m-%d")
     told = day + pl.when(hour.is_null()).then(pl.lit("")).otherwise(clock)
-    return texts.to_frame("text").select(pl.coalesce(told, text)).to_series()
+    return texts.to_frame("text").select(pl.coalesce(told, text).alias(texts.name)).to_series()
 
 
 def read_dates(texts: pl.Series) -> pl.Series:

@@ -3,19 +3,23 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 
 from batchcancel.errors import InputError
+from batchcancel.ledger.contract import LedgerReader
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BufferedWriter]:
     """A file to write into, with mode 0600, that replaces `path` at the end of the body.
 
+    Of a symbolic link the target is replaced, and the link stays.
+
     After an error the old file is untouched; a place that cannot be written is an InputError.
     """
+    path = Path(os.path.realpath(path))
     try:
         with _temporary(path) as (file, temporary):
             yield file
@@ -28,6 +32,21 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
             f"{path} cannot be written: {error.strerror or error}",
             hint="Name a file in a folder that can be written and has room.",
         ) from error
+
+
+def refuse_manifest(path: Path, account: LedgerReader, *, ledger: str) -> None:
+    """Refuse to write over a manifest that a batch of the ledger came from."""
+    for batch in account.batches():
+        for run in account.runs(batch.name):
+            told = (run.options or {}).get("manifest", "")
+            # A path was kept as it was typed once; then it may be beside the ledger, or here.
+            for place in (Path(told), Path(ledger).parent / told):
+                with suppress(OSError, ValueError):
+                    if told and place.samefile(path):
+                        raise InputError(
+                            f"{path} is the manifest that batch {batch.name} came from",
+                            hint="Name another file: a manifest is not written over.",
+                        )
 
 
 @contextmanager

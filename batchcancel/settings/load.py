@@ -4,16 +4,25 @@ import difflib
 import hashlib
 import os
 import re
+import shlex
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from batchcancel.addresses import STDIN, Source, redacted_ledger, source_of
+from batchcancel.addresses import (
+    STDIN,
+    Source,
+    is_postgres,
+    redacted_ledger,
+    redacted_text,
+    source_of,
+)
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
@@ -23,7 +32,12 @@ from batchcancel.settings.quantities import Cap
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
 _NAME_ONE = "Name a path, - for stdin, or an address with s3://, gs://, az:// or https://."
-_NOT_KEPT = {"api_key_file", "ledger", "notes"}
+_NOT_KEPT = {"api_key_file", "ledger", "notes", "proxy"}
+_OF_A_SERVICE = re.compile(
+    r"_SERVICE_(HOST|PORT(_\w+)?)=|_PORT(_\d+_(TCP|UDP|SCTP))?=\w+://"
+    r"|_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)="
+)
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +62,14 @@ class ApiSettings:
     max_requests: int | None
     state_dir: Path | None
     base_url: str
+    proxy: str | None = field(repr=False)
     api_key: "Secret"
     yes: bool
     json: bool
     log_format: str
     progress: bool | None
+    warnings: tuple[str, ...] = ()
+    """What is to be told although it stops nothing."""
 
     @property
     def origin(self) -> str:
@@ -80,13 +97,17 @@ class Settings(ApiSettings):
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
         values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
-        values |= {"manifest": self.manifest, "ledger": self.redacted_ledger}
+        manifest = self.manifest
+        place = (
+            manifest if manifest.is_remote or manifest.is_stdin else Path(manifest.place).absolute()
+        )
+        values |= {"manifest": place, "ledger": self.redacted_ledger}
         return {name: _as_text(values[name]) for name in sorted(values) if values[name] is not None}
 
     @property
     def redacted_ledger(self) -> str:
-        """The ledger's address without a password."""
-        return redacted_ledger(self.ledger)
+        """The ledger's address without a password, or a key that was typed in its place."""
+        return redacted_text(redacted_ledger(self.ledger))
 
 
 def _as_text(value: object) -> str:
@@ -172,8 +193,21 @@ def _values(
     for option in options:
         text, said_by = _who_says(option, flags, environ, texts)
         values[option.field] = _parsed(option, text, said_by, mistakes)
-    values["api_key"] = Secret(_api_key(values.pop("api_key_file"), environ, mistakes))
+    key_file = values.pop("api_key_file")
+    values["api_key"] = Secret(_api_key(key_file, environ, mistakes))
+    values["warnings"] = tuple(_warnings(key_file, values["proxy"], environ))
     return values
+
+
+def _warnings(
+    key_file: Path | None, proxy: str | None, environ: Mapping[str, str]
+) -> Iterator[str]:
+    with suppress(OSError):
+        if key_file is not None and key_file.stat().st_mode & 0o077:
+            yield f"others may read {key_file}: chmod go= {shlex.quote(str(key_file))}"
+    named = next((name for name in _PROXIES if environ.get(name)), None)
+    if named and not proxy:
+        yield f"{named} is set, and not used for the API: --proxy names one that is"
 
 
 def _who_says(
@@ -207,7 +241,7 @@ def _job_file(
     if path is None:
         return {}, {}, {}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -221,12 +255,18 @@ def _job_file(
             mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
         elif isinstance(value, bool | int | float | str):
             # As text, so that TOML, variables and flags go through the same parser.
-            texts[field] = str(value).lower() if isinstance(value, bool) else str(value)
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            texts[field] = _beside(path, text) if _BY_FIELD[field].is_path else text
         elif _BY_FIELD[field].is_repeatable and _is_texts(value):
             texts[field] = quantities.as_words(value)
         else:
             mistakes.append(f"job file: {key} takes a text, a number, true or false")
     return texts, sessions, branches
+
+
+def _beside(job_file: Path, text: str) -> str:
+    """A path in a job file is relative to it, wherever the program is started."""
+    return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())
 
 
 def _is_texts(value: Any) -> bool:
@@ -257,7 +297,14 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
 
 def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
     known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
-    unknown = sorted(one for one in environ if one.startswith("BATCHCANCEL_") and one not in known)
+    unknown = sorted(
+        name
+        for name, text in environ.items()
+        if name.startswith("BATCHCANCEL_")
+        and name not in known
+        # Kubernetes sets such ones for a service that is called batchcancel.
+        and not _OF_A_SERVICE.search(f"{name}={text}")
+    )
     mistakes.extend(
         f"{name} is no option{did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
         for name in unknown
@@ -274,8 +321,11 @@ def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str])
     if path is not None:
         try:
             text = path.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            mistakes.append(f"--api-key-file: {path} cannot be read")
+        except (OSError, ValueError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or "it is no UTF-8 text"
+            mistakes.append(f"--api-key-file: {redacted_text(str(path))} cannot be read: {why}")
+            if redacted_text(str(path)) != str(path):
+                mistakes.append("--api-key-file names a file: what was given looks like the key")
             return ""
     elif KEY_VARIABLE in environ:
         text = environ[KEY_VARIABLE]
@@ -312,12 +362,22 @@ def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Sourc
     return source
 
 
+def _batch_name(stem: str) -> str:
+    """The name of a batch, by its manifest's; each in another script than Latin has its own."""
+    name = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", stem)
+    stem = unicodedata.normalize("NFC", stem)
+    if all(unicodedata.name(one, "LATIN").startswith("LATIN") for one in stem if one.isalpha()):
+        return name[:200]
+    told = hashlib.sha256(stem.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{re.sub('_+', '_', name).strip('_')[:190] or 'batch'}-{told}"
+
+
 def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str]) -> None:
     if source.is_stdin:
         unnamed = [name for name in ("ledger", "batch") if values[name] is None]
         mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
         return
-    name = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", source.stem)[:200]
+    name = _batch_name(source.stem)
     if values["batch"] is None:
         values["batch"] = name
     if values["ledger"] is not None:
@@ -326,5 +386,4 @@ def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str
         example = f"--ledger {name}.ledger.db"
         mistakes.append(f"--ledger must be named for a manifest from afar, like {example}")
         return
-    path = Path(source.place)
-    values["ledger"] = os.fspath(path.with_name(f"{path.stem}.ledger.db"))
+    values["ledger"] = os.fspath(Path(source.place).with_name(f"{source.stem}.ledger.db"))

@@ -20,7 +20,8 @@ class Option:
     `parse` turns text into the value, or raises ValueError with a sentence. `metavar` is empty
     for a switch. What `is_repeatable` takes several values: as a flag that is given several times,
     else with commas between them, or as a list in a job file. `plan` and `run` take all of them,
-    other commands that talk to the API those that are `is_of_api`.
+    other commands that talk to the API those that are `is_of_api`. In a job file, what `is_path` is
+    relative to that file.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Option:
     default: str | None = None
     is_repeatable: bool = False
     is_of_api: bool = False
+    is_path: bool = False
 
     @property
     def field(self) -> str:
@@ -77,7 +79,7 @@ def _workers(text: str) -> int:
 
 # One table, so that the flag, the variable and the job file's key of an option cannot differ.
 OPTIONS = (
-    Option(name="ledger", parse=str, metavar="PATH|URL",
+    Option(name="ledger", is_path=True, parse=str, metavar="PATH|URL",
            help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
     Option(name="batch", parse=_name, metavar="NAME",
            help="A name for this work, to resume it by  [default: the manifest's stem]"),
@@ -128,11 +130,14 @@ OPTIONS = (
            help="Let new rows join a batch that has begun"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
-    Option(name="state-dir", is_of_api=True, parse=Path, metavar="PATH",
+    Option(name="state-dir", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
            help="Where programs with one key share its rate limit  [default: the user's state]"),
     Option(name="base-url", is_of_api=True, parse=quantities.base_url, metavar="URL",
            default="https://api.huskyvoice.ai/v1", help="The API's address"),
-    Option(name="api-key-file", is_of_api=True, parse=Path, metavar="PATH",
+    Option(name="proxy", is_of_api=True, parse=quantities.proxy, metavar="URL",
+           help="Ask the API through this proxy, like http://proxy.example:3128; those of the "
+                "environment are not used"),
+    Option(name="api-key-file", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
            help=f"A file with the API key, instead of {KEY_VARIABLE}"),
     Option(name="yes", is_of_api=True, parse=quantities.switch, default="false",
            help="Do not ask; needed when there is no terminal"),

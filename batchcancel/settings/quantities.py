@@ -209,6 +209,17 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def proxy(text: str) -> str:
+    """A proxy's address, maybe with user and password: those are not repeated."""
+    parts = SplitResult("", "", "", "", "")
+    with suppress(ValueError):
+        found = urlsplit(text)
+        parts = found if re.fullmatch(r"[!-~]+", text) and found.port != 0 else parts
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("write an address like http://proxy.example:3128")
+    return text
+
+
 def origin(url: str) -> str:
     """Scheme, host and port: whom a ledger's batches belong to."""
     parts = urlsplit(url)

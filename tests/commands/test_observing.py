@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import httpx
 import pytest
 
 from batchcancel.errors import Refusal, StoppedEarly
@@ -221,6 +222,30 @@ async def test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person(w
 
     assert ended(resumed) == ended(again) == (4, {"cancelled": 2, "needs_review": 1})
     assert ids[0] not in world.patched()
+
+
+class Between(httpx.AsyncBaseTransport):
+    """Something happens right after the first record was read."""
+
+    def __init__(self, inner, happen):
+        self.inner, self.left = inner, [happen]
+
+    async def handle_async_request(self, request):
+        response = await self.inner.handle_async_request(request)
+        if self.left and request.url.path.startswith("/v1/appointments/"):
+            self.left.pop()()
+        return response
+
+
+@pytest.mark.promise(19)
+async def test_what_is_confirmed_again_while_planning_reads_is_for_a_person(world):
+    ids = world.appointments(5)
+    world.sandbox.staff.cancel(ids[0])
+    transport = Between(world.transport(), lambda: world.sandbox.staff.confirm(ids[0]))
+    world.transport = lambda: transport
+    finished = await world.run(world.manifest(ids, starts_at=None))
+    assert ended(finished) == (4, {"cancelled": 4, "needs_review": 1})
+    assert world.sandbox.history.patches(ids[0]) == []
 
 
 async def test_what_is_still_cancelled_stays_so_whether_it_is_seen_or_not(world):

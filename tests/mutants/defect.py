@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -87,25 +88,32 @@ def plant(defect: Defect, folder: Path) -> None:
     """Copy the program into the folder, with the defect."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "batchcancel", folder / "batchcancel", ignore=ignored)
-    path = defect.source_in(folder)
+    defect.source_in(folder).write_text(changed(defect), encoding="utf-8")
+
+
+def changed(defect: Defect) -> str:
+    """The source of its module, with the defect."""
+    path = defect.source_in(ROOT)
     if not path.exists():
         raise Unusable(f"{defect.name}: there is no module {defect.module}")
     source = path.read_text(encoding="utf-8")
     if (times := source.count(defect.old)) != 1:
         raise Unusable(f"{defect.name}: {defect.module} has {times} times {defect.old!r}")
-    path.write_text(source.replace(defect.old, defect.new), encoding="utf-8")
+    return source.replace(defect.old, defect.new)
 
 
 def file_of(killer: str) -> Path:
     """The file of tests that defines a test; a name must lead to one test, wherever it moves."""
-    found = [
-        path
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for _ in range(path.read_text(encoding="utf-8").count(f"def {killer}"))
-    ]
+    found = [path for path, text in _tests().items() for _ in range(text.count(f"def {killer}"))]
     if len(found) != 1:
         raise Unusable(f"{len(found)} tests begin with the name {killer}")
     return found[0]
+
+
+@cache
+def _tests() -> dict[Path, str]:
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    return {path: path.read_text(encoding="utf-8") for path in paths}
 
 
 def _try(defect: Defect, folder: Path, report: Path) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.mutants import doubt, keeping, observing, sending, starting
-from tests.mutants.defect import ROOT, Unusable, plant, survives
+from tests.mutants.defect import ROOT, Unusable, changed, file_of, plant, survives
 
 DEFECTS = (
     *sending.DEFECTS,
@@ -21,6 +21,10 @@ ONE = next(one for one in DEFECTS if one.name.startswith("a stop between"))
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_no_defect_survives(defect, tmp_path):
     assert survives(defect, tmp_path) is None
+
+
+def test_every_defect_fits_the_source_as_it_is_and_has_its_test():
+    assert all(changed(one) and file_of(one.killer) for one in DEFECTS)
 
 
 def test_a_change_that_breaks_nothing_survives(tmp_path):

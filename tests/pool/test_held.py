@@ -71,6 +71,21 @@ async def test_what_fails_after_a_proof_of_life_is_held_again(world):
     assert [held[1]] * 3 == [found[one][1] for one in ids[1:4]]
 
 
+@pytest.mark.promise(3)
+async def test_a_page_that_was_read_before_a_streak_proves_no_life_in_it(world):
+    ids = world.appointments(8)
+    strike(world, 404, times=None)
+
+    def be_slow(_planned):
+        world.virtual.jump(601)
+        world.sandbox.staff.cancel(ids[2])
+
+    await world.run(world.manifest(ids), confirm=be_slow, concurrency=1, halt_after=5)
+    found = rows(world)
+    assert "already_cancelled" == found.pop(ids[2])[1]
+    assert {"waiting"} == {state for state, *_ in found.values()}
+
+
 async def test_a_record_that_was_only_read_proves_life_too(world):
     ids = world.appointments(3)
     strike(world, 422, appointment_id=ids[0])

@@ -208,14 +208,26 @@ def test_a_key_file_wins_and_may_end_its_line(tmp_path, end):
     assert settings.api_key.reveal() == "sk_from_file"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xff"])
-def test_a_key_file_that_cannot_be_read_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: None, "No such file or directory"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.write_bytes(b"\xff\xfes\0k\0"), "it is no UTF-8 text"),
+    ],
+)
+def test_a_key_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path, make, why):
     path = tmp_path / "key"
-    if content is not None:
-        path.write_bytes(content)
+    make(path)
 
     (mistake,) = mistakes(flags={"api_key_file": str(path)})
-    assert mistake.endswith("cannot be read")
+    assert mistake == f"--api-key-file: {path} cannot be read: {why}"
+
+
+def test_a_key_in_the_place_of_its_file_is_not_repeated():
+    told = mistakes(flags={"api_key_file": KEY})
+    assert "--api-key-file names a file: what was given looks like the key" in told
+    assert KEY not in str(told)
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\nx", f"{KEY} x", f"{KEY}é", f"\ufeff{KEY}"])

@@ -12,7 +12,7 @@ DESIGNED = {
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
-    *("log-format", "progress", "state-dir", "base-url", "api-key-file"),
+    *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
 }
 
 

@@ -169,7 +169,8 @@ def reviews_follow_an_intent(
 ) -> Iterator[str]:
     """Only a row we may have cancelled is left to a person, or one that was cancelled before."""
     for one, standing in newly_settled(before, after):
-        if standing.outcome != "needs_review" or one in world.seen_cancelled:
+        was_cancelled = one in world.seen_cancelled or one in process.shown.cancelled
+        if standing.outcome != "needs_review" or was_cancelled:
             continue
         if not after.intents.get(one):
             yield f"{one} needs review, and no PATCH was ever sent for it"

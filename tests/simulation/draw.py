@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from batchcancel.sandbox import Rate
-from tests.simulation.draw_people import draw_neighbour, draw_others, draw_staff
+from tests.simulation.draw_people import (
+    draw_neighbour,
+    draw_others,
+    draw_second_thoughts,
+    draw_staff,
+)
 from tests.simulation.draw_rows import draw_manifest, marked, redated
 from tests.simulation.draw_trouble import (
     draw_approved,
@@ -64,7 +69,7 @@ def draw(seed: int) -> Scenario:
         old=Random(f"{seed} old").choice((5.0, 30.0, 600.0, 600.0)),
         is_shuffled=rng.random() < 0.4,
         credits_gone=draw_credits_gone(rng, mode=mode),
-        staff=draw_staff(rng, mode=mode),
+        staff=(*draw_staff(rng, mode=mode), *draw_second_thoughts(Random(f"{seed} staff"), mode)),
         others=draw_others(rng),
         neighbour=draw_neighbour(rng),
         # Where not every answer tells the time, this machine's clock has to be right.

@@ -43,6 +43,17 @@ def draw_staff(rng: Random, *, mode: Mode) -> tuple[StaffAction, ...]:
     return (*early, *during, *between)
 
 
+def draw_second_thoughts(rng: Random, mode: Mode) -> tuple[StaffAction, ...]:
+    """Somebody cancels an appointment and confirms it again when the next page was read."""
+    if mode is Mode.EQUIVALENCE or rng.random() < 0.8:
+        return ()
+    pick, page, of = rng.randint(0, 99), rng.randint(1, 3), rng.choice((1, 1, 2, 3))
+    return tuple(
+        StaffAction(what=what, whom="any", pick=pick, page=page + later, of=of)
+        for later, what in enumerate(("cancel", "confirm"))
+    )
+
+
 def _what(rng: Random) -> str:
     return rng.choice((*CHANGES, rng.choice(MOVES), rng.choice(MOVES), rng.choice(ODD)))
 

@@ -25,7 +25,7 @@ Within a run, what may have been applied is sent again without a read.
 
 A read-back takes a living appointment as not cancelled yet, whenever it was touched. [35]
 @ pool.proof
-- if record.status != COMPLETED and _is_touched(record, since=opened_at):
+- if record.status != COMPLETED and is_touched(record, since=opened_at):
 + if False:
 
 The policy has its last word before the intent is on the disk. [300]
@@ -83,7 +83,7 @@ Any 2xx counts as cancelled, whatever its body says. [9]
 - is_proved = not request.ask.writes or record.status == request.ask.status
 + is_proved = True
 @ pool.proof
-- if not _is_touched(record, since=opened_at):
+- if not is_touched(record, since=opened_at):
 + if False:
 
 A 404 settles a row, whoever answered it: a firewall, a gateway.

@@ -13,6 +13,12 @@ pytestmark = [
 ]
 
 
+def test_every_mutant_fits_the_source_as_it_is():
+    for mutant in MUTANTS:
+        with mutant.applied():
+            pass
+
+
 @pytest.mark.parametrize(
     "mutant", sampled(MUTANTS, every=12, first=6), ids=lambda mutant: mutant.sentence
 )

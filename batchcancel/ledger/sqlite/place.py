@@ -160,10 +160,21 @@ def _locked(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    with suppress(BlockingIOError):
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        os.close(descriptor)
+        raise _no_place("its file system takes no lock", error) from error
+    return True
+
+
+def _no_place(why: str, error: OSError) -> NoPlaceForLedger:
+    return NoPlaceForLedger(
+        f"no ledger can be kept there: {why} ({error.strerror})",
+        hint="Name a file of your own on a local disk with --ledger.",
+    )
 
 
 def _opened(path: Path) -> int:
@@ -177,6 +188,9 @@ def _opened(path: Path) -> int:
     try:
         _require_plain(path, os.fstat(descriptor))  # before it is changed: it may be another's
         os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        os.close(descriptor)
+        raise _no_place(f"the rights of {path} cannot be set", error) from error
     except BaseException:
         os.close(descriptor)
         raise
