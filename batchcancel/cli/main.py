@@ -15,6 +15,7 @@ from batchcancel import __version__
 from batchcancel.cli.demo import demo
 from batchcancel.cli.export import export
 from batchcancel.cli.find import find
+from batchcancel.cli.ledger import ledger
 from batchcancel.cli.plan import plan
 from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
@@ -66,7 +67,7 @@ def cli() -> None:
     """
 
 
-for command in (find, plan, run, status, verify, restore, export, sandbox, demo):
+for command in (find, plan, run, status, verify, restore, export, ledger, sandbox, demo):
     cli.add_command(command)
 
 

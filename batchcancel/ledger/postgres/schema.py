@@ -52,7 +52,6 @@ _ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(
     f"COMMENT ON {what} IS '{about}';\n" for what, about in tables.comments(DIALECT)
 )
 _TABLES = f"""
-CREATE SCHEMA IF NOT EXISTS batchcancel;
 CREATE TABLE version (version integer NOT NULL);
 INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
@@ -77,6 +76,24 @@ END $$;
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
 """
+
+_HAS_SCHEMA = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'batchcancel'"
+
+
+def ddl(role: str) -> str:
+    """What an administrator applies, so that a role may use a ledger in which it owns nothing."""
+    named, literal = (sign + role.replace(sign, 2 * sign) + sign for sign in "\"'")
+    return f"""BEGIN;
+CREATE SCHEMA batchcancel;
+SET LOCAL search_path = batchcancel, pg_temp;
+{_TABLES}
+GRANT USAGE ON SCHEMA batchcancel TO {named};
+GRANT USAGE ON SEQUENCE tokens TO {named};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA batchcancel TO {named};
+DO $$ BEGIN
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), {literal});
+END $$;
+COMMIT;"""
 
 
 def prepare(into: PostgresStatements, *, name: str) -> None:
@@ -113,11 +130,13 @@ def found_version(into: PostgresStatements) -> int | None:
 
 def _create(into: PostgresStatements, *, name: str) -> None:
     try:
+        if not into.fetch(_HAS_SCHEMA, {}):
+            into.script("CREATE SCHEMA batchcancel")
         into.script(_TABLES)
     except InsufficientPrivilege as error:
         raise InputError(
             f"{name} holds no ledger yet, and this user may not make one",
-            hint="Let the database's owner run: GRANT CREATE ON DATABASE ... TO ...; then again.",
+            hint="Let an administrator apply what `batchcancel ledger ddl --role USER` prints.",
         ) from error
 
 
