@@ -79,7 +79,7 @@ def outcome_of(
     if record.status == CANCELLED:
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     reason = skip_of(said, record, statuses=statuses)
-    if was_cancelled and reason in (None, SkipReason.MOVED):
+    if was_cancelled and reason is not SkipReason.COMPLETED:
         return Outcome(OutcomeName.NEEDS_REVIEW, ALIVE_AGAIN)
     return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
 

@@ -212,10 +212,12 @@ async def test_rows_that_are_left_over_as_moved_do_not_doubt_a_manifest_that_was
 
 
 @pytest.mark.promise(2)
-async def test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person(world):
+@pytest.mark.parametrize("between", [[], ["no_show"]])
+async def test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person(world, between):
     ids = world.appointments(3)
-    world.sandbox.staff.cancel(ids[0])
-    await world.run(world.manifest(ids))
+    for status in ("cancelled", *between):
+        world.sandbox.staff.mark(ids[0], status)
+        await world.run(world.manifest(ids))
     world.sandbox.staff.confirm(ids[0])
     resumed = await world.run(world.manifest(ids))
     again = await world.run(world.manifest(ids))

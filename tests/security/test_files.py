@@ -63,12 +63,12 @@ def test_a_lock_that_is_a_link_is_not_followed(place, tmp_path_factory):
     assert 0 == len(place.sandbox.history)
 
 
-def test_an_export_replaces_a_link_and_not_what_it_points_to(place, tmp_path_factory):
+def test_an_export_onto_a_link_asks_before_its_target_is_written(place, tmp_path_factory):
     place.closure("a1")
     place("run", "closure.csv", "--yes")
     victim = tmp_path_factory.mktemp("elsewhere") / "victim"
     victim.write_text("precious")
     (place.folder / "all.csv").symlink_to(victim)
-    ended = place("export", "closure.ledger.db", "-o", "all.csv", "--force")
+    ended = place("export", "closure.ledger.db", "-o", "all.csv")
 
-    assert (0, "precious") == (ended.returncode, victim.read_text())
+    assert (2, "precious") == (ended.returncode, victim.read_text())

@@ -1,4 +1,4 @@
-"""What people said counts: in the manifest, by an approval, and in the calendar."""
+"""What people said counts: in the manifest, by an approval, in the calendar; and who is found."""
 
 from collections.abc import Iterator
 
@@ -18,6 +18,9 @@ SOMETIMES_PEOPLE = (
     "a run under an approval",
     "an approval that did not fit",
     "a closed day read as a week later",
+    "a search that was complete",
+    "a search that may not be",
+    "a search while somebody left",
 )
 
 
@@ -63,6 +66,19 @@ def no_more_than_approved_is_done(world: World, departure: Departure) -> Iterato
         yield f"{len(mine)} were sent, and {approved.eligible} approved"
 
 
+@promise(21, at="end of a run")
+def what_is_found_is_complete(world: World, end: End) -> Iterator[str]:
+    """A search that says it is complete found all who were alive throughout, and nobody else."""
+    finding, alive = end.process.finding, end.process.alive
+    if finding is None or finding.exit_code != 0:
+        return
+    found = {one.appointment_id for one in finding.rows}
+    if missing := set.intersection(*alive) - found:
+        yield f"{sorted(missing)} were there, and not found"
+    if strange := found - set.union(*alive):
+        yield f"{sorted(strange)} were found, and not there"
+
+
 @sight(at="commit")
 def marks(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
     if any(standing.reason == "marked_done" for _, standing in newly_settled(before, after)):
@@ -73,6 +89,10 @@ def marks(world: World, process: Process, before: Account, after: Account) -> It
 def people(world: World, end: End) -> Iterator[str]:
     process, why = end.process, str(end.error)
     is_refused = isinstance(end.error, Refusal)
+    if process.finding is not None:
+        changed = process.alive[0] != set.intersection(*process.alive)
+        yield "a search that was complete" if end.exit_code == 0 else "a search that may not be"
+        yield from ["a search while somebody left"] if changed else []
     if is_refused and "contradicts" in why:
         yield "a manifest that contradicts what was settled"
     if is_refused and "changed: " in why:

@@ -25,7 +25,7 @@ from tests.simulation.draw_trouble import (
     draw_unlisted,
 )
 from tests.simulation.rows import EXACT, ManifestText, session_span
-from tests.simulation.scenario import SAFE_DAY, Changed, Mode, Scenario
+from tests.simulation.scenario import SAFE_DAY, Changed, Command, Mode, Scenario
 
 BEGINNINGS = (
     (datetime(2026, 6, 1, 6, tzinfo=UTC), "Asia/Kolkata"),
@@ -79,7 +79,13 @@ def draw(seed: int) -> Scenario:
         calm_at=calm_at,
         unlisted=draw_unlisted(Random(f"{seed} windows")),
     )
-    return _by_people(Random(f"{seed} people"), scenario) if mode is Mode.SAFETY else scenario
+    if mode is Mode.SAFETY:
+        scenario = _by_people(Random(f"{seed} people"), scenario)
+    # Without a folder for the window, only a ledger would tell of its requests, and it has none.
+    if seed % 4 and mode is not Mode.EQUIVALENCE and Random(f"{seed} find").random() < 0.15:
+        found = Command(is_plan=True, is_find=True)
+        scenario = replace(scenario, commands=(found, *scenario.commands))
+    return scenario
 
 
 def _by_people(rng: Random, scenario: Scenario) -> Scenario:

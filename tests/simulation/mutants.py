@@ -128,7 +128,7 @@ A PATCH's answer that shows another day is a success like any other.
 
 What was seen cancelled by others and is alive again is cancelled. [200]
 @ policy.observed
-- if was_cancelled and reason in (None, SkipReason.MOVED):
+- if was_cancelled and reason is not SkipReason.COMPLETED:
 + if False:
 
 What a page shows of a row whose turn it was not is passed over.

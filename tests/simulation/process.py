@@ -1,30 +1,32 @@
 """One process of the program: what the command line would do, until it ends or is killed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
 import trio
 
 from batchcancel.clock import BootClock
-from batchcancel.commands import plan, run
+from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
 from batchcancel.huskyvoice.offload import Result, inline
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
+from batchcancel.report.find import Finding
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
-from batchcancel.settings.load import Settings, load_settings
+from batchcancel.settings.load import Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen
 from tests.simulation.network import Wire
 from tests.simulation.rows import OTHER_KEY
-from tests.simulation.scenario import Command
+from tests.simulation.scenario import SAFE_DAY, Command
 from tests.simulation.shown import Sight
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class Process:
         self.open_before: frozenset[str] = frozenset()
         self.left_before: frozenset[str] = frozenset()
         self.must_refuse = ""
+        self.finding: Finding | None = None
+        self.alive: list[set[str]] = []
         self.approved = world.approved if command.is_approved else None
         self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
         self.shown = Sight()
@@ -98,8 +102,8 @@ class Process:
             if self.is_dead:
                 raise
             return self._ended(int(ExitCode.UNEXPECTED), error=error)
-        if finished is None:
-            return self._ended(0)
+        if isinstance(finished, int):
+            return self._ended(finished)
         summary = finished.summary
         return self._ended(int(summary.exit_code), error=finished.reason, summary=summary)
 
@@ -109,14 +113,42 @@ class Process:
         at = self.world.seconds()
         return End(process=self, at=at, exit_code=exit_code, error=error, summary=summary)
 
-    async def _job(self) -> Finished | None:
+    async def _find(self) -> int:
+        """Search for what is alive on the safe days, as far as it is there all the time."""
+        flags, environ = self._said()
+        self.note_alive()
+        self.finding = await find.find(
+            load_api_settings("find", flags=flags, environ=environ),
+            find.Wanted(
+                first=SAFE_DAY,
+                last=SAFE_DAY + timedelta(days=1),
+                filters=dict.fromkeys(
+                    ("branch", "session", "batch-label", "service", "doctor"), ()
+                ),
+                output=self.world.disk.path.with_name("found.csv"),
+                force=True,
+            ),
+            stop=self.stop,
+            observe=self._observe,
+            around=replace(self._surroundings(), on_open=lambda _ledger: None),
+        )
+        self.note_alive()
+        return int(self.finding.exit_code)
+
+    def note_alive(self) -> None:
+        """Who is on the days that are searched, now that an answer came."""
+        self.alive.append(self.world.alive_on(SAFE_DAY, SAFE_DAY + timedelta(days=1)))
+
+    async def _job(self) -> Finished | int:
+        if self.command.is_find:
+            return await self._find()
         settings = self._settings()
         if self.command.is_plan:
             planned = await plan.plan(
                 settings, stop=self.stop, observe=self._observe, around=self._surroundings()
             )
             self.world.approve(planned.approval, notes=settings.notes)
-            return None
+            return 0
         return await run.run(
             settings,
             run_id=f"run-{self.number}",
@@ -126,7 +158,8 @@ class Process:
             around=self._surroundings(),
         )
 
-    def _settings(self) -> Settings:
+    def _said(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What was typed, and the environment."""
         flags = {
             **self.world.scenario.options,
             "ledger": str(self.world.disk.path),
@@ -143,7 +176,10 @@ class Process:
             flags["notes"] = self.command.notes
         if self.world.is_calm:  # what fails now would fail for ever, as the hint of a halt says
             flags["halt_after"] = "1000"
-        environ = {"HUSKYVOICE_API_KEY": self.key}
+        return flags, {"HUSKYVOICE_API_KEY": self.key}
+
+    def _settings(self) -> Settings:
+        flags, environ = self._said()
         return load_settings(str(self.world.manifest), flags=flags, environ=environ)
 
     async def _offload(self, call: Callable[[], Result], /) -> Result:

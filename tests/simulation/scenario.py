@@ -40,12 +40,13 @@ BOUNDARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One process: a run, or a plan, and what befalls it; times count from its start.
+    """One process: a run, a plan or a find, and what befalls it; times count from its start.
 
     One that `is_approved` is given the token of the plan made last.
     """
 
     is_plan: bool = False
+    is_find: bool = False
     crash: CrashPoint | None = None
     signals: tuple[float, ...] = ()
     abandoned_at: float | None = None

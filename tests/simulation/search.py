@@ -90,13 +90,17 @@ def _verdicts(seeds: range, jobs: int) -> Iterator[Verdict]:
         return
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     spawn = multiprocessing.get_context("spawn")  # threads of polars do not survive a fork
-    with spawn.Pool(jobs, initializer=_prepare) as pool:
+    with spawn.Pool(jobs, initializer=_prepare_process) as pool:
         yield from pool.imap_unordered(_verdict, seeds, chunksize=min(CHUNK, 1 + len(seeds) // 20))
 
 
 def _prepare() -> None:
     # A body that is cut leaves httpx's inner generators to the collector; trio says so.
     warnings.filterwarnings("ignore", category=ResourceWarning)
+
+
+def _prepare_process() -> None:
+    _prepare()
     gc.collect()
     gc.freeze()  # what is imported stays, and looking it through for garbage costs a tenth
     gc.set_threshold(50_000, 20, 20)

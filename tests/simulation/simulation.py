@@ -15,6 +15,7 @@ from trio.testing import MockClock
 from batchcancel.commands import plan
 from batchcancel.huskyvoice import lookup
 from batchcancel.policy import fresh, pages
+from batchcancel.reader import search
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
@@ -102,6 +103,7 @@ def _patched(scenario: Scenario, read: Read) -> Iterator[None]:
         mock.patch.object(plan, "read_manifest", read),
         mock.patch.object(lookup, "PAGE", scenario.page),
         mock.patch.object(pages, "PAGE", scenario.page),
+        mock.patch.object(search, "PAGE", scenario.page),
         mock.patch.object(fresh, "OLD", timedelta(seconds=scenario.old)),
     ):
         yield

@@ -1,7 +1,7 @@
 """Everything outside of the program: time, the clinic's server, the network, the disk, people."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from tests.simulation.rows import (
     session_span,
 )
 from tests.simulation.scenario import SAFE_DAY, Scenario
-from tests.simulation.shown import Shown
+from tests.simulation.shown import SENT, Shown
 from tests.simulation.trace import Trace
 
 
@@ -210,6 +210,14 @@ class World:
             change.after == "cancelled" for change in changes
         )
 
+    def alive_on(self, first: date, last: date) -> set[str]:
+        """Which appointments are on these days, and of a status that is sent."""
+        return {
+            one.appointment_id
+            for one in self.sandbox.records()
+            if one.status in SENT and first <= one.date <= last
+        }
+
     def move(self, appointment_id: str, what: str) -> None:
         """Staff put an appointment on a day as far away, or a near one, or elsewhere that day."""
         staff, record = self.sandbox.staff, self.sandbox.record(appointment_id)
@@ -262,6 +270,8 @@ class World:
         name = departure.appointment_id or departure.url.rpartition("/")[2]
         process = departure.process
         process.shown.take_in(departure, is_planning=not process.is_sending)
+        if process.command.is_find:
+            process.note_alive()
         if "&page=" in departure.url and departure.status == 200:
             process.pages += 1
             self.on_page(process.number, process.pages)
@@ -286,9 +296,11 @@ class World:
         self.oracle.look("commit", self, process, before, after)
         self.settled_at |= dict.fromkeys(changed, self.seconds())
         self.final |= {one: standing for one, standing in changed.items() if after.is_final(one)}
-        self.seen_cancelled.update(
-            one for one, standing in changed.items() if standing.outcome == "already_cancelled"
-        )
+        for one, standing in changed.items():
+            if standing.outcome == "already_cancelled":
+                self.seen_cancelled.add(one)
+            elif standing.reason == "completed":  # whatever was before, the visit took place
+                self.seen_cancelled.discard(one)
 
 
 def _add(sandbox: Sandbox, row: Row) -> None:
