@@ -30,6 +30,17 @@ class Rate:
     def is_unlimited(self) -> bool:
         return math.isinf(self.limit)
 
+    @property
+    def per_minute(self) -> float:
+        """The pace over a long time."""
+        return math.inf if self.is_unlimited else 60 * self.limit / self.window
+
+    @property
+    def is_above_documented(self) -> bool:
+        """Whether it allows more than 60 requests in some 60 seconds, which the API refuses."""
+        windows = 1 if self.is_unlimited else math.ceil(60 / self.window)
+        return self.limit * windows > 60  # noqa: PLR2004 - HuskyVoice rate limits
+
     def seconds_for(self, requests: int) -> float:
         """The shortest time from the first of so many requests to the last, in seconds."""
         if self.is_unlimited or requests <= 0:

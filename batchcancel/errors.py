@@ -7,6 +7,7 @@
     │   └── NoPlaceForLedger     no ledger can be made or kept there
     ├── Refusal               3  refused before any write
     ├── StoppedEarly          5  resumable: run the same command again
+    │   ├── Unreachable          nobody who is the API answers
     │   ├── GateClosed           the API asked for more patience than is allowed
     │   ├── RequestsSpent        --max-requests were sent
     │   ├── CreditsSpent         credits or a quota are used up
@@ -94,6 +95,41 @@ class StoppedEarly(BatchcancelError):
     """The run ended before its rows did; running the same batch again resumes it."""
 
     exit_code = ExitCode.STOPPED_EARLY
+
+
+WRONG = {
+    "no_such_name": "there is no such name",
+    "name_service": "the name cannot be looked up now",
+    "connection_refused": "the connection was refused",
+    "no_connection": "no connection",
+    "connection_lost": "the connection was lost",
+    "tls": "TLS failed",
+    "time_out": "no answer in time",
+    "web_page": "a web page instead of the API (a login page?)",
+    "unreadable_answer": "an answer that cannot be read",
+    "404": "404 from something that is not the API",
+}
+"""What went wrong with a request, by its code, in plain words."""
+
+WRONG_ADDRESS = {"no_such_name", "web_page", "404"}
+"""What a mistyped address is answered with, and no outage."""
+
+
+def wrong(code: str) -> str:
+    """What went wrong with a request, in plain words; a code of the API as it is."""
+    return WRONG.get(code, f"answered {code}")
+
+
+class Unreachable(StoppedEarly):
+    """Nobody who is the API answers; `code` tells what came instead, as it does of a request."""
+
+    def __init__(self, code: str, *, ask: str) -> None:
+        super().__init__(
+            f"the API does not answer {ask}: {wrong(code)}",
+            hint="Run the same command again when the API is back. If it never was: check "
+            "--base-url, which ends with the API's version, /v1.",
+        )
+        self.code = code
 
 
 class GateClosed(StoppedEarly):

@@ -6,7 +6,7 @@ An observer is called with each of them, in their order, inside the event loop: 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from batchcancel.api import Limiter, Rate
+from batchcancel.api import Ask, Limiter, Meaning, Rate
 from batchcancel.appointments import Outcome, RejectedRow
 
 
@@ -92,6 +92,25 @@ class RowEnded:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSent:
+    """A request leaves; `appointment_id` is None where it is about none."""
+
+    ask: Ask
+    appointment_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered:
+    """What came of it; `retry_after` is for how many seconds the API asks for patience."""
+
+    ask: Ask
+    appointment_id: str | None
+    meaning: Meaning
+    code: str
+    retry_after: float | None = None
+
+
 Event = (
     FetchBegan
     | FetchEnded
@@ -101,5 +120,7 @@ Event = (
     | PlanMade
     | RunStarted
     | RowEnded
+    | RequestSent
+    | RequestAnswered
 )
 Observer = Callable[[Event], None]

@@ -20,7 +20,9 @@ from batchcancel.errors import (
     LedgerWriteFailed,
     NoPlaceForLedger,
     StoppedEarly,
+    Unreachable,
     UnsafeLedger,
+    wrong,
 )
 from batchcancel.events import Observer, WindowNotShared
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
@@ -82,6 +84,20 @@ class Tools:
     lookup: Lookup
     clock: ServerClock
     stop: Stop
+    origin: str
+
+    def require_right_address(self) -> None:
+        """Raise `InputError` where nobody who is the API has ever answered at the address.
+
+        A typing mistake is not repeated for ever, as an outage may be.
+        """
+        code = self.exchange.wrong_address
+        if code is None or (self.account is not None and self.account.was_answered()):
+            return
+        raise InputError(
+            f"this is not the address of the API: {self.origin}: {wrong(code)}",
+            hint="Check --base-url, which ends with the API's version, /v1. Nothing was sent.",
+        )
 
 
 def for_run(ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
@@ -139,8 +155,7 @@ async def tools(
     file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
     written, account = ledgers(ledger, settings, file)
     around.on_open(written)
-    # In a run both are one ledger; closing a ledger twice is harmless.
-    with closing(written), closing(account or written):
+    with closing(written), closing(account or written):  # twice is harmless
         writer = around.new_writer(written.commit)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
@@ -158,22 +173,34 @@ async def tools(
                 max_retry_after=settings.max_retry_after,
                 require_held=written.require_held,
                 max_requests=settings.max_requests,
+                observe=observe,
             )
             retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
-            try:
-                yield Tools(
-                    ledger=written,
-                    account=account,
-                    writer=writer,
-                    exchange=exchange,
-                    limiter=limiter,
-                    retry=retry,
-                    lookup=_lookup(exchange, retry),
-                    clock=clock,
-                    stop=stop,
-                )
-            finally:
-                await _flush(writer)
+            live = Tools(
+                ledger=written,
+                account=account,
+                writer=writer,
+                exchange=exchange,
+                limiter=limiter,
+                retry=retry,
+                lookup=_lookup(exchange, retry),
+                clock=clock,
+                stop=stop,
+                origin=settings.origin,
+            )
+            async with _flushing(live):
+                yield live
+
+
+@asynccontextmanager
+async def _flushing(tools: Tools) -> AsyncIterator[None]:
+    try:
+        yield
+    except Unreachable:
+        tools.require_right_address()
+        raise
+    finally:
+        await _flush(tools.writer)
 
 
 async def _flush(writer: Writer) -> None:

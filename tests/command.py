@@ -2,18 +2,16 @@
 
 import io
 import json
-import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-import structlog
 
 from batchcancel.cli.main import main
 
@@ -54,23 +52,9 @@ def command(*words: str, folder: Path, environ: Mapping[str, str]) -> Ended:
         patch.dict(os.environ, environ, clear=True),
         patch.object(sys, "argv", ["batchcancel", *words]),
         chdir(folder),
-        _logging_as_in_a_new_process(),
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
     ):
         main()
     return Ended(ended.value.code, out.getvalue(), err.getvalue())
-
-
-@contextmanager
-def _logging_as_in_a_new_process() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
-    levels = [one.level for one in loggers]
-    structlog.reset_defaults()
-    try:
-        yield
-    finally:
-        structlog.reset_defaults()
-        for one, level in zip(loggers, levels, strict=True):
-            one.setLevel(level)

@@ -149,7 +149,9 @@ def test_every_option_in_the_prose_is_one_of_the_program(page):
 
 @EVERY_PAGE
 def test_every_variable_of_ours_is_one_of_the_program(page):
-    known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE", KEY_VARIABLE}
+    known = {option.variable for option in OPTIONS} | {
+        *("BATCHCANCEL_JOB_FILE", "BATCHCANCEL_EXIT_CODE", KEY_VARIABLE)
+    }
     named = set(re.findall(r"\b(?:BATCHCANCEL|HUSKYVOICE)_[A-Z_]*[A-Z]\b", TEXTS[page]))
     assert set() == named - known
 
@@ -243,7 +245,7 @@ def test_a_default_in_the_readme_is_the_default(option):
 
 def test_the_table_of_exit_codes_is_that_of_the_program():
     codes = [str(int(code)) for code in ExitCode]
-    assert [*codes, "130, 143"] == first_cells(README, "exit")
+    assert [*codes, "129, 130, 143"] == first_cells(README, "exit")
 
 
 def test_the_table_of_outcomes_is_that_of_the_program():
@@ -264,7 +266,7 @@ def test_the_json_of_the_readme_has_the_keys_of_the_program():
     shown = set(re.findall(r'"([a-z_]+)":', README)) - {"notice_window"}
     summary = Summary(
         batch="b", run_id="r", counts=counts_of(), duplicates=0, requests=0, rate_limited=0,
-        elapsed_s=0.0, exit_code=0, ledger="l",
+        elapsed_s=0.0, exit_code=0, ledger="l", origin="https://h.example",
     )  # fmt: skip
     assert set(summary.as_json()) == shown
 

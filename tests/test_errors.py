@@ -12,6 +12,7 @@ CODES = {
     "NoPlaceForLedger": 2,
     "Refusal": 3,
     "StoppedEarly": 5,
+    "Unreachable": 5,
     "GateClosed": 5,
     "RequestsSpent": 5,
     "CreditsSpent": 5,

@@ -7,7 +7,10 @@ from batchcancel.settings.options import OPTIONS
 
 AIRFLOW = Path(__file__).parents[1] / "batchcancel" / "airflow"
 FIELDS = {option.field for option in OPTIONS}
-OTHERWISE = {"base_url", "api_key_file", "yes", "json", "log_format", "progress"}
+OTHERWISE = {
+    *("base_url", "api_key_file", "yes", "json", "log_format", "progress", "dry_run", "quiet"),
+    *("verbose", "metrics_file", "on_end"),
+}
 """Options that a Connection holds, and those for a terminal."""
 OF_A_TASK = {"manifest", "ledger_conn_id", "huskyvoice_conn_id", "job_file"}
 """Arguments that are no options."""
@@ -30,6 +33,8 @@ def test_an_operator_takes_every_option_that_means_something_there_and_keeps_it(
         and isinstance(one.value, ast.Name)
         and ast.unparse(one.targets[0]) == f"self.{one.value.id}"
     }
+    if "setattr(self, field, given[field])" in ast.unparse(init):
+        kept |= FIELDS - OTHERWISE - {"ledger", "batch"}
 
     assert FIELDS - OTHERWISE == taken - OF_A_TASK
     assert taken == kept

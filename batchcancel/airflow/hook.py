@@ -17,7 +17,10 @@ _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
 
 
 _SAID_OTHERWISE = {"ledger", "batch", "base_url", "api_key_file"}
-_FOR_A_TERMINAL = {"yes", "json", "log_format", "progress"}
+_FOR_A_TERMINAL = {
+    "yes", "json", "log_format", "progress", "dry_run", "quiet", "verbose", "metrics_file",
+    "on_end",
+}  # fmt: skip
 
 FIELDS = tuple(
     option.field for option in OPTIONS if option.field not in _SAID_OTHERWISE | _FOR_A_TERMINAL

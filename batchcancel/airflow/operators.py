@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from batchcancel.airflow.batch_name import batch_name
 from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
-from batchcancel.airflow.thread import JobThread, run_batch
+from batchcancel.airflow.thread import JobThread, progress_of, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted
 from batchcancel.settings.load import Settings, did_you_mean
 
@@ -61,8 +61,10 @@ class BatchOperator(BaseOperator):
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
         state_dir: str | None = None,
+        proxy: str | None = None,
         **kwargs: Any,
     ) -> None:
+        given = dict(locals())
         _refuse_misspelt(kwargs)
         super().__init__(**kwargs)
         self.manifest = manifest
@@ -71,28 +73,8 @@ class BatchOperator(BaseOperator):
         self.batch = batch
         self.huskyvoice_conn_id = huskyvoice_conn_id
         self.job_file = job_file
-        self.rate = rate
-        self.concurrency = concurrency
-        self.notice_hours = notice_hours
-        self.timezone = timezone
-        self.status = status
-        self.ignore_column = ignore_column
-        self.column = column
-        self.date_format = date_format
-        self.notes = notes
-        self.limit = limit
-        self.max_cancel = max_cancel
-        self.approved = approved
-        self.halt_after = halt_after
-        self.max_attempts = max_attempts
-        self.timeout = timeout
-        self.max_retry_after = max_retry_after
-        self.max_duration = max_duration
-        self.max_requests = max_requests
-        self.allow_rejected_rows = allow_rejected_rows
-        self.accept_changed_manifest = accept_changed_manifest
-        self.retry_refused = retry_refused
-        self.state_dir = state_dir
+        for field in FIELDS:  # Airflow fills in those templates that are attributes
+            setattr(self, field, given[field])
         self._thread = JobThread()
 
     def on_kill(self) -> None:
@@ -136,7 +118,7 @@ class BatchPlanOperator(BatchOperator):
 
         try:
             settings = self.settings(context)
-            observe = TaskLog(self.log)
+            observe = TaskLog(self.log, progress_of(settings))
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
         except BatchcancelError as error:

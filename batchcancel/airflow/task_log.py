@@ -5,18 +5,8 @@ from typing import Any
 import anyio
 
 from batchcancel.appointments import Fact
-from batchcancel.events import (
-    Caution,
-    Event,
-    FetchBegan,
-    FetchEnded,
-    PlanMade,
-    RateWindowFull,
-    RowEnded,
-    RunStarted,
-    WindowNotShared,
-)
-from batchcancel.report.tables import duration, grouped
+from batchcancel.events import Event, PlanMade, RowEnded
+from batchcancel.report.progress import Progress, told
 
 _EVERY = 30.0
 _NAMED_ROWS = 100
@@ -28,42 +18,23 @@ class TaskLog:
     At most a hundred of these are named; the ledger has them all.
     """
 
-    def __init__(self, log: Any, *, every: float = _EVERY) -> None:
+    def __init__(self, log: Any, progress: Progress, *, every: float = _EVERY) -> None:
         self._log = log
+        self._progress = progress
         self._every = every
-        self._run: RunStarted | None = None
-        self._settled = 0
         self._in_trouble = 0
 
     def __call__(self, event: Event) -> None:
+        self._progress(event)
         match event:
-            case FetchBegan():
-                self._log.info("fetching %s", event.manifest)
-            case FetchEnded():
-                self._log.info("fetched %s bytes of %s", grouped(event.size), event.manifest)
-            case RateWindowFull():
-                what = "API (Retry-After)" if event.is_closed else "rate limit's window"
-                self._log.info("waiting %s for the %s", duration(event.seconds), what)
-            case WindowNotShared():
-                self._log.warning(
-                    "the rate limit is not shared with other tasks of this key: %s: %s "
-                    "(state_dir names another folder)",
-                    event.folder,
-                    event.why,
-                )
-            case Caution():
-                self._log.warning("%s", event.text)
             case PlanMade():
                 self.say(event.text)
-            case RunStarted():
-                self._run = event
-            case RowEnded():
-                self._count(event)
+            case RowEnded() if Fact.PERSON in event.outcome.name.facts:
+                self._name(event)
+            case _ if line := told(event):
+                (self._log.warning if line.is_warning else self._log.info)("%s", line.text)
 
-    def _count(self, row: RowEnded) -> None:
-        self._settled += 1
-        if Fact.PERSON not in row.outcome.name.facts:
-            return
+    def _name(self, row: RowEnded) -> None:
         self._in_trouble += 1
         if self._in_trouble <= _NAMED_ROWS:
             reason = "" if row.outcome.reason is None else f" ({row.outcome.reason})"
@@ -75,15 +46,8 @@ class TaskLog:
         """Log the progress every half minute, until stopped."""
         while True:
             await anyio.sleep(self._every)
-            if self._run is not None:
-                self._log.info("%s", self._progress(self._run))
-
-    def _progress(self, run: RunStarted) -> str:
-        words = f"{self._settled} of {run.eligible} appointments, {self._in_trouble} in trouble"
-        if run.rate.is_unlimited:
-            return words
-        left = run.rate.seconds_for(run.eligible - self._settled) + run.limiter.wait()
-        return f"{words}, {duration(left)} left"
+            if self._progress.is_running:
+                self._log.info("%s", ", ".join(self._progress.words()))
 
     def say(self, text: str) -> None:
         """Log each line of a text as one message."""

@@ -4,6 +4,7 @@ Airflow raises from signal handlers in the main thread, `execution_timeout` by S
 event loop that would break off a request anywhere; here it only interrupts a thread that waits.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from batchcancel.errors import BatchcancelError, StoppedEarly, defect_in
+from batchcancel.report.progress import Progress
 from batchcancel.report.summary import summary_text
 from batchcancel.stop import Stop, background, wait_for_no_thread
 
@@ -64,12 +66,17 @@ class JobThread:
                 self._tell, self._reason, self._is_over = None, None, True
 
 
+def progress_of(settings: "Settings") -> Progress:
+    """The account that is kept of a job while it goes on."""
+    return Progress(now=time.monotonic, attempts=settings.max_attempts, where=settings.origin)
+
+
 def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
     """Run the batch to its end, and log its plan, progress and summary."""
     from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
 
-    task_log = TaskLog(log)
+    task_log = TaskLog(log, progress_of(settings))
 
     async def job(stop: Stop) -> "Finished":
         async with background(task_log.tell_progress):

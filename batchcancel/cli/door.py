@@ -12,7 +12,7 @@ from typing import TypeVar
 import anyio
 import anyio.lowlevel
 
-from batchcancel.cli.terminal import say
+from batchcancel.cli.terminal import draw, say
 from batchcancel.errors import Interrupted, Refusal
 from batchcancel.stop import Stop, Task, background, wait_for_no_thread
 
@@ -22,7 +22,7 @@ _AT_ONCE = 0.1
 
 
 def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result:
-    """Run a command to its end; SIGINT and SIGTERM set its stop flag.
+    """Run a command to its end; SIGINT, SIGTERM and SIGHUP set its stop flag.
 
     The tasks `beside` it are stopped at its end.
     """
@@ -38,21 +38,27 @@ def enter(command: Callable[[Stop], Awaitable[Result]], *beside: Task) -> Result
     return anyio.run(main)
 
 
+def _signals() -> list[signal.Signals]:
+    """What ends a call; under nohup a hang-up stays ignored."""
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]
+
+
 async def _watch_signals(stop: Stop) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*_signals()) as signals:
         async for signum in signals:
             is_first = stop.reason is None
             stop.ask(Interrupted(signum))
             await anyio.sleep(_AT_ONCE)  # where nothing has been sent it is over by then
             if is_first:
-                say(f"\n{signum.name}: finishing what has been sent, at most 3 s ...")
+                say(f"{signum.name}: finishing what has been sent, at most 3 s ...", "stopping")
 
 
-def confirm(eligible: int, *, is_agreed: bool, plan: str, verb: str = "cancel") -> None:
+def confirm(eligible: int, *, where: str, is_agreed: bool, plan: str, verb: str = "cancel") -> None:
     """Ask for the number of appointments to be typed; `Refusal` when it is not, or cannot be.
 
     `plan` is printed first; empty where it was printed already. The number, and not a yes: it
-    cannot be typed without having been read.
+    cannot be typed without having been read. `where` says whose appointments they are.
     """
     if is_agreed or eligible == 0:
         return
@@ -65,17 +71,26 @@ def confirm(eligible: int, *, is_agreed: bool, plan: str, verb: str = "cancel") 
             else f"Pass --yes to {verb} whatever the ledger holds by now. Nothing was sent.",
         )
     with _interruptible() as signals:
+        draw("")
         if plan:
-            say(plan)
-        say(f"\nType the number of appointments to {verb} ({eligible}), or press Enter to leave: ")
+            say(plan, "plan", level="warning")
+        ask = f"Type the number of appointments to {verb} ({eligible}), or press Enter to leave: "
+        say(f"\n{where}\n{ask}", "question", level="warning")
         # A read that is about to begin, or another thread's signal, would go on waiting.
         select.select([sys.stdin, signals], [], [])
-        typed = sys.stdin.readline().strip().replace(",", "")
+        typed = _line().strip().replace(",", "")
     if typed != str(eligible):
         raise Refusal(
             "not confirmed",
             hint=f"The plan is to {verb} {eligible} appointments. Nothing was sent.",
         )
+
+
+def _line() -> str:
+    try:
+        return sys.stdin.readline()
+    except OSError:  # the terminal is gone
+        return ""
 
 
 @contextmanager
@@ -92,7 +107,7 @@ def _interruptible() -> Iterator[socket]:
     outside.setblocking(False)
     # Without it the loop would hear of the same signal too, once it runs again.
     loop = signal.set_wakeup_fd(outside.fileno())
-    before = {one: signal.signal(one, leave) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: signal.signal(one, leave) for one in _signals()}
     try:
         with inside, outside:
             yield inside

@@ -1,6 +1,5 @@
 """batchcancel find: the appointments of some days, as a manifest."""
 
-import json
 import os
 from datetime import date, datetime
 from pathlib import Path
@@ -64,11 +63,11 @@ def find(
     \b
     Exit codes: 0 all are found, maybe none; 2 usage, or the file exists; 4 perhaps not
     all, a status that nobody knows, or something is left that is not in the ledger;
-    5 the API does not answer, 7 key or scope rejected, 130 or 143 stopped by a signal.
+    5 the API does not answer, 7 key or scope rejected, 129, 130 or 143 stopped by a signal.
     """
     from batchcancel.cli.door import enter
-    from batchcancel.cli.terminal import result
-    from batchcancel.cli.watching import announce
+    from batchcancel.cli.terminal import show
+    from batchcancel.cli.watching import Watching
     from batchcancel.commands import find as command
     from batchcancel.report.find import find_json, find_next, find_text
 
@@ -78,11 +77,11 @@ def find(
     wanted = command.Wanted(
         first=days[0], last=days[1], filters=filters, output=output, force=force, not_in=not_in
     )
-    finding = enter(lambda stop: command.find(settings, wanted, stop=stop, observe=announce))
-    if settings.json:
-        result(json.dumps(find_json(finding)))
-    else:
-        result(f"{find_text(finding)}\n\n{find_next(finding)}")
+    watching = Watching(settings, is_log=settings.log_format == "json")
+    finding = enter(
+        lambda stop: command.find(settings, wanted, stop=stop, observe=watching), watching.tick
+    )
+    show(f"{find_text(finding)}\n\n{find_next(finding)}", find_json(finding))
     raise click.exceptions.Exit(int(finding.exit_code))
 
 

@@ -1,18 +1,21 @@
 """The click group of commands, and the exit code of every way one can end."""
 
 import difflib
-import io
 import os
 import resource
+import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NoReturn
 
 import click
 
 from batchcancel import __version__
 from batchcancel.cli.demo import demo
+from batchcancel.cli.ending import tell_others
 from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.ledger import ledger
@@ -22,17 +25,20 @@ from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
 from batchcancel.cli.status import status
 from batchcancel.cli.terminal import (
+    begin,
+    close,
     complain,
-    complain_of_defect,
     flush_or_silence,
     open_missing_streams,
     same_command,
-    say,
 )
 from batchcancel.cli.verify import verify
-from batchcancel.errors import BatchcancelError, ExitCode, Interrupted, defect_in
+from batchcancel.errors import BatchcancelError, InputError, Interrupted, UnexpectedFailure
 
-INTERRUPTED = 130
+_SYNONYMS = dict.fromkeys(("resume", "cancel", "apply", "start"), "run") | {
+    "dry-run": "plan", "preview": "plan", "undo": "restore", "check": "verify", "search": "find",
+    "show": "status", "rehearse": "sandbox",
+}  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -45,8 +51,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.commands and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], self.commands, n=1)
-            meant = f" Did you mean {close[0]}?" if close else ""
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            near = [_SYNONYMS[args[0]]] if _SYNONYMS.get(args[0]) in self.commands else near
+            meant = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"No such command {args[0]!r}.{meant}")
         return super().resolve_command(ctx, args)
 
@@ -71,11 +78,11 @@ for command in (find, plan, run, status, verify, restore, export, ledger, sandbo
     cli.add_command(command)
 
 
-def _show_usage(error: click.ClickException) -> None:
-    """Print what click would, through `say`: a misplaced URL may hold a password."""
-    text = io.StringIO()
-    error.show(text)
-    say(text.getvalue().rstrip("\n"))
+def _usage(error: click.ClickException) -> BatchcancelError:
+    """What click would say, as an error of ours."""
+    context = getattr(error, "ctx", None)
+    call = context.command_path if context else "batchcancel"
+    return InputError(error.format_message(), hint=f"{call} --help lists what can be typed.")
 
 
 def leave_no_secrets() -> None:
@@ -90,33 +97,49 @@ def leave_no_secrets() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit; every end has its exit code."""
+    """Run the command line and exit; every end has its exit code, and its last line."""
     leave_no_secrets()
     open_missing_streams()
+    begin()
+    code = _ended()
+    with _heard_signals() as heard:  # another one must not cut the last line short
+        close(code, partial(tell_others, is_hurried=lambda: bool(heard)))
+        flush_or_silence()
+    sys.exit(code)
+
+
+@contextmanager
+def _heard_signals() -> Iterator[list[int]]:
+    heard: list[int] = []
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, lambda signum, _: heard.append(signum)) for one in both}
+    try:
+        yield heard
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _ended() -> int:
+    """Run the command, tell what went wrong, and give the exit code."""
     try:
         # Not standalone: click would exit by itself, with codes of its own.
-        code = cli.main(prog_name="batchcancel", standalone_mode=False)
+        return int(cli.main(prog_name="batchcancel", standalone_mode=False) or 0)
     except click.exceptions.Exit as ended:
-        code = ended.exit_code
+        return ended.exit_code
     except click.ClickException as error:
-        _show_usage(error)
-        code = error.exit_code
+        failure = _usage(error)
     except (click.Abort, KeyboardInterrupt):
-        complain("stopped", hint="")
-        code = INTERRUPTED
+        failure = Interrupted(signal.SIGINT)
     except Interrupted as error:
-        complain(f"{error.message}, nothing cancelled. To begin again: {same_command()}", hint="")
-        code = error.exit_code
+        error.message += f", nothing cancelled. To begin again: {same_command()}"
+        failure = error
     except BatchcancelError as error:
-        complain(error.message, hint=error.hint, cause=defect_in(error))
-        code = error.exit_code
-    except BrokenPipeError:
-        code = ExitCode.UNEXPECTED
+        failure = error
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback may show values
-        complain_of_defect(error)
-        code = ExitCode.UNEXPECTED
-    flush_or_silence()
-    sys.exit(int(code or 0))
+        failure = UnexpectedFailure(error)
+    complain(failure)
+    return int(failure.exit_code)
 
 
 def program() -> NoReturn:

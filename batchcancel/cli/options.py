@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from batchcancel.cli.terminal import say
+from batchcancel.cli.terminal import say, this_call
 from batchcancel.settings.options import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def api_options(*others: str) -> Callable[[Command], Command]:
 
     `others` are left out where they are not named: what asks, has workers or a canary.
     """
-    left_out = {"yes", "limit", "concurrency", "status"}.difference(others)
+    left_out = {"dry-run", "yes", "limit", "concurrency", "status"}.difference(others)
     return _options([one for one in OPTIONS if one.is_of_api and one.name not in left_out])
 
 
@@ -65,9 +65,9 @@ def _click_option(option: Option) -> Callable[[Command], Command]:
         return click.option(
             f"--{option.name}", option.field, metavar=option.metavar, help=option.help + shown
         )
-    return click.option(
-        f"--{option.name}/--no-{option.name}", option.field, default=None, help=option.help
-    )
+    short = [f"-{option.short}"] if option.short else []
+    switch = f"--{option.name}/--no-{option.name}"
+    return click.option(*short, switch, option.field, default=None, help=option.help)
 
 
 def settings_from(
@@ -76,9 +76,9 @@ def settings_from(
     """The settings of this call; raises `InputError` that names all mistakes."""
     from batchcancel.settings.load import load_settings
 
-    return _warned(
-        load_settings(manifest, flags=_typed(options), environ=environ, job_file=job_file)
-    )
+    settings = load_settings(manifest, flags=_typed(options), environ=environ, job_file=job_file)
+    this_call().facts |= {"batch": settings.batch, "ledger": settings.redacted_ledger}
+    return _known(settings)
 
 
 def api_settings_from(
@@ -87,14 +87,21 @@ def api_settings_from(
     """As `settings_from`, for a command that takes `api_options`."""
     from batchcancel.settings.load import load_api_settings
 
-    return _warned(
+    return _known(
         load_api_settings(command, flags=_typed(options), environ=environ, job_file=job_file)
     )
 
 
-def _warned(settings: Told) -> Told:
+def _known(settings: Told) -> Told:
+    """What every line of this call, and its end, are written by from now on."""
+    call = this_call()
+    call.keep_secret(settings.api_key.reveal())
+    call.is_json, call.logs_json = settings.json, settings.log_format == "json"
+    call.least = "debug" if settings.verbose else "warning" if settings.quiet else "info"
+    call.metrics_file, call.on_end = settings.metrics_file, settings.on_end
+    call.facts |= {"origin": settings.origin, "rehearsal": settings.is_rehearsal}
     for warning in settings.warnings:
-        say(f"Warning: {warning}.")
+        say(f"Warning: {warning}.", "warning", level="warning")
     return settings
 
 

@@ -1,13 +1,16 @@
 """batchcancel plan: decide, count, estimate."""
 
-import json
 import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchcancel.cli.options import job_options, settings_from
+
+if TYPE_CHECKING:
+    from batchcancel.settings.load import Settings
 
 
 @click.command(short_help="Decide, count, estimate; sends no write.")
@@ -31,26 +34,30 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     \b
     Exit codes: 0 planned, 2 usage or manifest, 3 a run would be refused, 4 the manifest
     marks all of its rows as done, 5 the API or the manifest's store does not answer, 7 key
-    or scope rejected, 130 or 143 stopped by a signal.
+    or scope rejected, 129, 130 or 143 stopped by a signal.
     """
+    settings = settings_from(manifest, job_file, options, dict(os.environ))
+    show_plan(settings)
+
+
+def show_plan(settings: "Settings") -> None:
+    """Plan and show it; ends with the code that a run would be refused with."""
     # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
     from batchcancel.cli.door import enter
-    from batchcancel.cli.terminal import result, same_command
-    from batchcancel.cli.watching import announce
+    from batchcancel.cli.terminal import result, same_command, show
+    from batchcancel.cli.watching import Watching
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
 
-    settings = settings_from(manifest, job_file, options, dict(os.environ))
-    planned = enter(lambda stop: command.plan(settings, stop=stop, observe=announce))
-    if settings.json:
-        result(json.dumps(plan_json(planned, ledger=settings.redacted_ledger)))
-    else:
-        result(plan_text(planned))
+    watching = Watching(settings, is_log=settings.log_format == "json")
+    planned = enter(lambda stop: command.plan(settings, stop=stop, observe=watching), watching.tick)
+    show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
     command.refuse(planned, settings)
     if code := command.ends_with(planned):
         raise click.exceptions.Exit(int(code))
     if not settings.json:
-        typed = same_command().replace(" plan ", " run ", 1)
+        words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]
+        typed = same_command(["run" if one == "plan" else one for one in words])
         result(f"\nNext:  {typed}")
         if settings.approved is None:
             result(f"  or, for exactly this and unasked:  {typed} --approved {planned.approval}")

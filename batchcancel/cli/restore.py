@@ -1,8 +1,7 @@
 """batchcancel restore: put back what a batch cancelled."""
 
-import json
 import os
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,12 @@ import click
 
 from batchcancel.cli.options import api_options, api_settings_from
 from batchcancel.cli.run import show_end
-from batchcancel.cli.terminal import result
+from batchcancel.cli.terminal import show
 
 if TYPE_CHECKING:
+    from batchcancel.commands.restore import Undoing
     from batchcancel.commands.run import Finished
+    from batchcancel.settings.load import ApiSettings
     from batchcancel.stop import Stop
 
 _HOW = ("rescheduled_too", "overbook", "retry_refused")
@@ -28,11 +29,10 @@ _HOW = ("rescheduled_too", "overbook", "retry_refused")
 )
 @click.option("--overbook", is_flag=True, help="Do not count the free places of windows")
 @click.option("--retry-refused", is_flag=True, help="Send refused and not-found rows once more")
-@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan; send no write")
-@api_options("yes", "limit", "concurrency")
+@api_options("dry-run", "yes", "limit", "concurrency")
 def restore(
-    ledger: str, batch: str | None, only: str | None, job_file: Path | None, *,
-    dry_run: bool, **options: Any,
+    ledger: str, batch: str | None, only: str | None, job_file: Path | None,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Confirm again what a batch of LEDGER cancelled, after a plan and a question.
 
@@ -53,15 +53,16 @@ def restore(
     \b
     Exit codes: 0 all are restored, or planned; 1 defect, 2 usage, no such ledger or batch,
     3 not confirmed, 4 some are left as they are, 5 stopped early and resumable, 6 another
-    run holds the batch, 7 key or scope rejected, redirect or wrong record, 130 or 143
-    stopped by a signal.
+    run holds the batch, 7 key or scope rejected, redirect or wrong record, 129, 130 or
+    143 stopped by a signal.
     """
     from batchcancel.cli.door import confirm, enter
-    from batchcancel.cli.watching import ProgressBar, announce, log_lines, wants_bar
+    from batchcancel.cli.watching import Watching, wants_bar
     from batchcancel.commands import restore as command
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.restore import restore_text
     from batchcancel.report.status import the_batch
+    from batchcancel.report.tables import whose
     from batchcancel.settings.load import manifest_source
 
     how = {option: options.pop(option) for option in _HOW}
@@ -70,27 +71,40 @@ def restore(
         name = the_batch(account, batch, ledger=ledger)
     some = None if only is None else manifest_source(only)
     undoing = command.Undoing(ledger=ledger, batch=name, only=some, **how)
-    if dry_run:
-        plan = enter(lambda stop: command.plan(settings, undoing, stop=stop, observe=announce))
-        result(json.dumps(plan.as_json()) if settings.json else restore_text(plan))
-        return
-    bar = ProgressBar() if wants_bar(settings) else None
+    if settings.dry_run:
+        return _show_plan(settings, undoing)
+    watching = Watching(settings, is_log=not wants_bar(settings), doing="Restoring")
 
     async def put_back(stop: "Stop") -> "Finished":
-        with closing(bar) if bar else nullcontext():
-            return await command.restore(
+        with closing(watching):
+            finished = await command.restore(
                 settings,
                 undoing,
                 stop=stop,
-                observe=bar or log_lines(settings),
+                observe=watching,
                 confirm=lambda plan: confirm(
                     plan.eligible,
+                    where=whose(settings.origin),
                     is_agreed=settings.yes,
-                    plan="" if bar else restore_text(plan),
+                    plan="" if watching.has_bar else restore_text(plan),
                     verb="restore",
                 ),
             )
+        show_end(finished)
+        return finished
 
-    finished = enter(put_back, *([bar.tick] if bar else []))
-    show_end(finished, settings)
+    finished = enter(put_back, watching.tick)
     raise click.exceptions.Exit(int(finished.summary.exit_code))
+
+
+def _show_plan(settings: "ApiSettings", undoing: "Undoing") -> None:
+    from batchcancel.cli.door import enter
+    from batchcancel.cli.watching import Watching
+    from batchcancel.commands import restore as command
+    from batchcancel.report.restore import restore_text
+
+    watching = Watching(settings, is_log=settings.log_format == "json")
+    plan = enter(
+        lambda stop: command.plan(settings, undoing, stop=stop, observe=watching), watching.tick
+    )
+    show(restore_text(plan), plan.as_json())

@@ -1,20 +1,18 @@
 """batchcancel run: plan, confirm, cancel; run again to resume."""
 
-import json
 import os
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchcancel.cli.options import job_options, settings_from
-from batchcancel.cli.terminal import complain, result, same_command, say
-from batchcancel.errors import defect_in
+from batchcancel.cli.plan import show_plan
+from batchcancel.cli.terminal import complain, same_command, say, show
 
 if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
-    from batchcancel.settings.load import ApiSettings
 
 
 @click.command(short_help="Plan, confirm, cancel; run again to resume.")
@@ -44,45 +42,57 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
     Exit codes: 0 every eligible row is cancelled, 1 defect, 2 usage or manifest,
     3 refused before any write, 4 finished with rows rejected, refused, not found, given
     up or in need of review, 5 stopped early and resumable, 6 another run holds the batch,
-    7 key or scope rejected, redirect or wrong record, 130 or 143 stopped by a signal.
+    7 key or scope rejected, redirect or wrong record, 129, 130 or 143 stopped by
+    a signal.
     """
     from batchcancel.cli.door import confirm, enter
-    from batchcancel.cli.watching import ProgressBar, log_lines, wants_bar
+    from batchcancel.cli.watching import Watching, wants_bar
     from batchcancel.commands import run as command
     from batchcancel.report.plan import plan_text
+    from batchcancel.report.tables import whose
     from batchcancel.stop import Stop
 
     settings = settings_from(manifest, job_file, options, dict(os.environ))
-    bar = ProgressBar() if wants_bar(settings) else None
+    if settings.dry_run:
+        return show_plan(settings)
+    watching = Watching(settings, is_log=not wants_bar(settings))
 
     async def cancel(stop: Stop) -> command.Finished:
-        with closing(bar) if bar else nullcontext():
+        with closing(watching):
             finished = await command.run(
                 settings,
                 stop=stop,
-                observe=bar or log_lines(settings),
+                observe=watching,
                 confirm=lambda planned: confirm(
                     planned.plan.eligible,
+                    where=whose(settings.origin),
                     is_agreed=settings.yes or settings.approved is not None,
-                    plan="" if bar else plan_text(planned),
+                    plan="" if watching.has_bar else plan_text(planned),
                 ),
             )
-        show_end(finished, settings)
+        source = settings.manifest
+        is_file = not (source.is_remote or source.is_stdin)
+        show_end(finished, manifest=source.place if is_file else None)
         return finished
 
-    finished = enter(cancel, *([bar.tick] if bar else []))
+    finished = enter(cancel, watching.tick)
     raise click.exceptions.Exit(int(finished.summary.exit_code))
 
 
-def show_end(finished: "Finished", settings: "ApiSettings") -> None:
-    """The result on stdout, the rest on stderr; JSON is one line, the last."""
+def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
+    """What was done, what ended it early, and what to type next."""
     from batchcancel.report.summary import summary_text, what_next
 
     summary, reason = finished.summary, finished.reason
-    if not settings.json:
-        result("\n" + summary_text(summary))
+    show("\n" + summary_text(summary), summary.as_json())
     if reason is not None:
-        complain(reason.message, hint=reason.hint, cause=defect_in(reason))
-    say("\n" + what_next(summary, command=same_command(), was_stopped=reason is not None))
-    if settings.json:
-        result(json.dumps(summary.as_json()))
+        complain(reason)
+    left = what_next(
+        summary.counts,
+        batch=summary.batch,
+        ledger=summary.ledger,
+        command=same_command(),
+        manifest=manifest,
+        was_stopped=reason is not None,
+    )
+    say("\n" + left, "next")

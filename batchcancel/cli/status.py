@@ -1,37 +1,71 @@
-"""batchcancel status: the counts of each batch, and its last run."""
+"""batchcancel status: what is happening with each batch, and what to type next."""
 
-import json
+import sys
+import time
 
 import click
 
+_EVERY_S = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
+
 
 @click.command(short_help="Where a batch stands, also while it runs.")
-@click.argument("ledger", metavar="LEDGER")
+@click.argument("ledger", metavar="[LEDGER|MANIFEST]", required=False)
 @click.option("--batch", metavar="NAME", help="Only this batch  [default: all of them]")
+@click.option("--watch", is_flag=True, help="Again every two seconds, until no run is alive")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each batch")
-def status(ledger: str, batch: str | None, *, as_json: bool) -> None:
-    """Show where the batches of LEDGER stand. Only reads, so it may be asked during a run.
+def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool) -> None:
+    """Show what is happening with the batches of LEDGER, and what to type next.
+
+    Only reads, so it may be asked during a run. For a manifest it is the ledger beside it; without
+    either, that of BATCHCANCEL_LEDGER.
 
     \b
     Examples:
       1. How far is it?
-         batchcancel status closure.ledger.db
-      2. One batch, for a machine:
+         batchcancel status closure.csv
+      2. Until it is done:
+         batchcancel status closure.ledger.db --watch
+      3. One batch, for a machine:
          batchcancel status nightly.ledger.db --batch 2026-11-23 --json
 
     \b
     Exit codes: 0 shown, 2 no such ledger or batch.
     """
+    from batchcancel.cli.terminal import result, this_call
+    from batchcancel.settings.ledgers import ledger_for
+
+    this_call().is_json = as_json
+    address, name = ledger_for(ledger, batch)
+    try:
+        while _show(address, name) and watch:
+            time.sleep(_EVERY_S)
+            if sys.stdout.isatty():
+                result(_CLEAR, as_it_is=True)
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+
+
+def _show(ledger: str, batch: str | None) -> bool:
+    """Whether a run is alive."""
+    import json
     from contextlib import closing
+    from datetime import UTC, datetime
 
     from batchcancel.addresses import redacted_ledger
-    from batchcancel.cli.terminal import result
+    from batchcancel.cli.terminal import result, show, this_call
     from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.status import BatchStatus, read_status
+    from batchcancel.report.status import Going, read_status
 
+    shown = redacted_ledger(ledger)
     with closing(read_ledger(ledger)) as account:
-        statuses: list[BatchStatus] = read_status(account, only=batch)
-    for one in statuses:
-        result(json.dumps(one.as_json(redacted_ledger(ledger))) if as_json else one.text())
-    if not statuses and not as_json:
-        result(f"{redacted_ledger(ledger)} holds no batch yet.")
+        found = read_status(account, only=batch, ledger=shown, at=datetime.now(UTC))
+    if not found:
+        show(f"{shown} holds no batch yet.", {"ledger": shown})
+    for place, one in enumerate(found, start=1):
+        if this_call().is_json and place < len(found):
+            result(json.dumps(one.as_json() | {"exit_code": 0}))
+        else:
+            show(one.text(), one.as_json())
+    return any(one.going is Going.RUNNING for one in found)

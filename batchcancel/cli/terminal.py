@@ -1,38 +1,209 @@
-"""Terminal output: results on stdout, messages on stderr, control characters escaped."""
+"""The two streams of a call: results on stdout, all else on stderr, and its last line."""
 
+import functools
+import json
+import logging
 import os
+import re
 import shlex
+import shutil
 import sys
 import traceback
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-
-import click
+from typing import Any
 
 from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
+from batchcancel.errors import BatchcancelError, defect_in
 
-STDERR = 2
+LEVELS = ("debug", "info", "warning", "error")
+_ERASE = "\r\x1b[K"
+_COMMANDS = "plan|run|find|verify|restore|resolve|status|export|report|ledger|sandbox|demo"
+_AS_NAMED = re.compile(rf"(?<![\w/.-])(?<!-m )batchcancel (?=({_COMMANDS})\b)")
+_ON = ("true", "1", "yes", "on")
+
+
+class Call:
+    """How one call of the program writes, and what its last line for machines is going to say."""
+
+    def __init__(self, words: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+        """What is typed counts before any option is understood: a usage error is told by it too."""
+        environ = environ or {}
+        self.is_json = environ.get("BATCHCANCEL_JSON", "").lower() in _ON
+        self.logs_json = environ.get("BATCHCANCEL_LOG_FORMAT") == "json"
+        for word, following in pairwise([*words, ""]):
+            if word == "--":
+                break
+            if word in ("--json", "--no-json"):
+                self.is_json = word == "--json"
+            elif word == "--log-format" or word.startswith("--log-format="):
+                self.logs_json = (word.partition("=")[2] or following) == "json"
+        self.least = "info"
+        self.facts: dict[str, Any] = {}
+        self.error, self.hint = "", ""
+        self.secrets: frozenset[str] = frozenset()
+        self.is_drawn = False
+        self.metrics_file: Path | None = None
+        self.on_end: str | None = None
+
+    def keep_secret(self, text: str) -> None:
+        """Let the text show in no line, in whatever spelling."""
+        self.secrets = frozenset({text, json.dumps(text)[1:-1], repr(text)[1:-1]})
+
+
+_call = Call()
+
+
+def this_call() -> Call:
+    """The call that is going on."""
+    return _call
+
+
+def begin() -> None:
+    """Begin a call, by what was typed."""
+    _call.__init__(sys.argv[1:], os.environ)  # type: ignore[misc]  # as new, for everybody
 
 
 def printable(text: str) -> str:
-    """The text with control characters escaped, and passwords of URLs left out."""
-    told = redacted_text(text)
+    """The text with control characters escaped, and without passwords of URLs and secrets."""
+    told = _secretly(redacted_text(text))
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
-def say(text: str = "") -> None:
-    """A line on stderr; a stream that is closed or full does not stop the command."""
+def _as_called(text: str) -> str:
+    """Commands to type, with the program as it was called: it may not be on the path."""
+    return _AS_NAMED.sub(f"{shlex.join(program())} ", text)
+
+
+def _secretly(text: str) -> str:
+    for secret in _call.secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def say(text: str = "", event: str = "told", *, level: str = "info", **facts: Any) -> None:
+    """A message on stderr: its text for people; in a JSON log the event, its facts and the text."""
+    if _call.logs_json:
+        log(event, level=level, **facts, text=text.strip())
+    elif _is_wanted(level):
+        _to_stderr(printable(_as_called(text)))
+
+
+def log(event: str, *, level: str = "info", **facts: Any) -> None:
+    """A line of the log on stderr, in the format asked for."""
+    if _is_wanted(level):
+        getattr(_logger(is_json=_call.logs_json), level)(event, **facts)
+
+
+@functools.cache
+def _logger(*, is_json: bool) -> Any:
+    import structlog  # late: it takes longer to load than --help may take
+
+    has_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    lines: list[Any] = [structlog.processors.JSONRenderer(default=str)]
+    if not is_json:
+        lines = [_on_a_terminal, structlog.dev.ConsoleRenderer(colors=has_colours, sort_keys=False)]
+    return structlog.wrap_logger(
+        _Lines(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *lines,
+            _without_secrets,  # the last, for it has to see all of the line
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+    )
+
+
+def _on_a_terminal(_logger: Any, _method: str, told: dict[str, Any]) -> dict[str, Any]:
+    return {name: printable(one) if isinstance(one, str) else one for name, one in told.items()}
+
+
+def _without_secrets(_logger: Any, _method: str, line: Any) -> str:
+    return _secretly(redacted_text(line))
+
+
+class _Lines:
+    """Where structlog's lines go."""
+
+    def msg(self, line: str) -> None:
+        _to_stderr(line)
+
+    debug = info = warning = error = msg
+
+
+def _is_wanted(level: str) -> bool:
+    return LEVELS.index(level) >= LEVELS.index(_call.least)
+
+
+def draw(text: str, *, stays: bool = False) -> None:
+    """Show a line at the bottom of the terminal, in the place of the one before; empty: none."""
+    if text or _call.is_drawn:
+        _to_stderr(f"{_ERASE}{printable(text)}", end="\n" if stays else "")
+        _call.is_drawn = bool(text) and not stays
+
+
+def _to_stderr(line: str, *, end: str = "\n") -> None:
+    """A stream that is closed or full does not stop the command."""
+    above = _ERASE if _call.is_drawn and end else ""
+    _call.is_drawn = _call.is_drawn and not above
     try:
-        click.echo(printable(text), err=True)
+        sys.stderr.write(f"{above}{line}{end}")
+        sys.stderr.flush()
     except (OSError, ValueError):
         return
 
 
-def result(text: str) -> None:
+def result(text: str, *, as_it_is: bool = False) -> None:
     """A result on stdout; where that is closed, the exit code still tells."""
+    draw("")
     try:
-        click.echo(printable(text))
+        sys.stdout.write(text if as_it_is else printable(_as_called(text)) + "\n")
+        sys.stdout.flush()
     except (OSError, ValueError):
         return
+
+
+def show(text: str, facts: Mapping[str, Any]) -> None:
+    """What a command found: its text now; with --json its facts in the last line, and no text."""
+    _call.facts |= facts
+    if not _call.is_json:
+        result(text)
+
+
+def complain(error: BatchcancelError) -> None:
+    """Tell what went wrong and what to type next: people now, machines at the end."""
+    _call.error, _call.hint = error.message, error.hint
+    if _call.logs_json:
+        return
+    lines = [f"batchcancel: {error.message}"]
+    if (cause := defect_in(error)) is not None:
+        lines += place_of(cause)
+    if error.hint:
+        lines.append(f"  {error.hint}")
+    say("\n".join(lines), level="error")
+
+
+def place_of(error: BaseException) -> list[str]:
+    """Where it was raised; its text might hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"    {frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
+
+
+def close(
+    code: int, tell_others: Callable[[Call, dict[str, Any]], None] = lambda _call, _facts: None
+) -> None:
+    """The end of every call: the last line with --json, and the last event of a JSON log."""
+    draw("")
+    wrong = {"error": _call.error, "hint": _call.hint} if _call.error else {}
+    facts = _call.facts | {"exit_code": code} | wrong
+    if _call.is_json:
+        result(json.dumps(facts, default=str))
+    tell_others(_call, facts)
+    if _call.logs_json:
+        level = "error" if wrong else "info"
+        log("stopped" if wrong else "finished", level=level, exit_code=code, **wrong)
 
 
 def open_missing_streams() -> None:
@@ -41,7 +212,7 @@ def open_missing_streams() -> None:
     Else the next file that is opened, maybe the ledger, would get its descriptor, and a print
     would write into it.
     """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr
         pass
     os.close(descriptor)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -62,35 +233,21 @@ def flush_or_silence() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def complain(message: str, *, hint: str, cause: BaseException | None = None) -> None:
-    """Print what happened, and what to type next."""
-    say(f"batchcancel: {message}")
-    if cause is not None:
-        say(_where(cause))
-    if hint:
-        say(f"  {hint}")
+def program() -> list[str]:
+    """The program as it was called: by its name, by a path, or as a module."""
+    called = sys.argv[0]
+    if Path(called).name == "__main__.py":
+        return [sys.orig_argv[0], "-m", "batchcancel"]
+    found = shutil.which("batchcancel")
+    # A shell that finds a script on its path calls it by its whole path.
+    return ["batchcancel"] if found and Path(found) == Path(called) else [called]
 
 
-def complain_of_defect(error: BaseException) -> None:
-    """Print an unexpected error by its type and place: its text might hold a secret."""
-    complain(
-        f"unexpected {type(error).__name__}",
-        hint="This is a defect of batchcancel. A ledger is sound: the same command resumes.",
-        cause=error,
-    )
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return "\n".join(f"    {frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-6:])
-
-
-def same_command() -> str:
-    """The command that was typed, for typing it again, redacted.
+def same_command(words: Sequence[str] | None = None) -> str:
+    """The command that was typed, for typing it again, redacted; or the same with other words.
 
     The signature of an address has to be put in again; a password belongs in PGPASSWORD or
     ~/.pgpass.
     """
-    return shlex.join(
-        ["batchcancel", *(redacted_word(redacted_manifest(word)) for word in sys.argv[1:])]
-    )
+    typed = sys.argv[1:] if words is None else words
+    return shlex.join([*program(), *(redacted_word(redacted_manifest(one)) for one in typed)])

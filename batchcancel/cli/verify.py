@@ -1,6 +1,5 @@
 """batchcancel verify: what the API says now of what a batch cancelled."""
 
-import json
 import os
 from contextlib import closing
 from pathlib import Path
@@ -46,12 +45,12 @@ def verify(
 
     \b
     Exit codes: 0 all are cancelled still, 2 no such ledger or batch, 4 some are not, or
-    could not be read, 5 the API does not answer, 7 key or scope rejected, 130 or 143
-    stopped by a signal.
+    could not be read, 5 the API does not answer, 7 key or scope rejected, 129, 130 or
+    143 stopped by a signal.
     """
     from batchcancel.cli.door import enter
-    from batchcancel.cli.terminal import result
-    from batchcancel.cli.watching import announce
+    from batchcancel.cli.terminal import show
+    from batchcancel.cli.watching import Watching
     from batchcancel.commands import verify as command
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.results import require_new
@@ -63,12 +62,14 @@ def verify(
         require_new(output, force=force)
     with closing(read_ledger(ledger)) as account:
         name = the_batch(account, batch, ledger=ledger)
+    watching = Watching(settings, is_log=settings.log_format == "json")
     verified = enter(
         lambda stop: command.verify(
-            settings, ledger=ledger, batch=name, stop=stop, observe=announce
-        )
+            settings, ledger=ledger, batch=name, stop=stop, observe=watching
+        ),
+        watching.tick,
     )
     if output is not None:
         write_drift(verified, output)
-    result(json.dumps(verified.as_json()) if settings.json else verified_text(verified))
+    show(verified_text(verified), verified.as_json())
     raise click.exceptions.Exit(int(verified.exit_code))

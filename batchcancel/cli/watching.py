@@ -1,231 +1,166 @@
-"""Observers for the command line: a progress bar on a terminal, else structured logs."""
+"""How a command is watched from the command line: by a bar on a terminal, else by a log."""
 
-import json
-import logging
+import os
 import sys
 from contextlib import suppress
 from typing import Any
 
 import anyio
 
-from batchcancel.cli.terminal import say
+from batchcancel.api import Meaning
+from batchcancel.cli.terminal import draw, log, say
+from batchcancel.errors import wrong
 from batchcancel.events import (
     Caution,
     Event,
-    FetchBegan,
-    FetchEnded,
-    Observer,
     PlanMade,
-    RateWindowFull,
+    RequestAnswered,
+    RequestSent,
     RowEnded,
     RunStarted,
-    WindowNotShared,
 )
+from batchcancel.report.progress import Progress, told
 from batchcancel.report.tables import SHOWN_ROWS, duration
-from batchcancel.settings.load import ApiSettings, Secret
+from batchcancel.settings.load import ApiSettings
+
+_TICK_S, _EVERY_S = 0.2, 30.0
+_BAR, _WIDE = 20, 70
 
 
 def wants_bar(settings: ApiSettings) -> bool:
     """Whether to draw a bar and not a log: on a terminal, unless an option says otherwise."""
+    if settings.log_format == "json":
+        return False
     if settings.progress is not None:
         return settings.progress
-    return sys.stderr.isatty() and settings.log_format == "console"
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def announce(event: Event) -> None:
-    """Print what explains a wait or an odd result; the observer of a plan."""
-    match event:
-        case FetchBegan():
-            say(f"Fetching {event.manifest} ...")
-        case RateWindowFull():
-            say(f"Waiting {duration(event.seconds)}: {_why_full(event)}.")
-        case WindowNotShared():
-            say(
-                f"Warning: {event.folder} cannot be used ({event.why}): run nothing else with this "
-                "key meanwhile, or name another folder with --state-dir."
-            )
+class Watching:
+    """An observer that shows what a command does, and with `tick` beside it how long that takes.
 
+    A log has a line for each thing, and one of the progress every half minute. Else people are
+    told what explains a wait or an odd result, and on a terminal they see a bar.
+    """
 
-def _why_full(event: RateWindowFull) -> str:
-    if event.is_closed:
-        return "the API asked for patience (Retry-After), here or elsewhere"
-    return "the rate limit's window is full of earlier requests"
-
-
-def log_lines(settings: ApiSettings) -> Observer:
-    """An observer that logs one line per event, by structlog."""
-    log = logger(settings)
-
-    def observe(event: Event) -> None:
-        match event:
-            case FetchEnded():
-                log.info("fetched", manifest=event.manifest, bytes=event.size)
-            case RateWindowFull():
-                name = "waits_for_the_api" if event.is_closed else "waits_for_the_rate_limit"
-                log.info(name, seconds=round(event.seconds, 1))
-            case WindowNotShared():
-                log.warning("rate_limit_not_shared", folder=event.folder, why=event.why)
-            case Caution():
-                log.warning(event.code, text=event.text)
-            case PlanMade():
-                _log_plan(log, event)
-            case RunStarted():
-                log.info("started", eligible=event.eligible)
-            case RowEnded():
-                reason = {} if event.outcome.reason is None else {"reason": event.outcome.reason}
-                name = str(event.outcome.name)
-                log.info("settled", appointment_id=event.appointment_id, outcome=name, **reason)
-
-    return observe
-
-
-def _log_plan(log: Any, plan: PlanMade) -> None:
-    log.info("columns", used=dict(plan.used), ignored=list(plan.ignored[:SHOWN_ROWS]))
-    for row in plan.rejected[:SHOWN_ROWS]:
-        log.warning("rejected_row", line=row.line, reason=row.reason)
-    log.info(
-        "planned",
-        rows=plan.rows,
-        eligible=plan.eligible,
-        settled=plan.settled,
-        rejected_rows=len(plan.rejected),
-        will_miss=plan.will_miss,
-        seconds=plan.seconds,
-        **{f"skipped_{reason}": rows for reason, rows in plan.skipped.items()},
-    )
-
-
-class ProgressBar:
-    """An observer that draws count, rate, time left and the current wait, five times a second."""
-
-    def __init__(self) -> None:
-        self._progress: Any = None
-        self._run: RunStarted | None = None
-        self._done = 0
-        self._began = 0.0
+    def __init__(self, settings: ApiSettings, *, is_log: bool, doing: str = "Cancelling") -> None:
+        self._is_log = is_log
+        self.has_bar = not is_log and wants_bar(settings)
+        rehearsing = "Rehearsal, no real appointment is touched:"
+        self._doing = rehearsing if settings.is_rehearsal else doing
+        self._progress = Progress(
+            now=anyio.current_time, attempts=settings.max_attempts, where=settings.origin
+        )
+        self._waited_for: str | None = None
+        self._closed_until = 0.0
 
     def __call__(self, event: Event) -> None:
+        self._progress(event)
         match event:
             case PlanMade():
-                say(event.text)
-            case RunStarted():
-                self._start(event)
-            case RowEnded():
-                self._done += 1
-            case _:
-                announce(event)
+                self._show_plan(event)
+            case RunStarted() if self._is_log:
+                log("started", eligible=event.eligible)
+            case RowEnded(appointment_id=one, outcome=outcome):
+                reason = {} if outcome.reason is None else {"reason": outcome.reason}
+                self._detail("settled", appointment_id=one, outcome=str(outcome.name), **reason)
+            case RequestSent(ask=ask, appointment_id=one):
+                log("request", level="debug", ask=str(ask), appointment_id=one)
+            case RequestAnswered():
+                self._show_answer(event)
+            case _ if (line := told(event)) and (self._is_log or not isinstance(event, Caution)):
+                level = "warning" if line.is_warning else "info"
+                self._tell(line.code, line.text, level=level, **line.facts)
 
-    def _start(self, run: RunStarted) -> None:
-        # Late: only a terminal needs it, and it takes 0.1 s to import.
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    def _show_plan(self, plan: PlanMade) -> None:
+        if self.has_bar:
+            say(plan.text)
+        elif self._is_log:
+            log("columns", used=dict(plan.used), ignored=list(plan.ignored[:SHOWN_ROWS]))
+            for row in plan.rejected[:SHOWN_ROWS]:
+                log("rejected_row", level="warning", line=row.line, reason=row.reason)
+            skipped = {f"skipped_{reason}": rows for reason, rows in plan.skipped.items()}
+            facts: dict[str, Any] = {
+                "rows": plan.rows,
+                "eligible": plan.eligible,
+                "settled": plan.settled,
+                "rejected_rows": len(plan.rejected),
+                "will_miss": plan.will_miss,
+                "seconds": plan.seconds,
+            }
+            log("planned", **(facts | skipped))
 
-        self._run, self._began = run, anyio.current_time()
-        self._progress = Progress(
-            TextColumn("Cancelling"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            auto_refresh=False,
-        )
-        self._task = self._progress.add_task("", total=run.eligible)
-        with suppress(OSError, ValueError):
-            self._progress.start()
+    def _show_answer(self, answer: RequestAnswered) -> None:
+        facts = {"ask": str(answer.ask), "appointment_id": answer.appointment_id}
+        if answer.meaning is Meaning.UNKNOWN:
+            self._detail("retry", **facts, code=answer.code, why=wrong(answer.code))
+        elif answer.meaning is Meaning.BUSY:
+            self._detail("rate_limited", **facts, retry_after=answer.retry_after)
+
+    def _tell(self, event: str, text: str, *, level: str = "info", **facts: Any) -> None:
+        if self._is_log:
+            log(event, level=level, **(facts or {"text": text}))
+        else:
+            say(text, event, level=level, **facts)
+
+    def _detail(self, event: str, **facts: Any) -> None:
+        """What a log has for each row and each request, and people only where they ask for it."""
+        log(event, level="info" if self._is_log else "debug", **facts)
 
     async def tick(self) -> None:
+        """Show progress, closed gates and waits while they last, until stopped."""
+        last = anyio.current_time()
         while True:
-            await anyio.sleep(0.2)
-            if self._run is not None:
-                self._draw(self._run)
+            await anyio.sleep(_TICK_S)
+            self._tell_of_gate()
+            if self.has_bar:
+                self._draw()
+                continue
+            self._tell_of_wait()
+            if self._progress.is_running and anyio.current_time() - last >= _EVERY_S:
+                last = anyio.current_time()
+                self._tell("progress", ", ".join(self._progress.words()), **self._progress.counts())
 
-    def _draw(self, run: RunStarted) -> None:
-        words = self._words(run, run.limiter.wait())
-        with suppress(OSError, ValueError):  # the terminal is gone, and the work goes on
-            self._progress.update(self._task, completed=self._done, description=words)
-            self._progress.refresh()
+    def _tell_of_wait(self) -> None:
+        """Once for each attempt; while rows are cancelled the log has the retries."""
+        waiting = None if self._progress.is_running else self._progress.waiting()
+        if waiting is not None and waiting != self._waited_for:
+            self._tell("waiting", waiting)
+        self._waited_for = waiting
 
-    def _words(self, run: RunStarted, wait: float) -> str:
-        # Over a whole window at least: the burst at the start would promise too high a rate.
-        seconds = max(anyio.current_time() - self._began, run.rate.window, 1.0)
-        left = run.eligible - self._done
-        words = [f"{60 * self._done / seconds:.0f}/min"]
-        if not run.rate.is_unlimited:
-            words.append(f"{duration(run.rate.seconds_for(left) + wait)} left")
-        if wait > 1 and left:
-            words.append(f"next in {duration(wait)}")
-        return ", ".join(words)
+    def _tell_of_gate(self) -> None:
+        """Once for each time that it was closed, by an answer or by another program."""
+        closed, now = self._progress.closed(), anyio.current_time()
+        if closed > 0 and self._closed_until < now:
+            text = f"Waiting {duration(closed)}: the API asked for patience (Retry-After)."
+            self._detail("gate_closed", seconds=round(closed, 1), text=text)
+        self._closed_until = now + closed
+
+    def _draw(self, *, stays: bool = False) -> None:
+        if not self._progress.is_running:
+            draw((self._progress.waiting() or "")[: _columns() - 1])
+            return
+        done, eligible = self._progress.rows
+        width, words = _columns() - 1, self._progress.words()
+        filled = _BAR * done // max(eligible, 1)
+        bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] " if width >= _WIDE else ""
+        fitting = (f"{head}{words[0]}" for head in (f"{self._doing} {bar}", f"{self._doing} ", ""))
+        text = next((one for one in fitting if len(one) <= width), words[0][:width])
+        for word in words[1:]:
+            if len(text) + 2 + len(word) <= width:
+                text += f", {word}"
+        draw(text, stays=stays)
 
     def close(self) -> None:
-        if self._progress is None:
-            return
-        with suppress(OSError, ValueError):
-            self._progress.update(self._task, completed=self._done, description="")
-            self._progress.stop()
+        """Leave the last state of the bar on the screen."""
+        if self.has_bar and self._progress.is_running:
+            self._draw(stays=True)
 
 
-def logger(settings: ApiSettings) -> Any:
-    """A logger in the format asked for, whose lines never hold the key."""
-    import structlog
-
-    # At INFO these write whole URLs.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Whoever configured it before us, such as Airflow 3, wants all logs its own way.
-    if not structlog.is_configured():
-        _configure(settings)
-    return structlog.get_logger("batchcancel")
-
-
-def _configure(settings: ApiSettings) -> None:
-    import structlog
-
-    renderer: Any = structlog.processors.JSONRenderer()
-    if settings.log_format == "console":
-        # A plain traceback: the rich one prints local variables, and the key is one.
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if settings.log_format == "json" else _as_it_is,
-            renderer,
-            Redactor(settings.api_key),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Stderr(),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _as_it_is(_logger: Any, _method: str, event: Any) -> Any:
-    return event
-
-
-class Redactor:
-    """Replaces the key in the rendered line, in every spelling; so it is the last processor."""
-
-    def __init__(self, key: Secret) -> None:
-        text = key.reveal()
-        self._spellings = {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
-
-    def __call__(self, _logger: Any, _method: str, line: Any) -> str:
-        text = str(line)
-        for spelling in self._spellings:
-            text = text.replace(spelling, "***")
-        return text
-
-
-class _Stderr:
-    """Writes lines to stderr; where that is closed, the command goes on without a log."""
-
-    def msg(self, message: str) -> None:
-        try:
-            sys.stderr.write(message + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            return
-
-    info = warning = error = debug = critical = msg
+def _columns() -> int:
+    """As wide as the terminal is; 80 where it does not say."""
+    with suppress(ValueError, OSError):
+        if typed := int(os.environ.get("COLUMNS") or 0):
+            return typed
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80

@@ -184,9 +184,9 @@ async def _rules_and_look(
         statuses=settings.status,
         halt_after=settings.halt_after,
     )
+    tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    own = manifest.cautions
-    cautions = (*rules.cautions, *told, *own, *looked.cautions, *starts.cautions())
+    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
 
 

@@ -106,6 +106,8 @@ def new_run(batch: str, options: Mapping[str, str], *, run_id: str | None, now: 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
     ledger, batch = tools.ledger, planned.batch
     await tools.writer.durable()  # the ledger is used by one thread at a time, not by two
+    zone = planned.rules.timezone
+    batch = replace(batch, timezone=None if zone is None else str(zone))
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
@@ -203,6 +205,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began,
         exit_code=code if reason is None else reason.exit_code,
         ledger=ledger,
+        origin=tools.origin,
         approval=None if approval is None else str(approval),
         restores=restores,
     )

@@ -57,6 +57,8 @@ def read_answer(
 
 
 def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
+    if content is None and not (request.ask.is_of_one or status == HTTPStatus.NO_CONTENT):
+        return Answer(meaning=Meaning.UNKNOWN, code="web_page", server_now=server_now)
     if not isinstance(content, dict) or content.get("success") is False:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
     if not request.ask.is_of_one:

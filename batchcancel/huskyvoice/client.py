@@ -8,6 +8,7 @@ redirects, no log of addresses, and a tenth less work for each request.
 
 import json
 import re
+import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -168,21 +169,35 @@ async def _capped(stream: AsyncIterator[bytes]) -> bytes:
 
 def _broken(error: Exception) -> Answer:
     # By the root: httpx wraps what httpcore raises, which wraps what ssl raises.
-    if isinstance(_root(error), ssl.SSLCertVerificationError):
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
         raise FatalAnswer(
             "the server's TLS certificate is not valid for this address",
             hint="Check --base-url and the network: the key was not sent.",
         ) from None
-    is_connect = isinstance(error, httpx.ConnectError)
-    return Answer(
-        meaning=Meaning.UNKNOWN, code="no_connection" if is_connect else "connection_lost"
-    )
+    if not isinstance(error, httpx.ConnectError):
+        return Answer(meaning=Meaning.UNKNOWN, code="connection_lost")
+    return Answer(meaning=Meaning.UNKNOWN, code=_why_unconnected(root))
+
+
+def _why_unconnected(root: BaseException) -> str:
+    match root:
+        case socket.gaierror(errno=socket.EAI_NONAME):
+            return "no_such_name"
+        case socket.gaierror():
+            return "name_service"
+        case ConnectionRefusedError():
+            return "connection_refused"
+        case ssl.SSLError():
+            return "tls"
+    return "no_connection"
 
 
 def _root(error: BaseException) -> BaseException:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return error
+    # A name may have several addresses, and each of them fails.
+    return _root(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _close(transport: httpx.AsyncBaseTransport) -> None:

@@ -18,7 +18,7 @@ from batchcancel.api import (
     Request,
     Window,
 )
-from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.errors import WRONG_ADDRESS, InputError, StoppedEarly, Unreachable
 from batchcancel.huskyvoice.answers import record_from, window_from
 
 # The page on services does not tell its fields.
@@ -99,7 +99,7 @@ class HuskyLookup:
         answer = await self._send(request)
         if answer.meaning is Meaning.PROVED:
             return answer
-        if answer.is_worth_retrying:
+        if answer.is_worth_retrying or answer.code in WRONG_ADDRESS:
             raise _no_answer(request.ask, answer)
         raise InputError(
             f"the API answers {answer.code} when asked for its {request.ask}; nothing was sent",
@@ -108,11 +108,7 @@ class HuskyLookup:
 
 
 def _no_answer(ask: Ask, answer: Answer) -> StoppedEarly:
-    return StoppedEarly(
-        f"the API does not answer ({ask}: {answer.code})",
-        hint="Run the same command again when the API is back. If it never was: --base-url ends "
-        "with the API's version, /v1.",
-    )
+    return Unreachable(answer.code, ask=ask.path)
 
 
 def _first(told: Mapping[str, Any], names: Iterable[str]) -> str | None:

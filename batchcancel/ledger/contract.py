@@ -32,7 +32,7 @@ class Batch:
 
     `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
     exact repetitions that were collapsed. `digest` belongs to the content of the manifest. A batch
-    of the kind `restore` undoes what `of_batch` cancelled.
+    of the kind `restore` undoes what `of_batch` cancelled. `timezone` is the clinic's.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Batch:
     duplicates: int
     kind: str = "cancel"
     of_batch: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +307,12 @@ class LedgerReader(Protocol):
 
     def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
         """Requests with this key (its fingerprint) sent or answered since then, oldest first."""
+
+    def is_held(self, batch: str) -> bool:
+        """Whether a run holds the batch now: its lease has not run out."""
+
+    def was_answered(self) -> bool:
+        """Whether any request of this ledger was ever answered as the API alone answers."""
 
     def close(self) -> None:
         """Let go of files, connections and locks."""

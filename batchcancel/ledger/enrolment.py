@@ -11,11 +11,14 @@ _PART = 10_000
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
 _ENROL_BATCH = """
-    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch)
-    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch)
+    INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch,
+                         timezone)
+    VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch,
+            :timezone)
     ON CONFLICT (name) DO UPDATE
     SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
-        duplicates = excluded.duplicates, enrolments = batches.enrolments + 1
+        duplicates = excluded.duplicates, enrolments = batches.enrolments + 1,
+        timezone = coalesce(excluded.timezone, batches.timezone)
 """
 _SAID = ("starts_at", "date", "session", "branch_id", "start_known_by", "manifest_start")
 _NAMED = "appointment_id, starts_at, date, session, branch_id, line, start_known_by, manifest_start"

@@ -28,7 +28,7 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}
     FROM batches ORDER BY batch_id
 """
 _RUNS = """
@@ -107,6 +107,7 @@ _REQUESTS = """
     WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
     ORDER BY sent_at
 """
+_ANSWERED = "SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1"
 
 
 class _Since2(dict[str, str]):
@@ -200,6 +201,12 @@ class SqlReader(contract.LedgerReader):
     def requests_since(self, key: str, since: datetime) -> list[contract.SentRequest]:
         found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
         return list(_records(contract.SentRequest, found))
+
+    @abstractmethod
+    def is_held(self, batch: str) -> bool: ...
+
+    def was_answered(self) -> bool:
+        return bool(list(self._ask(_ANSWERED)))
 
     def _known(self, sql: str) -> str:
         return sql.format_map(_Since2(self._version))

@@ -18,11 +18,13 @@ from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
 from batchcancel.appointments import Decision, Skip
 from batchcancel.clock import Now, ServerClock
 from batchcancel.errors import (
+    WRONG_ADDRESS,
     BatchcancelError,
     LedgerWriteFailed,
     RequestsSpent,
     StoppedEarly,
 )
+from batchcancel.events import Observer, RequestAnswered, RequestSent
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent, Withdrawn
 from batchcancel.pool.patience import Patience
 from batchcancel.stop import Stop, Stopped
@@ -91,6 +93,7 @@ class Exchange:
         max_retry_after: float,
         require_held: Callable[[], None],
         max_requests: int | None = None,
+        observe: Observer = lambda _event: None,
     ) -> None:
         self._api = api
         self._limiter = limiter
@@ -101,7 +104,10 @@ class Exchange:
         self._patience = Patience(limiter, now=clock.now, longest=max_retry_after)
         self._require_held = require_held
         self._max_requests = max_requests
+        self._observe = observe
         self._announced = 0
+        self.wrong_address: str | None = None
+        self._is_proved = False
         self.requests = 0
         self.rate_limited = 0
 
@@ -159,12 +165,22 @@ class Exchange:
                 self._limiter.unused(slot.permit)
 
     async def _answer(self, request: Request, slot: _Slot) -> Answer:
+        self._observe(RequestSent(ask=request.ask, appointment_id=request.appointment_id))
         try:
             answer = await self._api.send(request)
         except Exception:
             slot.is_over = True
             raise
         slot.is_over = True
+        self._observe(
+            RequestAnswered(
+                ask=request.ask,
+                appointment_id=request.appointment_id,
+                meaning=answer.meaning,
+                code=answer.code,
+                retry_after=answer.retry_after,
+            )
+        )
         return answer
 
     def _next_number(self) -> int:
@@ -225,6 +241,9 @@ class Exchange:
         """The answer, and the end of a doubt with it, in one commit."""
         self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code), *more)
         self.rate_limited += answer.meaning is Meaning.BUSY
+        self._is_proved |= answer.meaning is not Meaning.UNKNOWN and answer.code != "404"
+        is_wrong = answer.code in WRONG_ADDRESS and not self._is_proved
+        self.wrong_address = answer.code if is_wrong else None
         self._patience.take_in(answer)
 
 

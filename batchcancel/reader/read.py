@@ -101,7 +101,7 @@ def _csv_table(data: bytes, asked: Asked) -> Table:
     data = text.data.rstrip(b"\r\n")
     if not data or data.isspace():
         raise _empty()
-    names, separator = _header(data, text, asked)
+    names, separator = header_of(data, text, asked)
     columns = columns_of(names, asked)
     id_name = columns.used[ID]
     reading = read_rows(data, width=len(names), id_at=names.index(id_name), separator=separator)
@@ -127,7 +127,7 @@ def _csv_table(data: bytes, asked: Asked) -> Table:
     )
 
 
-def _header(data: bytes, text: Text, asked: Asked) -> tuple[list[str], str]:
+def header_of(data: bytes, text: Text, asked: Asked) -> tuple[list[str], str]:
     """The names of the columns, and the separator by which the one that is needed is among them."""
     separators = [text.separator] if text.separator else [*SEPARATORS]
     found = [(header, one) for one in separators if (header := read_header(data, one))]

@@ -12,8 +12,8 @@ from batchcancel.ledger.contract import LedgerReader
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BufferedWriter]:
-    """A file to write into, with mode 0600, that replaces `path` at the end of the body.
+def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BufferedWriter]:
+    """A file to write into that replaces `path` at the end of the body.
 
     Of a symbolic link the target is replaced, and the link stays.
 
@@ -26,6 +26,7 @@ def replacing(path: Path) -> Iterator[BufferedWriter]:
             file.flush()
             # Before the rename, or a power cut could leave the new name with no content.
             os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
             temporary.replace(path)
     except OSError as error:
         raise InputError(

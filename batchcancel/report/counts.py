@@ -10,6 +10,9 @@ from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import State, TallyLine
 
 _SETTLING = {name.value for name in OutcomeName if Fact.FINAL in name.facts}
+RESOLVABLE_SKIPS = (SkipReason.MOVED, SkipReason.UNKNOWN_STATUS)
+"""Reasons to leave a row alone that a person's decision ends."""
+
 _KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
 
 
@@ -43,6 +46,12 @@ class Counts:
     def left(self) -> int:
         """Rows that another run takes up."""
         return self.rows - self.with_fact(Fact.FINAL)
+
+    @property
+    def to_resolve(self) -> int:
+        """Rows on which a person has to decide."""
+        skipped = sum(self.skipped.get(one, 0) for one in RESOLVABLE_SKIPS)
+        return self[OutcomeName.NEEDS_REVIEW] + skipped
 
     @property
     def are_all_marked_done(self) -> bool:

@@ -1,7 +1,7 @@
 """A plan as text and as JSON. Pure: values in, text out."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
 from batchcancel.appointments import KnownBy, SkipReason, Start
@@ -13,7 +13,8 @@ from batchcancel.report.observed import (
     observed_warnings,
     places_text,
 )
-from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, table
+from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, headed, moment, table
+from batchcancel.settings.quantities import is_rehearsal
 
 _WHY = {
     SkipReason.ALREADY_STARTED: "their time has come",
@@ -22,12 +23,6 @@ _WHY = {
     SkipReason.MARKED_DONE: "by the manifest's column outcome",
     SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
 }
-
-
-def moment(when: datetime, zone: tzinfo | None) -> str:
-    """A time in the clinic's timezone; in UTC when that is not known."""
-    local = when.astimezone(zone) if zone else when
-    return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
 
 
 def beginning(start: Start, zone: tzinfo | None) -> str:
@@ -44,8 +39,12 @@ def beginning(start: Start, zone: tzinfo | None) -> str:
 
 def plan_text(planned: Planned) -> str:
     """The plan: what will be done, what will not, how long it takes."""
+    batch = planned.batch
     parts = [
-        f"Plan for batch {planned.batch.name}: {planned.manifest.source} at {planned.batch.origin}",
+        headed(
+            batch.origin,
+            f"Plan for batch {batch.name}: {planned.manifest.source} at {batch.origin}",
+        ),
         "",
         *table(_plan_figures(planned)),
         *places_text(planned),
@@ -165,6 +164,8 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
     plan, columns = planned.plan, planned.manifest.columns
     return {
         "batch": planned.batch.name,
+        "origin": planned.batch.origin,
+        "rehearsal": is_rehearsal(planned.batch.origin),
         "rows": plan.rows,
         "duplicates": plan.duplicates,
         "rejected_rows": plan.rejected_rows,

@@ -7,7 +7,7 @@ from typing import Any
 from batchcancel.api import Rate
 from batchcancel.appointments import SkipReason
 from batchcancel.events import Caution
-from batchcancel.report.tables import Figure, duration, grouped, table
+from batchcancel.report.tables import Figure, duration, grouped, headed, table
 
 _WHY = {
     SkipReason.UNKNOWN_BEFORE: "what they were before was not seen, or is no status to set",
@@ -64,7 +64,7 @@ class RestorePlan:
 def restore_text(plan: RestorePlan) -> str:
     """What will be put back, what will not, and what nobody can take back."""
     head = f"Plan to restore what batch {plan.of_batch} cancelled, as {plan.batch} at {plan.origin}"
-    return "\n".join([head, "", *table(_figures(plan)), "", *_warnings(plan)])
+    return "\n".join([headed(plan.origin, head), "", *table(_figures(plan)), "", *_warnings(plan)])
 
 
 def _figures(plan: RestorePlan) -> Iterator[Figure]:

@@ -1,12 +1,12 @@
-"""Export of a batch's rows as CSV, Parquet or JSON; the file is itself a valid manifest.
+"""Export of a batch's rows as CSV, Parquet or JSON; the first two are themselves manifests.
 
-Every row that was read is in it once, rejected rows at the end: read as a manifest, they are
-rejected rows again, because what was wrong with them is not mended by having been exported.
+Every row that was read is in it once, in the manifest's order. A rejected row, read as a manifest,
+is a rejected row again: what was wrong with it is not mended by having been exported.
 
 Text is kept as it is, with one exception. A spreadsheet takes a CSV cell that begins with
-`= + - @`, a tab or a carriage return for a formula, so such a text of somebody else's
-gets a `'` in front. Ids and codes have letters, digits, `_` and `-` only: they can do no harm, and
-no byte of them changes.
+`= + - @`, blanks before them included, for a formula, so such a text gets a `'` in front. Ids,
+codes and phone numbers have letters, digits, `_`, `-` and blanks only: they can do no harm, and no
+byte of them changes.
 """
 
 import difflib
@@ -32,8 +32,10 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
     "settled_at": _INSTANT,
     "line": pl.Int64(),
 }
-_FOREIGN_TEXT = {"session", "branch_id", "reason", "batch", "status", "selection"}
-_FORMULA, _CODE = r"^[=+\-@\t\r]", r"^[A-Za-z0-9_-]*$"
+_FORMULA, _HARMLESS = (
+    r"^[\s\x00]*[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]|^[\t\r\n]",
+    (r"^([A-Za-z0-9_-]*|\+[0-9][0-9 ]*)$"),
+)
 _ROWS_AT_ONCE = 50_000
 
 Write = Callable[[pl.DataFrame, BufferedWriter], None]
@@ -49,9 +51,14 @@ def write_results(
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
     writer_for(path)
-    wanted = _known(outcomes or ())
+    return write_table(results(rows, outcomes=outcomes), path)
+
+
+def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = None) -> pl.DataFrame:
+    """The same as a table, in the manifest's order; a ledger of version 1 knows no lines."""
+    wanted = known(outcomes or ())
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
-    return write_table(_frame(picked), path)
+    return _frame(picked).sort("line", nulls_last=True, maintain_order=True)
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> int:
@@ -69,11 +76,17 @@ def require_new(path: Path, *, force: bool) -> None:
         raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
 
 
+def csv_text(frame: pl.DataFrame) -> str:
+    """The table as CSV, harmless where a spreadsheet opens it."""
+    cell = cs.string()
+    is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_HARMLESS)
+    return frame.with_columns(
+        pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
+    ).write_csv()
+
+
 def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    cell = pl.col(sorted(_FOREIGN_TEXT.intersection(frame.columns)))
-    is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_CODE)
-    harmless = pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
-    frame.with_columns(harmless).write_csv(file)
+    file.write(csv_text(frame).encode())
 
 
 def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
@@ -101,7 +114,8 @@ def writer_for(path: Path) -> Write:
     return write
 
 
-def _known(outcomes: Collection[str]) -> set[str]:
+def known(outcomes: Collection[str]) -> set[str]:
+    """The outcomes and states that are named; `InputError` for what is none."""
     names = [*OutcomeName, State.WAITING, State.OPEN]
     for outcome in outcomes:
         if outcome not in names:

@@ -1,63 +1,171 @@
-"""The status of the batches in a ledger, as text and as JSON."""
+"""The status of the batches in a ledger: what is happening, since when, and what to type next."""
 
+import os
+import shlex
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from batchcancel.addresses import redacted_ledger
-from batchcancel.errors import InputError
+from batchcancel.errors import ExitCode, InputError
 from batchcancel.ledger.contract import Batch, LedgerReader, Run
 from batchcancel.report.counts import Counts, counts_from
-from batchcancel.report.summary import headline
-from batchcancel.report.tables import count_table
+from batchcancel.report.summary import headline, what_next
+from batchcancel.report.tables import count_table, grouped, headed, moment
+from batchcancel.settings import quantities
+from batchcancel.settings.options import OPTIONS
+
+_NOT_TYPED_AGAIN = {
+    *("approved", "json", "log_format", "progress", "limit", "quiet", "verbose", "dry_run"),
+    *("manifest", "ledger", "batch"),
+}
+
+
+class Going(StrEnum):
+    """What is happening with a batch."""
+
+    NO_RUN = "no_run"
+    RUNNING = "running"
+    BROKEN_OFF = "broken_off"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStatus:
-    """One batch: its counts, and its last run."""
+    """One batch at a moment: its counts, its last run, and whether that is alive."""
 
     batch: Batch
     counts: Counts
     runs: int
     last: Run | None
+    going: Going
+    ledger: str
+    at: datetime
+
+    @property
+    def timezone(self) -> tzinfo | None:
+        with suppress(KeyError, ValueError, OSError):
+            return ZoneInfo(self.batch.timezone) if self.batch.timezone else None
+        return None
+
+    @property
+    def left(self) -> int:
+        """Rows that another run takes up."""
+        return self.counts.waiting + self.counts.open + self.counts["gave_up"]
 
     def text(self) -> str:
-        head = (
-            f"Batch {self.batch.name} at {self.batch.origin}: "
-            f"{headline(self.counts, restores=self.batch.kind == 'restore')}"
-        )
-        return "\n".join([head, "", *count_table(self.counts), "", f"  {self._last_run()}"])
+        told = headline(self.counts, restores=self.batch.kind == "restore")
+        head = headed(self.batch.origin, f"Batch {self.batch.name} at {self.batch.origin}: {told}")
+        return "\n".join([head, "", *count_table(self.counts), "", *self._story()])
 
-    def _last_run(self) -> str:
-        if self.last is None:
-            return "no run yet"
-        began = (
-            f"run {self.runs}, {self.last.run_id}, began {self.last.started_at:%Y-%m-%d %H:%M} UTC"
-        )
-        if self.last.ended_at is None:
-            return f"{began}: going on, or broken off"
-        return f"{began}, ended {self.last.ended_at:%H:%M}, exit code {self.last.exit_code}"
+    def _story(self) -> Iterator[str]:
+        last = self.last
+        if last is None:
+            yield "  No run yet."
+            return
+        by = f"run {self.runs} ({last.run_id}), pid {last.pid} on {last.host}"
+        began = moment(last.started_at, self.timezone)
+        match self.going:
+            case Going.RUNNING:
+                end = self._earliest_end()
+                until = f", at the earliest until {moment(end, self.timezone)}" if end else ""
+                yield f"  Running: {by}, since {began}; {grouped(self.left)} rows left{until}."
+            case Going.BROKEN_OFF:
+                yield f"  Broken off: {by}, begun {began}, is not alive any more."
+            case _:
+                ended = "" if last.ended_at is None else moment(last.ended_at, self.timezone)
+                why = f": {last.why}" if last.why else ""
+                yield f"  Ended {ended} with exit code {last.exit_code}{why}."
+                yield f"  It was {by}, begun {began}."
+        yield f"\n{self.next}"
 
-    def as_json(self, ledger: str) -> dict[str, Any]:
+    def _earliest_end(self) -> datetime | None:
+        """By the rate of the run; trouble makes it later."""
+        with suppress(ValueError, AttributeError):
+            rate = quantities.rate(str((self.last.options or {})["rate"])) if self.last else None
+            if rate is not None and not rate.is_unlimited:
+                return self.at + timedelta(seconds=rate.seconds_for(self.left))
+        return None
+
+    @property
+    def next(self) -> str:
+        """What to type next."""
+        ledger = shlex.quote(self.ledger)
+        if self.going is Going.RUNNING:
+            return f"To watch it:    batchcancel status {ledger} --watch"
+        is_early = self.last is None or self.last.exit_code not in (
+            ExitCode.DONE, ExitCode.INCOMPLETE,
+        )  # fmt: skip
+        manifest = str((self.last.options or {}).get("manifest", "")) if self.last else ""
+        return what_next(
+            self.counts,
+            batch=self.batch.name,
+            ledger=self.ledger,
+            command=self._command(),
+            manifest=manifest if Path(manifest).is_file() else None,
+            was_stopped=self.going is Going.BROKEN_OFF or is_early,
+        )
+
+    def _command(self) -> str:
+        """The command of the last run, as far as the ledger keeps what it was told."""
+        told = dict(self.last.options or {}) if self.last else {}
+        manifest = str(told.get("manifest", "MANIFEST"))
+        name = "restore" if self.batch.kind == "restore" else "run"
+        words = [name, self.ledger if name == "restore" else manifest]
+        if name == "run" and self.ledger != str(Path(manifest).with_suffix(".ledger.db")):
+            words += ["--ledger", self.ledger]
+        if name == "run" and self.batch.name != Path(manifest).stem:
+            words += ["--batch", self.batch.name]
+        for option in OPTIONS:
+            value = told.get(option.field)
+            usual = None if option.default is None else str(option.parse(option.default))
+            if value in (None, "", option.default, usual) or option.field in _NOT_TYPED_AGAIN:
+                continue
+            words += [f"--{option.name}"] + ([str(value)] if option.metavar else [])
+        return f"batchcancel {shlex.join(words)}"
+
+    def as_json(self) -> dict[str, Any]:
         last = self.last
         return {
             "batch": self.batch.name,
             "origin": self.batch.origin,
+            "rehearsal": quantities.is_rehearsal(self.batch.origin),
             **self.counts.as_json(),
             "duplicates": self.batch.duplicates,
+            "state": self.going.value,
             "runs": self.runs,
             "run_id": last and last.run_id,
-            "exit_code": last and last.exit_code,
-            "ledger": ledger,
+            "pid": last and last.pid,
+            "host": last and last.host,
+            "began_at": last and last.started_at.isoformat(),
+            "ended_at": last and last.ended_at and last.ended_at.isoformat(),
+            "last_exit_code": last and last.exit_code,
+            "why": last and last.why,
+            "next": self.next,
+            "ledger": self.ledger,
         }
 
 
-def read_status(account: LedgerReader, *, only: str | None) -> list[BatchStatus]:
+def read_status(
+    account: LedgerReader, *, only: str | None, ledger: str, at: datetime
+) -> list[BatchStatus]:
     """All batches, or the named one; raises `InputError` when there is no such batch."""
+    batches = _named(account, only)
+    return [_batch_status(account, batch, ledger=ledger, at=at) for batch in batches]
+
+
+def _named(account: LedgerReader, only: str | None) -> list[Batch]:
     batches = [one for one in account.batches() if only in (None, one.name)]
     if only is not None and not batches:
         names = ", ".join(one.name for one in account.batches()) or "none"
         raise InputError(f"the ledger has no batch {only}", hint=f"It has: {names}.")
-    return [_batch_status(account, batch) for batch in batches]
+    return batches
 
 
 def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
@@ -72,7 +180,7 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
             hint="A run puts one in: batchcancel run closure.csv",
         )
     if wanted is not None:
-        read_status(account, only=wanted)
+        _named(account, wanted)
         return wanted
     first, *others = [one.name for one in batches if one.kind != "restore"]
     if others:
@@ -83,11 +191,36 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
     return first
 
 
-def _batch_status(account: LedgerReader, batch: Batch) -> BatchStatus:
+def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
     runs = account.runs(batch.name)
+    last = runs[-1] if runs else None
     return BatchStatus(
         batch=batch,
         counts=counts_from(account.tally(batch.name)),
         runs=len(runs),
-        last=runs[-1] if runs else None,
+        last=last,
+        going=_going(last, is_held=account.is_held(batch.name)),
+        ledger=ledger,
+        at=at,
     )
+
+
+def _going(last: Run | None, *, is_held: bool) -> Going:
+    if last is None:
+        return Going.NO_RUN
+    if last.ended_at is not None:
+        return Going.ENDED
+    return Going.RUNNING if is_held and _may_be_alive(last) else Going.BROKEN_OFF
+
+
+def _may_be_alive(run: Run) -> bool:
+    """False where its process is gone from this machine, although its lease lasts a while yet."""
+    if run.pid is None or run.host != socket.gethostname():
+        return True
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True

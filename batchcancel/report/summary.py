@@ -6,7 +6,8 @@ from typing import Any
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts
-from batchcancel.report.tables import count_table, duration, grouped
+from batchcancel.report.tables import count_table, duration, grouped, headed
+from batchcancel.settings.quantities import is_rehearsal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Summary:
     elapsed_s: float
     exit_code: int
     ledger: str
+    origin: str
     approval: str | None = None
     restores: bool = False
 
@@ -37,6 +39,8 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "exit_code": int(self.exit_code),
             "ledger": self.ledger,
+            "origin": self.origin,
+            "rehearsal": is_rehearsal(self.origin),
             "approval": self.approval,
         }
 
@@ -44,7 +48,8 @@ class Summary:
 def summary_text(summary: Summary) -> str:
     """What a run did and where its batch stands."""
     counts = summary.counts
-    head = f"Batch {summary.batch}: {headline(counts, restores=summary.restores)}"
+    told = headline(counts, restores=summary.restores)
+    head = headed(summary.origin, f"Batch {summary.batch}: {told}")
     foot = (
         f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
@@ -59,13 +64,17 @@ def headline(counts: Counts, *, restores: bool = False) -> str:
     return f"{grouped(done)} of {grouped(counts.rows)} rows are {how}"
 
 
-def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
-    """What to type next, or that nothing is left.
-
-    A run that was stopped has not tried every row, so what was not cancelled is not told yet.
-    """
-    counts = summary.counts
-    export = f"batchcancel export {shlex.quote(summary.ledger)} -o left.csv"
+def what_next(
+    counts: Counts,
+    *,
+    batch: str,
+    ledger: str,
+    command: str,
+    manifest: str | None,
+    was_stopped: bool,
+) -> str:
+    """What to type next, or that nothing is left; `manifest` is where names may be found."""
+    export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
     lines = []
     if was_stopped:
         lines.append(f"To go on:       {command}")
@@ -77,13 +86,36 @@ def what_next(summary: Summary, *, command: str, was_stopped: bool) -> str:
         lines.append(f"Final:          {grouped(no)}; the same command with --retry-refused")
     if counts.are_all_marked_done:
         lines.append(
-            "All are done:  by the manifest's column outcome; without it they are decided on"
+            "All are done:   by the manifest's column outcome; without it they are decided"
         )
-    # Only what no further run of the same command changes; the rest is told above.
-    final = Fact.FINAL | Fact.PERSON
-    uncancelled = [name for name in OutcomeName if counts[name] and final in name.facts]
-    uncancelled += [OutcomeName.SKIPPED] if counts.skipped else []
-    if uncancelled and not was_stopped:
+    if persons := counts.to_resolve:
+        lines.append(
+            f"To decide:      {grouped(persons)} rows; somebody must look at each of them:"
+        )
+        lines.append(f"                {export} look.csv --outcome needs_review --outcome skipped")
+        lines.append(f"                batchcancel resolve {shlex.quote(ledger)} --as kept ID ...")
+    if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
-        lines.append(f"Not cancelled:  {export} {flags} --batch {shlex.quote(summary.batch)}")
-    return "\n".join(lines) or "Nothing is left to do."
+        lines.append(f"Not cancelled:  {export} left.csv {flags}")
+    told = lines or ["Nothing is left to do."]
+    if counts[OutcomeName.CANCELLED]:
+        names = f" --with {shlex.quote(manifest)}" if manifest else ""
+        told += [
+            "Patients:       the API fires no webhooks; do not count on patients having been told.",
+            f"Whom to call:   {export} call.csv --outcome cancelled{names}",
+        ]
+    return "\n".join(told)
+
+
+def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
+    """The states that no further run of the same command changes; once stopped, all there are."""
+    final = Fact(0) if was_stopped else Fact.FINAL | Fact.PERSON
+    found = [
+        name.value
+        for name in OutcomeName
+        if counts[name] and final in name.facts and Fact.GONE not in name.facts
+    ]
+    found += ["skipped"] if counts.skipped and not was_stopped else []
+    if was_stopped:
+        found += [name for name in ("waiting", "open") if getattr(counts, name)]
+    return found

@@ -1,15 +1,35 @@
 """Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
 from collections.abc import Iterable
+from datetime import datetime, tzinfo
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts, key_of
+from batchcancel.settings.quantities import is_rehearsal
 
 Figure = tuple[str, str, str]
 """One line of a table: a name, a number, a remark."""
 
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
+
+
+def whose(origin: str) -> str:
+    """Whose appointments they are: nobody's, in a rehearsal."""
+    if is_rehearsal(origin):
+        return f"Rehearsal at {origin}: no real appointment is touched."
+    return f"At {origin}: these are real appointments."
+
+
+def headed(origin: str, text: str) -> str:
+    """The text, and before it that it is about a rehearsal, where it is."""
+    return f"{whose(origin)}\n{text}" if is_rehearsal(origin) else text
+
+
+def moment(when: datetime, zone: tzinfo | None) -> str:
+    """A time in the clinic's timezone; in UTC when that is not known."""
+    local = when.astimezone(zone) if zone else when
+    return f"{local:%a %Y-%m-%d %H:%M} {zone or 'UTC'}"
 
 
 def grouped(count: int) -> str:

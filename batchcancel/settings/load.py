@@ -32,7 +32,7 @@ from batchcancel.settings.quantities import Cap
 
 _BY_FIELD = {option.field: option for option in OPTIONS}
 _NAME_ONE = "Name a path, - for stdin, or an address with s3://, gs://, az:// or https://."
-_NOT_KEPT = {"api_key_file", "ledger", "notes", "proxy"}
+_NOT_KEPT = {"api_key_file", "ledger", "notes", "proxy", "on_end"}
 _OF_A_SERVICE = re.compile(
     r"_SERVICE_(HOST|PORT(_\w+)?)=|_PORT(_\d+_(TCP|UDP|SCTP))?=\w+://"
     r"|_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)="
@@ -68,12 +68,21 @@ class ApiSettings:
     json: bool
     log_format: str
     progress: bool | None
+    dry_run: bool
+    quiet: bool
+    verbose: bool
+    metrics_file: Path | None
+    on_end: str | None = field(repr=False)
     warnings: tuple[str, ...] = ()
     """What is to be told although it stops nothing."""
 
     @property
     def origin(self) -> str:
         return quantities.origin(self.base_url)
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return quantities.is_rehearsal(self.base_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +305,8 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
-    known = {option.variable for option in OPTIONS} | {"BATCHCANCEL_JOB_FILE"}
+    # The second is of a call whose --on-end this one is.
+    known = {"BATCHCANCEL_JOB_FILE", "BATCHCANCEL_EXIT_CODE", *(one.variable for one in OPTIONS)}
     unknown = sorted(
         name
         for name, text in environ.items()
@@ -362,7 +372,7 @@ def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Sourc
     return source
 
 
-def _batch_name(stem: str) -> str:
+def batch_name(stem: str) -> str:
     """The name of a batch, by its manifest's; each in another script than Latin has its own."""
     name = re.sub(r"[^A-Za-z0-9_.:+@=\-]", "_", stem)
     stem = unicodedata.normalize("NFC", stem)
@@ -377,7 +387,7 @@ def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str
         unnamed = [name for name in ("ledger", "batch") if values[name] is None]
         mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
         return
-    name = _batch_name(source.stem)
+    name = batch_name(source.stem)
     if values["batch"] is None:
         values["batch"] = name
     if values["ledger"] is not None:

@@ -31,6 +31,7 @@ class Option:
     default: str | None = None
     is_repeatable: bool = False
     is_of_api: bool = False
+    short: str = ""
     is_path: bool = False
 
     @property
@@ -139,12 +140,23 @@ OPTIONS = (
                 "environment are not used"),
     Option(name="api-key-file", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
            help=f"A file with the API key, instead of {KEY_VARIABLE}"),
-    Option(name="yes", is_of_api=True, parse=quantities.switch, default="false",
+    Option(name="dry-run", is_of_api=True, short="n", parse=quantities.switch, default="false",
+           help="Only show what would be done, as plan does"),
+    Option(name="yes", is_of_api=True, short="y", parse=quantities.switch, default="false",
            help="Do not ask; needed when there is no terminal"),
     Option(name="json", is_of_api=True, parse=quantities.switch, default="false",
            help="One line of JSON on stdout, the last"),
     Option(name="log-format", is_of_api=True, parse=_choice("console", "json"),
            metavar="console|json", default="console", help="How the log on stderr is written"),
+    Option(name="quiet", is_of_api=True, short="q", parse=quantities.switch, default="false",
+           help="Only warnings and errors on stderr"),
+    Option(name="verbose", is_of_api=True, short="v", parse=quantities.switch, default="false",
+           help="Each request and each row on stderr"),
+    Option(name="metrics-file", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
+           help="At the end, its numbers for the node exporter's textfile collector"),
+    Option(name="on-end", is_of_api=True, parse=str, metavar="CMD",
+           help="At the end, a command for the shell; it gets the JSON line on its stdin, and "
+                "BATCHCANCEL_EXIT_CODE"),
     Option(name="progress", is_of_api=True, parse=quantities.switch,
            help="The progress bar  [default: on a terminal]"),
 )  # fmt: skip

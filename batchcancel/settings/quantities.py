@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -35,7 +36,7 @@ _CAP = re.compile(rf"({_NUMBER})(%?)", re.ASCII)
 # h11 quotes a header it refuses in its exception: a key with a line break would be printed whole.
 _KEY = re.compile(r"[!-~]{1,512}", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?|[0-9a-f:.]+", re.ASCII)
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # for which plain http is no risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,18 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
+def is_rehearsal(origin: str) -> bool:
+    """Whether an origin is this machine: then no real appointment is touched."""
+    host = urlsplit(origin).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
 def api_key(text: str) -> str:
     """A key that can travel in a header: printable ASCII, no spaces or line breaks."""
     if not text:
-        raise ValueError("the key is empty")
+        raise ValueError("the key is empty: put the key there")
     if not _KEY.fullmatch(text):
         raise ValueError("a key is printable ASCII without spaces or line breaks")
     return text

@@ -19,7 +19,7 @@ from tests.tallies import counts_of
 def summary(exit_code=ExitCode.DONE, **counts):
     return Summary(
         batch="b", run_id="r", counts=counts_of(**counts), duplicates=0, requests=0,
-        rate_limited=0, elapsed_s=0.0, exit_code=exit_code, ledger="l",
+        rate_limited=0, elapsed_s=0.0, exit_code=exit_code, ledger="l", origin="https://h.example",
     )  # fmt: skip
 
 

@@ -15,16 +15,21 @@ from batchcancel.events import (
     RunStarted,
     WindowNotShared,
 )
+from batchcancel.report.progress import Progress
 from batchcancel.settings import quantities
 from batchcancel.stop import background
 
-LIMITER = SimpleNamespace(wait=lambda: 0.0)
+LIMITER = SimpleNamespace(wait=lambda: 0.0, closed=lambda: 0.0)
 
 
 @pytest.fixture
 def watching(caplog):
     caplog.set_level(logging.INFO)
-    return TaskLog(logging.getLogger("task"))
+    return TaskLog(logging.getLogger("task"), account())
+
+
+def account():
+    return Progress(now=lambda: 0.0, attempts=5, where="https://h.example")
 
 
 class Heard:
@@ -44,7 +49,7 @@ def progress(rate="60/60s"):
 
     async def until_told():
         heard = Heard()
-        watching = TaskLog(heard, every=0.001)
+        watching = TaskLog(heard, account(), every=0.001)
         watching(RunStarted(eligible=120, rate=quantities.rate(rate), limiter=LIMITER))
         watching(RowEnded(appointment_id="a1", outcome=Outcome(OutcomeName.CANCELLED)))
         with anyio.fail_after(60):
@@ -74,25 +79,25 @@ def test_a_hundred_rows_in_trouble_are_named_and_the_others_are_in_the_ledger(wa
 
 
 def test_progress_tells_how_far_the_run_is_and_how_long_it_takes():
-    assert "1 of 120 appointments, 0 in trouble, 1 min 0 s left" == progress(rate="60/60s")
+    assert "1/120, 1 min 0 s left, 1/min" == progress(rate="60/60s")
 
 
 def test_without_a_rate_limit_no_time_is_promised():
-    assert "1 of 120 appointments, 0 in trouble" == progress(rate="none")
+    assert "1/120, 1 min 59 s left, 60/min" == progress(rate="none")
 
 
 def test_a_manifest_from_afar_is_told_with_its_size(watching, caplog):
     watching(FetchBegan(manifest="s3://clinic/closure.csv"))
     watching(FetchEnded(manifest="s3://clinic/closure.csv", size=12_345))
     assert caplog.messages == [
-        "fetching s3://clinic/closure.csv",
-        "fetched 12,345 bytes of s3://clinic/closure.csv",
+        "Fetching s3://clinic/closure.csv ...",
+        "Fetched 12,345 bytes of s3://clinic/closure.csv.",
     ]
 
 
 def test_a_window_that_is_not_shared_is_warned_of(watching, caplog):
     watching(WindowNotShared(folder="/var/state", why="Read-only file system"))
-    assert "/var/state: Read-only file system" in caplog.text
+    assert "/var/state cannot be used (Read-only file system)" in caplog.text
     assert ["WARNING"] == [one.levelname for one in caplog.records]
 
 
@@ -101,7 +106,7 @@ def test_a_wait_and_what_else_one_should_know_are_told(watching, caplog):
     watching(RateWindowFull(seconds=75, is_closed=True))
     watching(Caution(code="odd", text="the moon is full"))
     assert caplog.messages == [
-        "waiting 1 min 15 s for the rate limit's window",
-        "waiting 1 min 15 s for the API (Retry-After)",
+        "Waiting 1 min 15 s: the rate limit's window is full of earlier requests.",
+        "Waiting 1 min 15 s: the API asked for patience (Retry-After), here or elsewhere.",
         "the moon is full",
     ]

@@ -24,7 +24,7 @@ def keyboard(monkeypatch):
     os.close(screen)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_interrupts_no_read_ends_the_question_without_an_answer(monkeypatch, signum):
     """The system may deliver it to another thread, or right before the read begins."""
     is_over = threading.Event()
@@ -42,7 +42,7 @@ def test_a_signal_that_interrupts_no_read_ends_the_question_without_an_answer(mo
         signal.pthread_sigmask(signal.SIG_BLOCK, [signum])  # so it goes to the other thread
         try:
             with pytest.raises(Interrupted):
-                confirm(3, is_agreed=False, plan="")
+                confirm(3, where="here", is_agreed=False, plan="")
         finally:
             is_over.set()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signum])

@@ -17,10 +17,10 @@ from batchcancel.ledger.sqlite.ledger import open_sqlite
 from batchcancel.settings.options import OPTIONS
 
 HEAVY = {
-    "polars", "httpx", "rich", "structlog", "fsspec", "s3fs", "botocore", "aiohttp", "psycopg",
+    "polars", "httpx", "fsspec", "s3fs", "botocore", "aiohttp", "psycopg",
     "platformdirs",
 }  # fmt: skip
-KNOWN_CODES = {int(code) for code in ExitCode} | {130, 143}
+KNOWN_CODES = {int(code) for code in ExitCode} | {129, 130, 143}
 COMMANDS = sorted(cli.commands)
 
 

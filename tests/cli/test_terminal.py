@@ -1,4 +1,6 @@
 import io
+import json
+import re
 import shlex
 import sys
 
@@ -7,15 +9,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.cli.terminal import (
+    begin,
+    close,
     complain,
-    complain_of_defect,
+    log,
     printable,
     result,
     same_command,
     say,
+    show,
+    this_call,
 )
+from batchcancel.errors import InputError, StoppedEarly, UnexpectedFailure
 
 ESCAPES = "\x1b[2J\x07\x08\r\t\x9b31m\x00\x7f\u202e\u2028\ud800"
+
+
+KEY = "sk_live_0123456789"
+
+
+@pytest.fixture(autouse=True)
+def typed(monkeypatch):
+    """Begin a call with these words; afterwards everything is as in a new process."""
+
+    def typed(*words):
+        monkeypatch.setattr("sys.argv", ["batchcancel", *words])
+        begin()
+
+    typed()
+    yield typed
+    typed()
 
 
 class Deaf(io.StringIO):
@@ -72,13 +95,13 @@ def test_nobody_listening_on_stderr_stops_nothing(monkeypatch, error):
 
 
 def test_a_complaint_says_what_happened_and_what_to_do(capsys):
-    complain("the ledger is full", hint="Make room.")
+    complain(InputError("the ledger is full", hint="Make room."))
 
     assert capsys.readouterr().err == "batchcancel: the ledger is full\n  Make room.\n"
 
 
 def test_a_complaint_without_a_hint_has_no_empty_line(capsys):
-    complain("stopped", hint="")
+    complain(InputError("stopped"))
 
     assert capsys.readouterr().err == "batchcancel: stopped\n"
 
@@ -86,7 +109,7 @@ def test_a_complaint_without_a_hint_has_no_empty_line(capsys):
 def test_a_defect_is_told_by_kind_and_place_and_never_by_its_text(capsys):
     with pytest.raises(ValueError, match="secret") as caught:
         int("secret")
-    complain_of_defect(caught.value)
+    complain(UnexpectedFailure(caught.value))
 
     told = capsys.readouterr().err
     assert "unexpected ValueError" in told
@@ -94,10 +117,104 @@ def test_a_defect_is_told_by_kind_and_place_and_never_by_its_text(capsys):
     assert "secret" not in told
 
 
+# What machines read
+
+
+def test_every_end_has_one_line_of_json_where_it_was_asked_for(typed, capsys):
+    typed("run", "m.csv", "--json")
+    show("a table", {"rows": 3})
+    close(0)
+
+    assert json.loads(capsys.readouterr().out) == {"rows": 3, "exit_code": 0}
+
+
+def test_the_line_of_a_failure_says_what_happened_and_what_to_type(typed, capsys):
+    typed("run", "--json")
+    complain(StoppedEarly("the API does not answer", hint="Run the same command again."))
+    close(5)
+
+    told = {"error": "the API does not answer", "hint": "Run the same command again."}
+    assert json.loads(capsys.readouterr().out) == {"exit_code": 5} | told
+
+
+@pytest.mark.parametrize("words", [(), ("--json", "--no-json"), ("--", "--json")])
+def test_without_json_there_is_the_text_and_no_line(typed, capsys, words):
+    typed("status", *words)
+    show("a table", {"rows": 3})
+    close(0)
+
+    assert capsys.readouterr().out == "a table\n"
+
+
+@pytest.mark.parametrize("words", [("--log-format", "json"), ("--log-format=json",)])
+@pytest.mark.parametrize(("error", "last"), [(None, "finished"), (InputError("no"), "stopped")])
+def test_a_json_log_is_json_to_its_last_event(typed, capsys, words, error, last):
+    typed("run", *words)
+    say("Fetching ...", "fetching", manifest="s3://m")
+    log("settled", outcome="cancelled")
+    if error:
+        complain(error)
+    close(2 if error else 0)
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert ["fetching", "settled", last] == [line["event"] for line in lines]
+    assert {"timestamp", "level", "event"} <= lines[0].keys()
+
+
+def test_a_line_of_a_log_for_people_is_plain(capsys):
+    log("settled", level="warning", appointment_id="a1", text="two words")
+
+    told = capsys.readouterr().err
+    assert re.search(r"Z \[warning +\] settled +appointment_id=a1 text='two words'\n", told)
+    assert "\x1b" not in told
+
+
+def test_what_is_for_developers_is_logged_only_where_it_is_asked_for(capsys):
+    log("request", level="debug")
+    this_call().least = "debug"
+    log("request", level="debug")
+
+    assert capsys.readouterr().err.count("request") == 1
+
+
+@pytest.mark.parametrize("key", [KEY, 'sk"live\\1'])
+@pytest.mark.parametrize("words", [(), ("--log-format", "json")])
+def test_the_key_is_taken_out_of_every_line(typed, capsys, key, words):
+    typed(*words)
+    this_call().keep_secret(key)
+    log("x", header={"Authorization": [f"Bearer {key}"]}, error=ValueError(key))
+    say(f"sent {key}", error=ValueError(key))
+    show(f"a table {key}", {"key": key})
+    close(0)
+
+    told = "".join(capsys.readouterr())
+    assert told
+    assert not any(one in told for one in (key, json.dumps(key)[1:-1], repr(key)[1:-1]))
+
+
 @pytest.mark.parametrize(
     "words", [["run", "closure.csv"], ["run", "closed day.csv", "--notes", "it's $closed; `now`"]]
 )
 def test_the_same_command_can_be_pasted(monkeypatch, words):
-    monkeypatch.setattr(sys, "argv", ["/somewhere/batchcancel", *words])
+    monkeypatch.setattr(sys, "argv", ["batchcancel", *words])
 
     assert ["batchcancel", *words] == shlex.split(same_command())
+
+
+@pytest.mark.parametrize(
+    ("called", "by_shell", "told"),
+    [
+        (".venv/bin/batchcancel", None, ".venv/bin/batchcancel"),
+        ("/bin/batchcancel", "/bin/batchcancel", "batchcancel"),
+        ("/opt/batchcancel", "/bin/batchcancel", "/opt/batchcancel"),
+        ("/x/batchcancel/__main__.py", None, "python3 -m batchcancel"),
+    ],
+)
+def test_commands_to_type_are_called_as_this_one_was(monkeypatch, capsys, called, by_shell, told):
+    monkeypatch.setattr(sys, "argv", [called, "run", "m.csv"])
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "batchcancel", "run"])
+    monkeypatch.setattr("shutil.which", lambda _name: by_shell)
+    say(f"To go on: {same_command()}\nLook: batchcancel status x.db. A defect of batchcancel.")
+
+    look = f"Look: {told} status x.db. A defect of batchcancel."
+    assert f"To go on: {told} run m.csv\n{look}\n" == capsys.readouterr().err

@@ -1,127 +1,182 @@
-import io
+"""What a person and a log see of a command while it goes on."""
+
 import json
-import logging
-import sys
+import math
+import re
+from types import SimpleNamespace
 
+import anyio
 import pytest
-import structlog
+import trio
+from trio.testing import MockClock
 
-from batchcancel.cli.watching import ProgressBar, announce, logger
-from batchcancel.events import RateWindowFull, WindowNotShared
+from batchcancel.api import Ask, Meaning
+from batchcancel.appointments import Outcome, OutcomeName
+from batchcancel.cli import terminal
+from batchcancel.cli.watching import Watching
+from batchcancel.events import (
+    PlanMade,
+    RateWindowFull,
+    RequestAnswered,
+    RequestSent,
+    RowEnded,
+    RunStarted,
+    WindowNotShared,
+)
 from batchcancel.settings.load import load_settings
+from batchcancel.stop import background
 
-KEY = "sk_live_0123456789"
+OUTAGE = RequestAnswered(
+    ask=Ask.CANCEL, appointment_id="a1", meaning=Meaning.UNKNOWN, code="connection_refused"
+)
+ASKED = RequestSent(ask=Ask.CONFIG, appointment_id=None)
 
 
 @pytest.fixture(autouse=True)
-def unconfigured():
-    """Nobody has configured structlog, before and after."""
-    levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
-    structlog.reset_defaults()
+def as_in_a_new_process(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["batchcancel"])
+    terminal.begin()
     yield
-    structlog.reset_defaults()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    terminal.begin()
 
 
-@pytest.fixture
-def log():
-    def log(log_format: str = "json"):
-        environ = {"HUSKYVOICE_API_KEY": KEY}
-        flags = {"log_format": log_format}
-        return logger(load_settings("closure.csv", flags=flags, environ=environ))
-
-    return log
+def limiter(*, wait=0.0, closed=0.0):
+    return SimpleNamespace(wait=lambda: wait, closed=lambda: closed)
 
 
-def test_a_json_line_has_the_event_its_level_its_time_and_its_values(log, capsys):
-    log().info("settled", appointment_id="a1", outcome="cancelled")
-
-    out, err = capsys.readouterr()
-    line = json.loads(err)
-    assert out == ""
-    assert line.pop("timestamp").endswith("Z")
-    assert line == {
-        "event": "settled", "level": "info", "appointment_id": "a1", "outcome": "cancelled"
-    }  # fmt: skip
+def settings(**flags):
+    return load_settings("m.csv", flags=flags, environ={"HUSKYVOICE_API_KEY": "sk_1"})
 
 
-def test_a_console_line_is_plain_where_nobody_looks(log, capsys):
-    log("console").warning("clock_differs", seconds=90.0)
-
-    told = capsys.readouterr().err
-    assert "\x1b" not in told
-    assert "clock_differs" in told
-    assert "seconds=90.0" in told
+def started(asked, eligible=195, **now):
+    return RunStarted(eligible=eligible, rate=asked.rate, limiter=limiter(**now))
 
 
-def test_what_is_for_developers_is_not_logged(log, capsys):
-    log().debug("noise")
-    assert capsys.readouterr().err == ""
+def ended(number, name=OutcomeName.CANCELLED, reason=None):
+    return RowEnded(appointment_id=f"a{number}", outcome=Outcome(name, reason))
 
 
-@pytest.mark.parametrize("log_format", ["console", "json"])
-@pytest.mark.parametrize(
-    "values",
-    [{"event": f"sent {KEY}"}, {"event": "x", "header": f"Bearer {KEY}"},
-     {"event": "x", "header": {"Authorization": [f"Bearer {KEY}"]}},
-     {"event": "x", "raw": f"Bearer {KEY}".encode()}, {"event": "x", "error": ValueError(KEY)}],
-    ids=["event", "value", "nested", "bytes", "error"],
-)  # fmt: skip
-def test_the_key_is_taken_out_wherever_it_is(log, capsys, log_format, values):
-    log(log_format).info(**values)
+def watch(capsys, *events, seconds, is_log=False, columns="100", monkeypatch=None, **flags):
+    """What stands on stderr after so many seconds of virtual time."""
+    asked = settings(**flags)
+    if monkeypatch:
+        monkeypatch.setenv("COLUMNS", columns)
+    terminal.this_call().logs_json = asked.log_format == "json"
 
-    told = capsys.readouterr().err
-    assert told
-    assert KEY not in told
+    async def main():
+        watching = Watching(asked, is_log=is_log)
+        async with background(watching.tick):
+            for event in events:
+                watching(event(asked) if callable(event) else event)
+            await anyio.sleep(seconds)
 
-
-@pytest.mark.parametrize("log_format", ["console", "json"])
-def test_the_key_is_taken_out_of_tracebacks(log, capsys, log_format):
-    log(log_format).error("failed", exc_info=ValueError(f"Illegal header value {KEY}"))
-
-    assert KEY not in capsys.readouterr().err
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    return capsys.readouterr().err
 
 
-def test_a_key_with_quotes_is_taken_out_in_the_spelling_of_json_too(capsys):
-    environ = {"HUSKYVOICE_API_KEY": 'sk"live\\1'}
-    flags = {"log_format": "json"}
-    logger(load_settings("closure.csv", flags=flags, environ=environ)).info('sent sk"live\\1')
-
-    assert json.loads(capsys.readouterr().err)["event"] == "sent ***"
-
-
-def test_values_that_are_no_text_stay_as_they_are(log, capsys):
-    log().info("planned", rows=3, limit=None)
-
-    line = json.loads(capsys.readouterr().err)
-    assert (line["rows"], line["limit"]) == (3, None)
+def bar(capsys, monkeypatch, *events, seconds=1.1, columns="100", **flags):
+    """The bar as it was drawn last."""
+    shown = watch(
+        capsys, *events, seconds=seconds, columns=columns, monkeypatch=monkeypatch,
+        progress="true", **flags,
+    )  # fmt: skip
+    return shown.rpartition("\x1b[K")[2]
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
-def test_a_log_that_nobody_reads_stops_nothing(log, monkeypatch, error):
-    class Deaf(io.StringIO):
-        def write(self, text: str) -> int:
-            raise error
+def test_in_an_outage_the_bar_tells_what_failed_what_is_tried_again_and_why(capsys, monkeypatch):
+    gave_up = [ended(number, OutcomeName.GAVE_UP, "500") for number in range(14)]
+    sent = RequestSent(ask=Ask.CANCEL, appointment_id="a1")
+    drawn = bar(capsys, monkeypatch, started, *gave_up, sent, OUTAGE, columns="140")
 
-    told = log()
-    monkeypatch.setattr(sys, "stderr", Deaf())
-    told.info("settled")
+    for words in ("14/195", "14 failed", "1 in retry", "last: the connection was refused"):
+        assert words in drawn
 
 
-def test_who_configured_structlog_before_keeps_it(log):
-    lines = structlog.testing.LogCapture()
-    structlog.configure(processors=[lines])
+def test_the_time_left_is_never_less_than_the_rate_allows(capsys, monkeypatch):
+    done = [ended(number) for number in range(74)]
+    drawn = bar(capsys, monkeypatch, lambda asked: started(asked, wait=3.0), *done, rate="60/6s")
+    slow = bar(capsys, monkeypatch, started, *done[:13], seconds=60, rate="60/6s")
 
-    log().info("settled", outcome="cancelled")
+    assert ", 15 s left" in drawn
+    assert "13 min 5" in slow
 
-    assert lines.entries == [{"event": "settled", "log_level": "info", "outcome": "cancelled"}]
+
+def test_the_rate_that_is_shown_is_never_above_the_one_that_is_allowed(capsys, monkeypatch):
+    done = [ended(number) for number in range(120)]
+    assert "60/min" in bar(capsys, monkeypatch, started, *done, rate="60/60s")
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore"])
-def test_libraries_that_log_whole_addresses_are_quiet(log, name):
-    log()
-    assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+def test_a_limiter_that_cannot_tell_its_wait_stops_nothing(capsys, monkeypatch):
+    def all_under_way(asked):
+        return started(asked, wait=math.inf)
+
+    assert "0/195" in bar(capsys, monkeypatch, all_under_way)
+
+
+@pytest.mark.parametrize(("rate", "is_told"), [("60/60s", True), ("600/60s", False)])
+def test_a_429_within_the_documented_limit_means_that_another_program_uses_the_key(
+    capsys, monkeypatch, rate, is_told
+):
+    busy = RequestAnswered(ask=Ask.CANCEL, appointment_id="a1", meaning=Meaning.BUSY, code="429")
+    drawn = bar(capsys, monkeypatch, started, busy, rate=rate, columns="120")
+
+    assert "1 refused by the rate limit" in drawn
+    assert is_told == ("another program uses this key" in drawn)
+
+
+@pytest.mark.parametrize("columns", ["12", "40", "80"])
+def test_however_narrow_the_terminal_the_count_stays_and_the_line_fits(
+    capsys, monkeypatch, columns
+):
+    gave_up = [ended(number, OutcomeName.GAVE_UP, "500") for number in range(78)]
+    local = {"base_url": "http://127.0.0.1:4010/v1"}
+    for flags in ({}, local):
+        drawn = bar(capsys, monkeypatch, started, *gave_up, columns=columns, **flags)
+        assert "78/195" in drawn
+        assert len(drawn) < int(columns)
+
+
+def test_a_rehearsal_is_told_in_the_bar(capsys, monkeypatch):
+    drawn = bar(capsys, monkeypatch, started, base_url="http://127.0.0.1:4010/v1")
+    assert "Rehearsal, no real appointment is touched" in drawn
+
+
+def test_what_is_waited_for_is_told_after_two_seconds_once_for_each_attempt(capsys):
+    failed = RequestAnswered(
+        ask=Ask.CONFIG, appointment_id=None, meaning=Meaning.UNKNOWN, code="time_out"
+    )
+    first = watch(capsys, ASKED, seconds=9, base_url="https://h.example/v1")
+    second = watch(capsys, ASKED, failed, ASKED, seconds=9, base_url="https://h.example/v1")
+
+    what = "Waiting for https://h.example: GET /appointment-config, attempt"
+    assert first == f"{what} 1 of 5\n"
+    assert second == f"{what} 2 of 5; the last: no answer in time\n"
+    assert watch(capsys, ASKED, seconds=1.5) == ""
+
+
+def test_a_log_tells_every_retry_every_closed_gate_and_every_half_minute_how_far_it_is(capsys):
+    def closed(asked):
+        return started(asked, wait=20.0, closed=20.0)
+
+    told = watch(capsys, closed, ended(1), OUTAGE, seconds=61, is_log=True, log_format="json")
+    events = [json.loads(line) for line in told.splitlines()]
+
+    assert ["started", "settled", "retry", "gate_closed", "progress", "progress"] == [
+        one["event"] for one in events
+    ]
+    last = events[-1]
+    assert (1, 195, 1, 0) == tuple(
+        last[name] for name in ("done", "eligible", "cancelled", "failed")
+    )
+    assert last["last_error"] == "connection_refused"
+
+
+def test_a_log_for_people_has_the_time_the_level_and_what_goes_with_the_event(capsys):
+    plan = PlanMade(
+        text="", rows=3, eligible=2, settled=1, skipped={}, rejected=[], will_miss=0, seconds=0.0
+    )
+    told = watch(capsys, plan, seconds=0.1, is_log=True)
+    assert re.search(r"Z \[info +\] planned +rows=3 eligible=2 settled=1", told)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +185,12 @@ def test_libraries_that_log_whole_addresses_are_quiet(log, name):
      (True, "the API asked for patience (Retry-After), here or elsewhere")],
 )  # fmt: skip
 def test_a_wait_is_told_with_its_reason(capsys, is_closed, why):
-    announce(RateWindowFull(seconds=75, is_closed=is_closed))
-    assert f"Waiting 1 min 15 s: {why}.\n" == capsys.readouterr().err
+    told = watch(capsys, RateWindowFull(seconds=75, is_closed=is_closed), seconds=0.1)
+    assert f"Waiting 1 min 15 s: {why}.\n" == told
 
 
-def test_a_window_that_is_not_shared_is_warned_of_where_a_bar_is_shown_too(capsys):
-    ProgressBar()(WindowNotShared(folder="/var/state", why="Read-only file system"))
-    told = capsys.readouterr().err
+def test_a_window_that_is_not_shared_is_warned_of_where_a_bar_is_shown_too(capsys, monkeypatch):
+    event = WindowNotShared(folder="/var/state", why="Read-only file system")
+    told = watch(capsys, event, seconds=0.1, progress="true", monkeypatch=monkeypatch)
     assert "/var/state cannot be used (Read-only file system)" in told
     assert "--state-dir" in told

@@ -16,13 +16,14 @@ PRODUCED_BY = {
     5: ("test_answers", "test_an_outage_halts_the_run_and_the_same_command_finishes_afterwards"),
     6: ("test_resume", "test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works"),
     7: ("test_keys", "test_a_key_that_may_only_read_stops_the_run_and_the_scope_is_named"),
+    129: ("test_resume", "test_a_signal_stops_the_run_and_the_same_command_goes_on"),
     130: ("test_resume", "test_a_signal_stops_the_run_and_the_same_command_goes_on"),
     143: ("test_resume", "test_a_signal_stops_the_run_and_the_same_command_goes_on"),
 }
 
 
 def test_every_exit_code_is_in_the_table():
-    assert {*map(int, ExitCode), 130, 143} == PRODUCED_BY.keys()
+    assert {*map(int, ExitCode), 129, 130, 143} == PRODUCED_BY.keys()
 
 
 @pytest.mark.promise(16)

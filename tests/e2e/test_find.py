@@ -22,7 +22,7 @@ def test_a_day_becomes_a_manifest_that_a_run_takes(stage):
     assert (0, "") == (found.returncode, found.stderr)
     assert "3 appointments found, all there are: every answer was whole." in found.stdout
     assert f"{FAR}  1  Evening  branch" in found.stdout
-    assert "Next:  batchcancel plan closure.csv" in found.stdout
+    assert "batchcancel plan closure.csv" in found.stdout
     path = stage.folder / "closure.csv"
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
     header, *rows = path.read_text().splitlines()

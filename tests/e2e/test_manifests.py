@@ -25,7 +25,7 @@ def test_a_bad_manifest_is_refused_in_a_sentence_before_anything_is_sent(stage, 
         (stage.folder / "closure.csv").write_bytes(content)
     ended = stage.here(*RUN)
 
-    assert (2, "") == (ended.returncode, ended.stdout)
+    assert 2 == ended.returncode == json.loads(ended.stdout)["exit_code"]
     assert sentence in ended.stderr
     assert ".py" not in ended.stderr
     assert 0 == stage.arrivals

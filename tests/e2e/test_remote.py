@@ -124,7 +124,7 @@ def test_what_cannot_be_had_is_told_in_a_sentence_and_leaves_no_trace(
 ):
     ended = stage.here("run", address, *NAMED)
 
-    assert (2, "") == (ended.returncode, ended.stdout)
+    assert 2 == ended.returncode == json.loads(ended.stdout)["exit_code"]
     assert sentence in ended.stderr
     assert ".py" not in ended.stderr
     assert (0, []) == (stage.arrivals, list(stage.folder.iterdir()))

@@ -8,7 +8,9 @@ from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code):
     ids = stage.closure(12)
     run = stage.start(*RUN, "--rate", "6/60s")

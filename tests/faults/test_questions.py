@@ -53,11 +53,11 @@ async def exit_code(world, manifest, **options):
 BEFORE_ANY_WRITE = {
     "500": (status(500), 5),
     "503 with a page": (status(503, HTML), 5),
-    "a page": (status(200, HTML), 5),
+    "a page": (status(200, HTML), 2),
     "a list": (status(200, []), 5),
     "success denied": (status(200, {"success": False}), 5),
     "204": (status(204, b""), 5),
-    "404 of a proxy": (status(404, HTML), 5),
+    "404 of a proxy": (status(404, HTML), 2),
     "403 of a firewall": (status(403, HTML), 5),
     "402": (status(402), 5),
     "402 with a page": (status(402, HTML), 5),

@@ -94,17 +94,19 @@ def test_the_keys_of_a_connection_are_not_written_down_whatever_a_variable_says(
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "code"),
     [
-        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
-        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no_such_name"),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "name_service"),
     ],
     ids=["unknown for good", "unknown for now"],
 )
-def test_a_host_without_an_address_is_no_connection(monkeypatch, error):
+def test_a_name_that_does_not_exist_is_told_from_one_that_cannot_be_looked_up_now(
+    monkeypatch, error, code
+):
     def lookup(*_words, **_named):
         raise error
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
-    assert asyncio.run(sent("https://nobody.invalid/v1")) == "no_connection"
+    assert asyncio.run(sent("https://nobody.invalid/v1")) == code

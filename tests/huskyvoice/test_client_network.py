@@ -62,9 +62,9 @@ async def test_a_netrc_of_the_environment_replaces_no_key(url, tmp_path, monkeyp
     assert (await ask(url)).meaning is Meaning.PROVED
 
 
-async def test_nobody_listening_is_no_connection(deaf_port):
-    assert (await ask(f"http://127.0.0.1:{deaf_port}/v1")).code == "no_connection"
+async def test_nobody_listening_is_told_from_other_trouble(deaf_port):
+    assert (await ask(f"http://127.0.0.1:{deaf_port}/v1")).code == "connection_refused"
 
 
-async def test_plain_http_on_the_other_end_of_tls_is_no_connection(url):
-    assert (await ask(url.replace("http:", "https:"))).code == "no_connection"
+async def test_plain_http_on_the_other_end_of_tls_is_trouble_with_tls(url):
+    assert (await ask(url.replace("http:", "https:"))).code == "tls"

@@ -128,4 +128,4 @@ async def test_tls_that_fails_otherwise_may_go_better_next_time():
     error = httpx.ConnectError("x")
     error.__cause__ = ssl.SSLEOFError("unexpected end")
     async with failing(error).client() as api:
-        assert (await api.send(CANCEL)).code == "no_connection"
+        assert (await api.send(CANCEL)).code == "tls"

@@ -81,6 +81,7 @@ def summary() -> Summary:
     return Summary(
         batch="closure", run_id="run-1", counts=counts, duplicates=0, requests=9,
         rate_limited=1, elapsed_s=12.34567, exit_code=exit_code(counts), ledger="closure.ledger.db",
+        origin="https://h.example",
     )  # fmt: skip
 
 

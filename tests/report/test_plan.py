@@ -16,8 +16,8 @@ from batchcancel.policy.rules import Rules
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.report.observed import observed_json
-from batchcancel.report.plan import moment, plan_json, plan_text
-from batchcancel.report.tables import duration
+from batchcancel.report.plan import plan_json, plan_text
+from batchcancel.report.tables import duration, moment
 from batchcancel.settings.approval import PARTS, Approval
 from batchcancel.settings.load import Settings, load_settings
 
@@ -169,6 +169,8 @@ def test_a_fraction_of_an_hour_of_notice_is_told():
 def test_the_plan_for_machines_has_the_same_numbers(busy):
     assert plan_json(busy, ledger="closure.ledger.db") == {
         "batch": "closure",
+        "origin": "https://api.huskyvoice.ai",
+        "rehearsal": False,
         "rows": 1313,
         "duplicates": 2,
         "rejected_rows": 5,

@@ -1,3 +1,6 @@
+import os
+import shlex
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -6,22 +9,28 @@ import pytest
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Run, Settled
-from batchcancel.ledger.sqlite.ledger import memory_sqlite
+from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite
 from batchcancel.report.status import read_status
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
 ORIGIN = "https://h.example"
+WHO = {
+    "host": socket.gethostname(),
+    "pid": os.getpid(),
+    "options": {"manifest": "closure.csv", "rate": "60/60s", "notice_hours": "0.0", "yes": "True"},
+}
 
 
 def batch(name: str) -> Batch:
-    return Batch(name=name, origin=ORIGIN, digest="d", rows=2, rejected_rows=1, duplicates=4)
+    return Batch(name=name, origin=ORIGIN, digest="d", rows=2, rejected_rows=1, duplicates=4,
+                 timezone="Asia/Kolkata")  # fmt: skip
 
 
 @pytest.fixture
-def ledger():
+def ledger(tmp_path):
     """A ledger with one batch of two rows and a rejected one; one row is cancelled."""
-    ledger = memory_sqlite(origin=ORIGIN, key="fingerprint")
-    ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW))
+    ledger = open_sqlite(tmp_path / "l.db", origin=ORIGIN, key="fingerprint")
+    ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW, **WHO))
     rows = [LedgerRow(name, None, None, None, None) for name in ("a1", "a2")]
     ledger.enrol(batch("closure"), rows, [RejectedRow(line=9, reason="ragged")])
     outcome = Outcome(OutcomeName.CANCELLED)
@@ -31,22 +40,26 @@ def ledger():
     ledger.close()
 
 
+def read(ledger, only=None, at=NOW + timedelta(minutes=1)):
+    return read_status(ledger, only=only, ledger="closure.ledger.db", at=at)
+
+
 @pytest.fixture
 def finish(ledger):
     """End the run after so many minutes."""
 
-    def finish(minutes: int, exit_code: int) -> None:
+    def finish(minutes: int, exit_code: int, why: str | None = None) -> None:
         ended_at = NOW + timedelta(minutes=minutes)
         ledger.finish(
             Run(run_id="run-1", batch="closure", started_at=NOW, ended_at=ended_at,
-                exit_code=exit_code)
+                exit_code=exit_code, why=why)
         )  # fmt: skip
 
     return finish
 
 
 def test_a_batch_stands_where_its_rows_do(ledger):
-    (standing,) = read_status(ledger, only=None)
+    (standing,) = read(ledger)
     lines = standing.text().splitlines()
 
     assert lines[0] == "Batch closure at https://h.example: 1 of 3 rows are cancelled"
@@ -56,36 +69,70 @@ def test_a_batch_stands_where_its_rows_do(ledger):
 def test_a_batch_that_restores_another_counts_what_is_restored(ledger):
     undoing = replace(batch("closure.restore"), kind="restore", of_batch="closure")
     ledger.enrol(undoing, [LedgerRow("a1", None, None, None, None)], [])
-    first, second = (one.text().splitlines()[0] for one in read_status(ledger, only=None))
+    first, second = (one.text().splitlines()[0] for one in read(ledger))
     assert first.endswith("1 of 3 rows are cancelled")
     assert second.endswith("0 of 1 rows are restored")
 
 
-def test_a_run_that_has_not_ended_goes_on_or_was_broken_off(ledger):
-    (standing,) = read_status(ledger, only=None)
+def test_a_run_that_is_alive_is_told_with_its_process_and_when_it_may_be_done(ledger):
+    (standing,) = read(ledger)
 
-    assert standing.text().endswith(
-        "run 1, run-1, began 2026-06-01 06:00 UTC: going on, or broken off"
-    )
+    assert f"  Running: run 1 (run-1), pid {os.getpid()} on" in standing.text()
+    assert "since Mon 2026-06-01 11:30 Asia/Kolkata; 1 rows left" in standing.text()
+    assert "at the earliest until Mon 2026-06-01 11:31 Asia/Kolkata" in standing.text()
+    assert "batchcancel status closure.ledger.db --watch" in standing.next
 
 
-def test_a_run_that_has_ended_tells_its_exit_code(ledger, finish):
-    finish(minutes=9, exit_code=4)
-    (standing,) = read_status(ledger, only="closure")
+def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on(
+    ledger, monkeypatch
+):
+    monkeypatch.setattr("os.kill", no_such_process)
+    (standing,) = read(ledger)
 
-    assert standing.text().endswith("began 2026-06-01 06:00 UTC, ended 06:09, exit code 4")
+    assert "  Broken off: run 1 (run-1)" in standing.text()
+    assert "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes" in standing.next
+
+
+def no_such_process(_pid, _signal):
+    raise ProcessLookupError
+
+
+@pytest.mark.parametrize(("code", "going_on"), [(4, False), (5, True), (143, True)])
+def test_a_run_that_has_ended_tells_when_and_why_and_what_to_type(ledger, finish, code, going_on):
+    finish(minutes=9, exit_code=code, why="the API does not answer")
+    (standing,) = read(ledger, "closure")
+
+    ended = f"  Ended Mon 2026-06-01 11:39 Asia/Kolkata with exit code {code}: the API does not"
+    assert ended in standing.text()
+    assert going_on == ("To go on:" in standing.next)
+
+
+def test_the_command_to_go_on_names_a_ledger_and_a_batch_that_are_others(ledger, finish):
+    finish(minutes=9, exit_code=5)
+    (standing,) = read_status(ledger, only=None, ledger="/data/my night.db", at=NOW)
+
+    [line] = [one for one in standing.next.splitlines() if one.startswith("To go on:")]
+    words = shlex.split(line.partition(":")[2])
+    assert words[:5] == ["batchcancel", "run", "closure.csv", "--ledger", "/data/my night.db"]
+
+
+def test_without_the_clinic_s_timezone_times_are_in_utc(ledger):
+    (standing,) = read(ledger)
+    known = replace(standing, batch=replace(standing.batch, timezone=None))
+
+    assert "since Mon 2026-06-01 06:00 UTC" in known.text()
 
 
 def test_the_line_for_machines_adds_up(ledger, finish):
     finish(minutes=9, exit_code=4)
-    (standing,) = read_status(ledger, only=None)
-    told = standing.as_json("closure.ledger.db")
+    (standing,) = read(ledger)
+    told = standing.as_json()
 
     assert told["rows"] == told["cancelled"] + told["waiting"] + told["rejected_rows"] == 3
     assert (told["batch"], told["origin"], told["ledger"]) == (
         "closure", ORIGIN, "closure.ledger.db"
     )  # fmt: skip
-    assert (told["runs"], told["run_id"], told["exit_code"], told["duplicates"]) == (
+    assert (told["runs"], told["run_id"], told["last_exit_code"], told["duplicates"]) == (
         1, "run-1", 4, 4
     )  # fmt: skip
 
@@ -95,16 +142,16 @@ def test_every_batch_is_told_oldest_first(ledger, finish):
     ledger.hold(Run(run_id="run-2", batch="another", started_at=NOW))
     ledger.enrol(batch("another"), [], [])
 
-    assert [one.batch.name for one in read_status(ledger, only=None)] == ["closure", "another"]
+    assert [one.batch.name for one in read(ledger)] == ["closure", "another"]
 
 
 def test_one_batch_may_be_named(ledger):
-    assert [one.batch.name for one in read_status(ledger, only="closure")] == ["closure"]
+    assert [one.batch.name for one in read(ledger, "closure")] == ["closure"]
 
 
 def test_a_batch_that_is_not_there_is_refused_with_those_that_are(ledger):
     with pytest.raises(InputError, match="no batch closrue") as refused:
-        read_status(ledger, only="closrue")
+        read(ledger, "closrue")
 
     assert refused.value.hint == "It has: closure."
 
@@ -112,8 +159,8 @@ def test_a_batch_that_is_not_there_is_refused_with_those_that_are(ledger):
 def test_an_empty_ledger_has_no_standing():
     ledger = memory_sqlite(origin=ORIGIN, key="fingerprint")
 
-    assert read_status(ledger, only=None) == []
+    assert read(ledger) == []
     with pytest.raises(InputError) as refused:
-        read_status(ledger, only="closure")
+        read(ledger, "closure")
     assert refused.value.hint == "It has: none."
     ledger.close()

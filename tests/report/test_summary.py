@@ -8,7 +8,7 @@ from tests.tallies import counts_of
 COMMAND = "batchcancel run closure.csv --yes"
 
 
-def summary(*, ledger="closure.ledger.db", **counts: object) -> Summary:
+def summary(*, ledger="closure.ledger.db", origin="https://h.example", **counts: object) -> Summary:
     return Summary(
         batch="closure",
         run_id="run-1",
@@ -19,14 +19,22 @@ def summary(*, ledger="closure.ledger.db", **counts: object) -> Summary:
         elapsed_s=543.2,
         exit_code=0,
         ledger=ledger,
+        origin=origin,
     )
 
 
-def next_lines(*, was_stopped=False, **counts: object) -> dict[str, str]:
-    text = what_next(summary(**counts), command=COMMAND, was_stopped=was_stopped)
-    return {
-        name: rest.strip() for name, _, rest in (one.partition(":") for one in text.split("\n"))
-    }
+def next_text(*, was_stopped=False, ledger="closure.ledger.db", manifest="day.csv", **counts):
+    return what_next(
+        counts_of(**counts), batch="closure", ledger=ledger, command=COMMAND, manifest=manifest,
+        was_stopped=was_stopped,
+    )  # fmt: skip
+
+
+def next_lines(**counts) -> dict[str, str]:
+    """What each line says, by its first word; without what goes on in a line of its own."""
+    lines = [one for one in next_text(**counts).split("\n") if not one.startswith(" ")]
+    told = {name: rest.strip() for name, _, rest in (one.partition(":") for one in lines)}
+    return {name: rest for name, rest in told.items() if name not in ("Patients", "Whom to call")}
 
 
 def test_a_summary_begins_with_what_is_cancelled_and_ends_with_what_it_cost():
@@ -51,7 +59,7 @@ def test_when_all_is_done_nothing_is_left_to_do():
 
 
 def test_after_an_early_end_the_same_command_goes_on():
-    assert next_lines(was_stopped=True, waiting=5) == {"To go on": COMMAND}
+    assert next_lines(was_stopped=True, waiting=5)["To go on"] == COMMAND
 
 
 @pytest.mark.parametrize("name", ["gave_up", "open"])
@@ -76,7 +84,7 @@ def test_what_a_limit_held_back_needs_the_command_without_it():
 )
 def test_what_was_not_cancelled_can_be_exported(counts, outcomes):
     flags = " ".join(f"--outcome {name}" for name in outcomes)
-    command = f"batchcancel export closure.ledger.db -o left.csv {flags} --batch closure"
+    command = f"batchcancel export closure.ledger.db --batch closure -o left.csv {flags}"
 
     assert next_lines(**counts)["Not cancelled"] == command
 
@@ -86,10 +94,32 @@ def test_what_the_api_said_no_to_is_sent_once_more_by_an_option(counts):
     assert next_lines(**counts)["Final"] == "3; the same command with --retry-refused"
 
 
-def test_after_an_early_end_nothing_is_told_of_what_was_not_cancelled():
+def test_after_an_early_end_what_is_waiting_is_among_what_was_not_cancelled():
     told = next_lines(was_stopped=True, waiting=5, refused=1, skipped={"notice_window": 1})
+    export = "batchcancel export closure.ledger.db --batch closure -o left.csv"
 
-    assert told == {"To go on": COMMAND}
+    assert told["To go on"] == COMMAND
+    assert (
+        told["Not cancelled"] == f"{export} --outcome skipped --outcome refused --outcome waiting"
+    )
+
+
+def test_nobody_has_told_the_patients_and_the_list_of_whom_to_call_is_one_command_away():
+    told = next_text(cancelled=5)
+    export = "batchcancel export closure.ledger.db --batch closure -o call.csv"
+
+    assert "fires no webhooks; do not count on patients having been told" in told
+    assert f"Whom to call:   {export} --outcome cancelled --with day.csv" in told
+    assert "Whom to call" not in next_text(already_cancelled=5)
+
+
+@pytest.mark.parametrize(
+    ("counts", "rows"),
+    [({"needs_review": 2}, 2), ({"skipped": {"moved": 3, "unknown_status": 1}}, 4)],
+)
+def test_what_a_person_has_to_decide_is_told_with_what_to_type(counts, rows):
+    assert next_lines(**counts)["To decide"].startswith(f"{rows} rows;")
+    assert "batchcancel resolve closure.ledger.db --as kept ID" in next_text(**counts)
 
 
 def test_a_command_to_paste_survives_spaces_in_names():

@@ -13,6 +13,7 @@ DESIGNED = {
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
     *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
+    *("dry-run", "quiet", "verbose", "metrics-file", "on-end"),
 }
 
 

@@ -33,7 +33,11 @@ class PostgresReader(SqlReader):
     """The questions, also while runs are writing; each is answered as of one moment."""
 
     _order = "number"
+    _alive = "SELECT 1 FROM leases WHERE batch = :batch AND expires_at > clock_timestamp()"
     _db: PatientConnection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(self._ask(self._alive, batch=batch))
 
     def _ask(self, sql: str, **values: object) -> Sequence[Any]:
         try:

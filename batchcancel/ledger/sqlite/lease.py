@@ -31,6 +31,9 @@ _RENEW = """
     UPDATE leases SET boot = :boot, expires_at = :expires_at
     WHERE batch = :batch AND token = :token
 """
+HELD_NOW = """
+    SELECT 1 FROM leases WHERE batch = :batch AND boot = :boot AND expires_at > :now
+"""
 _HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
@@ -57,7 +60,7 @@ class Lease:
     def renew(self, statements: Statements) -> None:
         """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
         renewed_at = _seconds()
-        values = {**_until(self._ttl), "batch": self._batch, "token": self.token}
+        values = {**until(self._ttl), "batch": self._batch, "token": self.token}
         if statements.execute(_RENEW, values) != 1:
             raise taken_over(self._batch, ttl=self._ttl)
         self._renewed_at = renewed_at
@@ -73,7 +76,7 @@ class Lease:
 
 def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
     """Take the ledger for a run in this transaction; `BatchHeld` while another one has it."""
-    values = {**_until(ttl), "batch": run.batch, "holder": signature(run)}
+    values = {**until(ttl), "batch": run.batch, "holder": signature(run)}
     require_free(statements, batch=run.batch)
     statements.execute(_TAKE, values)
     ((token,),) = statements.fetch(_GIVEN, values)
@@ -82,7 +85,7 @@ def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
 
 def require_free(statements: Statements, *, batch: str = "") -> None:
     """`BatchHeld` while a run has any batch of the ledger; where several do, this one is named."""
-    for other, holder, left in statements.fetch(_ALIVE, {**_until(0), "batch": batch}):
+    for other, holder, left in statements.fetch(_ALIVE, {**until(0), "batch": batch}):
         raise held(other, holder=holder, left=left / _MICROS)
 
 
@@ -91,7 +94,8 @@ def end(statements: Statements, token: int) -> None:
     statements.execute(_END, {"token": token})
 
 
-def _until(ttl: float) -> Values:
+def until(ttl: float) -> Values:
+    """The boot, and the moments on its clock at which a lease begins and ends."""
     boot, now = _boot(), int(_seconds() * _MICROS)
     return {"boot": boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
 

@@ -20,7 +20,7 @@ from batchcancel.ledger.sqlite.connection import (
     connect_in_memory,
     settle_into_one_file,
 )
-from batchcancel.ledger.sqlite.lease import Lease, end, require_free, take
+from batchcancel.ledger.sqlite.lease import HELD_NOW, Lease, end, require_free, take, until
 from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
 from batchcancel.ledger.sqlite.trouble import diagnose
 from batchcancel.ledger.statements import Statements, Values, in_micros
@@ -34,6 +34,9 @@ class SqliteReader(SqlReader):
 
     _order = "rowid"
     _db: sqlite3.Connection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(list(self._ask(HELD_NOW, **until(0), batch=batch)))
 
     def _ask(self, sql: str, **values: object) -> Iterator[Any]:
         try:

@@ -1,0 +1,67 @@
+"""What the end of a call brings besides its last line: a metrics file, and a command."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from batchcancel.cli.terminal import Call, say
+from batchcancel.errors import BatchcancelError
+from batchcancel.settings.options import KEY_VARIABLE
+
+LONGEST_S, LONGEST_AFTER_SIGNAL_S = 30.0, 3.0
+_A_SIGNAL = 128
+
+
+def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[], bool]) -> None:
+    """Write the metrics, and run the command; what fails is told, and changes no exit code."""
+    if call.metrics_file is not None:
+        from batchcancel.report.metrics import write_metrics
+
+        try:
+            write_metrics(call.metrics_file, facts, now=time.time())
+        except BatchcancelError as error:
+            say(f"--metrics-file: {error.message}", "metrics_not_written", level="warning")
+    if call.on_end is not None:
+        from tempfile import TemporaryFile
+
+        with TemporaryFile() as told, TemporaryFile() as output:
+            told.write(json.dumps(facts, default=str).encode() + b"\n")
+            told.seek(0)
+            if why := _run(call.on_end, facts["exit_code"], told, output, is_hurried):
+                say(f"--on-end: {why}", "on_end_failed", level="warning")
+
+
+def _run(
+    command: str,
+    code: int,
+    told: IO[bytes],
+    output: IO[bytes],
+    is_hurried: Callable[[], bool],
+) -> str:
+    """Why the command failed; empty where it did not. It does not get the key."""
+    import subprocess
+
+    environ = {name: text for name, text in os.environ.items() if name != KEY_VARIABLE}
+    process = subprocess.Popen(  # noqa: S602 - the operator's own command, for a shell
+        command,
+        shell=True,
+        stdin=told,
+        stdout=output,
+        stderr=output,
+        env=environ | {"BATCHCANCEL_EXIT_CODE": str(code)},
+        start_new_session=True,
+    )
+    longest = LONGEST_AFTER_SIGNAL_S if code > _A_SIGNAL else LONGEST_S
+    until = time.monotonic() + longest
+    while process.poll() is None and time.monotonic() < until and not is_hurried():
+        time.sleep(0.02)
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return f"it was ended after {longest:g} s" if not is_hurried() else "it was interrupted"
+    output.seek(0)
+    last = output.read(100_000).decode(errors="replace").strip().rpartition("\n")[2]
+    return f"it ended with {process.returncode}: {last}" if process.returncode else ""

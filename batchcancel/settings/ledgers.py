@@ -1,0 +1,46 @@
+"""Which ledger is meant by what was typed: a ledger, a manifest, or nothing."""
+
+import os
+from pathlib import Path
+
+from batchcancel.errors import InputError
+from batchcancel.settings.load import batch_name, manifest_source
+
+_SQLITE = b"SQLite format 3\0"
+
+
+def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
+    """The address of the ledger, and the batch that is meant; None where that is any."""
+    named = os.environ.get("BATCHCANCEL_LEDGER")
+    if typed is None:
+        if named is None:
+            raise InputError(
+                "no ledger is named",
+                hint="Type it, like closure.ledger.db, or the manifest that it lies beside.",
+            )
+        return named, batch
+    if "://" in typed or _is_ledger(Path(typed)):
+        return typed, batch
+    source = manifest_source(typed)
+    if named is not None:
+        return named, batch or batch_name(source.stem)
+    beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
+    if not beside.exists():
+        is_there = Path(typed).exists()
+        raise InputError(
+            f"there is no ledger {beside}" if is_there else f"there is no {typed}",
+            hint="A ledger is made by the first run, beside the manifest unless named otherwise."
+            if is_there
+            else "Name a ledger, or the manifest that it lies beside.",
+        )
+    return os.fspath(beside), batch
+
+
+def _is_ledger(path: Path) -> bool:
+    """By its content, or by its name where nothing can be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+    except OSError:
+        return path.suffix == ".db" or path.is_dir()
+    return start == _SQLITE or path.suffix == ".db"
