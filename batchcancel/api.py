@@ -105,7 +105,7 @@ class Ask(StrEnum):
         "windows",
         "GET /appointment-slots/availability",
         "slots:read",
-        "Use a key that may read slots, or give [sessions] with their starts in the job file.",
+        "Use a key that may read slots; or give [sessions] in the job file, restore --overbook.",
     )
 
     method: str

@@ -77,7 +77,7 @@ class SkipReason(StrEnum):
     NOTICE_WINDOW = "notice_window", Fact(0)
     UNKNOWN_BEFORE = "unknown_before", Fact(0)  # these and ALREADY_STARTED: of a restore
     WAS_RESCHEDULED = "was_rescheduled", Fact(0)
-    CHANGED_SINCE = "changed_since", Fact(0)
+    CHANGED_SINCE = "changed_since", Fact.PERSON  # also of a run: since it was approved
     SLOT_TAKEN = "slot_taken", Fact.PERSON
 
     facts: Fact
@@ -152,7 +152,8 @@ class Appointment:
     None when nothing is known of it. `opened_at` is when its oldest intent was written, by the
     API's clock; None says that no intent is without a result. `is_marked` says that the manifest
     marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
-    at `observed_at`; `is_missed` says that they should have, and did not.
+    at `observed_at`; `is_missed` says that they should have, and did not. `was_cancelled` says that
+    an earlier run saw it cancelled by others.
     """
 
     appointment_id: str
@@ -166,6 +167,7 @@ class Appointment:
     opened_at: datetime | None = None
     attempts: int = 0
     is_marked: bool = False
+    was_cancelled: bool = False
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)

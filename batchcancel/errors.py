@@ -104,6 +104,7 @@ WRONG = {
     "no_connection": "no connection",
     "connection_lost": "the connection was lost",
     "tls": "TLS failed",
+    "proxy": "the proxy does not let us through",
     "time_out": "no answer in time",
     "web_page": "a web page instead of the API (a login page?)",
     "unreadable_answer": "an answer that cannot be read",

@@ -79,9 +79,12 @@ async def test_only_what_was_asked_is_sent(world, tapped):
     await world.run(world.manifest(ids), notes="Closed")
     body = b'{"status":"cancelled","notes":"Closed"}'
     patches = {("PATCH", f"http://localhost/v1/appointments/{one}", body) for one in ids}
-    page = "http://localhost/v1/appointments?date=2026-06-20&page=1&limit=200"
-    reads = {("GET", "http://localhost/v1/appointment-config", b""), ("GET", page, b"")}
-    assert patches | reads == sent
+    asked = (
+        "appointment-config",
+        "appointments?date=2026-06-20&page=1&limit=200",
+        "appointment-slots/availability?date=2026-06-20",
+    )
+    assert patches | {("GET", f"http://localhost/v1/{one}", b"") for one in asked} == sent
 
 
 @pytest.mark.promise(9)

@@ -34,7 +34,7 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
          batchcancel run closure.csv --limit 5
          batchcancel run closure.csv
       3. What somebody approved, and nothing else:
-         batchcancel run closure.csv --approved a1-600-0-mh83kvq862d6b2b36fckdry0kkkwf3
+         batchcancel run closure.csv --approved a1-600-0-0-r1rgaev43vp728g356ksknn4kswbe4jpz7
       4. From cron, with the options of a job:
          batchcancel run tonight.csv --job-file jobs/nightly.toml
 
@@ -94,5 +94,6 @@ def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
         command=same_command(),
         manifest=manifest,
         was_stopped=reason is not None,
+        selection=summary.selection,
     )
     say("\n" + left, "next")

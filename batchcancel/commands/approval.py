@@ -1,20 +1,31 @@
 """What an approval is for: the work that a plan shows, in the words of its token."""
 
-from batchcancel.appointments import as_meant
+from batchcancel.appointments import SkipReason, as_meant
 from batchcancel.errors import Refusal
+from batchcancel.policy.look import Looked
 from batchcancel.policy.plan import Plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
 
+_SEEN = (SkipReason.UNKNOWN_STATUS, SkipReason.COMPLETED, SkipReason.MOVED)
 
-def approval_of(plan: Plan, *, manifest: Manifest, rules: Rules, settings: Settings) -> Approval:
-    """The approval for this plan: what decides who is cancelled, and how many; not the pace."""
+
+def approval_of(
+    plan: Plan, looked: Looked, *, manifest: Manifest, rules: Rules, settings: Settings
+) -> Approval:
+    """The approval for this plan: what decides who is cancelled, and how many; not the pace.
+
+    Rows come to be eligible that were not by what others do to the appointment, never by time: so
+    where any were left out for what was seen of them, it tells since when none may have changed.
+    """
+    is_left = plan.already_cancelled or plan.needs_review or not {*plan.skipped}.isdisjoint(_SEEN)
     sessions = {as_meant(name): start.isoformat() for name, start in settings.sessions.items()}
     return Approval.of(
         eligible=plan.eligible,
         settled=plan.spent,
+        left_at=looked.began if is_left else None,
         content=manifest.digest,
         origin=settings.origin,
         key=settings.api_key.fingerprint,
@@ -25,6 +36,8 @@ def approval_of(plan: Plan, *, manifest: Manifest, rules: Rules, settings: Setti
         statuses=",".join(sorted(settings.status)),
         notes=settings.notes or "",
         ignored=",".join(sorted(settings.ignore_column)),
+        again="again" if settings.retry_refused else "",
+        limited=" ".join(plan.let_through),
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
@@ -21,6 +22,8 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.look import Looked, look
 from batchcancel.policy.marked import is_nothing_left
+from batchcancel.policy.open_windows import refuse_open
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
     Planned,
@@ -65,6 +68,8 @@ def refuse(planned: Planned, settings: Settings) -> None:
     refuse_unapproved(settings.approved, planned.approval)
     refuse_if_mostly_moved(planned)
     refuse_above_cap(planned.plan, settings.max_cancel)
+    if settings.require_closed:
+        refuse_open(planned.windows)
 
 
 def ends_with(planned: Planned) -> int:
@@ -110,16 +115,15 @@ async def plan_batch(
     plan = make_plan(
         looked.manifest,
         policy=rules.policy,
-        now=at,
-        rate=settings.rate,
+        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
         earlier=earlier,
         limit=settings.limit,
-        taken=tools.limiter.taken(),
+        approved=settings.approved.number if settings.approved else None,
         observed=looked.observed,
     )
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
@@ -159,17 +163,14 @@ async def _rules_and_look(
         notice_hours=settings.notice_hours,
         timezone=settings.timezone,
     )
-    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone)
-    if rules.timezone is not None:
+    zone, needed = rules.timezone, rules.policy.needs_start
+    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
+    if zone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            refuse_conflicts(
-                tools.account,
-                batch_of(manifest, name=settings.batch, origin=settings.origin),
-                manifest,
-                timezone=rules.timezone,
-                but_refused=settings.retry_refused,
-            )
-        manifest = manifest.in_timezone(rules.timezone)
+            batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
+            again = settings.retry_refused
+            refuse_conflicts(tools.account, batch, manifest, timezone=zone, but_refused=again)
+        manifest = manifest.in_timezone(zone)
         if not settings.allow_rejected_rows:
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
@@ -180,14 +181,26 @@ async def _rules_and_look(
         rules=rules,
         lookup=tools.lookup,
         starts=starts,
-        now=tools.clock.now,
+        clock=tools.clock,
         statuses=settings.status,
+        approved_at=settings.approved.left_at if settings.approved else None,
         halt_after=settings.halt_after,
+        require_windows=settings.require_closed,
     )
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, looked
+
+
+def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
+    return Pace(
+        now=at,
+        rate=settings.rate,
+        taken=taken,
+        pages={day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()},
+        budget=looked.budget.left,
+    )
 
 
 def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -12,11 +11,11 @@ import anyio
 from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
-from batchcancel.commands.run import Finished, close_run, finished, flush, new_run
-from batchcancel.commands.verify import batch_named, day_of, require_own
-from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.events import Caution, Observer, PlanMade, RunStarted
-from batchcancel.ledger.contract import Batch, CancelledRow, LedgerReader, LedgerRow, OpenRow
+from batchcancel.commands.run import Finished, finished, holding, new_run
+from batchcancel.commands.verify import day_of, require_own
+from batchcancel.errors import InputError
+from batchcancel.events import Observer, PlanMade, RunStarted
+from batchcancel.ledger.contract import Batch, LedgerRow
 from batchcancel.policy.back import read_back
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.pages import Budget
@@ -55,74 +54,42 @@ class Undoing:
         return f"{self.batch}.restore"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
-    """The plan, and what carrying it out takes; `rows` are all that it is about."""
-
-    plan: RestorePlan
-    rows: Sequence[CancelledRow]
-    choice: Choice
-    places: Places | None
-    budget: Budget
-    at: datetime
-
-
 async def plan(
-    settings: ApiSettings,
-    undoing: Undoing,
-    *,
-    stop: Stop,
-    observe: Observer,
+    settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
-) -> RestorePlan:
+) -> RestorePlan:  # fmt: skip
     """Decide and count; writes nothing."""
     ids = await _named(undoing.only, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_plan, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
-        return (await _plan(settings, undoing, ids, tools=tools, observe=observe)).plan
+        return await _Restore(settings, undoing, tools).plan(ids, observe)
 
 
 async def restore(
-    settings: ApiSettings,
-    undoing: Undoing,
-    *,
-    stop: Stop,
-    observe: Observer,
-    confirm: Callable[[RestorePlan], None],
-    run_id: str | None = None,
+    settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
+    confirm: Callable[[RestorePlan], None], run_id: str | None = None,
     around: Surroundings | None = None,
-) -> Finished:
+) -> Finished:  # fmt: skip
     """Plan, confirm, restore, as `run` does; before the answer is yes no row is enrolled."""
     began = anyio.current_time()
     ids = await _named(undoing.only, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_run, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
+        one = _Restore(settings, undoing, tools)
         run = new_run(undoing.own_batch, {}, run_id=run_id, now=tools.clock.now())
-        _require_undoing(tools.ledger, undoing, settings)
-        tools.ledger.hold(run)
-        try:
-            planned = await _plan(settings, undoing, ids, tools=tools, observe=observe)
+        async with holding(run, tools=tools):
+            planned = await one.plan(ids, observe)
             await stop.checkpoint()
-            confirm(planned.plan)
-            await _enrol(planned, undoing, settings, tools)
-        except BatchcancelError as error:
-            await flush(tools)
-            close_run(run, error.exit_code, why=error.message, tools=tools)
-            raise
-        observe(
-            RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
-        )
-        await _run_pool(planned, settings, tools=tools, observe=observe)
+            confirm(planned)
+            await one.enrol()
+        observe(RunStarted(eligible=planned.eligible, rate=settings.rate, limiter=tools.limiter))
+        await one.put_back(observe)
         return await finished(
-            run,
-            tools=tools,
-            began=began,
-            held_back=planned.plan.held_back,
-            ledger=redacted_ledger(undoing.ledger),
+            run, tools=tools, began=began, held_back=planned.held_back, ledger=planned.ledger,
             restores=True,
-        )
+        )  # fmt: skip
 
 
 async def _named(only: Source | None, *, stop: Stop, observe: Observer) -> set[str] | None:
@@ -133,101 +100,154 @@ async def _named(only: Source | None, *, stop: Stop, observe: Observer) -> set[s
     return {*manifest.ids()}
 
 
-def _require_undoing(account: LedgerReader, undoing: Undoing, settings: ApiSettings) -> None:
-    require_own(batch_named(account, undoing.batch), settings, ledger=undoing.ledger)
-    own = [one for one in account.batches() if one.name == undoing.own_batch]
-    if own and own[0].of_batch != undoing.batch:
-        raise InputError(
-            f"the ledger has a batch {undoing.own_batch}, and it is not a restore",
-            hint="That name is the restore's own, so nothing can be restored here.",
+class _Restore:
+    """One restore, from what the ledger knows to what the API answers."""
+
+    def __init__(self, settings: ApiSettings, undoing: Undoing, tools: Tools) -> None:
+        self._settings, self._undoing, self._tools = settings, undoing, tools
+        self._account = tools.account or tools.ledger
+        require_own(self._account, undoing.batch, settings, ledger=undoing.ledger)
+        if any(
+            one.name == undoing.own_batch and one.of_batch != undoing.batch
+            for one in self._account.batches()
+        ):
+            raise InputError(
+                f"the ledger has a batch {undoing.own_batch}, and it is not a restore",
+                hint="That name is the restore's own, so nothing can be restored here.",
+            )
+        self._places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
+        self._at = tools.clock.now()
+
+    async def plan(self, ids: set[str] | None, observe: Observer) -> RestorePlan:
+        """Decide on what the batch cancelled: all of it, or the rows of these ids."""
+        account, undoing, limit = self._account, self._undoing, self._settings.limit
+        settled = account.settled_ids(undoing.own_batch, but_refused=undoing.retry_refused)
+        opened = {one.appointment_id: one for one in account.open_rows(undoing.own_batch)}
+        rows = {one.appointment_id: one for one in account.cancelled_rows(undoing.batch)}
+        unknown = 0 if ids is None else len(ids - rows.keys())
+        for one in {*settled} & rows.keys():
+            del rows[one]
+        self._rows = [
+            row
+            for one, row in rows.items()
+            if one in opened or (not row.is_moved if ids is None else one in ids)
+        ]
+        candidates = [
+            Candidate(row=row, opened=opened.get(row.appointment_id)) for row in self._rows
+        ]
+        room = None if limit is None else limit - len(settled) - len(opened)
+        with self._tools.stop.raising_reason():
+            self._choice = await self._chosen(candidates, room)
+        plan = self._shown(settled=len(settled), unknown=unknown)
+        observe(
+            PlanMade(
+                text=restore_text(plan), rows=plan.rows, eligible=plan.eligible,
+                settled=plan.settled, skipped={str(why): n for why, n in plan.skipped.items()},
+                rejected=(), will_miss=0, seconds=plan.seconds,
+            )
+        )  # fmt: skip
+        return plan
+
+    async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:
+        skipped = {
+            one.row.appointment_id: reason
+            for one in candidates
+            if one.opened is None
+            and (reason := reason_by_ledger(one.row, rescheduled_too=self._undoing.rescheduled_too))
+        }
+        left = [one for one in candidates if one.row.appointment_id not in skipped]
+        lookup, self._budget = self._tools.lookup, Budget.for_rows(len(left))
+        days = {
+            one.row.appointment_id: day_of(one.row, self._settings)
+            for one in left
+            if one.opened is None
+        }
+        back = await read_back(
+            days, lookup=lookup, budget=self._budget, halt_after=self._settings.halt_after
+        )
+        zone = await self._timezone() if left else None
+        starts = Starts(sessions=self._settings.sessions, lookup=lookup, timezone=zone)
+        seen = [replace(one, shown=back.shown.get(one.row.appointment_id)) for one in left]
+        known = [replace(one, start=await _start(one, starts)) for one in seen]
+        choice = await choose(known, now=self._tools.clock.latest(), places=self._places, room=room)
+        choice.skipped |= skipped
+        return choice
+
+    async def _timezone(self) -> ZoneInfo:
+        if self._settings.timezone is not None:
+            return self._settings.timezone
+        config = await self._tools.lookup.config()
+        try:
+            return quantities.timezone(config.timezone or "")
+        except ValueError:
+            raise InputError(
+                "the API does not tell the organisation's timezone, and starts need it",
+                hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
+            ) from None
+
+    def _shown(self, *, settled: int, unknown: int) -> RestorePlan:
+        choice, rate = self._choice, self._settings.rate
+        reasons, work = Counter(choice.skipped.values()), choice.work
+        requests = len(work) + sum(one.shown is None for one in work)
+        taken = self._tools.limiter.taken()
+        return RestorePlan(
+            batch=self._undoing.own_batch,
+            of_batch=self._undoing.batch,
+            origin=self._settings.origin,
+            ledger=redacted_ledger(self._undoing.ledger),
+            rows=len(self._rows) + settled,
+            eligible=len(work),
+            settled=settled,
+            held_back=choice.held_back,
+            open=sum(one.opened is not None for one in work),
+            rescheduled=sum(one.row.previous_status == "rescheduled" for one in work),
+            unknown=unknown,
+            skipped={reason: reasons[reason] for reason in SkipReason if reasons[reason]},
+            requests=requests,
+            seconds=rate.seconds_for(requests + taken) if requests else 0.0,
+            rate=rate,
         )
 
+    async def enrol(self) -> None:
+        """Let the rows join the restore's own batch, with the reasons of those left alone."""
+        ledger, own = self._tools.ledger, self._undoing.own_batch
+        ids = "\n".join(row.appointment_id for row in self._rows)
+        batch = Batch(
+            name=own, origin=self._settings.origin, digest=hashlib.sha256(ids.encode()).hexdigest(),
+            rows=len(self._rows), rejected_rows=0, duplicates=0, kind="restore",
+            of_batch=self._undoing.batch,
+        )  # fmt: skip
+        rows = (
+            LedgerRow(
+                row.appointment_id, row.starts_at, row.date, row.session, row.branch_id,
+                start_known_by=row.start_known_by,
+            )
+            for row in self._rows
+        )  # fmt: skip
+        await self._tools.writer.durable()  # the ledger is used by one thread at a time
+        ledger.enrol(batch, rows, [])
+        if self._undoing.retry_refused:
+            ledger.reopen_refused(own)
+        skipped = self._choice.skipped.items()
+        ledger.decide(own, [(one, Outcome(OutcomeName.SKIPPED, reason)) for one, reason in skipped])
 
-async def _plan(
-    settings: ApiSettings,
-    undoing: Undoing,
-    ids: set[str] | None,
-    *,
-    tools: Tools,
-    observe: Observer,
-) -> _Planned:
-    account, own = tools.account or tools.ledger, undoing.own_batch
-    _require_undoing(account, undoing, settings)
-    settled = {*account.settled_ids(own, but_refused=undoing.retry_refused)}
-    opened = {one.appointment_id: one for one in account.open_rows(own)}
-    every = {one.appointment_id: one for one in account.cancelled_rows(undoing.batch)}
-    rows = [
-        row
-        for one, row in every.items()
-        if one not in settled
-        and (one in opened or (not row.is_moved if ids is None else one in ids))
-    ]
-    at = tools.clock.now()
-    budget = Budget.for_rows(len(rows))
-    places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
-    with tools.stop.raising_reason():
-        candidates, skipped = await _candidates(
-            rows, opened, settings, undoing, budget=budget, tools=tools
+    async def put_back(self, observe: Observer) -> None:
+        tools, work = self._tools, self._choice.work
+        pages = Counter(one.shown.page for one in work if one.shown and one.shown.page)
+        means = Means(
+            exchange=tools.exchange,
+            retry=tools.retry,
+            policy=UNTIL_START,
+            starts=Starts(sessions={}, lookup=tools.lookup, timezone=None),
+            writer=tools.writer,
+            fresh=Fresh(pages, lookup=tools.lookup, now=tools.clock.now, budget=self._budget),
         )
-        choice = await choose(
-            candidates,
-            now=tools.clock.latest(),
-            places=places,
-            room=None if settings.limit is None else settings.limit - len(settled) - len(opened),
-        )
-    choice.skipped |= skipped
-    plan = _shown(rows, choice, settings, undoing, settled=len(settled), tools=tools)
-    if ids is not None and (foreign := len(ids - every.keys())):
-        plan = replace(plan, cautions=[_foreign(foreign, undoing.batch)])
-    _tell(plan, observe)
-    return _Planned(plan=plan, rows=rows, choice=choice, places=places, budget=budget, at=at)
-
-
-async def _candidates(
-    rows: Sequence[CancelledRow],
-    opened: Mapping[str, OpenRow],
-    settings: ApiSettings,
-    undoing: Undoing,
-    *,
-    budget: Budget,
-    tools: Tools,
-) -> tuple[list[Candidate], dict[str, SkipReason]]:
-    """Those that the ledger does not speak against, as they are shown now; and why the others."""
-    skipped = {
-        row.appointment_id: reason
-        for row in rows
-        if row.appointment_id not in opened
-        and (reason := reason_by_ledger(row, rescheduled_too=undoing.rescheduled_too))
-    }
-    left = [row for row in rows if row.appointment_id not in skipped]
-    days = {row.appointment_id: day_of(row, settings) for row in left}
-    back = await read_back(
-        {one: day for one, day in days.items() if one not in opened},
-        lookup=tools.lookup,
-        budget=budget,
-        halt_after=settings.halt_after,
-    )
-    zone = await _timezone(settings, tools=tools) if left else None
-    starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone)
-    candidates = []
-    for row in left:
-        one = row.appointment_id
-        candidate = Candidate(row=row, shown=back.shown.get(one), opened=opened.get(one))
-        candidates.append(replace(candidate, start=await _start(candidate, starts)))
-    return candidates, skipped
-
-
-async def _timezone(settings: ApiSettings, *, tools: Tools) -> ZoneInfo:
-    if settings.timezone is not None:
-        return settings.timezone
-    config = await tools.lookup.config()
-    try:
-        return quantities.timezone(config.timezone or "")
-    except ValueError:
-        raise InputError(
-            "the API does not tell the organisation's timezone, and starts need it",
-            hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
-        ) from None
+        pool = Pool(
+            tools.writer, stop=tools.stop, now=tools.clock.now, observe=observe,
+            halt_after=self._settings.halt_after,
+        )  # fmt: skip
+        ways = (Restoration(one, means, places=self._places, at=self._at) for one in work)
+        await pool.settle_all(ways, workers=min(self._settings.concurrency, len(work)))
 
 
 async def _start(one: Candidate, starts: Starts) -> Start | None:
@@ -237,109 +257,3 @@ async def _start(one: Candidate, starts: Starts) -> Start | None:
     if where.date is None:
         return None
     return await starts.of_session(where.date, where.session, where.branch_id, where.label)
-
-
-def _shown(
-    rows: Sequence[CancelledRow],
-    choice: Choice,
-    settings: ApiSettings,
-    undoing: Undoing,
-    *,
-    settled: int,
-    tools: Tools,
-) -> RestorePlan:
-    reasons, work = Counter(choice.skipped.values()), choice.work
-    requests = len(work) + sum(one.shown is None for one in work)
-    return RestorePlan(
-        batch=undoing.own_batch,
-        of_batch=undoing.batch,
-        origin=settings.origin,
-        ledger=redacted_ledger(undoing.ledger),
-        rows=len(rows) + settled,
-        eligible=len(work),
-        settled=settled,
-        held_back=choice.held_back,
-        open=sum(one.opened is not None for one in work),
-        rescheduled=sum(one.row.previous_status == "rescheduled" for one in work),
-        skipped={reason: reasons[reason] for reason in SkipReason if reasons[reason]},
-        requests=requests,
-        seconds=settings.rate.seconds_for(requests + tools.limiter.taken()) if requests else 0.0,
-        rate=settings.rate,
-    )
-
-
-def _foreign(rows: int, batch: str) -> Caution:
-    return Caution(
-        code="not_cancelled_here",
-        text=f"{rows:,} rows of the manifest are none that batch {batch} has cancelled and nobody "
-        "has restored",
-    )
-
-
-def _tell(plan: RestorePlan, observe: Observer) -> None:
-    for caution in plan.cautions:
-        observe(caution)
-    observe(
-        PlanMade(
-            text=restore_text(plan),
-            rows=plan.rows,
-            eligible=plan.eligible,
-            settled=plan.settled,
-            skipped={str(reason): rows for reason, rows in plan.skipped.items()},
-            rejected=(),
-            will_miss=0,
-            seconds=plan.seconds,
-        )
-    )
-
-
-async def _enrol(planned: _Planned, undoing: Undoing, settings: ApiSettings, tools: Tools) -> None:
-    ledger, own = tools.ledger, undoing.own_batch
-    digest = hashlib.sha256("\n".join(row.appointment_id for row in planned.rows).encode())
-    batch = Batch(
-        name=own,
-        origin=settings.origin,
-        digest=digest.hexdigest(),
-        rows=len(planned.rows),
-        rejected_rows=0,
-        duplicates=0,
-        kind="restore",
-        of_batch=undoing.batch,
-    )
-    await tools.writer.durable()  # the ledger is used by one thread at a time, not by two
-    ledger.enrol(batch, map(_ledger_row, planned.rows), [])
-    if undoing.retry_refused:
-        ledger.reopen_refused(own)
-    skipped = planned.choice.skipped.items()
-    ledger.decide(own, [(one, Outcome(OutcomeName.SKIPPED, reason)) for one, reason in skipped])
-
-
-def _ledger_row(row: CancelledRow) -> LedgerRow:
-    return LedgerRow(
-        appointment_id=row.appointment_id,
-        starts_at=row.starts_at,
-        date=row.date,
-        session=row.session,
-        branch_id=row.branch_id,
-        start_known_by=row.start_known_by,
-    )
-
-
-async def _run_pool(
-    planned: _Planned, settings: ApiSettings, *, tools: Tools, observe: Observer
-) -> None:
-    work, now = planned.choice.work, tools.clock.now
-    pages = Counter(one.shown.page for one in work if one.shown and one.shown.page)
-    means = Means(
-        exchange=tools.exchange,
-        retry=tools.retry,
-        policy=UNTIL_START,
-        starts=Starts(sessions={}, lookup=tools.lookup, timezone=None),
-        writer=tools.writer,
-        fresh=Fresh(pages, lookup=tools.lookup, now=now, budget=planned.budget),
-    )
-    pool = Pool(
-        tools.writer, stop=tools.stop, now=now, observe=observe, halt_after=settings.halt_after
-    )
-    settlements = (Restoration(one, means, places=planned.places, at=planned.at) for one in work)
-    await pool.settle_all(settlements, workers=min(settings.concurrency, len(work)))

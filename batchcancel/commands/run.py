@@ -4,7 +4,8 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -56,20 +57,13 @@ async def run(
         settings, wiring.for_run, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
         run = new_run(settings.batch, settings.recorded(), run_id=run_id, now=tools.clock.now())
-        # Held before planning, so that no other run changes what the plan was made from.
-        tools.ledger.hold(run)
-        try:
+        async with holding(run, tools=tools):
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
             refuse(planned, settings)
             await stop.checkpoint()  # the prompt blocks the event loop, and signals with it
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
-        except BatchcancelError as error:
-            # A refused run is closed too, or `status` would show it as still going on.
-            await flush(tools)
-            close_run(run, error.exit_code, why=error.message, tools=tools)
-            raise
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
@@ -82,6 +76,7 @@ async def run(
             duplicates=planned.batch.duplicates,
             ledger=settings.redacted_ledger,
             approval=settings.approved,
+            selection=planned.manifest.selection,
         )
 
 
@@ -101,6 +96,19 @@ def new_run(batch: str, options: Mapping[str, str], *, run_id: str | None, now: 
         pid=os.getpid(),
         options=options,
     )
+
+
+@asynccontextmanager
+async def holding(run: Run, *, tools: Tools) -> AsyncIterator[None]:
+    """Hold the batch from before the plan, which no other run may change, to the first write."""
+    tools.ledger.hold(run)
+    try:
+        yield
+    except BatchcancelError as error:
+        # A refused run is closed too, or `status` would show it as still going on.
+        await _flush(tools)
+        _close_run(run, error.exit_code, why=error.message, tools=tools)
+        raise
 
 
 async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None:
@@ -135,15 +143,20 @@ async def _run_pool(
         retry=tools.retry,
         policy=planned.rules.policy,
         starts=Starts(
-            sessions=settings.sessions, lookup=tools.lookup, timezone=planned.rules.timezone
+            sessions=settings.sessions,
+            lookup=tools.lookup,
+            timezone=planned.rules.timezone,
+            needed=planned.rules.policy.needs_start,
         ),
         writer=tools.writer,
         statuses=settings.status,
+        approved_at=planned.looked.observed.approved_at,
         fresh=Fresh(
             planned.plan.pages(),
             lookup=tools.lookup,
             now=tools.clock.now,
             budget=planned.looked.budget,
+            shuffled=[day for day, one in planned.looked.days.items() if one.is_shuffled],
         ),
     )
     pool = Pool(
@@ -161,7 +174,7 @@ async def _run_pool(
     await pool.settle_all(cancellations, workers=workers)
 
 
-async def flush(tools: Tools) -> None:
+async def _flush(tools: Tools) -> None:
     """Wait until everything queued is durable; a failure to write stops the run."""
     try:
         await tools.writer.durable()
@@ -178,17 +191,18 @@ async def finished(
     ledger: str,
     duplicates: int = 0,
     approval: Approval | None = None,
+    selection: str | None = None,
     restores: bool = False,
 ) -> Finished:
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
-    await flush(tools)
+    await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
     code = exit_code(counts, held_back=held_back, restores=restores)
-    failure = close_run(
+    failure = _close_run(
         replace(run, counts=counts.as_json()),
         code if reason is None else reason.exit_code,
         why=None if reason is None else reason.message,
@@ -207,6 +221,7 @@ async def finished(
         ledger=ledger,
         origin=tools.origin,
         approval=None if approval is None else str(approval),
+        selection=selection,
         restores=restores,
     )
     return Finished(summary=summary, reason=reason)
@@ -224,7 +239,7 @@ def _uncounted(reason: BatchcancelError | None, error: BatchcancelError) -> Batc
     return told
 
 
-def close_run(
+def _close_run(
     run: Run, exit_code: int, *, why: str | None, tools: Tools
 ) -> LedgerWriteFailed | None:
     """Write down how a run ended, and let go of its batch; what kept it from that is returned."""

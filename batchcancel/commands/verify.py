@@ -1,7 +1,6 @@
 """The verify command: what the API says now of what a batch cancelled."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from datetime import UTC, date
 
 from batchcancel import wiring
@@ -9,58 +8,47 @@ from batchcancel.addresses import redacted_ledger
 from batchcancel.appointments import Said
 from batchcancel.errors import InputError
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import Batch, CancelledRow, LedgerReader
+from batchcancel.ledger.contract import CancelledRow, LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
 from batchcancel.policy.pages import Budget
-from batchcancel.report.verify import Checked, Now, Verified
+from batchcancel.report.verify import Checked, Verified
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings
 
 
 async def verify(
-    settings: ApiSettings,
-    *,
-    ledger: str,
-    batch: str,
-    stop: Stop,
-    observe: Observer,
+    settings: ApiSettings, *, ledger: str, batch: str, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
-) -> Verified:
+) -> Verified:  # fmt: skip
     """Read back what the batch cancelled; what was restored is not among it. Sends no write."""
     async with wiring.tools(
         settings, wiring.for_plan, ledger=ledger, stop=stop, observe=observe, around=around
     ) as tools:
         account = tools.account or tools.ledger
-        require_own(batch_named(account, batch), settings, ledger=ledger)
+        require_own(account, batch, settings, ledger=ledger)
         rows = list(account.cancelled_rows(batch))
         with stop.raising_reason():
             back = await read_back(
                 {one.appointment_id: day_of(one, settings) for one in rows},
-                lookup=tools.lookup,
-                budget=Budget(sys.maxsize),
-                halt_after=settings.halt_after,
-            )
+                lookup=tools.lookup, budget=Budget(sys.maxsize), halt_after=settings.halt_after,
+            )  # fmt: skip
         return Verified(
             batch=batch,
             origin=settings.origin,
             ledger=redacted_ledger(ledger),
-            rows=list(_checked(rows, back)),
+            rows=[_checked(row, back) for row in rows],
             requests=tools.exchange.requests,
         )
 
 
-def batch_named(account: LedgerReader, name: str) -> Batch:
-    """The batch of that name, which is there."""
-    return next(one for one in account.batches() if one.name == name)
-
-
-def require_own(batch: Batch, settings: ApiSettings, *, ledger: str) -> None:
+def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledger: str) -> None:
     """Refuse a batch that cancelled nothing, and another API's: a rehearsal's, maybe."""
+    batch = next(one for one in account.batches() if one.name == name)
     if batch.kind == "restore":
         raise InputError(
-            f"batch {batch.name} restores {batch.of_batch}: it has cancelled nothing",
+            f"batch {name} restores {batch.of_batch}: it has cancelled nothing",
             hint=f"Name the batch that did: --batch {batch.of_batch}. Nothing was sent.",
         )
     if batch.origin != settings.origin:
@@ -78,15 +66,12 @@ def day_of(row: CancelledRow, settings: ApiSettings) -> date | None:
     return row.starts_at.astimezone(settings.timezone or UTC).date()
 
 
-def _checked(rows: Iterable[CancelledRow], back: Back) -> Iterator[Checked]:
-    for row in rows:
-        shown = back.shown.get(row.appointment_id)
-        if shown is None:
-            is_gone = row.appointment_id in back.absent
-            yield Checked(row, Now.GONE if is_gone else Now.UNREAD, None)
-            continue
-        record, was = shown.record, Said(row.date, row.session, row.branch_id)
-        if record.status == CANCELLED:
-            yield Checked(row, Now.CANCELLED, record)
-        else:
-            yield Checked(row, Now.MOVED if has_moved(was, record) else Now.ALIVE, record)
+def _checked(row: CancelledRow, back: Back) -> Checked:
+    shown = back.shown.get(row.appointment_id)
+    if shown is None:
+        return Checked(row, "gone" if row.appointment_id in back.absent else "unread")
+    record = shown.record
+    if record.status == CANCELLED:
+        return Checked(row, "cancelled", record)
+    is_elsewhere = has_moved(Said(row.date, row.session, row.branch_id), record)
+    return Checked(row, "moved" if is_elsewhere else "alive", record)

@@ -175,6 +175,8 @@ def _broken(error: Exception) -> Answer:
             "the server's TLS certificate is not valid for this address",
             hint="Check --base-url and the network: the key was not sent.",
         ) from None
+    if isinstance(error, httpx.ProxyError):
+        return Answer(meaning=Meaning.UNKNOWN, code="proxy")
     if not isinstance(error, httpx.ConnectError):
         return Answer(meaning=Meaning.UNKNOWN, code="connection_lost")
     return Answer(meaning=Meaning.UNKNOWN, code=_why_unconnected(root))

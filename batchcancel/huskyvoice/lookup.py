@@ -74,7 +74,8 @@ class HuskyLookup:
     async def page_of_day(self, day: date, *, page: int) -> list[Record] | None:
         """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
         answer = await self._search({"date": day.isoformat()}, page)
-        return _page_from(answer.body).records if answer.meaning is Meaning.PROVED else None
+        is_list = isinstance((answer.body or {}).get("data"), list)
+        return _page_from(answer.body).records if is_list else None
 
     async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
         """A page of a search; None when the API refuses it, or answers with no list."""

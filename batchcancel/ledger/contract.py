@@ -32,7 +32,8 @@ class Batch:
 
     `rows` counts distinct appointments, `rejected_rows` the unreadable ones, `duplicates` the
     exact repetitions that were collapsed. `digest` belongs to the content of the manifest. A batch
-    of the kind `restore` undoes what `of_batch` cancelled. `timezone` is the clinic's.
+    of the kind `restore` undoes what `of_batch` cancelled. `timezone` is the clinic's, `selection`
+    what `find` was asked.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Batch:
     kind: str = "cancel"
     of_batch: str | None = None
     timezone: str | None = None
+    selection: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ _PART = 10_000
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
 _ENROL_BATCH = """
     INSERT INTO batches (name, origin, digest, rows, rejected_rows, duplicates, kind, of_batch,
-                         timezone)
+                         timezone, selection)
     VALUES (:name, :origin, :digest, :rows, :rejected_rows, :duplicates, :kind, :of_batch,
-            :timezone)
+            :timezone, :selection)
     ON CONFLICT (name) DO UPDATE
     SET digest = excluded.digest, rows = excluded.rows, rejected_rows = excluded.rejected_rows,
         duplicates = excluded.duplicates, enrolments = batches.enrolments + 1,
-        timezone = coalesce(excluded.timezone, batches.timezone)
+        timezone = coalesce(excluded.timezone, batches.timezone), selection = excluded.selection
 """
 _SAID = ("starts_at", "date", "session", "branch_id", "start_known_by", "manifest_start")
 _NAMED = "appointment_id, starts_at, date, session, branch_id, line, start_known_by, manifest_start"
@@ -37,7 +37,8 @@ _ENROL_ROWS = f"""
 _REDECIDED = "(outcome = 'skipped' OR outcome = 'already_cancelled' AND attempts = 0)"
 _DROP_UNNAMED = f"""
     DELETE FROM rows
-    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (state = 'waiting' OR {_REDECIDED})
+    WHERE batch_id = :batch_id AND enrolment <> :enrolment AND (
+        state = 'waiting' OR {_REDECIDED} AND opened_at IS NULL)
 """
 _CLEAR_REJECTED = "DELETE FROM rejected_rows WHERE batch_id = :batch_id"
 _REJECTED = "line, reason, appointment_id"
@@ -48,7 +49,9 @@ _REJECT = f"""
 _ENDED = "appointment_id, outcome, reason"
 # Those alone that end otherwise now: a batch of which most is skipped is decided in every run.
 _CLEAR_ENDINGS = f"""
-    UPDATE rows SET state = 'waiting', outcome = NULL, reason = NULL, settled_at = NULL
+    UPDATE rows
+    SET state = CASE WHEN opened_at IS NULL THEN 'waiting' ELSE 'open' END,
+        outcome = NULL, reason = NULL, settled_at = NULL
     WHERE batch_id = :batch_id AND appointment_id IN (
         SELECT appointment_id FROM (
             SELECT {_ENDED} FROM rows WHERE batch_id = :batch_id AND {_REDECIDED}

@@ -28,7 +28,7 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}, {timezone}
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
     FROM batches ORDER BY batch_id
 """
 _RUNS = """
@@ -100,7 +100,9 @@ _APPROVED = """
 """
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
-    FROM account WHERE batch = :batch AND state = 'open' ORDER BY appointment_id
+    FROM account
+    WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
+    ORDER BY appointment_id
 """
 _REQUESTS = """
     SELECT sent_at, answered_at FROM requests

@@ -114,6 +114,8 @@ looks -- what was found by looking, as JSON
 2   found TEXT NOT NULL
 INDEX of_batch (batch, kind)
 """
+# They were dated by a machine's clock, which may have been wrong: a day earlier is cautious.
+_DOUBTS_OF_1 = "UPDATE rows SET opened_at = opened_at - {day_long};\n"
 ACCOUNT = """VIEW account AS
     SELECT name AS batch, coalesce(starts_at, learned_start) AS start, rows.*
     FROM batches JOIN rows USING (batch_id);
@@ -143,7 +145,8 @@ def made(dialect: Dialect) -> str:
 
 def steps(dialect: Dialect, version: int) -> str:
     """The statements that bring all tables from `version` to this one."""
-    return "".join(_steps(*table, dialect.keyed, version) for table in _tables(dialect))
+    doubts = _DOUBTS_OF_1.format_map(dialect.words) if version == 1 else ""
+    return doubts + "".join(_steps(*table, dialect.keyed, version) for table in _tables(dialect))
 
 
 def comments(dialect: Dialect) -> Iterator[tuple[str, str]]:

@@ -17,9 +17,6 @@ from batchcancel.policy.pages import MAX_MISSES, MIN_HITS, Budget
 
 _QUERY = ("branch_id", "session", "batch", "appointment_type")
 
-Place = tuple[str | None, ...]
-"""A branch, a session, a batch label and a service."""
-
 
 class Shown(NamedTuple):
     """A record, and the day whose pages showed it; None where it was read by itself."""
@@ -59,24 +56,22 @@ class _Reader:
         self, days: Mapping[str, date | None], lookup: Lookup, budget: Budget, halt_after: int
     ) -> None:
         self._unseen = dict(days)
+        self._rows, self._left = Counter(days.values()), Counter(days.values())
         self._lookup, self._budget, self._halt_after = lookup, budget, halt_after
-        self._left = Counter(days.values())
-        self._rows = Counter(days.values())
         self._read: set[date] = set()
         self._failed = self._misses = self._longest = 0
         self.back = Back()
 
     async def read_all(self) -> None:
         """Days with most rows first: there a page saves most. One row is read by itself."""
-        for day, rows in self._left.most_common():
+        for day, rows in self._rows.most_common():
             if day is not None and rows > 1:
                 await self._read_day(day)
-        for one, day in sorted(self._unseen.items(), key=lambda row: (str(row[1]), row[0])):
+        for one in sorted(self._unseen, key=lambda one: (str(self._unseen[one]), one)):
             if one in self._unseen:
-                await self._read_singly(one, said=day)
+                await self._read_singly(one)
 
     async def _read_day(self, day: date) -> None:
-        """Its pages; where they keep no order, each of its parts."""
         self._read.add(day)
         places = await self._read_pages(day, {})
         for part in _parts(places, rows=max(self._rows[day], places.total())):
@@ -89,13 +84,13 @@ class _Reader:
 
     async def _read_pages(
         self, day: date, part: Mapping[str, str], *, is_part: bool = False
-    ) -> Counter[Place]:
+    ) -> Counter[tuple[str | None, ...]]:
         """Pages while they pay; the places they show, where they keep no order, else nothing.
 
         Those of a part that does not fit on one are read over and over, as long as they are likely
         to show new rows.
         """
-        places, shown = Counter[Place](), set[str]()
+        places, shown = Counter[tuple[str | None, ...]](), set[str]()
         number, is_shuffled = 0, False
         while self._left_on(day) > number:
             number += 1
@@ -107,14 +102,12 @@ class _Reader:
             is_shuffled = is_shuffled or 0 < len(new) < len(found)
             if is_shuffled and not is_part:
                 return places
-            if hits < MIN_HITS and day not in self._rows:
-                self._misses += 1
-                return Counter()
-            if not new or len(found) % USUAL_PAGE or len(found) < self._longest:
+            self._misses += (is_miss := hits < MIN_HITS and day not in self._rows)
+            if is_miss or not new or len(found) % USUAL_PAGE or len(found) < self._longest:
                 break
-        again, full = 0, max(number - 1, 1)
+        again = 0
         while is_shuffled and self._left_on(day) * PAGE > len(shown):
-            if not self._take(await self._page(day, part, again % full + 1), page=day):
+            if not self._take(await self._page(day, part, again % number + 1), page=day):
                 break
             again += 1
         return Counter()
@@ -126,27 +119,27 @@ class _Reader:
         self._longest = max(self._longest, len(found))  # some servers give no more than 50, or 100
         return found
 
-    async def _read_singly(self, one: str, *, said: date | None) -> None:
+    async def _read_singly(self, one: str) -> None:
         self._spend()
         answer = await self._lookup.read(one)
         if answer.record is None:
-            self._failed += 1
-            if answer.meaning is Meaning.ABSENT:
-                self.back.absent.add(one)
-            self._unseen.pop(one)
-            self._left[said] -= 1
-            self._require_sense(answer.code)
+            self._left[self._unseen.pop(one)] -= 1
+            self._fail(one, answer.meaning, answer.code)
             return
         self._failed = 0
         self._take([answer.record], page=None)
         day = answer.record.date
-        # Staff may have moved many of them, and to the same day.
         is_new = day is not None and day not in self._read and self._misses < MAX_MISSES
+        # Staff may have moved many of them, and to the same day.
         if day is not None and is_new and len(self._unseen) >= MIN_HITS:
             await self._read_day(day)
 
-    def _require_sense(self, code: str) -> None:
-        if self._failed >= self._halt_after and not (code == "NOT_FOUND" and self.back.shown):
+    def _fail(self, one: str, meaning: Meaning, code: str) -> None:
+        self._failed += 1
+        if meaning is Meaning.ABSENT:
+            self.back.absent.add(one)
+        is_known_clinic = meaning is Meaning.ABSENT and self.back.shown
+        if self._failed >= self._halt_after and not is_known_clinic:
             raise StoppedEarly(
                 f"{self._failed} appointments in a row could not be read, the last for {code}",
                 hint="Is the API there, and does the key belong to this clinic? Then run the same "
@@ -165,11 +158,11 @@ class _Reader:
             raise _Spent
 
 
-def _parts(places: Counter[Place], *, rows: int) -> list[dict[str, str]]:
+def _parts(places: Counter[tuple[str | None, ...]], *, rows: int) -> list[dict[str, str]]:
     """The coarsest parts that are likely to fit on a page each; the finest where none are."""
-    parts: Counter[Place] = Counter()
+    parts = Counter[tuple[str | None, ...]]()
     for depth in range(1, len(_QUERY) + 1):
-        parts = Counter()
+        parts.clear()
         for place, many in places.items():
             parts[place[:depth]] += many
         if all(many * rows < PAGE * places.total() for many in parts.values()):

@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, LedgerReader, LeftAlone, OpenRow, State
+from batchcancel.ledger.contract import (
+    Batch,
+    LedgerReader,
+    LeftAlone,
+    Observation,
+    OpenRow,
+    RowRecord,
+    State,
+)
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest
@@ -17,13 +25,14 @@ class EarlierRuns:
     """What the ledger says before a run: rows not to be sent again, and those to be read back.
 
     `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
-    `not_found` are settled ones that may be there by now.
+    `not_found` are settled ones that may be there by now, `seen_open` what was seen of open ones.
     """
 
     settled_ids: Sequence[str] = ()
     open_rows: Sequence[OpenRow] = ()
     left_alone: Sequence[LeftAlone] = ()
     not_found: Sequence[str] = ()
+    seen_open: Sequence[Observation] = ()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
@@ -35,6 +44,7 @@ def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
         rows=manifest.rows - len(manifest.rejected),
         rejected_rows=len(manifest.rejected),
         duplicates=manifest.duplicates,
+        selection=manifest.selection,
     )
 
 
@@ -42,9 +52,13 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
     """What is settled and what is open; `but_refused` lets refused and not-found rows be sent."""
     if reader is None:
         return EarlierRuns()
+    open_rows = reader.open_rows(batch)
+    ids = {one.appointment_id for one in open_rows}
+    seen = (one for one in (reader.observations(batch) if ids else ()) if one.appointment_id in ids)
     return EarlierRuns(
         settled_ids=reader.settled_ids(batch, but_refused=but_refused),
-        open_rows=reader.open_rows(batch),
+        open_rows=open_rows,
+        seen_open=[*seen],
         left_alone=reader.left_alone(batch),
         not_found=() if but_refused else reader.not_found_ids(batch),
     )
@@ -115,6 +129,12 @@ def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
     return next((one for one in reader.batches() if one.name == batch.name), None)
 
 
+def _is_in_doubt(row: RowRecord) -> bool:
+    """Also one that was skipped when it was read back: that ends no doubt."""
+    is_skipped = row.outcome == OutcomeName.SKIPPED and row.opened_at is not None
+    return row.state is State.OPEN or is_skipped
+
+
 def _refuse_changed_manifest(
     reader: LedgerReader, batch: Batch, ids: set[str], *, is_accepted: bool
 ) -> None:
@@ -123,7 +143,7 @@ def _refuse_changed_manifest(
     Rows in doubt must stay in the manifest: only they can be read back.
     """
     rows = {
-        row.appointment_id: row.state
+        row.appointment_id: row
         for row in reader.rows(batch.name)
         if row.outcome != OutcomeName.REJECTED_ROW
     }
@@ -131,7 +151,7 @@ def _refuse_changed_manifest(
     what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
     if not new and not gone:
         what = f"the same {len(ids)} appointments, with other times, notes or rejected rows"
-    if in_doubt := sum(1 for one in gone if rows[one] is State.OPEN):
+    if in_doubt := sum(1 for one in gone if _is_in_doubt(rows[one])):
         raise Refusal(
             f"the manifest lacks {in_doubt} of the batch's rows whose result is not known ({what})",
             hint="Put them back, so that they can be read back. Nothing was sent.",

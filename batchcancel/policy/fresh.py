@@ -1,7 +1,7 @@
 """Observations that keep up with a run: what is old when its turn comes is looked at once more."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -50,16 +50,24 @@ class Fresh:
     """Reads the pages of a day anew when a row of it comes up that was observed long ago.
 
     `rows` counts the rows that are to be taken up, by the day whose pages show them. Beyond the
-    budget, which is what planning has left, older observations stand.
+    budget, which is what planning has left, older observations stand. Of the days that are
+    `shuffled` one page is read, and what it does not show stands too: each shows as many as others.
     """
 
     def __init__(
-        self, rows: Mapping[date, int], *, lookup: Lookup, now: Now, budget: Budget
+        self,
+        rows: Mapping[date, int],
+        *,
+        lookup: Lookup,
+        now: Now,
+        budget: Budget,
+        shuffled: Collection[date] = (),
     ) -> None:
         self._left = Counter(rows)
         self._lookup = lookup
         self._now = now
         self._budget = budget
+        self._shuffled = shuffled
         self._pages = 0
         self._days: dict[date, _Day] = {}
         self._reading = anyio.Lock()
@@ -109,7 +117,7 @@ class Fresh:
         if word is not None and word.page > day.after:
             return False
         # It was there, and is not any more: it is read whatever it costs.
-        return day.tells_all or self._budget.spend()
+        return day.tells_all or (page not in self._shuffled and self._budget.spend())
 
     def _is_old(self, at: datetime) -> bool:
         return self._now() - at > OLD
@@ -124,6 +132,8 @@ class Fresh:
                 break
             self._take(day, found)
             pages.note(found, hits=len(found))
+            if page in self._shuffled:
+                break
         day.tells_all = pages.tells_all
         self._days[page] = self._days.pop(page)  # the last to be forgotten
         while len(self._days) > 1 and self._kept() > _MOST_KEPT:

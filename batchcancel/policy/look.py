@@ -1,20 +1,23 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import partial
 
 import polars as pl
 
-from batchcancel.api import Ask, Lookup
+from batchcancel.api import Ask, Lookup, Record
 from batchcancel.appointments import KnownBy, OutcomeName, Start
-from batchcancel.clock import Now
+from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
-from batchcancel.policy.pages import Budget, Reading, read_rows
+from batchcancel.policy.open_windows import Listed, read_windows
+from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
@@ -35,12 +38,16 @@ class Looked:
     """What was seen, and the starts that it tells of rows whose manifest tells none.
 
     `manifest` has all starts that are known now. `not_shown` counts rows that the pages of their
-    day do not show, `absent` those that the API does not know; `budget` is what is left of it.
+    day do not show, `absent` those that the API does not know; `budget` is what is left of it, and
+    `days` are those whose pages were read. It `began` at the earliest at that moment.
     """
 
     manifest: Manifest
     observed: Observed = field(default_factory=Observed)
+    windows: Listed = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(0))
+    days: Mapping[date, DayPages] = field(default_factory=dict)
+    began: datetime | None = None
     learned: Collection[tuple[str, Start]] = ()
     not_shown: int = 0
     absent: int = 0
@@ -54,50 +61,73 @@ async def look(
     rules: Rules,
     lookup: Lookup,
     starts: Starts,
-    now: Now,
+    clock: ServerClock,
     statuses: Collection[str],
+    approved_at: datetime | None,
     halt_after: int,
+    require_windows: bool = False,
 ) -> Looked:
     """Read the rows that are not settled, as far as the budget goes.
 
     Raises `ScopeMissing` where the key may not read what a decision needs, and `StoppedEarly` where
     it seems to be another clinic's.
     """
-    rows = _to_be_seen(manifest.frame, earlier)
-    in_doubt = _in_doubt(manifest.frame, earlier)
+    began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named = named_by(rows, rules.timezone)
     budget = Budget.for_rows(rows.height)
     reading = Reading(is_possible=False)
     if rules.may_read:
         reading = await read_rows(
-            wanted(named), lookup=lookup, now=now, budget=budget, halt_after=halt_after,
-            also=earlier.not_found,
+            wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
+            budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
     needs_start = rules.policy.needs_start
-    if not (rules.may_read or rows.get_column("starts_at").null_count() == 0) and needs_start:
-        raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
-    # What is read back when its turn comes is held against the manifest too.
-    named = pl.concat([named, named_by(in_doubt, rules.timezone)])
+    _require_starts(rows, rules)
+    in_doubt = named_by(manifest.frame.filter(_is_in_doubt(earlier)), rules.timezone)
+    named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
     learned: list[tuple[str, Start]] = []
     if needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Looked(
+        windows=await read_windows(days, lookup, None if require_windows else budget),
         observed=Observed(
             named=named,
             seen=seen,
             missed=reading.missed,
             left=_left_alone(earlier, reading),
+            before=earlier.seen_open,
+            may_be_read=reading.is_possible,
             statuses=statuses,
+            approved_at=approved_at,
         ),
         manifest=manifest,
         budget=budget,
+        days=reading.days,
+        began=began,
         learned=learned,
         not_shown=reading.not_shown,
         absent=reading.absent,
         cautions=(*_cautions(reading), *cautions),
     )
+
+
+def _require_starts(rows: pl.DataFrame, rules: Rules) -> None:
+    has_starts = rules.may_read or rows.get_column("starts_at").null_count() == 0
+    if rules.policy.needs_start and not has_starts:
+        raise ScopeMissing(Ask.READ.scope, hint=Ask.READ.without_scope)
+
+
+async def _days_of(record: Record, *, starts: Starts) -> Iterable[date]:
+    """The days of the API's searches, which begin at midnight in UTC, that may show a record."""
+    try:
+        start = await starts.of_record(record)
+    except ScopeMissing:
+        start = None
+    ends = () if start is None else (start.earliest.date(), start.latest.date())
+    return dict.fromkeys(day for day in (record.date, *ends) if day is not None)
 
 
 def _left_alone(earlier: EarlierRuns, reading: Reading) -> list[LeftAlone]:
@@ -114,20 +144,21 @@ def _left_alone(earlier: EarlierRuns, reading: Reading) -> list[LeftAlone]:
 def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     """Rows in doubt are not among them: each of them is read when its turn comes.
 
-    Nor are those that the manifest marks as done: nothing will be sent for them.
+    Nor are those that the manifest marks as done: nothing will be sent for them. What was left
+    alone comes first: it is read in any case.
     """
-    known = [*earlier.settled_ids, *(row.appointment_id for row in earlier.open_rows)]
-    frame = frame.filter(pl.col("marked").is_null())
-    return frame.join(_table(known), on="appointment_id", how="anti", maintain_order="left")
+    is_known = _is_among(earlier.settled_ids) | _is_in_doubt(earlier)
+    is_left = _is_among([row.appointment_id for row in earlier.left_alone])
+    rows = frame.filter(pl.col("marked").is_null(), ~is_known)
+    return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
 
 
-def _in_doubt(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
-    known = [row.appointment_id for row in earlier.open_rows]
-    return frame.join(_table(known), on="appointment_id", how="semi")
+def _is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
+    return _is_among([row.appointment_id for row in earlier.open_rows])
 
 
-def _table(ids: Sequence[str]) -> pl.DataFrame:
-    return pl.DataFrame({"appointment_id": ids}, schema={"appointment_id": pl.String})
+def _is_among(ids: Sequence[str]) -> pl.Expr:
+    return pl.col("appointment_id").is_in(pl.Series(ids, dtype=pl.String).implode())
 
 
 async def _with_starts_seen(

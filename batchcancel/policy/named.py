@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.api import Lookup
-from batchcancel.appointments import KnownBy, as_meant
+from batchcancel.appointments import as_meant
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
-from batchcancel.policy.pages import Budget, Wanted
+from batchcancel.policy.pages import Budget, DaysOf, Wanted
 from batchcancel.policy.sightings import Words
 from batchcancel.policy.starts import some
 
@@ -37,7 +37,8 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     """What the rows of a manifest name, before anything but the calendar was asked about them.
 
     The day of a start is that of the clinic. The API's own days begin at midnight in UTC, so a
-    start, or a session that reaches over it, may be found on the day beside it.
+    start, a session that reaches over it, or a day of which no more is known may be found on the
+    day beside it.
     """
     moments = frame.get_column("starts_at").drop_nulls().unique()
     zone = UTC if timezone is None else timezone
@@ -47,7 +48,6 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     )
     page = pl.coalesce("day", "date")
     begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
-    is_day = (pl.col("start_known_by") == KnownBy.DAY.value).fill_null(value=True)
     frame = frame.drop("day", strict=False)
     return frame.join(days, on="starts_at", how="left", maintain_order="left").select(
         "appointment_id",
@@ -55,16 +55,11 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
         said_session="session",
         said_branch="branch_id",
         page=page,
-        beside=pl.when(is_day)
-        .then(None)
-        .when(begins != page)
-        .then(begins)
-        .when(ends != page)
-        .then(ends),
+        beside=pl.when(begins != page).then(begins).when(ends != page).then(ends),
     )
 
 
-def wanted(named: pl.DataFrame) -> Wanted:
+def wanted(named: pl.DataFrame, days_of: DaysOf) -> Wanted:
     """The rows to be observed, by the day whose pages should show them."""
     by_day = named.group_by("page", maintain_order=True).agg("appointment_id")
     beside = (
@@ -75,7 +70,7 @@ def wanted(named: pl.DataFrame) -> Wanted:
     others: dict[date, dict[date, list[str]]] = {}
     for day, other, ids in beside.iter_rows():
         others.setdefault(day, {})[other] = ids
-    return Wanted(by_day=dict(by_day.iter_rows()), beside=others)
+    return Wanted(by_day=dict(by_day.iter_rows()), beside=others, days_of=days_of)
 
 
 async def comparable(

@@ -6,6 +6,7 @@ Planning applies it to a whole table, sending to one row; both call `outcome_of`
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -69,19 +70,30 @@ def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipRea
 
 
 def outcome_of(
-    said: Said, record: Record, *, statuses: Collection[str], was_cancelled: bool = False
+    said: Said,
+    record: Record,
+    *,
+    statuses: Collection[str],
+    was_cancelled: bool = False,
+    is_changed: bool = False,
 ) -> Outcome | None:
     """How an appointment ends by its record alone; None when it is to be cancelled.
 
     `was_cancelled` says that others had cancelled it when it was observed before: somebody wants
-    it alive again.
+    it alive again. `is_changed` says that it may have been left out when the run was approved.
     """
     if record.status == CANCELLED:
         return Outcome(OutcomeName.ALREADY_CANCELLED)
     reason = skip_of(said, record, statuses=statuses)
     if was_cancelled and reason is not SkipReason.COMPLETED:
         return Outcome(OutcomeName.NEEDS_REVIEW, ALIVE_AGAIN)
+    reason = reason or (SkipReason.CHANGED_SINCE if is_changed else None)
     return None if reason is None else Outcome(OutcomeName.SKIPPED, reason)
+
+
+def is_changed(updated_at: datetime | None, approved_at: datetime | None) -> bool:
+    """Whether a record may be another than at the approval; it is not asked where None is given."""
+    return approved_at is not None and (updated_at is None or updated_at >= approved_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,31 +102,42 @@ class Observed:
 
     `named` holds what the manifest names of each, as far as it can be compared, `seen` what was
     seen. `missed` are rows that the pages of their day do not show; they are read when their turn
-    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they stand
-    until the rows are seen again. `statuses` are those to be sent.
+    comes. `left` are the endings of rows that earlier runs left alone for what they saw: they are
+    read then too, and stand where nothing `may_be_read`. `before` is what those saw of rows in
+    doubt. `statuses` are those to be sent; since `approved_at` no record may have changed.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
     seen: pl.DataFrame = field(default_factory=SEEN.to_frame, repr=False)
     missed: Sequence[str] = ()
     left: Sequence[LeftAlone] = ()
+    before: Sequence[Observation] = ()
+    may_be_read: bool = False
     statuses: Collection[str] = SENDABLE
+    approved_at: datetime | None = None
 
     def observations(self) -> Iterator[Observation]:
         """What was seen, as the ledger keeps it."""
-        yield from map(Observation._make, self.seen.drop("page").iter_rows())
+        yield from map(Observation._make, self.seen.drop("page", "updated_at").iter_rows())
 
     def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
         missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
-        seen = self.seen.drop("observed_label")
+        before = pl.DataFrame(self.before, schema=[*SEEN.items()][:7], orient="row")
+        seen = pl.concat([self.seen, before], how="diagonal").drop("observed_label")
         for beside in (named, seen, missed.with_columns(is_missed=True), left):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+        is_left, is_approved = pl.col("left_outcome").is_not_null(), self.approved_at is not None
+        must_be_seen = (is_left | is_approved) & self.may_be_read
+        is_same = pl.col("updated_at") < pl.lit(self.approved_at, SEEN["updated_at"])
         rows = rows.with_columns(
-            pl.col("is_missed").fill_null(value=False),
+            is_missed=pl.col("observed_status").is_null() & must_be_seen
+            | pl.col("is_missed").fill_null(value=False),
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
+            left_outcome=pl.when(pl.lit(not self.may_be_read)).then("left_outcome"),
+            is_changed=is_same.fill_null(value=False).not_() & is_approved,
         )
         # Part by part: a join on so many columns takes several times the room of its rows.
         parts = list(rows.iter_slices(_PART)) or [rows]
@@ -136,7 +159,7 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
     """Each way in which rows stand is judged once: a million of them stand in few."""
-    key = (*SAID, *_SEEN, "was_cancelled")
+    key = (*SAID, *_SEEN, "was_cancelled", "is_changed")
     is_seen = pl.col("observed_status").is_not_null()
     ways = rows.filter(is_seen).select(key).unique()
     judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
@@ -148,16 +171,18 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
             outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
         )
-        .drop("was_cancelled", "left_outcome", "left_reason")
+        .drop("is_changed", "updated_at", "left_outcome", "left_reason")
         # A million rows have few texts in common, and those are most of their weight.
         .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
-    *way, was_cancelled = way
+    *way, was_cancelled, changed = way
     said, record = _pair(way)
-    outcome = outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
+    outcome = outcome_of(
+        said, record, statuses=statuses, was_cancelled=was_cancelled, is_changed=changed
+    )
     return (None, None) if outcome is None else (outcome.name.value, outcome.reason)
 
 

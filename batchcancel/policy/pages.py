@@ -7,7 +7,7 @@ of another day, the pages of that day follow. So do those of rows that name no d
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -47,16 +47,24 @@ class Budget:
         return has_one
 
 
+DaysOf = Callable[[Record], Awaitable[Iterable[date]]]
+
+
+async def _own_day(record: Record) -> Iterable[date]:
+    return () if record.date is None else (record.date,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """The rows to be observed: by the day whose pages should show them, None where none is named.
 
     `beside` tells of some rows, by their day, on which other days their pages may be: days of the
-    API's searches begin at midnight in UTC.
+    API's searches begin at midnight in UTC. `days_of` tells the same of a record that was read.
     """
 
     by_day: Mapping[date | None, Sequence[str]]
     beside: Mapping[date, Mapping[date, Sequence[str]]] = field(default_factory=dict)
+    days_of: DaysOf = _own_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,8 @@ class Reading:
     `missed` are rows that the pages of their day did not show and that there was no budget to read:
     they are read when their turn comes. `not_shown` counts those that the whole of their pages does
     not show, `absent` those that the API does not know, `also_there` those that were asked about
-    besides and are alive. `is_possible` tells whether pages and records could be read.
+    besides and are alive. `days` are those of which pages were read. `is_possible` tells whether
+    pages and records could be read.
     """
 
     sightings: Sightings = field(default_factory=Sightings)
@@ -75,6 +84,7 @@ class Reading:
     not_shown: int = 0
     absent: int = 0
     also_there: int = 0
+    days: Mapping[date, "DayPages"] = field(default_factory=dict)
     is_possible: bool = True
 
 
@@ -172,6 +182,7 @@ class _Reader:
             not_shown=self.not_shown,
             absent=len(self.absent),
             also_there=len(self.also_there),
+            days=self.days,
             is_possible=is_possible,
         )
 
@@ -202,12 +213,13 @@ class _Reader:
         others = self.wanted.beside.get(day, {}).items()
         beside = [other for other, ids in others if not self.day_of.keys().isdisjoint(ids)]
         for other in beside:
-            is_cut |= await self._read_pages(other, lambda _: self.left[day] > 0)
+            if self.left[day] > 1:
+                is_cut |= await self._read_pages(other, lambda one: self.left[day] > one.pages)
         if is_cut:
             return  # whether further pages would have shown the others is not known
         missing = self._unseen(day)
         self.to_read.update(missing)
-        if all(self.days[one].is_whole for one in (day, *beside)):
+        if all(one in self.days and self.days[one].is_whole for one in (day, *beside)):
             self.not_shown += len(missing)
         if len(missing) * 2 > rows:
             await self._read_singly(missing[:1])
@@ -224,18 +236,23 @@ class _Reader:
             record = await self._read_row(one)
             if record is not None:
                 found.append(record)
-                if record.date is not None and record.date not in {said, *self.days}:
-                    await self._read_near(record.date)
+                await self._read_near(record, said)
         return found
 
-    async def _read_near(self, day: date) -> None:
-        """The pages of a day on which one row was found, as long as they show others."""
-        before = len(self.day_of)
-        if self.misses_left == 0 or before < MIN_HITS:
+    async def _read_near(self, record: Record, said: date | None) -> None:
+        """The pages of the days on which one row was found, as long as they show others."""
+        if not self._may_pay() or (said is not None and record.date in {said, *self.days}):
             return
-        await self._read_pages(day, lambda one: one.last_hits >= MIN_HITS and bool(self.day_of))
-        has_paid = before - len(self.day_of) >= MIN_HITS
-        self.misses_left = MAX_MISSES if has_paid else self.misses_left - 1
+        for day in await self.wanted.days_of(record):
+            if day in {said, *self.days} or not self._may_pay():
+                continue
+            before = len(self.day_of)
+            await self._read_pages(day, lambda one: one.last_hits >= MIN_HITS and bool(self.day_of))
+            has_paid = before - len(self.day_of) >= MIN_HITS
+            self.misses_left = MAX_MISSES if has_paid else self.misses_left - 1
+
+    def _may_pay(self) -> bool:
+        return self.misses_left > 0 and len(self.day_of) >= MIN_HITS
 
     async def _read_row(self, appointment_id: str) -> Record | None:
         answer = await self.lookup.read(appointment_id)

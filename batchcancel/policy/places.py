@@ -1,21 +1,21 @@
 """Free places of calendar windows: counted by the API, and reserved one by one.
 
-A cancelled appointment's place can be booked again at once, by the voice agent too, and a PATCH may
-not ask whether there is one. So each appointment has its place reserved before it is restored, and
-what is counted long ago is counted anew.
+A place that was freed can be booked again at once, by the voice agent too, and a PATCH may not ask
+whether there is one. So an appointment has its place reserved before it is restored, and what was
+counted long ago is counted anew.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import anyio
 
-from batchcancel.api import Ask, Lookup, Record, Window
+from batchcancel.api import Lookup, Record, Window
 from batchcancel.appointments import as_meant
 from batchcancel.clock import Now
-from batchcancel.errors import ScopeMissing
 from batchcancel.ledger.contract import CancelledRow
 
 GOOD_FOR = timedelta(minutes=1)
@@ -37,9 +37,8 @@ class _Day:
         return self.free[key] - self.held[key] - self.taken[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place of a window that is reserved for one appointment."""
+class Place(NamedTuple):
+    """A place that is reserved for one appointment, in the windows of a day with this key."""
 
     day: date
     key: _Key
@@ -59,11 +58,11 @@ class Places:
         if where.date is None:
             return None
         day = await self._counted(where.date)
-        key = next((one for one in day.free if _is_of(where, one) and day.left(one) > 0), None)
-        if key is None:
-            return None
-        day.held[key] += 1
-        return Place(where.date, key)
+        for key in day.free:
+            if _is_of(where, key) and day.left(key) > 0:
+                day.held[key] += 1
+                return Place(where.date, key)
+        return None
 
     async def keeps(self, place: Place) -> bool:
         """Whether there is room for it still, by a count that is not old; else it is given back."""
@@ -81,34 +80,26 @@ class Places:
 
     def take(self, place: Place) -> None:
         """It is filled by now, or may be: a count that begins later has it."""
-        day = self._days[place.day]
-        day.held[place.key] -= 1
-        day.taken[place.key] += 1
+        self.give_back(place)
+        self._days[place.day].taken[place.key] += 1
 
     async def _counted(self, of: date, *, good_for: timedelta = GOOD_FOR) -> _Day:
         day = self._days.setdefault(of, _Day())
         async with self._counting:  # else all workers would count the same day at once
-            is_first, began = day.counted_at is None, self._now()
+            began = self._now()
             if day.counted_at is None or began - day.counted_at > good_for:
                 known = day.taken.copy()
-                day.free = _free(await self._windows(of, anew=not is_first))
-                day.counted_at, day.taken = began, day.taken - known
+                windows = await self._lookup.windows(of, anew=day.counted_at is not None)
+                day.free, day.taken = _free(windows or ()), day.taken - known
+                day.counted_at = began
         return day
-
-    async def _windows(self, day: date, *, anew: bool) -> Iterable[Window]:
-        try:
-            return await self._lookup.windows(day, anew=anew) or ()
-        except ScopeMissing as error:
-            hint = "Use a key that may read slots; --overbook restores without counting places."
-            raise ScopeMissing(Ask.WINDOWS.scope, hint=hint) from error
 
 
 def _free(windows: Iterable[Window]) -> Counter[_Key]:
     """A window that is closed has none, nor has one that tells none."""
     free: Counter[_Key] = Counter()
     for one in windows:
-        key = one.branch_id, one.session, one.label
-        free[key] += (one.free or 0) if one.is_open else 0
+        free[one.branch_id, one.session, one.label] += (one.free or 0) if one.is_open else 0
     return free
 
 

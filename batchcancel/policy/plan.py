@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
+from batchcancel.policy.open_windows import OpenWindows, open_windows
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
@@ -33,7 +35,7 @@ from batchcancel.settings.quantities import Cap
 _NAMES = {name.value: name for name in OutcomeName}
 _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
-    *("page", "observed_at", "is_missed", *SAID, *PLACE),
+    *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE),
 )
 
 FEW = 20
@@ -57,7 +59,8 @@ class Plan:
     `eligible` includes `open` rows, which are read back before anything is sent. `seconds` is how
     long the requests take at this rate, and `will_miss` how many rows are past their deadline by
     then. Rows whose start is looked up count as eligible. `spent` is how many rows of the batch are
-    settled, whether this manifest still names them or not: caps count the batch.
+    settled, whether this manifest still names them or not: caps count the batch. `let_through` are
+    those and the rows to be cancelled, where others are held back; else it is empty.
     """
 
     rows: int
@@ -78,6 +81,7 @@ class Plan:
     seconds: float
     will_miss: int
     places: Sequence[Place]
+    let_through: Sequence[str] = field(repr=False)
     work: pl.DataFrame = field(repr=False)
     ended: pl.DataFrame = field(repr=False)
 
@@ -86,7 +90,7 @@ class Plan:
         said = cache(Said)  # one of each, of the few that a million rows have in common
         for row in self.work.select(_TAKEN_UP).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, *places = looked
+            page, observed_at, is_missed, was_cancelled, *places = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
@@ -99,6 +103,7 @@ class Plan:
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
+                was_cancelled=was_cancelled,
             )
 
     def pages(self) -> dict[date, int]:
@@ -126,35 +131,43 @@ class Planned:
     looked: Looked
     at: datetime
 
+    @property
+    def windows(self) -> OpenWindows:
+        """The windows that are open where rows would be cancelled."""
+        where = ((one.day, one.session, one.branch_id) for one in self.plan.places)
+        return open_windows(where, self.looked.windows)
+
 
 def make_plan(
     manifest: Manifest,
     *,
     policy: NoticePolicy,
-    now: datetime,
-    rate: Rate,
+    pace: Pace,
     earlier: EarlierRuns,
     limit: int | None = None,
-    taken: int = 0,
+    approved: int | None = None,
     observed: Observed | None = None,
 ) -> Plan:
-    """Decide on every row at `now`: by what was observed first, then by the notice policy.
+    """Decide on every row now: by what was observed first, then by the notice policy.
 
     `limit` counts the batch, not this run or this manifest. So the same canary run twice sends
     nothing the second time, and what a changed manifest no longer names has still taken its place.
-    `taken` slots of the limiter are not free yet: requests were sent a moment ago.
+    So does `approved`, the number that was: those it lets through are told by `let_through`.
     """
     columns = ("appointment_id", *STARTS, "session", "branch_id", "notes", "marked")
     rows = _undone(manifest.frame.select(columns), earlier)
-    rest = _decided(rows, policy=policy, now=now, observed=observed or Observed())
+    rest = _decided(rows, policy=policy, now=pace.now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
     # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
     # every run takes the same order.
     eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
     spent = len(earlier.settled_ids)
-    work = _canary(eligible, None if limit is None else limit - spent)
-    work = _with_send_times(work, policy=policy, now=now, rate=rate, taken=taken)
+    work = _canary(eligible, limit, spent)
+    let_through = _canary(eligible, limit if approved is None else approved, spent)
+    named = let_through.get_column("appointment_id")
+    is_read = _is_read(policy)
+    work = pace.turns(work, is_read=is_read)
     ended = rest.filter(~is_eligible).select("appointment_id", "outcome", "reason")
     counts = dict(ended.group_by("outcome").len().iter_rows())
     requests = int(work["cost"].sum())
@@ -170,13 +183,14 @@ def make_plan(
         settled=manifest.frame.height - rest.height,
         spent=spent,
         open=work["opened_at"].count(),
-        look_ups=requests - work.height,
+        look_ups=work.filter(is_read).height,
         first_start=_first(work.bottom_k(1, by="starts_at")),
         last_start=_first(work.top_k(1, by="latest_start")),
         requests=requests,
-        seconds=rate.seconds_for(requests + taken) if requests else 0.0,
+        seconds=pace.seconds_for(requests),
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
         places=_places(work),
+        let_through=sorted({*earlier.settled_ids, *named}) if len(named) < eligible.height else (),
         work=work,
         ended=ended,
     )
@@ -242,32 +256,19 @@ def _first(rows: pl.DataFrame) -> Start | None:
     return next((start_of(*row) for row in rows.select(STARTS).iter_rows()), None)
 
 
-def _canary(eligible: pl.DataFrame, left: int | None) -> pl.DataFrame:
+def _is_read(policy: NoticePolicy) -> pl.Expr:
+    """Whether a row is read first: to read it back, to find it, or for its start."""
+    is_open, has_start = pl.col("opened_at").is_not_null(), pl.col("starts_at").is_not_null()
+    return is_open | pl.col("is_missed") | ~has_start & policy.needs_start
+
+
+def _canary(eligible: pl.DataFrame, limit: int | None, spent: int) -> pl.DataFrame:
     """Open rows, whose result must be learned, and the first of the others up to the limit."""
-    if left is None:
+    if limit is None:
         return eligible
     is_open = pl.col("opened_at").is_not_null()
-    room = max(left - eligible["opened_at"].count(), 0)
+    room = max(limit - spent - eligible["opened_at"].count(), 0)
     return eligible.filter(is_open | ((~is_open).cum_sum() <= room))
-
-
-def _with_send_times(
-    work: pl.DataFrame, *, policy: NoticePolicy, now: datetime, rate: Rate, taken: int
-) -> pl.DataFrame:
-    """Add each row's `cost` in requests, and its `send_at`: when it will be sent."""
-    # What is read first, to read it back, to find it or for its start, costs a second request.
-    needs_read = pl.col("opened_at").is_not_null() | pl.col("is_missed")
-    if policy.needs_start:
-        needs_read |= pl.col("starts_at").is_null()
-    work = work.with_columns((1 + needs_read.cast(pl.Int64)).alias("cost"))
-    if rate.is_unlimited:
-        return work.with_columns(pl.lit(now).alias("send_at"))
-    # As `Rate.seconds_for` has it: a burst of `limit`, then another with each window.
-    windows = (pl.col("cost").cum_sum() - 1 + taken) // int(rate.limit)
-    waits = (windows * int(timedelta(seconds=rate.window) / timedelta(microseconds=1))).cast(
-        pl.Duration("us")
-    )
-    return work.with_columns((pl.lit(now) + waits).alias("send_at"))
 
 
 def refuse_above_cap(plan: Plan, max_cancel: Cap | None) -> None:
@@ -298,5 +299,6 @@ def refuse_if_mostly_moved(planned: Planned) -> None:
     raise Refusal(
         f"{moved} of {rows} appointments are on another {what} now than the manifest says",
         hint=f"Is `{column}` the {what} of the appointment? If not: --ignore-column {column}. "
-        "Nothing was sent.",
+        "If so, they were moved, and that would cancel them where they are now: make a new "
+        "manifest, without them, and let somebody look at them. Nothing was sent.",
     )

@@ -29,7 +29,7 @@ class Rules:
     may_read: bool = True
 
 
-_SAME_CLOCK = timedelta(minutes=1)
+_SAME_CLOCK, _LONGEST = timedelta(minutes=1), 40
 
 UNASKED = Caution(
     code="cancelling_not_asked",
@@ -89,17 +89,18 @@ def _differences(
     config: OrgConfig, *, notice_hours: float | None, timezone: ZoneInfo | None
 ) -> Iterator[Caution]:
     """Where the operator says something else than the organisation."""
-    hours, zone = config.notice_hours, zone_of(config)
+    hours, zone, told = config.notice_hours, zone_of(config), (config.timezone or "")[:_LONGEST]
     if notice_hours is not None and hours is not None and notice_hours != hours:
         yield Caution(
             code="notice_differs",
             text=f"--notice-hours is {notice_hours:g}, "
             f"and the organisation's notice is {hours:g} h",
         )
-    if timezone is not None and zone is not None and timezone.key != zone.key:
+    if timezone is not None and told and (zone is None or timezone.key != zone.key):
+        unknown = "" if zone else ", which no zone database knows"
         yield Caution(
             code="timezone_differs",
-            text=f"--timezone is {timezone}, and the organisation's timezone is {zone}",
+            text=f"--timezone is {timezone}, and the organisation's timezone is {told!r}{unknown}",
         )
 
 

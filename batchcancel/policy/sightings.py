@@ -19,6 +19,7 @@ SEEN = pl.Schema(
         "observed_label": pl.String(),
         "observed_at": pl.Datetime("us", "UTC"),
         "page": pl.Date(),
+        "updated_at": pl.Datetime("us", "UTC"),
     }
 )
 """The columns of a table of sightings; `page` is the day whose pages show the appointment."""
@@ -36,7 +37,7 @@ class Sightings:
 
     def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:
         """Take over records that were read at a moment."""
-        self._rows += [(*_FIELDS(one), at, page or one.date) for one in records]
+        self._rows += [(*_FIELDS(one), at, page or one.date, one.updated_at) for one in records]
         if len(self._rows) >= _PART:
             self._pack()
 

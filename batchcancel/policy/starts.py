@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start, as_meant
+from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.reader.times import day_start, session_start
 
@@ -23,14 +24,22 @@ class Starts:
     """Starts by the job file's `[sessions]`, else by the calendar windows, else by the day.
 
     `sessions` maps a session's name to its local start. Names are compared as people mean them.
+    Where sessions are not `needed` and the key may not read the calendar, the day has to do.
     """
 
     def __init__(
-        self, *, sessions: Mapping[str, time], lookup: Calendar, timezone: ZoneInfo | None
+        self,
+        *,
+        sessions: Mapping[str, time],
+        lookup: Calendar,
+        timezone: ZoneInfo | None,
+        needed: bool = True,
     ) -> None:
         self._sessions = {as_meant(name): start for name, start in sessions.items()}
         self._lookup = lookup
         self._timezone = timezone
+        self._needed = needed
+        self._may_read = True
         self._unknown: dict[Place, None] = {}  # a set that keeps the order
         self._read_a_week_later: set[date] = set()
         self._unread: set[date] = set()
@@ -96,17 +105,26 @@ class Starts:
 
         A branch that was closed first may have none: then those of the same weekday a week later.
         """
-        listed = await self._lookup.windows(day)
+        listed = await self._windows(day)
         if listed is None:
             self._unread.add(day)
             return []
         here = _of_branch(listed, branch_id)
         if here or day > date.max - _WEEK:
             return here
-        later = _of_branch(await self._lookup.windows(day + _WEEK) or [], branch_id)
+        later = _of_branch(await self._windows(day + _WEEK) or [], branch_id)
         if later:
             self._read_a_week_later.add(day)
         return later
+
+    async def _windows(self, day: date) -> Sequence[Window] | None:
+        try:
+            return await self._lookup.windows(day) if self._may_read else None
+        except ScopeMissing:
+            if self._needed:
+                raise
+            self._may_read = False
+            return None
 
 
 def start_in(

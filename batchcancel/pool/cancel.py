@@ -38,7 +38,8 @@ class Ended(Exception):  # noqa: N818 - control flow, not an error
 class Means:
     """What cancelling takes; the same for every appointment.
 
-    `statuses` are those to be sent. Without `fresh` nothing that was observed is looked at again.
+    `statuses` are those to be sent, and no record that changed since `approved_at`. Without `fresh`
+    nothing that was observed is looked at again.
     """
 
     exchange: Exchange
@@ -47,6 +48,7 @@ class Means:
     starts: Starts
     writer: Writer
     statuses: Collection[str] = SENDABLE
+    approved_at: datetime | None = None
     fresh: Fresh | None = None
 
 
@@ -192,7 +194,9 @@ class Cancellation:
             said=self._appointment.said,
             seen=self._seen,
             statuses=self._means.statuses,
-            was_cancelled=self._word is not None and self._word.was_cancelled,
+            was_cancelled=self._appointment.was_cancelled
+            or (self._word is not None and self._word.was_cancelled),
+            approved_at=self._means.approved_at,
         )
         if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
             return Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)

@@ -10,7 +10,14 @@ from datetime import datetime
 
 from batchcancel.api import Answer, Meaning, Record
 from batchcancel.appointments import NOTHING_SAID, Outcome, OutcomeName, Said
-from batchcancel.policy.observed import CANCELLED, COMPLETED, SENDABLE, has_moved, outcome_of
+from batchcancel.policy.observed import (
+    CANCELLED,
+    COMPLETED,
+    SENDABLE,
+    has_moved,
+    is_changed,
+    outcome_of,
+)
 
 CHANGED, MOVED = "changed_after_intent", "moved"
 """Why an appointment needs a person's review."""
@@ -54,6 +61,7 @@ def outcome_of_read(
     seen: Said = NOTHING_SAID,
     statuses: Collection[str] = SENDABLE,
     was_cancelled: bool = False,
+    approved_at: datetime | None = None,
 ) -> Outcome | None:
     """How an appointment ended by its record alone; None when it is still to be cancelled.
 
@@ -72,7 +80,14 @@ def outcome_of_read(
             return _of_cancelled(record, said, seen, opened_at=opened_at)
         if record.status != COMPLETED and is_touched(record, since=opened_at):
             return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
-    return outcome_of(said, record, statuses=statuses, was_cancelled=was_cancelled)
+    return outcome_of(
+        said,
+        record,
+        statuses=statuses,
+        was_cancelled=was_cancelled,
+        # What is in doubt was approved when it was sent.
+        is_changed=opened_at is None and is_changed(record.updated_at, approved_at),
+    )
 
 
 def _of_cancelled(record: Record, *places: Said, opened_at: datetime) -> Outcome:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from batchcancel.api import Answer, Ask, Meaning
+from batchcancel.api import Answer, Ask, Meaning, Record
 from batchcancel.appointments import (
     NOTHING_SAID,
     Appointment,
@@ -27,11 +27,10 @@ def outcome_of_restore(
 ) -> Outcome:
     """How an appointment ended by the answer to the last PATCH that was to confirm it.
 
-    `opened_at` is when the oldest intent that may have been applied was written, `is_in_doubt` that
-    it was an earlier one, `seen` where it was when it was cancelled.
+    As `outcome_of_cancel`; `seen` is where it was when it was cancelled.
     """
-    if answer.meaning is Meaning.PROVED:
-        return _of_confirmed(answer, opened_at=opened_at, seen=seen)
+    if answer.meaning is Meaning.PROVED and answer.record is not None:
+        return _of_confirmed(answer.record, opened_at=opened_at, seen=seen)
     if answer.code == "SLOT_FULL" and answer.meaning is Meaning.REFUSED and not is_in_doubt:
         return _SLOT_TAKEN
     return outcome_of_cancel(answer, opened_at=opened_at, is_in_doubt=is_in_doubt)
@@ -51,17 +50,15 @@ def outcome_of_look(
         return Outcome(OutcomeName.GAVE_UP, answer.code)
     if is_as_left(record, left_at):
         return None
+    if record.status == Ask.RESTORE.status or opened_at is None:
+        return _of_confirmed(record, opened_at=opened_at, seen=seen)
+    is_touched_since = is_touched(record, since=opened_at)
+    return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED) if is_touched_since else _CHANGED_SINCE
+
+
+def _of_confirmed(record: Record, *, opened_at: datetime | None, seen: Said) -> Outcome:
     if opened_at is None or not is_touched(record, since=opened_at):
-        return _CHANGED_SINCE
-    if record.status == Ask.RESTORE.status:
-        return _of_confirmed(answer, opened_at=opened_at, seen=seen)
-    return Outcome(OutcomeName.NEEDS_REVIEW, CHANGED)
-
-
-def _of_confirmed(answer: Answer, *, opened_at: datetime, seen: Said) -> Outcome:
-    record = answer.record
-    if record is None or not is_touched(record, since=opened_at):
-        return _CHANGED_SINCE  # somebody confirmed it before we came
+        return _CHANGED_SINCE  # by somebody else, before we came
     if has_moved(seen, record):
         return Outcome(OutcomeName.NEEDS_REVIEW, MOVED)
     return Outcome(OutcomeName.RESTORED)
@@ -78,10 +75,10 @@ class Restoration(Cancellation):
     def __init__(
         self, one: Candidate, means: Means, *, places: Places | None, at: datetime
     ) -> None:
-        row, where, opened = one.row, one.where, one.opened
-        is_unknown = row.is_moved and one.shown is None
+        where, opened = one.where, one.opened
+        is_unknown = one.row.is_moved and one.shown is None
         appointment = Appointment(
-            appointment_id=row.appointment_id,
+            appointment_id=one.row.appointment_id,
             start=one.start,
             seen=NOTHING_SAID if is_unknown else Said(where.date, where.session, where.branch_id),
             page=one.shown and one.shown.page,
@@ -91,28 +88,29 @@ class Restoration(Cancellation):
             attempts=opened.attempts if opened else 0,
         )
         super().__init__(appointment, means)
-        self._left_at, self._where = row.updated_at, where
+        self._left_at, self._where = one.row.updated_at, where
         self._place, self._places = one.place, places
 
     async def outcome(self) -> Outcome:
         outcome = await super().outcome()
         if self._places is not None and self._place is not None:
-            is_unneeded = outcome.name in _UNNEEDED
-            (self._places.give_back if is_unneeded else self._places.take)(self._place)
+            if outcome.name in _UNNEEDED:
+                self._places.give_back(self._place)
+            else:
+                self._places.take(self._place)
         return outcome
 
     async def _attempt(self) -> Answer:
         if self._opened_at is not None and not self._is_read:
             await self._read()  # what is restored already needs no place
-        await self._require_place()
+        if self._places is not None:
+            await self._require_place(self._places)
         return await super()._attempt()
 
-    async def _require_place(self) -> None:
-        if self._places is None:
-            return
+    async def _require_place(self, places: Places) -> None:
         if self._place is None:
-            self._place = await self._places.reserve(self._where)
-        elif not await self._places.keeps(self._place):
+            self._place = await places.reserve(self._where)
+        elif not await places.keeps(self._place):
             self._place = None
         if self._place is None:
             raise Ended(_SLOT_TAKEN)
@@ -125,8 +123,5 @@ class Restoration(Cancellation):
 
     def _by_record(self, answer: Answer) -> Outcome | None:
         return outcome_of_look(
-            answer,
-            opened_at=self._opened_at,
-            left_at=self._left_at,
-            seen=self._seen,
+            answer, opened_at=self._opened_at, left_at=self._left_at, seen=self._seen
         )

@@ -16,8 +16,6 @@ from batchcancel.settings.quantities import COLUMNS, ID
 
 _SHOWN_NAMES, _SHOWN_LENGTH = 12, 40
 _SHORT = 6
-_ONLY_BESIDE = {"reason": "outcome"}
-"""What is looked at only where the other column is there, and not missed elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,8 @@ def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
         likely = next((name for name in names if plain(name) == "id"), "NAME")
         raise InputError(
             f"the manifest has no column {ID}; its columns are {quoted(names)}",
-            hint=f"Say which of them holds the ids: {_typed('--column', f'{ID}={likely}')}",
+            hint="Its first line names the columns. Say which has the ids: "
+            + _typed("--column", f"{ID}={likely}"),
         )
     return Columns(used, left)
 
@@ -149,9 +148,8 @@ def _refuse_same(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> No
 
 
 def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
-    absent = [
-        our for our in COLUMNS if our not in found and _ONLY_BESIDE.get(our, ID) in (ID, *found)
-    ]
+    # These two are not missed by themselves: they stand beside others, in files of our own.
+    absent = [our for our in COLUMNS if our not in (*found, "reason", "selection")]
     close = [(name, our) for name in names for our in absent if _is_close(plain(name), our)]
     if not close:
         return
@@ -161,7 +159,7 @@ def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
     raise InputError(
         f"the manifest has no column {', '.join(misspelt.values())}, but {quoted([*misspelt])}: "
         f"did you mean {', '.join(misspelt.values())}?",
-        hint=f"If so, rename it or type {meant}; if it is something else, {other}",
+        hint=f"If so, type {meant} or rename it. If it is something else, type {other}",
     )
 
 

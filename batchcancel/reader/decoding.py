@@ -17,19 +17,15 @@ SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"
 
 _GZIP = b"\x1f\x8b"
 _UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")  # byte order marks
+_SPREADSHEET, _PACKED = "a spreadsheet or a ZIP archive", "compressed, and not with gzip"
 _OTHER_FORMATS = {
-    b"\xff\xfe\0\0": "UTF-32 text",
-    b"PK\x03\x04": "a spreadsheet or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
-    _GZIP: "compressed with gzip, twice",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ\0": "compressed with xz",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"PARE": "an encrypted Parquet file",
-    b"SQLite format 3\0": "a database",
-    b"ARROW1": "an Arrow file",
-    b"%PDF": "a PDF",
-}
+    b"\xff\xfe\0\0": "UTF-32 text", b"PK\x03\x04": _SPREADSHEET,
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet", _GZIP: "compressed with gzip, twice",
+    b"BZh": _PACKED, b"\xfd7zXZ\0": _PACKED, b"\x28\xb5\x2f\xfd": _PACKED,
+    b"PARE": "an encrypted Parquet file", b"SQLite format 3\0": "a database",
+    b"ARROW1": "an Arrow file", b"%PDF": "a PDF", b"{": "JSON", b"[": "JSON",
+    b"<": "a web page, or XML",
+}  # fmt: skip
 _SAYS_SEPARATOR = re.compile(rb'"?sep=([,;|\t])"?,*\r?(?:\n|$)', re.IGNORECASE)
 
 
@@ -78,8 +74,11 @@ def decoded(data: bytes) -> Text:
         raise InputError(
             f"the manifest is not {name} text at line {line}", hint=HOW_TO_SAVE
         ) from None
+    read_as = ["UTF-16 text"] if is_utf_16 else []
+    if b"\n" not in data and b"\r" in data:
+        data = data.replace(b"\r", b"\n")
+        read_as.append("lines that end as on old Macs")
     if said := _SAYS_SEPARATOR.match(data):
         # The line stays, as a blank one: what is told of a row is the line of the file.
         data = b"\n" + data[said.end() :]
-    read_as = ["UTF-16 text"] if is_utf_16 else []
     return Text(data, separator=said and said[1].decode(), read_as=read_as)

@@ -7,7 +7,7 @@ import select
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -30,6 +30,7 @@ MOST_BYTES: Final = 1 << 30
 """The largest manifest that is read: 1 GiB."""
 
 _PIECE = 1 << 16
+_HINT = "Check what is written into it. Nothing was sent."
 _LOGGERS = (
     "adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs",
     "urllib3",
@@ -57,18 +58,17 @@ async def fetched(
             observe(FetchEnded(manifest=str(source), size=size))
             return copy.read_bytes()
     path = source.reveal()
-    if source.is_stdin or _may_stall(path):
-        return await _beside(lambda **_: _read_stream(path), None, stop=stop)
+    if source.is_stdin or _is_pipe(path):
+        return await _beside(lambda **_: content_of(path), None, stop=stop)
     return path
 
 
-def _may_stall(path: str) -> bool:
-    """Whether it is a pipe or the like; what is not there is told by whoever reads it."""
-    try:
+def _is_pipe(path: str) -> bool:
+    """Whether reading it may stall; what is not there is told by whoever reads it."""
+    with suppress(OSError, ValueError):
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return not S_ISREG(mode) and not S_ISDIR(mode)
+        return not S_ISREG(mode) and not S_ISDIR(mode)
+    return False
 
 
 async def _beside(work: Callable[..., Result], longest: float | None, *, stop: Stop) -> Result:
@@ -86,26 +86,47 @@ async def _beside(work: Callable[..., Result], longest: float | None, *, stop: S
     raise AssertionError  # `breaks` has raised
 
 
-def _read_stream(path: str) -> bytes:
+def content_of(path: str, stdin: BinaryIO | None = None) -> bytes:
+    """All that is in a file or a pipe, or in standard input when the path is `-`."""
     try:
         if path == STDIN:
-            return read_whole(sys.stdin.buffer)
+            return _read_whole(stdin or sys.stdin.buffer)
+        if not _is_pipe(path):
+            return Path(path).read_bytes()
         with Path(path).open("rb", buffering=0) as stream:
-            return read_whole(stream)
-    except OSError as error:
+            return _read_whole(stream)
+    except FileNotFoundError:
         raise InputError(
-            f"the manifest {path!r} cannot be read: {error.strerror}",
-            hint="Check what is written into it. Nothing was sent.",
+            f"there is no manifest at {path!r}", hint="Give the path of a CSV or Parquet file."
+        ) from None
+    except IsADirectoryError:
+        raise _folder(path) from None
+    except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or "not a path"
+        raise InputError(
+            f"the manifest {path!r} cannot be read: {why}", hint="Check the path and its rights."
         ) from None
 
 
-def read_whole(stream: BinaryIO) -> bytes:
+def _folder(path: str) -> InputError:
+    """A folder; one of part files is one table, and no part of it a whole day."""
+    parts = [str(part) for part in Path(path).glob("*") if part.suffix in (".parquet", ".csv")]
+    hint = f"Give the path of one file in it{f', like {parts[0]!r}' if parts else ''}."
+    if len(parts) > 1:
+        hint = (
+            f"Its {len(parts)} files may be parts of one table, of which none is the whole: write "
+            "all rows to one file, in Spark after .coalesce(1), and name that."
+        )
+    return InputError(f"{path!r} is a directory, not a manifest", hint=hint)
+
+
+def _read_whole(stream: BinaryIO) -> bytes:
     """Read to the end, also where it does not block and its writer is slow."""
     content = bytearray()
     while piece := _piece(stream):
         content += piece
         if len(content) > MOST_BYTES:
-            raise InputError("the manifest is larger than 1 GiB, which none is")
+            raise InputError("the manifest is larger than 1 GiB, which none is", hint=_HINT)
     return bytes(content)
 
 

@@ -20,6 +20,7 @@ from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
 from batchcancel.reader.remarks import remarks
+from batchcancel.reader.selection import repeated
 from batchcancel.reader.start_columns import (
     EXACT,
     SESSION_KEY,
@@ -32,7 +33,7 @@ from batchcancel.reader.start_columns import (
     left_join,
     session_key,
     with_days,
-)
+)  # fmt: skip
 from batchcancel.reader.times import (
     UTC_TIME,
     in_format,
@@ -40,7 +41,7 @@ from batchcancel.reader.times import (
     read_dates,
     read_known_by,
     read_starts,
-)
+)  # fmt: skip
 from batchcancel.settings.quantities import COLUMNS, ID
 
 SessionKey = tuple[date, str | None, str | None]
@@ -50,7 +51,7 @@ _CONTENT = ("appointment_id", "starts_at", "local_start", "date", "session", "br
 _EVERYTHING = (*_CONTENT, "start_known_by", "marked")
 _GIVEN = ("manifest_start", "date", "start_known_by")
 _WHOLE = (("start", "manifest_start", "unreadable_time"), ("date", "date", "unreadable_date"))
-_HEADER = "^(?i)appointment[ _-]*id$"
+_HEADER = "^(?i)\ufeff?appointment[ _-]*id$"
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
@@ -79,6 +80,8 @@ class Manifest:
     columns: Columns = field(default_factory=Columns)
     read_as: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    selection: str | None = None
+    """What `find` was asked for, where all rows say the same; the words of its options."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """A sentence for each reason for which a whole column cannot be read."""
 
@@ -201,7 +204,10 @@ def manifest_of(
     columns = columns or Columns({one: one for one in COLUMNS if one in texts.columns})
     given = _given(texts, date_format, header=columns.used[ID])
     bad = given.filter(pl.col("why").is_not_null())
+    cautions, whole = tuple(remarks(given)), dict(_whole_columns(given, bad))
+    selection = repeated(given.get_column("selection").unique())
     good = _typed(given if bad.is_empty() else given.filter(pl.col("why").is_null()))
+    del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
     conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
     at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
@@ -215,8 +221,9 @@ def manifest_of(
         digest=_digest(frame, everything),
         columns=columns,
         read_as=tuple(read_as),
-        cautions=tuple(remarks(given)),
-        whole=dict(_whole_columns(given, bad)),
+        cautions=cautions,
+        selection=selection,
+        whole=whole,
     )
 
 
@@ -243,20 +250,12 @@ def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.D
 
 
 def _typed(given: pl.DataFrame) -> pl.DataFrame:
+    known_by, day = known_by_told(), pl.coalesce("day", "start_day").alias("date")
     return given.select(
-        "line",
-        "appointment_id",
-        "starts_at",
-        latest_if_exact(known_by_told()),
-        known_by_told().alias("start_known_by"),
-        "local_start",
-        pl.coalesce("day", "start_day").alias("date"),
-        "session",
-        "branch_id",
-        "notes",
-        "manifest_start",
-        "marked",
-    )
+        "line", "appointment_id", "starts_at", latest_if_exact(known_by),
+        known_by.alias("start_known_by"), "local_start", day, "session", "branch_id", "notes",
+        "manifest_start", "marked",
+    )  # fmt: skip
 
 
 def _whole_columns(given: pl.DataFrame, bad: pl.DataFrame) -> Iterator[tuple[str, str]]:

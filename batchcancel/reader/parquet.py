@@ -13,7 +13,7 @@ from batchcancel.reader.footer import Column, read_footer, without_arrow
 from batchcancel.settings.quantities import ID
 
 _TIMES = ("starts_at", "appointment_date")
-_OURS_IF_TEXT = ("outcome", "reason")
+_OURS_IF_TEXT = ("outcome", "reason", "selection")
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _LAST_DAY = 2_932_896  # 9999-12-31, counted from 1970-01-01
 _UUID_BYTES, _UUID_PARTS = 16, ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))
@@ -57,7 +57,7 @@ def _read(data: bytes, columns: list[str], texts: list[pl.Expr]) -> pl.DataFrame
             # Only the columns that are used: some types of others make polars panic.
             return pl.read_parquet(io.BytesIO(without_arrow(data)), columns=columns).select(texts)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        if "utf-8" in str(error).casefold():
+        if "utf" in str(error).casefold():
             raise InputError(
                 "the manifest holds text that is not Unicode", hint="Write its text as UTF-8."
             ) from None

@@ -57,33 +57,36 @@ class Places:
         known = self._known()
         return sum(count for place, count in known.items() if part.has(place))
 
-    def split(self, part: Part, *, length: int) -> tuple[list[Part], bool]:
-        """Parts of it that cost the fewest requests, none where it cannot be split.
+    def split(self, part: Part, *, length: int) -> tuple[str | None, bool]:
+        """By what a part is split for the fewest requests, None where it cannot be.
 
         And whether that is cheaper than its pages twice, where a page has this `length`.
         """
-        best, cost = self._cheapest(self._known(), part, length)
-        return best, bool(best) and cost <= _two_passes(self.at_least(part), length)
+        by, cost = self._cheapest(self._known(), part, length)
+        return by, by is not None and cost <= _two_passes(self.at_least(part), length)
+
+    def parts(self, part: Part, by: str) -> list[Part]:
+        """The parts of it that windows and records name, by this field."""
+        number = _FIELDS.index(by)
+        there = {*self._filled, *self._seen.values()}
+        words = {place[number] for place in there if part.has(place)} - {None}
+        return [part.of(by, word) for word in sorted(map(str, words))]
 
     def _known(self) -> Counter[Place]:
         return self._filled | Counter(self._seen.values())
 
-    def _cheapest(
-        self, known: Counter[Place], part: Part, length: int
-    ) -> tuple[list[Part], int | float]:
-        best: list[Part] = []
-        least = float("inf")
-        for number, name in enumerate(_FIELDS):
-            words = {place[number] for place in {*self._filled, *known} if part.has(place)} - {None}
-            if getattr(part, name) is not None or len(words) < 2:  # noqa: PLR2004 - nothing to split
+    def _cheapest(self, known: Counter[Place], part: Part, length: int) -> tuple[str | None, float]:
+        best, least = None, float("inf")
+        for number, by in enumerate(_FIELDS):
+            used = {place[number] for place in known if part.has(place)} - {None}
+            if getattr(part, by) is not None or len(used) < 2:  # noqa: PLR2004 - nothing to split
                 continue
-            parts = [part.of(name, word) for word in sorted(map(str, words))]
-            cost = sum(self._cost(known, one, length) for one in parts)
+            cost = sum(self._cost(known, one, length) for one in self.parts(part, by))
             if cost < least:
-                best, least = parts, cost
+                best, least = by, cost
         return best, least
 
-    def _cost(self, known: Counter[Place], part: Part, length: int) -> int | float:
+    def _cost(self, known: Counter[Place], part: Part, length: int) -> float:
         count = sum(many for place, many in known.items() if part.has(place))
         if count < length:
             return 1

@@ -5,8 +5,6 @@ a column that is not used can make polars lose rows without a word (pola-rs/pola
 strict parser of our own has to find the same rows.
 """
 
-import sys
-from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
@@ -14,7 +12,7 @@ import polars as pl
 from batchcancel.errors import InputError
 from batchcancel.reader.columns import NOTHING_ASKED, Asked, Table, columns_of, has_id
 from batchcancel.reader.decoding import HOW_TO_SAVE, SEPARATORS, Text, decoded, unpacked
-from batchcancel.reader.fetch import read_whole
+from batchcancel.reader.fetch import content_of
 from batchcancel.reader.footer import MAGIC
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.reader.parquet import parquet_table
@@ -44,7 +42,7 @@ def read_manifest(
     is no manifest to be had: missing, empty, not a table, or without an `appointment_id` column.
     """
     # Opened here and not by polars, to which a path may be a pattern or a URL.
-    data = source if isinstance(source, bytes) else _read_bytes(source, stdin)
+    data = source if isinstance(source, bytes) else content_of(source, stdin)
     data, packed = unpacked(data)
     table = (parquet_table if data.startswith(MAGIC) else _csv_table)(data, asked)
     if table.frame.is_empty() and not table.rejected:
@@ -57,36 +55,6 @@ def read_manifest(
         read_as=(*packed, *table.read_as),
         date_format=asked.date_format,
     )
-
-
-def _read_bytes(source: str, stdin: BinaryIO | None) -> bytes:
-    if source == "-":
-        return read_whole(stdin or sys.stdin.buffer)
-    try:
-        return Path(source).read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            f"there is no manifest at {source!r}", hint="Give the path of a CSV or Parquet file."
-        ) from None
-    except IsADirectoryError:
-        raise _folder(source) from None
-    except (OSError, ValueError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or "not a path"
-        raise InputError(
-            f"the manifest {source!r} cannot be read: {why}", hint="Check the path and its rights."
-        ) from None
-
-
-def _folder(source: str) -> InputError:
-    """A folder; one of part files is one table, and no part of it a whole day."""
-    parts = [str(part) for part in Path(source).glob("*") if part.suffix in (".parquet", ".csv")]
-    hint = f"Give the path of one file in it{f', like {parts[0]!r}' if parts else ''}."
-    if len(parts) > 1:
-        hint = (
-            f"Its {len(parts)} files may be parts of one table, of which none is the whole: write "
-            "all rows to one file, in Spark after .coalesce(1), and name that."
-        )
-    return InputError(f"{source!r} is a directory, not a manifest", hint=hint)
 
 
 def _empty() -> InputError:

@@ -34,8 +34,12 @@ REASONS: Final[Mapping[str, str]] = {
 """Every reason a row is rejected for, in plain words."""
 
 _LONGEST_CELL, _LOOKED_AT = 40, 10_000
+_COUNTED = r"^[0-9]{5}(\.[0-9]+)?$"
 _DOUBT = ": day first or month first cannot be known"
-_IN_ONE_ORDER = {"YYYY/MM/DD", "YYYY.MM.DD", "DD-MMM-YYYY", "DD MMM YYYY", "DD-MMM-YY"}
+_IN_ONE_ORDER = {
+    "YYYY/MM/DD", "YYYY.MM.DD", "YYYYMMDD", "DD-MMM-YYYY", "DD MMM YYYY",
+    "DD-MMM-YY",
+}  # fmt: skip
 _FORMATS: Final = (
     "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "DD.MM.YYYY", "DD/MM/YY", "MM/DD/YY",
     "DD.MM.YY", *sorted(_IN_ONE_ORDER),
@@ -64,7 +68,10 @@ def whole_column(what: str, cells: pl.Series) -> str:
     first = _shown(some[0])[1:-1]
     fitting = {one: day for one in _FORMATS if (day := _first_day(some, one))}
     if not fitting:
-        return f"every {what} is unreadable, like {first}; write it like 2026-06-15T09:00+05:30"
+        like = "2026-06-15" if what == "date" else "2026-06-15T09:00+05:30"
+        counted = some.str.contains(_COUNTED).all()
+        why = ": days as a spreadsheet counts them" if counted else ""
+        return f"every {what} is unreadable, like {first}{why}; write it like {like}"
     days = " or ".join(sorted({*fitting.values()}))
     doubt = "" if _IN_ONE_ORDER & fitting.keys() else _DOUBT
     return f"every {what} is written {first}{doubt}; write {days}, or pass " + " or ".join(
@@ -75,8 +82,8 @@ def whole_column(what: str, cells: pl.Series) -> str:
 def _first_day(cells: pl.Series, how: str) -> str | None:
     """The first day, in ISO 8601; None where one of the cells is not written like this."""
     texts = in_format(cells, date_format(how))
-    known = read_starts(texts).select(pl.any_horizontal(pl.all().is_not_null()).all())
-    return str(texts[0])[:10] if known.item() else None
+    known = read_starts(texts).select(pl.any_horizontal(pl.all().is_not_null()).all()).item()
+    return str(texts[0])[:10] if known and (texts != cells).all() else None
 
 
 def _shown(cell: str) -> str:

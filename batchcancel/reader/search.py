@@ -17,9 +17,9 @@ from batchcancel.errors import InputError
 from batchcancel.reader.parts import Part, Places, place_of
 
 TRIES = 3
-"""So many passes of one part, and so many readings of a day that changes meanwhile."""
+"""So many readings of a day that changes meanwhile."""
 
-MORE_PAGES = 40
+MORE_PAGES = 50
 """So many pages in all are read beyond that, where pages keep no order."""
 
 _MOST_PAGES = 5_000
@@ -128,7 +128,7 @@ class _Reader:
     async def _read(self, part: Part) -> Found:
         first = None
         is_surely_long = self._places.at_least(part) >= self._length
-        parts, is_cheap = self._places.split(part, length=self._length)
+        by, is_cheap = self._places.split(part, length=self._length)
         # Not before it is known how long a page can be: else one of 100 might be the first of many.
         if not (is_surely_long and is_cheap and self._longest == PAGE):
             first = await self._first_page(part)
@@ -137,12 +137,12 @@ class _Reader:
                 return Found(how=How.COUNTED)
             if self._is_whole(first):
                 return Found(_by_id(first.records))
-            parts, is_cheap = self._places.split(part, length=self._length)
-        if not parts or (self._keeps_order and not is_cheap):
-            found = await self._in_passes(part, first, is_last_resort=not parts)
-            if found is not None:
-                return found
-        return await self._read_parts(part)
+            by, is_cheap = self._places.split(part, length=self._length)
+        if by is None or (self._keeps_order and not is_cheap):
+            found = await self._in_passes(part, first, is_last_resort=by is None)
+            if found is not None or by is None:
+                return found or Found(how=How.UNPROVED)
+        return await self._read_parts(part, by)
 
     async def _first_page(self, part: Part) -> Page | None:
         page = await self._ask(part, 1)
@@ -155,13 +155,11 @@ class _Reader:
             self._length = min(self._length, page.length)
         return page
 
-    async def _read_parts(self, part: Part) -> Found:
+    async def _read_parts(self, part: Part, by: str) -> Found:
         """Those that are known, and those that come to be known while they are read."""
         self.split.add(self._root)
         found, done = Found(), set[Part]()
-        while left := [
-            one for one in self._places.split(part, length=self._length)[0] if one not in done
-        ]:
+        while left := [one for one in self._places.parts(part, by) if one not in done]:
             found.add(await self._read(left[0]))
             done.add(left[0])
         return found
@@ -170,30 +168,18 @@ class _Reader:
         self, part: Part, first: Page | None, *, is_last_resort: bool
     ) -> Found | None:
         """None where its parts have to be read instead."""
-        clean: list[set[str]] = []
-        everything: Shown = {}
-        union: Shown = {}
-        count: int | None = None
-        for _ in range(TRIES):
-            one = await self._pass(part, first)
-            first = None
-            everything |= one.records
-            if one.is_clean and one.records.keys() in clean:
-                return Found(one.records, How.TWO_PASSES)
-            if one.is_clean:
-                clean.append(set(one.records))
-            elif not is_last_resort:
-                return None
-            # What was shown before a count may have left by then.
-            union = union | one.records if one.count == count else {}
-            count = one.count
+        one = await self._pass(part, first)
+        shown, count = one.records, one.count
+        if one.is_clean:
+            again = await self._pass(part, None)
+            if again.is_clean and again.records.keys() == one.records.keys():
+                return Found(again.records, How.TWO_PASSES)
+            shown, count = shown | again.records, again.count
+        if not is_last_resort:
+            return None
         if count is None:
-            return await self._by_calendar(part, everything)
-        return await self._counted(part, union, count, length=one.length) or Found(
-            everything | union,
-            How.UNPROVED,
-            [f"{part}: its pages keep no order, and showed {len(union):,} of {count:,}"],
-        )
+            return await self._by_calendar(part, shown)
+        return await self._counted(part, shown, count, length=one.length)
 
     async def _pass(self, part: Part, first: Page | None) -> _Pass:
         records: Shown = {}
@@ -218,8 +204,12 @@ class _Reader:
                 break
         return _Pass(records=records, is_clean=False, length=length, count=None)
 
-    async def _counted(self, part: Part, union: Shown, count: int, *, length: int) -> Found | None:
-        """Read pages until they have shown as many as there are, before and after."""
+    async def _counted(self, part: Part, shown: Shown, count: int, *, length: int) -> Found:
+        """Read pages until they have shown as many as there are, before and after.
+
+        What was `shown` before the first count does not count: it may have left by then.
+        """
+        union: Shown = {}
         turn = 0
         while self._pages_left > 0:
             self._pages_left -= 1
@@ -228,7 +218,7 @@ class _Reader:
             turn += 1
             page = await self._ask(part, number)
             if page is None:
-                return None
+                break
             union |= _by_id(page.records)
             now = (number - 1) * length + page.length
             if page.length < length:
@@ -239,7 +229,8 @@ class _Reader:
                 count = now
             elif is_count:
                 count = now
-        return None
+        doubt = f"{part}: its pages keep no order, and showed {len(union):,} of {count:,}"
+        return Found(shown | union, How.UNPROVED, [doubt])
 
     async def _by_calendar(self, part: Part, shown: Shown) -> Found:
         """The calendar counts too, and by itself: read before and after."""

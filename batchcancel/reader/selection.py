@@ -12,7 +12,9 @@ from batchcancel.appointments import as_meant
 
 DOCUMENTED = ("confirmed", "rescheduled", "cancelled", "completed")
 _SESSIONS = ("Morning", "Afternoon", "Evening")
-_MOST_WORDS, _MOST_LENGTH = 100, 2_000
+_OPTIONS = {"--date", "--to", "--branch", "--session", "--service", "--batch-label", "--doctor"}
+_OPTIONS |= {"--status"}
+_MOST_LENGTH = 2_000
 _SHOWN = 5
 
 
@@ -130,20 +132,21 @@ def unused(
                 yield f"No appointment of these days has the {name} {word!r}; there are {there_are}"
 
 
-def words_of(selection: str) -> list[str] | None:
-    """The words of a selection as a manifest repeats it; None where it is none of ours.
+def repeated(selections: Collection[str | None]) -> str | None:
+    """The selection that all rows of a manifest repeat; None where it is none of ours.
 
-    They are shown as a command to type: nothing else may come through.
+    It is shown as a command to type: nothing else may come through.
     """
-    options = {"--date", "--to", "--branch", "--session", "--service", "--batch-label"}
-    options |= {"--doctor", "--status"}
+    [told, *others] = [*selections] or [None]
+    if told is None or others or len(told) > _MOST_LENGTH or not told.isprintable():
+        return None
     try:
-        words = shlex.split(selection)
+        words = shlex.split(told.removeprefix("'"))  # the quote that keeps spreadsheets off
     except ValueError:
         return None
-    names, is_short = words[::2], len(words) <= _MOST_WORDS and len(selection) <= _MOST_LENGTH
-    is_ours = is_short and len(words) % 2 == 0 and "--date" in names and options.issuperset(names)
-    return words if is_ours and selection.isprintable() else None
+    names = words[::2]
+    is_ours = len(words) % 2 == 0 and "--date" in names and _OPTIONS.issuperset(names)
+    return shlex.join(words) if is_ours else None
 
 
 def _meant(words: Iterable[str | None]) -> set[str]:

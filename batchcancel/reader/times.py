@@ -18,13 +18,13 @@ START_TYPES: Final = dict(zip(STARTS, (UTC_TIME, UTC_TIME, KNOWN_BY), strict=Tru
 _DAY = "(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _CLOCK = rf"{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:\.[0-9]{{1,9}})?)?"
-_OFFSET = f"(?:[Zz]|[+-]{_HOUR}(?::?{_SIXTY})?)"
+_OFFSET = f"(?:[Zz]|UTC|GMT|[+-]{_HOUR}(?::?{_SIXTY})?)"
 _MIDNIGHT = r"(?:[Tt ]00:00(?::00(?:\.0{1,9})?)?)?"
 _DAY_AND_CLOCK = (
     r"^(?<day>.*?)(?:[T, ]+(?<hour>[0-9]{1,2})(?<rest>:[0-9]{2}[0-9:.+Zz-]*)"
     r"(?: ?(?<half>[AaPp])\.?[Mm]\.?)?)?$"
 )
-_MOMENT = f"^{_DAY}(?:[Tt ]{_CLOCK}{_OFFSET}?)?$"
+_MOMENT = f"^{_DAY}(?:[Tt ]{_CLOCK}{_OFFSET}?| {_CLOCK} {_OFFSET})?$"
 
 _SECOND, _DAY_LONG = 1_000_000, timedelta(days=1)
 # The last day of the year 9999 is left out: in some timezones its end has no instant in UTC.
@@ -44,7 +44,7 @@ def read_starts(texts: pl.Series) -> pl.DataFrame:
         .select(
             has_clock=has_clock,
             moment=_day(pl.col("text").str.head(10)).cast(pl.Datetime("us")) + _since_midnight(),
-            offset=_offset(pl.col("text").str.slice(16).str.strip_chars_start(":.0123456789")),
+            offset=_offset(pl.col("text").str.slice(16).str.strip_chars_start(":.0123456789 ")),
         )
         .select(
             starts_at=_in_range(pl.col("moment") - pl.col("offset")).dt.replace_time_zone("UTC"),

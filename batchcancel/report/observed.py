@@ -43,7 +43,14 @@ def observed_figures(planned: Planned) -> Iterable[Figure]:
 
 def observed_warnings(planned: Planned) -> Iterable[str]:
     """What somebody must look at."""
-    skipped = planned.plan.skipped
+    windows, skipped = planned.windows, planned.plan.skipped
+    if windows.windows:
+        yield (
+            f"!! {windows.told} still open, {grouped(windows.places)} "
+            "places can be booked meanwhile, by the voice agent too: close the day first."
+        )
+    elif windows.unread and planned.plan.places:
+        yield "!! Whether the calendar windows are closed is not known."
     if moved := skipped.get(SkipReason.MOVED):
         yield (
             f"!! {grouped(moved)} appointments are on another day, session or branch now than the "

@@ -185,6 +185,11 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "columns": {"used": dict(columns.used), "ignored": list(columns.ignored)},
         "read_as": list(planned.manifest.read_as),
         "observed": observed_json(planned),
+        "windows": {
+            "open": planned.windows.windows,
+            "places": planned.windows.places,
+            "unread": planned.windows.unread,
+        },
         "approval": str(planned.approval),
         "ledger": ledger,
     }

@@ -1,20 +1,19 @@
 """The plan of a restore, as text and as JSON."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from batchcancel.api import Rate
 from batchcancel.appointments import SkipReason
-from batchcancel.events import Caution
 from batchcancel.report.tables import Figure, duration, grouped, headed, table
 
 _WHY = {
-    SkipReason.UNKNOWN_BEFORE: "what they were before was not seen, or is no status to set",
+    SkipReason.UNKNOWN_BEFORE: "nobody saw what they were before, or it is no status to set",
     SkipReason.WAS_RESCHEDULED: "would come back as confirmed; --rescheduled-too",
-    SkipReason.CHANGED_SINCE: "touched after this program cancelled them",
+    SkipReason.CHANGED_SINCE: "somebody touched them since",
     SkipReason.ALREADY_STARTED: "their time has come",
-    SkipReason.SLOT_TAKEN: "no free place is known in their window; --overbook",
+    SkipReason.SLOT_TAKEN: "their window is full, or not in the calendar; --overbook",
 }
 
 
@@ -22,8 +21,9 @@ _WHY = {
 class RestorePlan:
     """What would be restored of the batch `of_batch`, in the batch `batch`; counts of rows.
 
-    `settled` were so before, `held_back` wait for a run without `--limit`. `rescheduled` are those
-    eligible ones that were it before, `open` those that are read back first.
+    `settled` were so before, `held_back` wait for a restore without `--limit`. `rescheduled` are
+    eligible ones that were it before, `open` those that are read back first, `unknown` those of
+    `--only` that the batch did not cancel, or that are restored.
     """
 
     batch: str
@@ -36,29 +36,15 @@ class RestorePlan:
     held_back: int
     open: int
     rescheduled: int
+    unknown: int
     skipped: Mapping[SkipReason, int]
     requests: int
     seconds: float
     rate: Rate
-    cautions: Sequence[Caution] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "batch": self.batch,
-            "of_batch": self.of_batch,
-            "rows": self.rows,
-            "eligible": self.eligible,
-            "settled": self.settled,
-            "held_back": self.held_back,
-            "open": self.open,
-            "rescheduled": self.rescheduled,
-            "skipped": {str(reason): rows for reason, rows in self.skipped.items()},
-            "requests": self.requests,
-            "seconds": self.seconds,
-            "cautions": {caution.code: caution.text for caution in self.cautions},
-            "ledger": self.ledger,
-            "origin": self.origin,
-        }
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "rate"}
+        return told | {"skipped": {str(reason): rows for reason, rows in self.skipped.items()}}
 
 
 def restore_text(plan: RestorePlan) -> str:
@@ -78,12 +64,9 @@ def _figures(plan: RestorePlan) -> Iterator[Figure]:
     yield "eligible", grouped(plan.eligible), "to be confirmed again"
     if plan.open:
         yield "  of them open", grouped(plan.open), "read back first: they may be restored already"
+    is_free = plan.rate.is_unlimited
     yield "requests", grouped(plan.requests), f"at {plan.rate}"
-    yield (
-        "time",
-        "",
-        "as fast as the API answers" if plan.rate.is_unlimited else duration(plan.seconds),
-    )
+    yield "time", "", "as fast as the API answers" if is_free else duration(plan.seconds)
 
 
 def _warnings(plan: RestorePlan) -> Iterator[str]:
@@ -96,10 +79,8 @@ def _warnings(plan: RestorePlan) -> Iterator[str]:
             f"!! {grouped(plan.rescheduled)} were rescheduled before, and will be confirmed: that "
             "they had been moved is lost."
         )
-    if taken := plan.skipped.get(SkipReason.SLOT_TAKEN):
+    if plan.unknown:
         yield (
-            f"!! {grouped(taken)} will NOT be restored: their windows are full, or not in the "
-            "calendar. --overbook restores them all the same."
+            f"!! {grouped(plan.unknown)} rows of the manifest are none that batch {plan.of_batch} "
+            "has cancelled and nobody restored."
         )
-    for caution in plan.cautions:
-        yield f"!! {caution.text[0].upper()}{caution.text[1:]}."

@@ -110,6 +110,7 @@ class BatchStatus:
             command=self._command(),
             manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
+            selection=self.batch.selection,
         )
 
     def _command(self) -> str:
@@ -182,7 +183,7 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
     if wanted is not None:
         _named(account, wanted)
         return wanted
-    first, *others = [one.name for one in batches if one.kind != "restore"]
+    first, *others = [one.name for one in batches if one.kind != "restore"] or [batches[0].name]
     if others:
         raise InputError(
             f"{redacted_ledger(ledger)} has {len(batches)} batches",

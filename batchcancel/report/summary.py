@@ -1,5 +1,6 @@
 """The summary of a run as text and as JSON, and what to type next."""
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class Summary:
     origin: str
     approval: str | None = None
     restores: bool = False
+    selection: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -72,8 +74,12 @@ def what_next(
     command: str,
     manifest: str | None,
     was_stopped: bool,
+    selection: str | None = None,
 ) -> str:
-    """What to type next, or that nothing is left; `manifest` is where names may be found."""
+    """What to type next, or that nothing is left.
+
+    `manifest` is where names may be found, and `selection` what it was found by.
+    """
     export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
     lines = []
     if was_stopped:
@@ -97,6 +103,8 @@ def what_next(
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
         lines.append(f"Not cancelled:  {export} left.csv {flags}")
+    if selection and not was_stopped:
+        lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
     told = lines or ["Nothing is left to do."]
     if counts[OutcomeName.CANCELLED]:
         names = f" --with {shlex.quote(manifest)}" if manifest else ""
@@ -119,3 +127,10 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     if was_stopped:
         found += [name for name in ("waiting", "open") if getattr(counts, name)]
     return found
+
+
+def _sweep(batch: str, selection: str) -> str:
+    """To find what was booked since, into a file of its own: after a sweep that of the next one."""
+    found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
+    name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
+    return f"batchcancel find -o {name} {selection}"

@@ -107,6 +107,8 @@ class Api:
             if old.status == "cancelled":
                 return data(old.as_json())
         new = self._book.change(old.appointment_id, fields, who="api", at=at)
+        if new.status == "cancelled":
+            self.meanwhile.cancelled(new.appointment_id)
         return replace(data(new.as_json()), changed=True)
 
     def _check_cancellation_allowed(self) -> None:

@@ -1,7 +1,7 @@
-"""What others do while somebody pages: on demand, or by a seed."""
+"""What others do while somebody pages or cancels: on demand, or by a seed."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -21,6 +21,7 @@ class Meanwhile:
         self._days: Sequence[date] = ()
         self._random = random.Random(0)
         self._pages = 0
+        self._on_cancelling: dict[str, Callable[[], object]] = {}
         self.done: list[tuple[Deed, str]] = []
         """What was done by chance, and to which appointment."""
 
@@ -33,6 +34,14 @@ class Meanwhile:
     ) -> None:
         """After each page, do each deed by chance, on one of the days; an empty mapping ends it."""
         self._chances, self._days, self._random = chances, days, random.Random(seed)
+
+    def on_cancelling(self, ids: Iterable[str], deed: Callable[[], object]) -> None:
+        """Have something done right after each of these was cancelled through the API."""
+        self._on_cancelling |= dict.fromkeys(ids, deed)
+
+    def cancelled(self, appointment_id: str) -> None:
+        """An appointment was cancelled through the API."""
+        self._on_cancelling.pop(appointment_id, lambda: None)()
 
     def happen(self) -> None:
         """One more page was shown."""

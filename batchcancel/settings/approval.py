@@ -1,17 +1,26 @@
 """Approval tokens: exactly what a plan showed, short enough to be copied from a terminal.
 
-    a1-600-0-mh83kvq862d6b2b36fckdry0kkkwf3
+    a1-600-0-0-r1rgaev43vp728g356ksknn4kswbe4jpz7
 
-The numbers are the appointments to be cancelled and those of the batch that were settled before.
-Then follow two characters for each of `PARTS`, which tell what is another now; eight for all of
-them together, which tell that something is; and two against typing errors. Of the key and the notes
-there is a part of a hash, nothing that could be read.
+The numbers are the appointments to be cancelled, those of the batch that were settled before, and
+the second since which no record may have changed (0 where any may). Then follow two characters for
+each of `PARTS`, which tell what is another now; eight for all of them together, which tell that
+something is; and two against typing errors. Of the key and the notes there is a part of a hash,
+nothing that could be read.
+
+It promises that nobody is cancelled who was not among those that the plan showed. All of the
+manifest's rows were, but for three kinds. Those of which it was too late stay so. Those that were
+held back by a limit are told by `limited`, which is of the ids that it let through. And those that
+were left alone for what was seen of them are sent by no run that shows them changed since: their
+records, or ones beside them that somebody touched too, are `changed_since`. What remains is a
+calendar whose windows were moved meanwhile: it is no part of an approval.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Self
 
 PARTS: Final[Mapping[str, str]] = {
@@ -25,13 +34,16 @@ PARTS: Final[Mapping[str, str]] = {
     "statuses": "the statuses that are sent",
     "notes": "--notes",
     "ignored": "the columns that are ignored",
+    "again": "--retry-refused",
+    "limited": "the appointments that the limit lets through",
 }
 """What an approval covers besides the number, in plain words."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # none that is read as another
 _FOR_EACH, _FOR_ALL, _FOR_TYPING = 2, 8, 2
 _TOKEN = re.compile(
-    rf"(a1-([0-9]{{1,9}})-([0-9]{{1,9}})-([{_ALPHABET}]{{{_FOR_EACH * len(PARTS)}}})"
+    rf"(a1-([0-9]{{1,9}})-([0-9]{{1,9}})-([0-9]{{1,10}})-"
+    rf"([{_ALPHABET}]{{{_FOR_EACH * len(PARTS)}}})"
     rf"([{_ALPHABET}]{{{_FOR_ALL}}}))([{_ALPHABET}]{{{_FOR_TYPING}}})"
 )
 
@@ -42,17 +54,21 @@ class Approval:
 
     `eligible` are to be cancelled, `settled` were so before. `parts` has a few characters for
     each of `PARTS`, `whole` those for all of them. `unknown` names parts that nobody asked for,
-    because there is nothing to be decided by them.
+    because there is nothing to be decided by them. `left_at` is when appointments were left alone
+    for what was seen of them, None where none was.
     """
 
     eligible: int
     settled: int
     parts: Mapping[str, str]
     whole: str
+    left_at: datetime | None = None
     unknown: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, *, eligible: int, settled: int, **texts: str | None) -> Self:
+    def of(
+        cls, *, eligible: int, settled: int, left_at: datetime | None = None, **texts: str | None
+    ) -> Self:
         """The approval for so many appointments and for a text on each of `PARTS`; None: unknown.
 
         Equal texts must mean the same to a run.
@@ -63,21 +79,31 @@ class Approval:
             settled=settled,
             parts={name: _digest(line, _FOR_EACH) for name, line in zip(PARTS, lines, strict=True)},
             whole=_digest("\n".join(lines), _FOR_ALL),
+            left_at=left_at and left_at.replace(microsecond=0),
             unknown=frozenset(name for name in PARTS if texts[name] is None),
         )
 
     def __str__(self) -> str:
-        told = f"a1-{self.eligible}-{self.settled}-{''.join(self.parts.values())}{self.whole}"
+        left_at = 0 if self.left_at is None else int(self.left_at.timestamp())
+        told = f"a1-{self.eligible}-{self.settled}-{left_at}-"
+        told += f"{''.join(self.parts.values())}{self.whole}"
         return told + _digest(told, _FOR_TYPING)
+
+    @property
+    def number(self) -> int:
+        """How many appointments of the batch it is for."""
+        return self.eligible + self.settled
 
     def differences(self, now: "Approval") -> Iterator[str]:
         """What is another now than was approved, in plain words; fewer appointments are none."""
-        known = [name for name in PARTS if name not in now.unknown | self.unknown]
+        more = now.number - self.number
+        # Where more are to be cancelled, who they are needs no words.
+        unasked = {"limited"} if more > 0 or now.eligible > self.eligible else set()
+        known = [name for name in PARTS if name not in now.unknown | self.unknown | unasked]
         different = [PARTS[name] for name in known if self.parts[name] != now.parts[name]]
         if not different and len(known) == len(PARTS) and self.whole != now.whole:
             different = ["the manifest, the rules or the notes"]
         yield from different
-        more = now.eligible + now.settled - self.eligible - self.settled
         if now.eligible > self.eligible:
             yield f"{now.eligible:,} appointments to be cancelled, and {self.eligible:,} approved"
         elif more > 0:
@@ -87,14 +113,15 @@ class Approval:
 def approval(text: str) -> Approval:
     """The approval that a token says; ValueError for a text that is none, or was mistyped."""
     found = _TOKEN.fullmatch(text.strip().lower())
-    if not found or _digest(found[1], _FOR_TYPING) != found[6]:
+    if not found or _digest(found[1], _FOR_TYPING) != found[7]:
         raise ValueError("this is no approval: copy the whole of the token that plan shows")
-    pairs = re.findall(f".{{{_FOR_EACH}}}", found[4])
+    pairs = re.findall(f".{{{_FOR_EACH}}}", found[5])
     return Approval(
         eligible=int(found[2]),
         settled=int(found[3]),
         parts=dict(zip(PARTS, pairs, strict=True)),
-        whole=found[5],
+        whole=found[6],
+        left_at=datetime.fromtimestamp(int(found[4]), UTC) if int(found[4]) else None,
     )
 
 

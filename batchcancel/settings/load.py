@@ -1,11 +1,9 @@
 """Configuration loading: flags > environment > job file > defaults; all mistakes at once."""
 
-import difflib
 import hashlib
 import os
 import re
 import shlex
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +16,6 @@ from zoneinfo import ZoneInfo
 from batchcancel.addresses import (
     STDIN,
     Source,
-    is_postgres,
     redacted_ledger,
     redacted_text,
     source_of,
@@ -27,10 +24,11 @@ from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
 from batchcancel.settings.approval import Approval
-from batchcancel.settings.options import KEY_VARIABLE, OPTIONS, Option
+from batchcancel.settings.job_file import read_job_file
+from batchcancel.settings.options import BY_FIELD, KEY_VARIABLE, OPTIONS, Option
+from batchcancel.settings.options import did_you_mean as did_you_mean  # noqa: PLC0414 -- for doors
 from batchcancel.settings.quantities import Cap
 
-_BY_FIELD = {option.field: option for option in OPTIONS}
 _NAME_ONE = "Name a path, - for stdin, or an address with s3://, gs://, az:// or https://."
 _NOT_KEPT = {"api_key_file", "ledger", "notes", "proxy", "on_end"}
 _OF_A_SERVICE = re.compile(
@@ -102,10 +100,11 @@ class Settings(ApiSettings):
     allow_rejected_rows: bool
     accept_changed_manifest: bool
     retry_refused: bool
+    require_closed: bool
 
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
-        values = {name: getattr(self, name) for name in _BY_FIELD.keys() - _NOT_KEPT}
+        values = {name: getattr(self, name) for name in BY_FIELD.keys() - _NOT_KEPT}
         manifest = self.manifest
         place = (
             manifest if manifest.is_remote or manifest.is_stdin else Path(manifest.place).absolute()
@@ -196,7 +195,7 @@ def _values(
     job_file: Path | None,
     mistakes: list[str],
 ) -> dict[str, Any]:
-    texts, sessions, branches = _job_file(job_file, mistakes)
+    texts, sessions, branches = read_job_file(job_file, mistakes)
     _refuse_unknown_variables(environ, mistakes)
     values: dict[str, Any] = {"sessions": sessions, "branches": branches}
     for option in options:
@@ -244,66 +243,6 @@ def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str])
         return None
 
 
-def _job_file(
-    path: Path | None, mistakes: list[str]
-) -> tuple[dict[str, str], dict[str, time], dict[str, str]]:
-    if path is None:
-        return {}, {}, {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the job file {path} is not TOML: {error}") from None
-    sessions = _sessions(content.pop("sessions", {}), mistakes)
-    branches = _branches(content.pop("branches", {}), mistakes)
-    texts = {}
-    for key, value in content.items():
-        field = key.replace("-", "_")
-        if field not in _BY_FIELD:
-            mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
-        elif isinstance(value, bool | int | float | str):
-            # As text, so that TOML, variables and flags go through the same parser.
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            texts[field] = _beside(path, text) if _BY_FIELD[field].is_path else text
-        elif _BY_FIELD[field].is_repeatable and _is_texts(value):
-            texts[field] = quantities.as_words(value)
-        else:
-            mistakes.append(f"job file: {key} takes a text, a number, true or false")
-    return texts, sessions, branches
-
-
-def _beside(job_file: Path, text: str) -> str:
-    """A path in a job file is relative to it, wherever the program is started."""
-    return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _branches(table: Any, mistakes: list[str]) -> dict[str, str]:
-    if isinstance(table, dict) and all(isinstance(one, str) and one for one in table.values()):
-        return table
-    mistakes.append('job file: write [branches], then lines like City = "the id of the branch"')
-    return {}
-
-
-def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
-    if not isinstance(table, dict):
-        mistakes.append('job file: write [sessions], then lines like Morning = "09:00"')
-        return {}
-    sessions = {}
-    for name, start in table.items():
-        try:
-            # TOML knows times of its own: an unquoted 09:00:00 is one.
-            text = start.isoformat("minutes") if isinstance(start, time) else str(start)
-            sessions[name] = quantities.clock_time(text)
-        except ValueError as error:
-            mistakes.append(f"job file: sessions.{name}: {error}")
-    return sessions
-
-
 def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
     # The second is of a call whose --on-end this one is.
     known = {"BATCHCANCEL_JOB_FILE", "BATCHCANCEL_EXIT_CODE", *(one.variable for one in OPTIONS)}
@@ -319,12 +258,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -
         f"{name} is no option{did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
         for name in unknown
     )
-
-
-def did_you_mean(field: str) -> str:
-    """A suggestion for a misspelt option; empty when none is close."""
-    close = difflib.get_close_matches(field, _BY_FIELD, n=1)
-    return f"; did you mean {_BY_FIELD[close[0]].name}?" if close else ""
 
 
 def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Option table of what talks to the API: name, parser, default and help of each option."""
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ OPTIONS = (
            help="Go on without the rows that cannot be read"),
     Option(name="accept-changed-manifest", parse=quantities.switch, default="false",
            help="Let new rows join a batch that has begun"),
+    Option(name="require-closed", parse=quantities.switch, default="false",
+           help="Refuse where a calendar window is still open that rows would be cancelled in"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
     Option(name="state-dir", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
@@ -160,3 +163,11 @@ OPTIONS = (
     Option(name="progress", is_of_api=True, parse=quantities.switch,
            help="The progress bar  [default: on a terminal]"),
 )  # fmt: skip
+
+BY_FIELD = {option.field: option for option in OPTIONS}
+
+
+def did_you_mean(field: str) -> str:
+    """A suggestion for a misspelt option; empty when none is close."""
+    close = difflib.get_close_matches(field, BY_FIELD, n=1)
+    return f"; did you mean {BY_FIELD[close[0]].name}?" if close else ""

@@ -24,7 +24,7 @@ LONGEST_DURATION = 366 * 86_400.0
 ID: Final = "appointment_id"
 COLUMNS: Final = (
     ID, "starts_at", "appointment_date", "date", "session", "branch_id", "notes", "outcome",
-    "reason", "start_known_by",
+    "reason", "start_known_by", "selection",
 )  # fmt: skip
 """The columns of a manifest that are read."""
 

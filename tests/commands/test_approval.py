@@ -1,6 +1,6 @@
 """What was approved is what is done, or less, and never other."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -77,6 +77,67 @@ async def test_fewer_are_left_when_time_went_by_and_that_goes_on(world):
 
 
 @pytest.mark.promise(20)
+@pytest.mark.parametrize("resumes", [False, True])
+@pytest.mark.parametrize("left", ["completed", "no_show", "moved", "cancelled"])
+async def test_what_was_left_out_when_it_was_approved_is_not_sent_in_the_place_of_another(
+    world, left, resumes
+):
+    first, second, *_ = ids = world.appointments(4)
+    staff, day = world.sandbox.staff, date(2026, 6, 20)
+    leave = {"moved": staff.reschedule, "cancelled": lambda one, _: staff.cancel(one)}
+    leave.get(left, lambda one, _: staff.mark(one, left))(first, date(2026, 6, 27))
+    world.virtual.jump(5)
+    manifest = world.manifest(ids)
+    token = await approved(world, manifest)
+    if resumes:
+        await world.run(manifest, approved=token, limit=1)
+    world.virtual.jump(5)
+    staff.reschedule(first, day)
+    staff.confirm(first)
+    staff.complete(ids[3])
+    finished = await world.run(manifest, approved=token)
+
+    assert 4 == finished.summary.exit_code
+    assert [second, ids[2]] == sorted(world.patched())
+    told = {"changed_since": 1, "completed": 1}
+    if left == "cancelled" and resumes:
+        told = {"completed": 1}
+        assert 1 == finished.summary.counts["needs_review"]
+    assert told == finished.summary.counts.skipped
+
+
+async def test_what_was_eligible_when_it_was_approved_may_be_touched_where_nothing_was_left_out(
+    world,
+):
+    ids = world.appointments(3)
+    manifest = world.manifest(ids)
+    token = await approved(world, manifest)
+    world.virtual.jump(5)
+    world.sandbox.staff.mark(ids[0], "rescheduled")
+    await world.run(manifest, approved=token)
+    assert ids == sorted(world.patched())
+
+
+async def test_where_one_of_a_canary_is_left_out_no_other_moves_up(world):
+    ids = world.appointments(4)
+    manifest = world.manifest(ids)
+    token = await approved(world, manifest, limit=2)
+    world.sandbox.staff.complete(ids[0])
+    with pytest.raises(Refusal, match=r"the appointments that the limit lets through$"):
+        await world.run(manifest, approved=token, limit=2)
+    assert [] == world.patched()
+
+
+async def test_a_canary_resumes_under_its_approval(world):
+    ids = world.appointments(4)
+    manifest = world.manifest(ids)
+    token = await approved(world, manifest, limit=3)
+    for limit in (1, 2, 3):
+        await world.run(manifest, approved=token, limit=limit)
+    assert ids[:3] == sorted(world.patched())
+
+
+@pytest.mark.promise(20)
 async def test_as_many_others_are_not_what_was_approved(world):
     ids = world.appointments(6)
     token = await approved(world, world.manifest(ids[:3]))
@@ -86,6 +147,7 @@ async def test_as_many_others_are_not_what_was_approved(world):
     assert [] == world.patched()
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize(
     ("planned", "ran", "told"),
     [
@@ -94,6 +156,7 @@ async def test_as_many_others_are_not_what_was_approved(world):
         ({}, {"notes": "Closed."}, "--notes"),
         ({"notes": "Closed."}, {"notes": "Open."}, "--notes"),
         ({}, {"batch": "another"}, "the batch's name"),
+        ({}, {"retry_refused": True}, "--retry-refused"),
         ({}, {"base_url": "http://127.0.0.1/v1"}, "the API's address"),
         ({}, {"key": "sk_sandbox_other"}, "the API key"),
     ],
@@ -110,13 +173,14 @@ async def test_a_run_that_is_told_otherwise_is_not_what_was_approved(world, plan
 
 
 COVERED = {"base_url", "api_key_file", "batch", "notice_hours", "timezone", "notes"}
-COVERED |= {"status", "ignore_column", "column", "date_format"}
+COVERED |= {"status", "ignore_column", "column", "date_format", "retry_refused"}
 NOT_WHO_IS_CANCELLED = {
     *("approved", "yes", "json", "log_format", "progress", "ledger", "state_dir"),
     *("rate", "concurrency", "timeout", "max_attempts", "max_retry_after", "max_duration"),
-    *("max_requests", "halt_after", "max_cancel"),
+    *("max_requests", "halt_after", "max_cancel", "require_closed", "proxy", "dry_run"),
+    *("quiet", "verbose", "metrics_file", "on_end"),
 }
-BY_THE_NUMBER = {"limit", "retry_refused", "accept_changed_manifest", "allow_rejected_rows"}
+BY_THE_NUMBER = {"limit", "accept_changed_manifest", "allow_rejected_rows"}
 
 
 def test_of_every_option_it_is_known_whether_an_approval_covers_it():

@@ -9,15 +9,15 @@ def cautions(planned):
     return {one.code: one.text for one in planned.rules.cautions}
 
 
-@pytest.mark.parametrize(("most", "is_told"), [(6, True), (7, False)])
+@pytest.mark.parametrize(("most", "is_told"), [(7, True), (8, False)])
 async def test_fewer_requests_than_the_plan_needs_are_told(world, most, is_told):
     manifest = world.manifest(world.appointments(5))
-    planned = await world.plan(manifest, max_requests=most)  # one for the rules, a page, and five
+    planned = await world.plan(manifest, max_requests=most)  # rules, a page, windows, and five
 
     assert is_told == ("max_requests" in cautions(planned))
     if is_told:
         assert (
-            "needs 5 requests, and --max-requests 6 leaves 4" in cautions(planned)["max_requests"]
+            "needs 5 requests, and --max-requests 7 leaves 4" in cautions(planned)["max_requests"]
         )
 
 

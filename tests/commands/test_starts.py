@@ -78,10 +78,10 @@ async def test_what_is_known_by_the_day_is_no_midnight_in_the_plan(world):
     assert ("2026-06-20", "day") == (told["first_start"], told["first_start_known_by"])
 
 
-async def test_where_no_notice_is_in_force_rows_without_a_session_ask_for_no_windows(world):
+async def test_where_no_notice_is_in_force_the_windows_of_a_day_are_asked_for_once(world):
     world.sandbox.add("a", date=FAR)
     await world.plan(world.write("appointment_id,date", f"a,{FAR}"), notice_hours=0)
-    assert [] == asked_for_windows(world)
+    assert [f"date={FAR}"] == asked_for_windows(world)  # whether they are closed
 
 
 @pytest.mark.parametrize(("session", "is_cancelled"), [("Evening", True), ("Morning", False)])
@@ -101,6 +101,20 @@ async def test_what_has_begun_by_the_session_of_its_record_has_not_by_a_manifest
     world.virtual.jump(8 * 3600)  # half past seven in the evening
     finished = await world.run(manifest, notice_hours=0)
     assert 1 == finished.summary.counts["cancelled"]
+
+
+@pytest.mark.parametrize("header", ["date,session", "date,session,branch_id", ""])
+async def test_without_the_calendar_the_day_has_to_do_where_no_start_is_needed(world, header):
+    world.sandbox.add("a", date=FAR)
+    world.sandbox.keys.add("sk_slotless", {"appointments:read", "appointments:write"})
+    cells = {"date": str(FAR), "session": "Morning", "": ""}
+    cells["branch_id"] = world.sandbox.record("a").branch_id
+    named = header.split(",")
+    manifest = world.write(f"appointment_id,{header}", ",".join(["a", *map(cells.get, named)]))
+    finished = await world.run(manifest, key="sk_slotless", notice_hours=0)
+
+    assert (0, 1) == (finished.summary.exit_code, finished.summary.counts["cancelled"])
+    assert len(asked_for_windows(world)) <= 1
 
 
 # Known by the session

@@ -23,7 +23,7 @@ async def closed(world, count, **options):
 
 
 def named(verified):
-    return {one.row.appointment_id: one.now.value for one in verified.drift}
+    return {one.row.appointment_id: one.now for one in verified.drift}
 
 
 async def spread(world, count):

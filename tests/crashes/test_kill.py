@@ -26,7 +26,10 @@ def test_an_undisturbed_run_passes_every_boundary_of_the_table_and_no_other(scen
     ended, passed = run_until(scene, 0)
 
     times = Counter(name for when in ("before", "after") for name in both(when))
-    assert times == Counter(passed)
+    found = Counter(passed)
+    assert times <= found
+    # What is written together on a quick machine may be two commits where a look comes between.
+    assert {*(found - times)} <= {"before commit", "after commit"}
     assert (4, END) == (ended.returncode, ended.counts)
     assert {PLAIN: 1} == scene.cancellations()
 

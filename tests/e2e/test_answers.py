@@ -68,21 +68,6 @@ def test_an_outage_halts_the_run_and_the_same_command_finishes_afterwards(stage)
     assert Counter(ids) == stage.cancellations()
 
 
-def test_used_up_credits_stop_the_run_and_the_same_command_finishes_when_they_are_back(stage):
-    ids = stage.closure(6)
-    used_up = Fault("status", status=402)
-    stage.sandbox.faults.add(used_up, method="PATCH", skip=3, times=None)
-    stopped = stage.here(*RUN, "--concurrency", "1")
-    stage.sandbox.faults.clear()
-    resumed = stage.here(*RUN)
-
-    assert (5, {"cancelled": 3, "waiting": 3}) == (stopped.returncode, stopped.counts)
-    assert "credits or a quota are used up (PAYMENT_REQUIRED)" in stopped.stderr
-    assert "Top up the credits" in stopped.stderr
-    assert (0, {"cancelled": 6}) == (resumed.returncode, resumed.counts)
-    assert Counter(ids) == stage.cancellations()
-
-
 def test_an_api_that_is_not_there_stops_the_run_before_any_write(stage):
     stage.closure(1)
     ended = stage.here(*RUN, "--base-url", "http://127.0.0.1:9/v1", "--max-attempts", "1")

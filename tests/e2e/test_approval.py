@@ -62,7 +62,9 @@ def test_a_variable_and_a_job_file_may_hold_the_approval(stage):
     assert (3, True) == (refused.returncode, "--notes" in refused.stderr)
 
 
-@pytest.mark.parametrize("typed", ["yes", "a1-3-0-", "a1-600-0-mh83kvq862d6b2b36fckdry0kkkwf4"])
+@pytest.mark.parametrize(
+    "typed", ["yes", "a1-3-0-", "a1-600-0-0-r1rgaev43vp728g356ksknn4kswbe4jpz8"]
+)
 def test_what_is_no_token_is_a_usage_error(stage, typed):
     stage.closure(3)
     ended = stage.here(*UNASKED, "--approved", typed)

@@ -43,6 +43,7 @@ def test_after_a_defect_in_the_middle_the_same_command_resumes(stage, sabotage):
     broken = sabotage("batchcancel.pool.cancel", "outcome_of_cancel")
     resumed = stage.here(*RUN)
 
-    assert (1, {"open": 3}) == (broken.returncode, broken.counts)
+    assert (1, 3) == (broken.returncode, sum(broken.counts.values()))
+    assert 1 <= broken.counts["open"]  # the others may not have had their turn
     assert "the same command resumes" in broken.stderr
     assert (0, {"cancelled": 3}) == (resumed.returncode, resumed.counts)

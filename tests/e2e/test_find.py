@@ -1,6 +1,7 @@
 """From a day to a manifest and back, as it is typed."""
 
 import json
+import shlex
 import stat
 
 import pytest
@@ -37,6 +38,46 @@ def test_a_day_becomes_a_manifest_that_a_run_takes(stage):
 
     again = stage.here("find", "-o", "sweep.csv", *DAY, "--not-in", "closure.ledger.db")
     assert (0, "The selection is empty.") == (again.returncode, again.stdout.splitlines()[-1])
+
+
+@pytest.mark.promise(21)
+def test_a_whole_closure_leaves_nobody_and_each_step_says_what_to_type_next(stage):
+    """Find, plan, run while three are booked in freed places, sweep, run again, look again."""
+    ids = [f"a{number:03}" for number in range(60)]
+    stage.book(*ids)
+    stage.sandbox.shuffle(1)
+    spent = {}
+
+    def typed(line):
+        before, name = stage.arrivals, line.split()[0]
+        ended = stage.here(*shlex.split(line))
+        spent.setdefault(name, []).append(stage.arrivals - before)
+        return ended
+
+    def next_of(ended, word=""):
+        shown = (ended.stdout + ended.stderr).splitlines()
+        told = [line for line in shown if "batchcancel " in line and line.startswith(word)]
+        return told[-1].partition("batchcancel ")[2]
+
+    closure = " ".join(("find -o closure.csv", *DAY))
+    planned = typed(next_of(typed(closure)))
+    assert "!! 1 window is still open, " in planned.stdout
+    stage.sandbox.meanwhile.on_cancelling(ids[10:31:10], lambda: stage.sandbox.staff.book(FAR))
+    ran = typed(f"{next_of(planned)} --yes")
+    assert 0 == ran.returncode
+    booked = sorted(one.appointment_id for one in stage.sandbox.records(status="confirmed"))
+    assert 3 == len(booked)
+
+    swept = typed(next_of(ran, "Booked since:"))
+    assert 4 == swept.returncode
+    rows = (stage.folder / "sweep.csv").read_text().splitlines()[1:]
+    assert booked == [row.split(",")[0] for row in rows]
+    again = typed(f"{next_of(swept)} --yes")
+    assert (0, []) == (again.returncode, stage.sandbox.records(status="confirmed"))
+    assert "find -o sweep-2.csv" in next_of(again, "Booked since:")
+    assert "The selection is empty." in typed(next_of(again, "Booked since:")).stdout
+    typed("verify closure.ledger.db --batch closure")
+    assert {"find": [3, 3, 3], "plan": [3], "run": [63, 6], "verify": [1]} == spent
 
 
 def test_every_end_tells_a_machine(stage):

@@ -55,7 +55,7 @@ LEFT = {
 }
 
 
-@pytest.fixture(params=sampled(LEFT, every=4))
+@pytest.fixture(params=sampled([*LEFT], every=4))
 def name(request):
     return request.param
 

@@ -3,13 +3,14 @@
 import json
 import signal
 from collections import Counter
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import RUN
-from tests.postgres import PASSWORD
+from tests.postgres import PASSWORD, Server
 
 
 @pytest.fixture
@@ -48,26 +49,6 @@ def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifes
     assert 5 == len(stage.patched()) == json.loads(status.stdout)["cancelled"]
     assert 5 == len(json.loads((stage.folder / "rows.json").read_text()))
     assert ["closure.csv", "rows.json"] == sorted(one.name for one in stage.folder.iterdir())
-
-
-@pytest.mark.long
-@pytest.mark.promise(10)
-@pytest.mark.promise(12)
-def test_the_batch_of_a_killed_run_is_taken_over_when_its_lease_is_over(pg_stage, ask):
-    ids = pg_stage.closure(30)
-    slow(pg_stage)
-    run = pg_stage.start(*RUN, "--concurrency", "2")
-    pg_stage.wait_until(lambda: len(pg_stage.patched()) >= 6)
-    run.kill()
-    at_once = pg_stage.here(*RUN)
-    pg_stage.sandbox.faults.clear()
-    expire(ask)
-    resumed = pg_stage.here(*RUN)
-
-    assert 6 == at_once.returncode
-    assert "another run has batch closure: run " in at_once.stderr
-    assert (0, {"cancelled": 30}) == (resumed.returncode, resumed.counts)
-    assert Counter(ids) == pg_stage.cancellations()
 
 
 @pytest.mark.long
@@ -158,71 +139,40 @@ opening.open_postgres.__kwdefaults__["patience"] = 3600
 """
 
 
-@pytest.mark.long
-@pytest.mark.promise(11)
-def test_a_signal_while_the_server_is_away_is_not_kept_waiting(mortal_stage, mortal_postgres):
-    stage = mortal_stage
-    stage.closure(40)
-    slow(stage)
-    run = stage.start(*RUN, "--concurrency", "2", environ=stage.tampered(PATIENT))
-    stage.wait_until(lambda: len(stage.patched()) >= 5)
-    mortal_postgres.stop()
+@contextmanager
+def away(server):
+    server.stop()
     try:
-        run.send_signal(signal.SIGTERM)
-        stopped = run.end(within=60)
+        yield
     finally:
-        mortal_postgres.start()
-
-    assert 143 == stopped.returncode
-    assert "stopped by SIGTERM, and " in stopped.stderr
-    assert "same command again" in stopped.stderr
-    assert set(stage.patched()) <= intents(stage, mortal_postgres).keys()
-
-
-@pytest.mark.long
-def test_a_standby_is_refused_before_anything_is_sent_and_can_be_asked(pg_stage, database, ask):
-    pg_stage.closure(2)
-    pg_stage.here(*RUN)
-    arrivals = pg_stage.arrivals
-    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
-    ask(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    refused = pg_stage.here(*RUN)
-    asked = pg_stage.here("status", database), pg_stage.here("export", database, "-o", "rows.csv")
-    sent = pg_stage.arrivals
-    planned = pg_stage.here("plan", "closure.csv")
-
-    assert 2 == refused.returncode
-    assert "is read-only" in refused.stderr
-    assert ([0, 0], arrivals) == ([one.returncode for one in asked], sent)
-    assert 2 == planned.returncode
+        server.start()
 
 
 @pytest.mark.long
 @pytest.mark.promise(9)
 @pytest.mark.promise(11)
-def test_a_run_is_stopped_promptly_although_its_server_stands_still(mortal_stage, mortal_postgres):
+@pytest.mark.parametrize("gone", [away, Server.frozen], ids=["is away", "stands still"])
+def test_a_signal_while_the_server_does_not_answer_is_not_kept_waiting(
+    mortal_stage, mortal_postgres, gone
+):
     stage = mortal_stage
     ids = stage.closure(60)
     slow(stage)
-    run = stage.start(*RUN, "--concurrency", "2")
+    run = stage.start(*RUN, "--concurrency", "2", environ=stage.tampered(PATIENT))
     stage.wait_until(lambda: len(stage.patched()) >= 8)
-    with mortal_postgres.frozen():
+    with gone(mortal_postgres):
         run.send_signal(signal.SIGTERM)
-        stopped = run.end(within=30)
+        stopped = run.end(within=60)
+    known = intents(stage, mortal_postgres)
+    sent = set(stage.patched())
     resumed = resume(stage, mortal_postgres)
 
     assert 143 == stopped.returncode
+    assert "stopped by SIGTERM" in stopped.stderr
+    assert "same command again" in stopped.stderr
+    assert sent <= known.keys()
     assert (0, {"cancelled": 60}) == (resumed.returncode, resumed.counts)
     assert Counter(ids) == stage.cancellations()
-
-
-def test_a_server_that_is_away_at_the_start_is_worth_another_try(stage):
-    stage.environ["BATCHCANCEL_LEDGER"] = "postgresql://clinic@127.0.0.1:9/batches"
-    stage.closure(1)
-    ended = stage.here(*RUN)
-
-    assert 5 == ended.returncode
-    assert "postgresql://clinic@127.0.0.1:9/batches cannot be reached" in ended.stderr
 
 
 def resume(stage, server):

@@ -31,7 +31,7 @@ def test_what_staff_confirmed_again_is_named_and_written_as_a_manifest(stage, cl
     well = stage.run("verify", LEDGER, "-o", "drift.csv")
     assert (0, False) == (well.returncode, (stage.folder / "drift.csv").exists())
     stage.sandbox.staff.confirm(closed[1])
-    told = stage.run("verify", LEDGER, "-o", "drift.csv", "--json")
+    told = stage.here("verify", LEDGER, "-o", "drift.csv", "--json")
     shown = stage.here("verify", LEDGER)
     kept = stage.here("verify", LEDGER, "-o", "drift.csv")
 
@@ -63,7 +63,7 @@ def test_a_person_sees_a_plan_and_types_the_number(stage, closed):
 
 def test_a_dry_run_writes_nothing_and_without_a_terminal_somebody_must_have_agreed(stage, closed):
     patched = len(stage.patched())
-    planned = stage.run("restore", LEDGER, "-n", "--json")
+    planned = stage.here("restore", LEDGER, "-n", "--json")
     unasked = stage.here("restore", LEDGER)
     assert (0, 3) == (planned.returncode, last(planned)["eligible"])
     assert (3, True) == (unasked.returncode, "--yes" in unasked.stderr)
@@ -71,7 +71,7 @@ def test_a_dry_run_writes_nothing_and_without_a_terminal_somebody_must_have_agre
 
 
 def test_the_first_batch_counts_what_was_restored_apart_and_never_sends_it_again(stage, closed):
-    restored = stage.run(*RESTORE)
+    restored = stage.here(*RESTORE)
     again = stage.here(*RUN)
     status = [json.loads(one) for one in stage.here("status", LEDGER, "--json").stdout.splitlines()]
     exported = stage.here("export", LEDGER, "-o", "all.csv", "--outcome", "restored")
@@ -88,7 +88,7 @@ def test_the_first_batch_counts_what_was_restored_apart_and_never_sends_it_again
 def test_a_restore_of_a_restore_is_refused(stage, closed):
     stage.here(*RESTORE)
     patched = len(stage.patched())
-    ended = stage.run(*RESTORE, "--batch", "closure.restore")
+    ended = stage.here(*RESTORE, "--batch", "closure.restore")
     assert (2, patched) == (ended.returncode, len(stage.patched()))
     assert "--batch closure" in ended.stderr
 
@@ -106,7 +106,7 @@ def test_killed_between_intent_and_answer_and_run_again_it_restores_one_and_neve
     restoring = stage.start(*RESTORE)
     stage.wait_until(lambda: len(stage.patched()) > patched)
     assert -9 == restoring.kill().returncode
-    resumed = stage.run(*RESTORE)
+    resumed = stage.here(*RESTORE)
     counts = {"restored": 1, "slot_taken": 2}
     assert (4, counts) == (resumed.returncode, resumed.counts)
     assert len(confirmed(stage) & {*closed}) == 1

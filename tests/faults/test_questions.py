@@ -9,6 +9,7 @@ from batchcancel.appointments import KnownBy
 from batchcancel.errors import BatchcancelError
 from batchcancel.sandbox import Fault
 from tests.faults.strikes import SILENT, Strike, lost, record, status
+from tests.sample import sampled
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +90,7 @@ BEFORE_ANY_WRITE = {
 
 
 @pytest.mark.promise(16)
-@pytest.mark.parametrize(("strike", "code"), BEFORE_ANY_WRITE.values(), ids=BEFORE_ANY_WRITE)
+@pytest.mark.parametrize(("strike", "code"), sampled(BEFORE_ANY_WRITE, every=3))
 async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
     world, strike_at, strike, code
 ):
@@ -154,7 +155,7 @@ READ_BACK = {
 
 
 @pytest.mark.promise(12)
-@pytest.mark.parametrize(("strike", "outcome", "code"), READ_BACK.values(), ids=READ_BACK)
+@pytest.mark.parametrize(("strike", "outcome", "code"), sampled(READ_BACK, every=3))
 async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
     world, strike_at, strike, outcome, code
 ):

@@ -106,6 +106,7 @@ async def test_a_compressed_body_is_not_unpacked():
     [
         (httpx.ConnectError("refused"), "no_connection"),
         (httpx.ReadError("reset"), "connection_lost"),
+        (httpx.ProxyError("407"), "proxy"),
         (httpx.WriteError("broken pipe"), "connection_lost"),
         (httpx.CloseError("x"), "connection_lost"),
         (httpx.RemoteProtocolError("gone"), "connection_lost"),

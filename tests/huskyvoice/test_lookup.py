@@ -152,8 +152,13 @@ async def test_a_page_holds_the_records_that_can_be_read():
     assert await lookup.page_of_day(DAY, page=1) == [record_from(good)]
 
 
-@pytest.mark.parametrize("data", [None, {}, "x", [], [None]])
-async def test_a_page_of_another_shape_holds_nothing(data):
+@pytest.mark.parametrize("data", [None, {}, "x", 0])
+async def test_a_page_that_is_no_list_counts_as_unread(data):
+    assert await HuskyLookup(Api(proved({"data": data})).send).page_of_day(DAY, page=1) is None
+
+
+@pytest.mark.parametrize("data", [[], [None]])
+async def test_a_list_without_a_record_is_an_empty_page(data):
     assert await HuskyLookup(Api(proved({"data": data})).send).page_of_day(DAY, page=1) == []
 
 

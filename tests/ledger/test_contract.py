@@ -379,6 +379,15 @@ class TestDecide:
         held.decide("closure", [])
         assert example.standing(held)["a"] == WAITING
 
+    def test_a_doubt_outlasts_a_skip_and_the_row_is_not_dropped(self, held, example):
+        skipped = example.settled("a", OutcomeName.SKIPPED, SkipReason.MOVED)
+        held.commit([example.intent("a"), skipped])
+        assert ["a"] == [one.appointment_id for one in held.open_rows("closure")]
+
+        held.enrol(example.batch(digest="digest-2", rows=1), [example.row("b")], [])
+        held.decide("closure", [])
+        assert example.standing(held)["a"] == OPEN
+
     def test_an_error_half_way_leaves_the_skips_as_they_were(self, held, example):
         def broken():
             yield "b", SKIPPED

@@ -1,6 +1,6 @@
 """A deliberate defect as one replacement in the source, and whether its test notices it.
 
-The simulation has defects of its own; these are small ones that a test of one module must notice.
+Small ones, that a test of one module must notice, and such as show in the simulation.
 """
 
 import os
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).parents[2]
@@ -26,48 +27,73 @@ class Unusable(Exception):  # noqa: N818 - it says what is wrong with a defect
     """A defect that cannot be planted or tried: the code has changed under it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
-    """`old` stands exactly once in the module, and `new` takes its place.
+class Change(NamedTuple):
+    """`old` stands exactly once in the module, and `new` takes its place."""
 
-    `killer` is the name of the test that must fail then; `only` chooses among its parameters.
-    """
-
-    name: str
     module: str
     old: str
     new: str
-    killer: str
-    only: str = ""
 
-    def source_in(self, folder: Path) -> Path:
-        """The file of its module in a copy of the program."""
-        return folder.joinpath(*self.module.split(".")).with_suffix(".py")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """What is wrong, and the changes that make it so.
+
+    `killer` is the name of the test that must fail then; `only` chooses among its parameters. The
+    simulation must notice it in a seed from `seed` on. Either may be missing.
+    """
+
+    name: str
+    changes: tuple[Change, ...]
+    killer: str = ""
+    only: str = ""
+    seed: int | None = None
 
 
 def defects(text: str) -> tuple[Defect, ...]:
-    """Read defects: a module and what is wrong there, the test that must fail, and the change.
+    """Read defects: a module and what is wrong, the test that must fail, a seed, and the changes.
 
-    The test may name some of its parameters, in brackets: then there is a defect for each.
+    The test may name some of its parameters, in brackets: then there is a defect for each. A
+    further change begins with its module, after an @.
     """
     return tuple(chain.from_iterable(map(_defects, text.strip("\n").split("\n\n"))))
 
 
 def _defects(block: str) -> Iterator[Defect]:
-    told, killer, *change = block.splitlines()
+    told, *lines = block.splitlines()
     module, _, name = told.partition(": ")
-    killer, _, parameters = killer.rstrip("]").partition(" [")
-    several = parameters.split(", ")
-    old, new = ("\n".join(one[2:] for one in change if one[0] == sign) for sign in "-+")
+    seed = next((int(line[5:]) for line in lines if line.startswith("seed ")), None)
+    killer, _, parameters = next((one for one in lines if one[:5] == "test_"), "").partition(" [")
+    several = parameters.rstrip("]").split(", ")
+    hunks = "\n".join([f"@ {module}", *(line for line in lines if line[0] in "@-+")])
     for only in several:
         yield Defect(
             name=name if len(several) == 1 else f"{name}, in {only}",
-            module=f"batchcancel.{module}",
-            old=old,
-            new=new,
+            changes=tuple(map(_change, hunks[2:].split("\n@ "))),
             killer=killer,
             only=only,
+            seed=seed,
         )
+
+
+def _change(hunk: str) -> Change:
+    module, *lines = hunk.splitlines()
+    old, new = ("\n".join(one[2:] for one in lines if one[0] == sign) for sign in "-+")
+    return Change(f"batchcancel.{module}", old, new)
+
+
+def changed(defect: Defect) -> dict[str, str]:
+    """The sources of its modules, with the defect."""
+    sources: dict[str, str] = {}
+    for module, old, new in defect.changes:
+        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        if not path.exists():
+            raise Unusable(f"{defect.name}: there is no module {module}")
+        source = sources.get(module) or path.read_text(encoding="utf-8")
+        if (times := source.count(old)) != 1:
+            raise Unusable(f"{defect.name}: {module} has {times} times {old!r}")
+        sources[module] = source.replace(old, new)
+    return sources
 
 
 def survives(defect: Defect, folder: Path) -> str | None:
@@ -88,18 +114,8 @@ def plant(defect: Defect, folder: Path) -> None:
     """Copy the program into the folder, with the defect."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "batchcancel", folder / "batchcancel", ignore=ignored)
-    defect.source_in(folder).write_text(changed(defect), encoding="utf-8")
-
-
-def changed(defect: Defect) -> str:
-    """The source of its module, with the defect."""
-    path = defect.source_in(ROOT)
-    if not path.exists():
-        raise Unusable(f"{defect.name}: there is no module {defect.module}")
-    source = path.read_text(encoding="utf-8")
-    if (times := source.count(defect.old)) != 1:
-        raise Unusable(f"{defect.name}: {defect.module} has {times} times {defect.old!r}")
-    return source.replace(defect.old, defect.new)
+    for module, source in changed(defect).items():
+        folder.joinpath(*module.split(".")).with_suffix(".py").write_text(source, encoding="utf-8")
 
 
 def file_of(killer: str) -> Path:

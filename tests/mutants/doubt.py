@@ -5,6 +5,7 @@ from tests.mutants.defect import defects
 DEFECTS = defects(r"""
 pool.cancel: a row in doubt is sent again without a read
 test_a_row_in_doubt_is_read_before_each_further_patch
+seed 0
 - if self._opened_at is not None and not self._is_read:
 + if False:
 
@@ -26,6 +27,7 @@ test_what_is_applied_late_between_a_read_and_the_next_attempt_was_ours
 
 pool.exchange: the policy is not asked again after the commit of an intent
 test_what_is_allowed_before_the_commit_and_not_after_it_is_not_sent_and_withdrawn
+seed 410
 -         if write is not None:
 -             self._decide(write)
 
@@ -36,6 +38,7 @@ test_a_withdrawal_tells_that_nothing_was_sent_and_whether_a_doubt_is_older
 
 pool.exchange: a key that is rejected leaves its row in doubt
 test_an_answer_that_stops_the_run_leaves_a_doubt_unless_it_says
+seed 0
 - isinstance(error, BatchcancelError) and not error.leaves_doubt
 + False
 
@@ -45,6 +48,7 @@ test_an_intent_is_dated_by_the_earliest_second_it_could_be_at_the_server
 
 pool.proof: an absence ends a doubt
 test_an_absence_ends_no_doubt_for_nothing_is_ever_deleted
+seed 0
 - answer.meaning is Meaning.ABSENT and opened_at is None
 + answer.meaning is Meaning.ABSENT
 
@@ -55,11 +59,13 @@ test_an_answer_without_proof_ends_an_appointment_with_its_code
 
 pool.proof: what we cancelled where nobody asked for it counts as cancelled
 test_what_was_moved_before_our_patch_met_it_is_for_a_person
+seed 0
 -     if any(has_moved(place, record) for place in places):
 +     if False:
 
 pool.workers: a streak of refusals is settled at once
 test_a_streak_that_stops_the_run_settles_none_of_its_rows
+seed 0
 - if _HELD in outcome.name.facts:
 + if False:
 

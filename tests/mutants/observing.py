@@ -15,6 +15,7 @@ test_a_status_counts_to_the_letter
 
 policy.observed: a status that nobody documented is sent
 test_what_is_no_longer_to_be_cancelled_is_not_sent
+seed 0
 - if record.status not in statuses:
 + if False:
 
@@ -25,6 +26,7 @@ test_a_status_counts_to_the_letter
 
 policy.observed: what was moved to another day is cancelled there
 test_what_was_moved_to_another_day_is_left_there_and_told_loudly
+seed 0
 - return SkipReason.MOVED if has_moved(said, record) else None
 + return None
 
@@ -40,6 +42,7 @@ test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back
 
 policy.observed: what others had cancelled and staff confirmed again is cancelled
 test_what_was_only_seen_cancelled_and_is_alive_later_is_for_a_person
+seed 200
 - if was_cancelled and reason
 + if False and reason
 
@@ -65,6 +68,7 @@ test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget
 
 policy.fresh: what an earlier reading of a day showed is forgotten with the next
 test_what_a_page_showed_last_is_known_although_later_pages_do_not_show_it
+seed 935
 - self._days.setdefault(page, _Day(self._now(), self._pages))
 + self._days[page] = _Day(self._now(), self._pages)
 
@@ -101,6 +105,7 @@ test_a_permit_that_was_kept_for_too_long_sends_nothing
 
 pool.exchange: a deadline is asked on this machine's clock
 test_the_apis_clock_decides_however_far_it_is_from_this_machines
+seed 0
 - write.decide(self._clock.latest())
 + write.decide(self._now())
 

@@ -254,6 +254,40 @@ async def test_the_pages_of_a_day_beside_are_read_for_rows_that_may_be_there():
     assert set(reading.sightings.frame()["page"]) == {DAY, on(1)}
 
 
+class Eastern(Clinic):
+    """The night of a day begins on the day before in UTC, and pages are of days in UTC."""
+
+    async def page_of_day(self, day, *, page):
+        self.pages.append(day)
+        shown = [one for one in self.days if (await utc_days(self._record(one)))[-1] == day]
+        return [self._record(one) for one in self._cut(shown, page)]
+
+    def _record(self, name):
+        record = super()._record(name)
+        return replace(record, session="Night") if name.startswith("n") else record
+
+
+async def utc_days(record):
+    own = record.date
+    return [own, own - timedelta(days=1)] if record.session == "Night" else [own]
+
+
+@pytest.mark.parametrize(("nights", "pages"), [(0, [DAY]), (30, [DAY, on(-1)])])
+async def test_a_day_beside_is_asked_for_where_a_record_that_names_no_day_reaches_into_it(
+    nights, pages
+):
+    night = [f"n{number:02d}" for number in range(nights)]
+    clinic = Eastern(closed(40) | dict.fromkeys(night, 0))
+    by_day = {None: [*names(40), *night]}
+    reading = await read_rows(
+        Wanted(by_day=by_day, days_of=utc_days),
+        lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20,
+    )  # fmt: skip
+
+    assert 40 + nights == reading.sightings.frame().height
+    assert (pages, 1 + (nights > 0)) == (clinic.pages, len(clinic.singles))
+
+
 async def test_days_that_nobody_names_are_left_where_their_pages_do_not_pay():
     days = {**strangers(1000), **closed(50)}
     clinic = Clinic(days)

@@ -13,6 +13,7 @@ from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import Plan, make_plan, refuse_above_cap
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.settings import quantities
@@ -35,8 +36,12 @@ def manifest(starts: dict[str, timedelta | None], *, rejected=()) -> Manifest:
 
 
 def plan_of(starts: dict[str, timedelta | None], **options) -> Plan:
-    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "earlier": EarlierRuns()}
-    return make_plan(manifest(starts), **known | options)
+    return planned(manifest(starts), **options)
+
+
+def planned(source: Manifest, *, rate: Rate = MINUTELY, taken: int = 0, **options) -> Plan:
+    pace = Pace(now=NOW, rate=rate, taken=taken)
+    return make_plan(source, pace=pace, **{"policy": DAY, "earlier": EarlierRuns()} | options)
 
 
 def plan_of_marked(outcomes: dict[str, str | None], gap: timedelta, **options) -> Plan:
@@ -45,8 +50,7 @@ def plan_of_marked(outcomes: dict[str, str | None], gap: timedelta, **options) -
     columns = {"appointment_id": list(outcomes), "starts_at": starts}
     words = pl.Series("outcome", list(outcomes.values()), pl.String)
     frame = pl.DataFrame({"line": range(2, 2 + len(outcomes)), **columns}).with_columns(words)
-    known = {"policy": DAY, "now": NOW, "rate": MINUTELY, "earlier": EarlierRuns()}
-    return make_plan(manifest_of(frame, source="m.csv"), **known | options)
+    return planned(manifest_of(frame, source="m.csv"), **options)
 
 
 def ids(plan: Plan) -> list[str]:
@@ -244,7 +248,7 @@ def test_every_row_has_exactly_one_place(rows, rejected, limit):
     bad = [RejectedRow(line=900 + number, reason="ragged") for number in range(rejected)]
     source = manifest({name: gap for name, (_, gap) in names.items()}, rejected=bad)
 
-    plan = make_plan(source, policy=DAY, now=NOW, rate=MINUTELY, earlier=earlier, limit=limit)
+    plan = planned(source, earlier=earlier, limit=limit)
 
     places = [plan.eligible, plan.held_back, plan.settled, plan.rejected_rows]
     assert plan.rows == len(rows) + rejected == sum(places) + sum(plan.skipped.values())

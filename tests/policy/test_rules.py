@@ -84,12 +84,19 @@ async def test_a_difference_is_told_with_both_values():
     given = {"notice_hours": "0", "timezone": "Europe/Berlin"}
     notice, zone = (await rules(Organisation(), **given)).cautions
     assert "--notice-hours is 0, and the organisation's notice is 24 h" == notice.text
-    assert "--timezone is Europe/Berlin, and the organisation's timezone is Asia/Kolkata" == (
+    assert "--timezone is Europe/Berlin, and the organisation's timezone is 'Asia/Kolkata'" == (
         zone.text
     )
 
 
-@pytest.mark.parametrize("told", [{"notice_hours": None}, {"timezone": None}, {"timezone": "?"}])
+@pytest.mark.parametrize("named", ["IST", "?", "GMT+5:30", "x" * 999])
+async def test_a_timezone_of_the_organisation_that_nobody_knows_is_told_beside_the_given_one(named):
+    (told,) = (await rules(Organisation(timezone=named), timezone="Asia/Kolkata")).cautions
+    assert "timezone_differs" == told.code
+    assert f"is '{named[:40]}', which no zone database knows" in told.text
+
+
+@pytest.mark.parametrize("told", [{"notice_hours": None}, {"timezone": None}, {"timezone": ""}])
 async def test_what_the_organisation_does_not_say_cannot_differ(told):
     flags = {"notice_hours": "24", "timezone": "Asia/Kolkata"}
     assert () == (await rules(Organisation(**told), **flags)).cautions

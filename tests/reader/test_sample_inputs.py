@@ -24,7 +24,26 @@ def test_a_sample_is_used_by_the_demo_the_readme_or_a_test(sample):
         ROOT / "batchcancel/cli/demo.py",
         *(ROOT / "tests").rglob("*.py"),
     ]
-    assert any(sample.name in path.read_text() for path in readers if path != Path(__file__))
+    assert any(sample.name in path.read_text() for path in readers)
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "read_as"),
+    [
+        ("ids_only.csv", {}, ()),
+        ("days_and_sessions.csv", {"date": "date", "session": "session"}, ()),
+        (
+            "excel_semicolons.csv",
+            {"appointment_id": "Appointment ID", "starts_at": "Starts at", "notes": "Notes"},
+            ("semicolons between cells",),
+        ),
+        ("closure.parquet", {"starts_at": "starts_at", "session": "session"}, ()),
+    ],
+)
+def test_each_shape_that_the_readme_names_has_a_sample(name, used, read_as):
+    manifest = read_manifest(str(ROOT / "sample_inputs" / name))
+    assert used.items() <= manifest.columns.used.items()
+    assert (6, read_as, ()) == (manifest.frame.height, manifest.read_as, manifest.cautions)
 
 
 def test_the_starts_of_the_sample_lie_far_ahead():

@@ -11,6 +11,7 @@ from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
 from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.columns import Columns
@@ -61,8 +62,7 @@ def planned(
     plan = make_plan(
         manifest,
         policy=policy,
-        now=NOW,
-        rate=asked.rate,
+        pace=Pace(now=NOW, rate=asked.rate),
         earlier=earlier or EarlierRuns(),
         limit=asked.limit,
     )
@@ -196,6 +196,7 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         },
         "read_as": ["tabs"],
         "observed": observed_json(busy),
+        "windows": {"open": 0, "places": 0, "unread": 1},
         "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",
     }

@@ -69,10 +69,7 @@ def hostile_manifest(place):
 
 @pytest.mark.promise(5)
 @pytest.mark.promise(14)
-@pytest.mark.parametrize(
-    "appointment_id",
-    sampled([pytest.param(one, id=name) for name, one in HOSTILE.items()], every=4),
-)
+@pytest.mark.parametrize("appointment_id", sampled(HOSTILE, every=4))
 def test_a_hostile_id_stops_the_run_before_it_begins_and_is_shown_escaped_and_cut(
     place, hostile_manifest, appointment_id
 ):

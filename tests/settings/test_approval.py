@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,13 +19,19 @@ def differences(approved: Approval, now: Approval) -> list[str]:
 
 def test_equal_plans_have_equal_tokens_that_say_the_numbers_and_fit_on_half_a_line():
     assert str(of()) == str(of())
-    assert str(of()).startswith("a1-600-0-")
-    assert len(str(of(999_999, 999_999))) <= 48
+    assert str(of()).startswith("a1-600-0-0-")
+    assert len(str(of(999_999, 999_999))) <= 54
 
 
 @pytest.mark.parametrize("eligible", [0, 1, 600, 999_999_999])
 def test_a_token_comes_back_as_the_approval_it_was_made_of(eligible):
     assert approval(str(of(eligible))) == of(eligible)
+
+
+def test_a_token_tells_to_the_second_since_when_no_record_may_have_changed():
+    at = datetime(2026, 6, 1, 6, tzinfo=UTC)
+    approved = Approval.of(eligible=1, settled=0, left_at=at + timedelta(seconds=0.5), **WORDS)
+    assert (at, approved) == (approval(str(approved)).left_at, approval(str(approved)))
 
 
 def test_a_token_may_be_copied_with_blanks_around_it_and_in_capitals():
@@ -101,7 +108,7 @@ def test_a_token_with_a_typing_error_is_none():
 
 def test_a_token_says_nothing_but_numbers_in_the_clear():
     token = str(of(key="sk_live_secret", notes="Dr Rao is ill"))
-    assert re.fullmatch("a1-600-0-[0-9a-z]{30}", token)
+    assert re.fullmatch("a1-600-0-0-[0-9a-z]{34}", token)
 
 
 def _is_token(text: str) -> bool:

@@ -12,6 +12,7 @@ DESIGNED = {
     *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
     *("max-requests", "approved"),
     *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
+    "require-closed",
     *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
     *("dry-run", "quiet", "verbose", "metrics-file", "on-end"),
 }

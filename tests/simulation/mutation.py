@@ -1,4 +1,4 @@
-"""Deliberate defects, each written as the change it makes in the source, planted while they run.
+"""Deliberate defects, planted while the simulation runs: a search that misses them proves nothing.
 
 Functions get the code of the changed source and constants its values, wherever they are known.
 """
@@ -7,65 +7,34 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from tests.mutants.defect import Defect, changed
 from tests.simulation.simulation import Verdict, simulate
 
 ENOUGH = 400
 """A defect that shows in none of so many seeds has survived."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """What is wrong, a seed from which on it shows, and the changes: module, old and new text."""
-
-    sentence: str
-    begin: int
-    changes: tuple[tuple[str, str, str], ...]
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """The program has the defect in the body."""
-        sources: dict[str, str] = {}
-        for name, old, new in self.changes:
-            source = sources.get(name) or inspect.getsource(importlib.import_module(name))
-            if source.count(old) != 1:
-                raise LookupError(f"{name} has {source.count(old)} times {old!r}")
-            sources[name] = source.replace(old, new)
-        with ExitStack() as stack:
-            for name, source in sources.items():
-                for change in _planted(importlib.import_module(name), source):
-                    stack.enter_context(change)
-            yield
-
-    def caught(self) -> Verdict | None:
-        """The first verdict that notices it, in a seed where nothing is broken without it."""
-        for seed in range(self.begin, self.begin + ENOUGH):
-            with self.applied():
-                verdict = simulate(seed)
-            if verdict.broken and not simulate(seed).broken:
-                return verdict
-        return None
+@contextmanager
+def applied(defect: Defect) -> Iterator[None]:
+    """The program has the defect in the body."""
+    with ExitStack() as stack:
+        for name, source in changed(defect).items():
+            for change in _planted(importlib.import_module(name), source):
+                stack.enter_context(change)
+        yield
 
 
-def mutants(text: str) -> tuple[Mutant, ...]:
-    """Read them: a sentence, perhaps a seed, and for each change a module, old and new lines."""
-    return tuple(_mutant(*block.split("\n@ ")) for block in text.strip("\n").split("\n\n"))
-
-
-def _mutant(told: str, *changes: str) -> Mutant:
-    sentence, _, begin = told.rstrip("]").partition(" [")
-    return Mutant(
-        sentence=sentence, begin=int(begin or 0), changes=tuple(_change(one) for one in changes)
-    )
-
-
-def _change(text: str) -> tuple[str, str, str]:
-    module, *lines = text.splitlines()
-    old, new = ("\n".join(one[2:] for one in lines if one[0] == sign) for sign in "-+")
-    return f"batchcancel.{module}", old, new
+def caught(defect: Defect) -> Verdict | None:
+    """The first verdict that notices it, in a seed where nothing is broken without it."""
+    for seed in range(defect.seed or 0, (defect.seed or 0) + ENOUGH):
+        with applied(defect):
+            verdict = simulate(seed)
+        if verdict.broken and not simulate(seed).broken:
+            return verdict
+    return None
 
 
 def _planted(module: ModuleType, source: str) -> Iterator[AbstractContextManager[None]]:

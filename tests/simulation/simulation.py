@@ -80,7 +80,7 @@ def live(scenario: Scenario, read: Read) -> Verdict:
         with within(REAL_SECONDS), _folder() as folder, _patched(scenario, read):
             clock = MockClock(autojump_threshold=0)
             trio.run(_main, scenario, folder, clock, worlds, clock=clock)
-    except (Exception, HungError) as error:  # noqa: BLE001 - whatever it was, the seed tells
+    except (Exception, HungError, BaseExceptionGroup) as error:  # noqa: BLE001 - the seed tells
         verdict.broken.append(_fallen(error))
     for world in worlds:
         _fill(verdict, world)
@@ -130,7 +130,7 @@ def _folder() -> Iterator[Path]:
 
 def _fallen(error: BaseException) -> Broken:
     return Broken(
-        promise=9 if isinstance(error, HungError) else 16,
+        promise=9 if "HungError" in repr(error) else 16,
         check="simulation",
         sentence="A simulation ends by itself.",
         detail=repr(error),

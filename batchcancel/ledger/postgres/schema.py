@@ -23,6 +23,7 @@ DIALECT = Dialect(
         "long": "bigint",
         "instant": "timestamptz",
         "day": "date",
+        "day_long": "interval '1 day'",
         "request": "1   session uuid NOT NULL\n1   request bigint NOT NULL\n"
         "1   number bigint GENERATED ALWAYS AS IDENTITY\nKEY (session, request)",
     },

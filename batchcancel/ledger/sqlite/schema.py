@@ -21,6 +21,7 @@ DIALECT = Dialect(
         "long": "INTEGER",
         "instant": "INTEGER",
         "day": "TEXT",
+        "day_long": "86400000000",
         "request": "1   request_id INTEGER PRIMARY KEY",
     },
     own="""

@@ -1,0 +1,75 @@
+"""Job files: options in TOML, with paths that are relative to the file."""
+
+import os
+import tomllib
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from batchcancel.addresses import is_postgres
+from batchcancel.errors import InputError
+from batchcancel.settings import quantities
+from batchcancel.settings.options import BY_FIELD, did_you_mean
+
+
+def read_job_file(
+    path: Path | None, mistakes: list[str]
+) -> tuple[dict[str, str], dict[str, time], dict[str, str]]:
+    """The options of a job as text, its sessions, and the names of its branches."""
+    if path is None:
+        return {}, {}, {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"the job file {path} is not TOML: it is no UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"the job file {path} is not TOML: {error}") from None
+    sessions = _sessions(content.pop("sessions", {}), mistakes)
+    branches = _branches(content.pop("branches", {}), mistakes)
+    texts = {}
+    for key, value in content.items():
+        field = key.replace("-", "_")
+        if field not in BY_FIELD:
+            mistakes.append(f"job file: {key} is no option{did_you_mean(field)}")
+        elif isinstance(value, bool | int | float | str):
+            # As text, so that TOML, variables and flags go through the same parser.
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            texts[field] = _beside(path, text) if BY_FIELD[field].is_path else text
+        elif BY_FIELD[field].is_repeatable and _is_texts(value):
+            texts[field] = quantities.as_words(value)
+        else:
+            mistakes.append(f"job file: {key} takes a text, a number, true or false")
+    return texts, sessions, branches
+
+
+def _beside(job_file: Path, text: str) -> str:
+    """A path in a job file is relative to it, wherever the program is started."""
+    return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _branches(table: Any, mistakes: list[str]) -> dict[str, str]:
+    if isinstance(table, dict) and all(isinstance(one, str) and one for one in table.values()):
+        return table
+    mistakes.append('job file: write [branches], then lines like City = "the id of the branch"')
+    return {}
+
+
+def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
+    if not isinstance(table, dict):
+        mistakes.append('job file: write [sessions], then lines like Morning = "09:00"')
+        return {}
+    sessions = {}
+    for name, start in table.items():
+        try:
+            # TOML knows times of its own: an unquoted 09:00:00 is one.
+            text = start.isoformat("minutes") if isinstance(start, time) else str(start)
+            sessions[name] = quantities.clock_time(text)
+        except ValueError as error:
+            mistakes.append(f"job file: sessions.{name}: {error}")
+    return sessions
