@@ -6,7 +6,7 @@ Appointment -> Decision (Cancel | Skip) -> Outcome
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Fact(Flag):
@@ -72,6 +72,7 @@ class SkipReason(StrEnum):
     COMPLETED = "completed", Fact(0)
     MOVED = "moved", Fact.PERSON
     MARKED_DONE = "marked_done", Fact(0)
+    KEPT = "kept", Fact(0)  # a person decided so
     UNKNOWN_START = "unknown_start", Fact.PERSON
     ALREADY_STARTED = "already_started", Fact(0)
     NOTICE_WINDOW = "notice_window", Fact(0)
@@ -152,8 +153,9 @@ class Appointment:
     None when nothing is known of it. `opened_at` is when its oldest intent was written, by the
     API's clock; None says that no intent is without a result. `is_marked` says that the manifest
     marks it as done, and that it is here to be read alone. `page` is the day whose pages showed it
-    at `observed_at`; `is_missed` says that they should have, and did not. `was_cancelled` says that
-    an earlier run saw it cancelled by others.
+    at `observed_at`; `is_missed` says that they should have, and did not, or that a person decided
+    on it: it is to be read. `may_send` is a status that the person decided to have sent.
+    `was_cancelled` says that an earlier run saw it cancelled by others.
     """
 
     appointment_id: str
@@ -168,6 +170,7 @@ class Appointment:
     attempts: int = 0
     is_marked: bool = False
     was_cancelled: bool = False
+    may_send: str | None = None
 
     def __post_init__(self) -> None:
         require_aware(self.opened_at)
@@ -210,3 +213,24 @@ class Outcome:
 
     name: OutcomeName
     reason: str | None = None
+
+
+class Resolved(NamedTuple):
+    """What a person decided on a row: `kept`, or `cancel`; by whom, when and why."""
+
+    appointment_id: str
+    decision: str
+    by: str | None
+    at: datetime
+    reason: str | None
+
+
+class Decided(NamedTuple):
+    """A decision, and what had been seen of the row when it was made; None: nothing."""
+
+    appointment_id: str
+    decision: str
+    status: str | None
+    day: date | None
+    session: str | None
+    branch_id: str | None

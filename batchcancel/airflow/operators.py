@@ -60,6 +60,7 @@ class BatchOperator(BaseOperator):
         allow_rejected_rows: bool | str | None = None,
         accept_changed_manifest: bool | str | None = None,
         retry_refused: bool | str | None = None,
+        require_closed: bool | str | None = None,
         state_dir: str | None = None,
         proxy: str | None = None,
         **kwargs: Any,
@@ -121,6 +122,7 @@ class BatchPlanOperator(BatchOperator):
             observe = TaskLog(self.log, progress_of(settings))
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
+            plan.refuse_place(settings)
         except BatchcancelError as error:
             raise failure(error) from None
         return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}

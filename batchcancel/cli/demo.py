@@ -30,6 +30,9 @@ SAMPLE = "clinic_closure.csv"
 SAMPLE_BEGINS = datetime(2099, 6, 15, tzinfo=UTC)
 """Midnight of the sample's first day; the demo moves it to the last full hour."""
 
+OUTAGE = 12
+"""How many cancellations it answers with 503 before it is back."""
+
 LATE = 6
 """How many rows of the sample begin within the notice window of 24 hours."""
 
@@ -38,15 +41,15 @@ LATE = 6
 def demo() -> None:
     """Show the whole story in under a minute, on this machine alone.
 
-    Plans a closure, interrupts its run half way, resumes it, and counts at the sandbox what was
-    really sent. The clinic's minute is shortened to four seconds.
+    Plans a closure, interrupts its run half way, resumes it through an outage, and counts at the
+    sandbox what was really sent. The clinic's minute is shortened to four seconds.
 
     \b
     Examples:
       1. The whole story:
          batchcancel demo
       2. Only what was proved:
-         batchcancel demo 2>/dev/null | tail -n 6
+         batchcancel demo 2>/dev/null | tail -n 7
 
     \b
     Exit codes: 0 everything was as promised, 1 something was not.
@@ -73,6 +76,8 @@ def tell() -> bool:
 
 
 def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
+    from batchcancel.sandbox import Fault
+
     _say(f"A closed day: {rows} appointments, {LIMIT} requests in {WINDOW:g} s. First, look.")
     codes = [stage.call("plan", "closure.csv")]
     _say("Now cancel. After half of them, somebody presses Ctrl-C.")
@@ -81,7 +86,8 @@ def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
         process.send_signal(signal.SIGINT)
         codes.append(process.wait())
     click.echo(f"(exit code {codes[-1]})")
-    _say("The same command again goes on where it stopped.")
+    sandbox.faults.add(Fault("status", status=503), method="PATCH", times=OUTAGE)
+    _say("The same command again goes on where it stopped; and now the API has an outage.")
     codes.append(stage.call("run", "closure.csv", "--yes", "--progress"))
     _say("And where does it stand?")
     codes.append(stage.call("status", "closure.ledger.db"))
@@ -93,13 +99,17 @@ def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
     arrivals = sandbox.history.arrivals
     sent = Counter(one.path for one in arrivals if one.method == "PATCH" and one.applied)
     cancelled = sum(1 for one in sandbox.changes() if one.after == "cancelled")
-    refused = len(sandbox.history.answered(429))
+    refused, broken = (len(sandbox.history.answered(status)) for status in (429, 503))
     _say("What was proved, counted by the sandbox:")
     claims = [
         (refused == 0, f"{len(arrivals)} requests arrived, {refused} of them answered 429"),
         (
             sandbox.most_arrivals <= LIMIT,
             f"never more than {sandbox.most_arrivals} in any {WINDOW:g} s; {LIMIT} are allowed",
+        ),
+        (
+            broken == OUTAGE,
+            f"{broken} were answered 503, and read back before they were sent again",
         ),
         (max(sent.values()) == 1, f"{cancelled} appointments cancelled, none of them twice"),
         (codes == [0, 130, 0, 0], f"exit codes {codes}: planned, interrupted, done, shown"),

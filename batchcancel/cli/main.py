@@ -20,6 +20,7 @@ from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.ledger import ledger
 from batchcancel.cli.plan import plan
+from batchcancel.cli.resolve import resolve
 from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
 from batchcancel.cli.sandbox import sandbox
@@ -74,7 +75,10 @@ def cli() -> None:
     """
 
 
-for command in (find, plan, run, status, verify, restore, export, ledger, sandbox, demo):
+for command in (
+    *(find, plan, run, status, verify, restore, resolve, export, ledger),
+    *(sandbox, demo),
+):
     cli.add_command(command)
 
 

@@ -53,7 +53,8 @@ def show_plan(settings: "Settings") -> None:
     planned = enter(lambda stop: command.plan(settings, stop=stop, observe=watching), watching.tick)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
     command.refuse(planned, settings)
-    if code := command.ends_with(planned):
+    command.refuse_place(settings)
+    if code := command.ends_with(planned, settings):
         raise click.exceptions.Exit(int(code))
     if not settings.json:
         words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]

@@ -46,8 +46,9 @@ class Watching:
     def __init__(self, settings: ApiSettings, *, is_log: bool, doing: str = "Cancelling") -> None:
         self._is_log = is_log
         self.has_bar = not is_log and wants_bar(settings)
-        rehearsing = "Rehearsal, no real appointment is touched:"
-        self._doing = rehearsing if settings.is_rehearsal else doing
+        self._doing = [doing]
+        if settings.is_rehearsal:
+            self._doing = ["Rehearsal, no real appointment is touched:", "Rehearsal:"]
         self._progress = Progress(
             now=anyio.current_time, attempts=settings.max_attempts, where=settings.origin
         )
@@ -144,8 +145,11 @@ class Watching:
         width, words = _columns() - 1, self._progress.words()
         filled = _BAR * done // max(eligible, 1)
         bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] " if width >= _WIDE else ""
-        fitting = (f"{head}{words[0]}" for head in (f"{self._doing} {bar}", f"{self._doing} ", ""))
-        text = next((one for one in fitting if len(one) <= width), words[0][:width])
+        heads = [f"{one} {mark}" for one in self._doing for mark in (bar, "")]
+        whole = ", ".join(words)
+        # Trouble before ornament; and the count before all.
+        head = next((one for one in heads if len(one + whole) <= width), heads[-1])
+        text = head + words[0] if len(head + words[0]) <= width else words[0][:width]
         for word in words[1:]:
             if len(text) + 2 + len(word) <= width:
                 text += f", {word}"

@@ -12,7 +12,7 @@ import anyio
 
 from batchcancel import wiring
 from batchcancel.api import Calendar, Record, Window
-from batchcancel.appointments import Start
+from batchcancel.appointments import KnownBy, Start
 from batchcancel.errors import InputError, ScopeMissing
 from batchcancel.events import Observer
 from batchcancel.ledger.contract import LedgerReader
@@ -210,11 +210,14 @@ def _spots(
 def _beside(spans: Mapping[_Spot, Start], zone: ZoneInfo, *, days: Iterable[date]) -> set[Part]:
     """What else to ask for: the sessions that reach into another day of the API's, in UTC.
 
-    Of a day of which nothing is known, the whole of the others.
+    Where a session's window is not known, or nothing of a day is, the whole of the other.
     """
     known = {day for day, _ in spans}
     parts = set()
-    reaching = [(day, place[1], start) for (day, place), start in spans.items()]
+    reaching = [
+        (day, None if start.known_by is KnownBy.DAY else place[1], start)
+        for (day, place), start in spans.items()
+    ]
     reaching += [(day, None, day_start(day, zone)) for day in days if day not in known]
     for day, session, start in reaching:
         for moment in (start.earliest, start.latest - _A_MOMENT):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from batchcancel import wiring
 from batchcancel.api import OrgConfig
 from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import ExitCode
+from batchcancel.errors import BatchHeld, ExitCode
 from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
@@ -63,6 +64,13 @@ async def plan(
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
 
+def refuse_place(settings: Settings) -> None:
+    """Raise what a run would be refused with for its ledger; one that is held is no such thing."""
+    with suppress(BatchHeld):
+        ledger, _ = wiring.for_run(settings.ledger, settings, None)
+        ledger.close()
+
+
 def refuse(planned: Planned, settings: Settings) -> None:
     """Raise what a run with this plan would be refused with."""
     refuse_unapproved(settings.approved, planned.approval)
@@ -72,8 +80,10 @@ def refuse(planned: Planned, settings: Settings) -> None:
         refuse_open(planned.windows)
 
 
-def ends_with(planned: Planned) -> int:
+def ends_with(planned: Planned, settings: Settings) -> int:
     """The exit code of a plan that nothing refuses; a run with it would end with the same."""
+    if _is_too_long(planned.plan, settings):
+        return ExitCode.STOPPED_EARLY
     marked = planned.plan.skipped.get(SkipReason.MARKED_DONE, 0)
     return ExitCode.INCOMPLETE if 0 < planned.plan.rows == marked else ExitCode.DONE
 
@@ -127,7 +137,7 @@ async def plan_batch(
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
-        rules=replace(rules, cautions=(*rules.cautions, *_too_few(plan, settings, tools=tools))),
+        rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
         looked=looked,
@@ -203,8 +213,8 @@ def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pa
     )
 
 
-def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
-    """Tell where `--max-requests` ends the run before its rows end."""
+def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell what ends the run before its rows end, and a pace that the API does not allow."""
     left = (settings.max_requests or math.inf) - tools.exchange.requests
     if plan.requests > left:
         yield Caution(
@@ -213,6 +223,23 @@ def _too_few(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Cautio
             f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
             "early, and the same command goes on",
         )
+    if _is_too_long(plan, settings):
+        yield Caution(
+            code="max_duration",
+            text=f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
+            f"{settings.max_duration:,.0f} s: the run will stop early, and the same command goes "
+            "on",
+        )
+    if settings.rate.is_above_documented and not settings.is_rehearsal:
+        yield Caution(
+            code="rate_above",
+            text=f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
+            "allows: it will refuse requests, also those of other programs with this key",
+        )
+
+
+def _is_too_long(plan: Plan, settings: Settings) -> bool:
+    return settings.max_duration is not None and plan.seconds > settings.max_duration
 
 
 def _plan_made(planned: Planned) -> PlanMade:

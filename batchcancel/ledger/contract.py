@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import KnownBy, Outcome, RejectedRow
+from batchcancel.appointments import Decided, KnownBy, Outcome, RejectedRow, Resolved
 
 
 class State(StrEnum):
@@ -292,6 +292,9 @@ class LedgerReader(Protocol):
     def observations(self, batch: str) -> Iterable[Observation]:
         """What was last seen of the rows of which anything was, ordered by id."""
 
+    def decided(self, batch: str) -> list[Decided]:
+        """What persons decided on rows that are not settled, or skipped."""
+
     def not_found_ids(self, batch: str) -> list[str]:
         """Ids of the rows that the API did not know."""
 
@@ -352,6 +355,13 @@ class Ledger(LedgerReader, Protocol):
         Rows that were known keep their state, and with a final outcome also what was said of
         them and is left out now. Rows that are no longer named are dropped while they are waiting
         or skipped, and stay otherwise: what was sent is never forgotten.
+        """
+
+    def resolve(self, batch: str, resolved: Iterable[Resolved]) -> int:
+        """Write persons' decisions down, and let the rows be left alone, or wait; tell how many.
+
+        What was cancelled by us, and found moved, is cancelled. Rows on which nobody has to decide
+        stay as they are.
         """
 
     def approve(self, batch: str, approved: Approved) -> None:

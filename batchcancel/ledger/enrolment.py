@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
 from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
@@ -80,6 +80,24 @@ _REOPEN_REFUSED = """
     WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
 """
+# The right sides see the row as it was.
+_RESOLVE = """
+    UPDATE rows
+    SET state = CASE WHEN :is_kept OR outcome = 'needs_review' AND reason = 'moved'
+                     THEN 'settled' ELSE 'waiting' END,
+        outcome = CASE WHEN :is_kept THEN 'skipped'
+                       WHEN outcome = 'needs_review' AND reason = 'moved' THEN 'cancelled' END,
+        reason = CASE WHEN :is_kept THEN 'kept' END,
+        settled_at = CASE WHEN :is_kept OR outcome = 'needs_review' AND reason = 'moved'
+                          THEN :at ELSE settled_at END,
+        opened_at = CASE WHEN outcome = 'needs_review' AND reason = 'moved' THEN opened_at END,
+        resolved_as = :decision, resolved_by = :by, resolved_at = :at, resolved_reason = :why,
+        resolved_status = observed_status, resolved_date = observed_date,
+        resolved_session = observed_session, resolved_branch = observed_branch
+    WHERE batch_id = :batch_id AND appointment_id = :appointment_id
+      AND (outcome = 'needs_review' OR state = 'open'
+           OR outcome = 'skipped' AND reason IN ('moved', 'unknown_status', 'kept'))
+"""
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
@@ -124,6 +142,26 @@ def decide(
 def reopen_refused(into: Statements, batch: str) -> int:
     """Let refused and not-found rows that are still named wait again; tell how many."""
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:
+    """Write down what persons decided; tell on how many rows."""
+    batch_id = batch_id_of(into, batch)
+    return sum(
+        into.execute(
+            _RESOLVE,
+            {
+                "batch_id": batch_id,
+                "appointment_id": one.appointment_id,
+                "is_kept": one.decision == "kept",
+                "decision": one.decision,
+                "by": one.by,
+                "at": into.stored(one.at),
+                "why": one.reason,
+            },
+        )
+        for one in resolved
+    )
 
 
 def approve(into: Statements, batch: str, approved: Approved) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
+from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
 from batchcancel.ledger.statements import Diagnosis, restored, restored_day
@@ -68,8 +69,14 @@ _LEFT_ALONE = """
     SELECT appointment_id, outcome, reason FROM account
     WHERE batch = :batch
       AND (outcome = 'already_cancelled' AND attempts = 0
-           OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status'))
+           OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status', 'kept'))
     ORDER BY appointment_id
+"""
+_DECIDED = """
+    SELECT appointment_id, resolved_as, resolved_status, resolved_date, resolved_session,
+           resolved_branch
+    FROM account
+    WHERE batch = :batch AND resolved_as IS NOT NULL AND (state <> 'settled' OR outcome = 'skipped')
 """
 _OBSERVED = """
     SELECT appointment_id, observed_status, observed_date, observed_session, observed_branch,
@@ -180,6 +187,11 @@ class SqlReader(contract.LedgerReader):
     def observations(self, batch: str) -> Iterator[contract.Observation]:
         found = self._stream(_OBSERVED, batch=batch) if self._version > 1 else ()
         return _records(contract.Observation, found)
+
+    def decided(self, batch: str) -> list[Decided]:
+        found = self._ask(_DECIDED, batch=batch) if self._version > 1 else ()
+        return [Decided(one, what, status, restored_day(day), *place)
+                for one, what, status, day, *place in found]  # fmt: skip
 
     def not_found_ids(self, batch: str) -> list[str]:
         return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]

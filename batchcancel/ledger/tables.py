@@ -79,6 +79,10 @@ rows
 2   resolved_by TEXT
 2   resolved_at {instant}
 2   resolved_reason TEXT
+2   resolved_status TEXT -- what was seen of it when it was resolved
+2   resolved_date {day}
+2   resolved_session TEXT
+2   resolved_branch TEXT
 KEY (batch_id, appointment_id)
 
 rejected_rows

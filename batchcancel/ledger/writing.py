@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from batchcancel.appointments import Outcome, RejectedRow
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
 from batchcancel.errors import (
     BatchcancelError,
     BatchHeld,
@@ -13,7 +13,14 @@ from batchcancel.errors import (
     StoppedEarly,
 )
 from batchcancel.ledger import contract, enrolment
-from batchcancel.ledger.contract import Approved, Batch, Entry, LedgerRow, Observation, Run
+from batchcancel.ledger.contract import (
+    Approved,
+    Batch,
+    Entry,
+    LedgerRow,
+    Observation,
+    Run,
+)
 from batchcancel.ledger.entries import Holder, begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
 from batchcancel.ledger.questions import SqlReader
@@ -107,6 +114,9 @@ class SqlLedger(SqlReader, contract.Ledger):
 
     def reopen_refused(self, batch: str) -> int:
         return self._write(lambda into: enrolment.reopen_refused(into, batch), is_long=True)
+
+    def resolve(self, batch: str, resolved: Iterable[Resolved]) -> int:
+        return self._write(lambda into: enrolment.resolve(into, batch, resolved), is_long=True)
 
     def approve(self, batch: str, approved: Approved) -> None:
         self._write(lambda into: enrolment.approve(into, batch, approved), is_long=True)

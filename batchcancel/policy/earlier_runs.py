@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import OutcomeName
+from batchcancel.appointments import Decided, OutcomeName
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import (
     Batch,
@@ -25,7 +25,8 @@ class EarlierRuns:
     """What the ledger says before a run: rows not to be sent again, and those to be read back.
 
     `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
-    `not_found` are settled ones that may be there by now, `seen_open` what was seen of open ones.
+    `not_found` are settled ones that may be there by now, `seen_open` what was seen of open ones,
+    `decided` those that a person decided on.
     """
 
     settled_ids: Sequence[str] = ()
@@ -33,6 +34,7 @@ class EarlierRuns:
     left_alone: Sequence[LeftAlone] = ()
     not_found: Sequence[str] = ()
     seen_open: Sequence[Observation] = ()
+    decided: Sequence[Decided] = ()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
@@ -61,6 +63,7 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
         seen_open=[*seen],
         left_alone=reader.left_alone(batch),
         not_found=() if but_refused else reader.not_found_ids(batch),
+        decided=reader.decided(batch),
     )
 
 

@@ -81,14 +81,13 @@ async def look(
             wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
             budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
-    needs_start = rules.policy.needs_start
     _require_starts(rows, rules)
     in_doubt = named_by(manifest.frame.filter(_is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
     learned: list[tuple[str, Start]] = []
-    if needs_start and rules.timezone is not None:
+    if rules.policy.needs_start and rules.timezone is not None:
         manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
     days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Looked(
@@ -100,6 +99,7 @@ async def look(
             left=_left_alone(earlier, reading),
             before=earlier.seen_open,
             may_be_read=reading.is_possible,
+            decided=earlier.decided,
             statuses=statuses,
             approved_at=approved_at,
         ),

@@ -13,7 +13,7 @@ import polars as pl
 from polars.selectors import by_name
 
 from batchcancel.api import Record
-from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason, as_meant
+from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, as_meant
 from batchcancel.ledger.contract import LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
@@ -33,6 +33,11 @@ _PART = 50_000
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
 _LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
 PLACE = ("observed_date", "observed_session", "observed_branch")
+_THEN = ("may_send", "then_date", "then_session", "then_branch")
+_DECIDED = {
+    "appointment_id": pl.String(), "decision": pl.String(), "may_send": pl.String(),
+    "then_date": pl.Date(), "then_session": pl.String(), "then_branch": pl.String(),
+}  # fmt: skip
 _SEEN = ("observed_status", *PLACE)
 _TEXTS = ("session", "branch_id", *SAID[1:], "observed_status", *PLACE[1:])
 
@@ -104,7 +109,8 @@ class Observed:
     seen. `missed` are rows that the pages of their day do not show; they are read when their turn
     comes. `left` are the endings of rows that earlier runs left alone for what they saw: they are
     read then too, and stand where nothing `may_be_read`. `before` is what those saw of rows in
-    doubt. `statuses` are those to be sent; since `approved_at` no record may have changed.
+    doubt. What a person `decided` holds as long as the record is as it was then. `statuses` are
+    those to be sent; since `approved_at` no record may have changed.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
@@ -113,6 +119,7 @@ class Observed:
     left: Sequence[LeftAlone] = ()
     before: Sequence[Observation] = ()
     may_be_read: bool = False
+    decided: Sequence[Decided] = ()
     statuses: Collection[str] = SENDABLE
     approved_at: datetime | None = None
 
@@ -127,14 +134,24 @@ class Observed:
         named = self.named.select("appointment_id", *SAID)
         before = pl.DataFrame(self.before, schema=[*SEEN.items()][:7], orient="row")
         seen = pl.concat([self.seen, before], how="diagonal").drop("observed_label")
-        for beside in (named, seen, missed.with_columns(is_missed=True), left):
+        decided = pl.DataFrame(self.decided, schema=_DECIDED, orient="row")
+        for beside in (named, seen, missed.with_columns(is_missed=True), left, decided):
             rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
         is_left, is_approved = pl.col("left_outcome").is_not_null(), self.approved_at is not None
         must_be_seen = (is_left | is_approved) & self.may_be_read
         is_same = pl.col("updated_at") < pl.lit(self.approved_at, SEEN["updated_at"])
+        # What a person saw and decided to have cancelled stands for what the manifest says, and is
+        # read before it is sent.
+        is_meant = (pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()
+        is_meant = is_meant.fill_null(value=False)
         rows = rows.with_columns(
+            *(
+                pl.when(is_meant).then(then).otherwise(said).alias(said)
+                for said, then in zip(SAID, _THEN[1:], strict=True)
+            ),
             is_missed=pl.col("observed_status").is_null() & must_be_seen
-            | pl.col("is_missed").fill_null(value=False),
+            | pl.col("is_missed").fill_null(value=False)
+            | is_meant,
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
             left_outcome=pl.when(pl.lit(not self.may_be_read)).then("left_outcome"),
             is_changed=is_same.fill_null(value=False).not_() & is_approved,
@@ -159,7 +176,7 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
     """Each way in which rows stand is judged once: a million of them stand in few."""
-    key = (*SAID, *_SEEN, "was_cancelled", "is_changed")
+    key = (*SAID, *_SEEN, "was_cancelled", "is_changed", "decision", *_THEN)
     is_seen = pl.col("observed_status").is_not_null()
     ways = rows.filter(is_seen).select(key).unique()
     judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
@@ -171,15 +188,20 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
             outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
         )
-        .drop("is_changed", "updated_at", "left_outcome", "left_reason")
+        .drop("is_changed", "updated_at", "left_outcome", "left_reason", "decision", *_THEN[1:])
         # A million rows have few texts in common, and those are most of their weight.
         .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:
-    *way, was_cancelled, changed = way
+    *way, was_cancelled, changed, decision, status, day, session, branch_id = way
     said, record = _pair(way)
+    if decision is not None and status == record.status:
+        if not has_moved(Said(day, session, branch_id), record) and decision == "kept":
+            return OutcomeName.SKIPPED.value, SkipReason.KEPT.value
+        if decision == "cancel":
+            statuses, was_cancelled = {*statuses, status}, False
     outcome = outcome_of(
         said, record, statuses=statuses, was_cancelled=was_cancelled, is_changed=changed
     )

@@ -35,7 +35,7 @@ from batchcancel.settings.quantities import Cap
 _NAMES = {name.value: name for name in OutcomeName}
 _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
-    *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE),
+    *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE, "may_send"),
 )
 
 FEW = 20
@@ -90,7 +90,7 @@ class Plan:
         said = cache(Said)  # one of each, of the few that a million rows have in common
         for row in self.work.select(_TAKEN_UP).iter_rows():
             one, earliest, latest, known_by, notes, opened_at, attempts, marked, *looked = row
-            page, observed_at, is_missed, was_cancelled, *places = looked
+            page, observed_at, is_missed, was_cancelled, *places, may_send = looked
             yield Appointment(
                 appointment_id=one,
                 start=start_of(earliest, latest, known_by),
@@ -103,7 +103,8 @@ class Plan:
                 opened_at=opened_at,
                 attempts=attempts,
                 is_marked=marked is not None,
-                was_cancelled=was_cancelled,
+                was_cancelled=was_cancelled and may_send is None,
+                may_send=may_send,
             )
 
     def pages(self) -> dict[date, int]:

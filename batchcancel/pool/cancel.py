@@ -193,7 +193,7 @@ class Cancellation:
             opened_at=self._opened_at,
             said=self._appointment.said,
             seen=self._seen,
-            statuses=self._means.statuses,
+            statuses={*self._means.statuses, self._appointment.may_send or ""},
             was_cancelled=self._appointment.was_cancelled
             or (self._word is not None and self._word.was_cancelled),
             approved_at=self._means.approved_at,

@@ -4,7 +4,7 @@ import re
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -110,8 +110,8 @@ def quoted(names: Sequence[str]) -> str:
     return ", ".join(shown + more)
 
 
-def shortened(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "…")
+def shortened(text: str, literal: Callable[[str], str] = repr) -> str:
+    return literal(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "...")
 
 
 def _pairs(named: Collection[str]) -> Iterator[tuple[str, str]]:

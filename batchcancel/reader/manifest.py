@@ -175,9 +175,10 @@ class Manifest:
         )
 
     def texts(self) -> Iterator[str]:
-        """Every distinct text that the ledger keeps of its rows, but for their ids."""
+        """Every distinct text that the ledger keeps of it, but for ids."""
         for column in self.frame.select("session", "branch_id", "manifest_start"):
             yield from column.drop_nulls().unique()
+        yield self.selection or ""
 
     def ledger_rows(self) -> Iterator[LedgerRow]:
         """Give the appointments as the ledger keeps them, sorted by id."""

@@ -19,8 +19,6 @@ _DECIDED_ANEW = (
     SkipReason.UNKNOWN_START.value,
 )
 _OURS = (*_UNDONE, *(name.value for name in OutcomeName))
-_SHOWN = 5
-_CODE = "^[A-Za-z0-9_-]{1,32}$"
 
 
 def mark() -> pl.Expr:
@@ -31,15 +29,10 @@ def mark() -> pl.Expr:
     return pl.when(is_done).then(word)
 
 
-def foreign_words(outcomes: pl.Series) -> tuple[int, tuple[str, ...]]:
-    """How many rows have words that are not ours, and the first few of those words.
-
-    What looks like a code is named. Other text is not: it may be about a person.
-    """
-    word = _word(outcomes.name)
-    foreign = outcomes.to_frame().select(word).filter((word != "") & ~word.is_in(_OURS)).to_series()
-    codes = foreign.filter(foreign.str.contains(_CODE)).unique().sort()
-    return len(foreign), tuple(codes.head(_SHOWN))
+def is_foreign() -> pl.Expr:
+    """Whether the frame's `outcome` is a word that is none of ours."""
+    word = _word("outcome")
+    return (word != "") & ~word.is_in(_OURS)
 
 
 def _word(column: str) -> pl.Expr:

@@ -8,6 +8,7 @@ import polars as pl
 
 from batchcancel.api import MOST_NOTES
 from batchcancel.appointments import RejectedRow
+from batchcancel.reader.columns import shortened
 from batchcancel.reader.times import in_format, read_starts
 from batchcancel.settings.quantities import date_format
 
@@ -33,13 +34,10 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Every reason a row is rejected for, in plain words."""
 
-_LONGEST_CELL, _LOOKED_AT = 40, 10_000
+_LOOKED_AT = 10_000
 _COUNTED = r"^[0-9]{5}(\.[0-9]+)?$"
 _DOUBT = ": day first or month first cannot be known"
-_IN_ONE_ORDER = {
-    "YYYY/MM/DD", "YYYY.MM.DD", "YYYYMMDD", "DD-MMM-YYYY", "DD MMM YYYY",
-    "DD-MMM-YY",
-}  # fmt: skip
+_IN_ONE_ORDER = {"YYYY/MM/DD", "YYYY.MM.DD", "YYYYMMDD", "DD-MMM-YYYY", "DD MMM YYYY"}
 _FORMATS: Final = (
     "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "DD.MM.YYYY", "DD/MM/YY", "MM/DD/YY",
     "DD.MM.YY", *sorted(_IN_ONE_ORDER),
@@ -56,7 +54,8 @@ def in_words(
     yield from whole.values()
     left = [row for row in rejected if row.reason not in whole]
     for row in left[:most]:
-        cell = "" if row.cell is None else f": {_shown(row.cell)}"
+        # As ASCII, so that a blank, or a letter that only looks like another, can be seen.
+        cell = "" if row.cell is None else f": {shortened(row.cell, ascii)}"
         yield f"line {row.line}: {REASONS[row.reason]}{cell}"
     if len(left) > most:
         yield f"and {len(left) - most:,} more"
@@ -65,7 +64,7 @@ def in_words(
 def whole_column(what: str, cells: pl.Series) -> str:
     """Say how a column is written of which no cell can be read, and what to do."""
     some = cells.unique(maintain_order=True).head(_LOOKED_AT)
-    first = _shown(some[0])[1:-1]
+    first = shortened(some[0], ascii)[1:-1]
     fitting = {one: day for one in _FORMATS if (day := _first_day(some, one))}
     if not fitting:
         like = "2026-06-15" if what == "date" else "2026-06-15T09:00+05:30"
@@ -84,8 +83,3 @@ def _first_day(cells: pl.Series, how: str) -> str | None:
     texts = in_format(cells, date_format(how))
     known = read_starts(texts).select(pl.any_horizontal(pl.all().is_not_null()).all()).item()
     return str(texts[0])[:10] if known and (texts != cells).all() else None
-
-
-def _shown(cell: str) -> str:
-    """As ASCII, so that a blank, or a letter that only looks like another, can be seen."""
-    return ascii(cell if len(cell) <= _LONGEST_CELL else cell[:_LONGEST_CELL] + "...")

@@ -5,17 +5,19 @@ from collections.abc import Iterator
 import polars as pl
 
 from batchcancel.events import Caution
-from batchcancel.reader.outcomes import foreign_words
+from batchcancel.reader.outcomes import is_foreign
 
+_CODE, _SHOWN = "^[A-Za-z0-9_-]{1,32}$", 5
 _NOTHING = ("nan", "null", "none", "nil", "na", "n/a", "#n/a", "<na>", "nat", "undefined")
 """How programs write an empty cell, in any case."""
 
 
 def remarks(given: pl.DataFrame) -> Iterator[Caution]:
     """`given` has the columns of the file as text, null where empty, and `day`, `has_start`."""
-    rows, foreign = foreign_words(given.get_column("outcome"))
-    if rows:
-        named = ", ".join(foreign)
+    foreign = given.select("outcome").filter(is_foreign()).to_series().str.strip_chars()
+    if rows := len(foreign):
+        # Other text than what looks like a code may be about a person.
+        named = ", ".join(foreign.filter(foreign.str.contains(_CODE)).unique().sort().head(_SHOWN))
         yield Caution(
             code="foreign_outcome",
             text=f"the column outcome has words in {_rows(rows)} that are none of this program's"

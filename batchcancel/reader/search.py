@@ -71,7 +71,8 @@ async def search(
         left = [
             root
             for root in left
-            if found[root].how is not How.UNPROVED and (len(roots) > 1 or root in reader.split)
+            if found[root].how is not How.UNPROVED
+            and (len(roots) > 1 or root in reader.split | reader.refused)
             if not await reader.is_still_so(root, found[root], places[root])
         ]
         if not left:
@@ -99,12 +100,13 @@ class _Reader:
         self._keeps_order = True
         self.split: set[Part] = set()
         """The roots that were asked for in parts."""
-        self._refused: set[Part] = set()
+        self.refused: set[Part] = set()
+        """Those of which the API would not list some part."""
 
     async def read(self, root: Part, places: Places, windows: Sequence[Window]) -> Found:
         self._root, self._places, self._windows = root, places, windows
         self.split.discard(root)
-        self._refused.discard(root)
+        self.refused.discard(root)
         self._is_readable = True
         found = await self._read(root)
         if not self._is_readable:
@@ -123,7 +125,7 @@ class _Reader:
             return False
         # A server that ignores the number of a page, or gives the last one again, tells nothing.
         is_mute = full > 0 and page.length >= self._longest
-        return page.length == rest or (is_mute and root not in self._refused)
+        return page.length == rest or (is_mute and root not in self.refused)
 
     async def _read(self, part: Part) -> Found:
         first = None
@@ -133,7 +135,7 @@ class _Reader:
         if not (is_surely_long and is_cheap and self._longest == PAGE):
             first = await self._first_page(part)
             if first is None:  # maybe nobody is there: the count at the end has to tell
-                self._refused.add(self._root)
+                self.refused.add(self._root)
                 return Found(how=How.COUNTED)
             if self._is_whole(first):
                 return Found(_by_id(first.records))

@@ -138,6 +138,7 @@ def repeated(selections: Collection[str | None]) -> str | None:
     It is shown as a command to type: nothing else may come through.
     """
     [told, *others] = [*selections] or [None]
+    told = told and told.removeprefix("'")  # with which a spreadsheet takes it for no formula
     if told is None or others or len(told) > _MOST_LENGTH or not told.isprintable():
         return None
     try:

@@ -34,7 +34,7 @@ _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
 }
 _FORMULA, _HARMLESS = (
     r"^[\s\x00]*[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]|^[\t\r\n]",
-    (r"^([A-Za-z0-9_-]*|\+[0-9][0-9 ]*)$"),
+    (r"^([A-Za-z0-9_-]*|\+[0-9][0-9 ]*|--date [0-9-]+( --[a-z-]+ [\w-]+)*)$"),
 )
 _ROWS_AT_ONCE = 50_000
 

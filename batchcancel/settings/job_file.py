@@ -28,6 +28,8 @@ def read_job_file(
         raise InputError(f"the job file {path} is not TOML: {error}") from None
     sessions = _sessions(content.pop("sessions", {}), mistakes)
     branches = _branches(content.pop("branches", {}), mistakes)
+    if isinstance(told := content.get("column"), dict):  # as a table: our names, and the headers
+        content["column"] = [f"{our}={header}" for our, header in told.items()]
     texts = {}
     for key, value in content.items():
         field = key.replace("-", "_")

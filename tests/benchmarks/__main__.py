@@ -13,7 +13,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import million, pacing, restart, rivals, startup, throughput
+from tests.benchmarks import closure, million, pacing, restart, rivals, startup, throughput
 from tests.benchmarks.table import Line, print_header, print_line
 
 Benchmark = Callable[[argparse.Namespace], Iterator[Line]]
@@ -21,6 +21,7 @@ Benchmark = Callable[[argparse.Namespace], Iterator[Line]]
 BENCHMARKS: dict[str, Benchmark] = {
     "pacing": lambda options: pacing.measure(options.rows),
     "rivals": lambda options: rivals.measure(options.rows),
+    "closure": lambda options: closure.measure(options.rows),
     "restart": lambda options: restart.measure(options.rows),
     "throughput": lambda options: throughput.measure(
         options.rows, rounds=options.rounds, server=options.server

@@ -15,6 +15,7 @@ def floor_seconds(requests: int, rate: Rate) -> float:
 def rows_of(requests: int) -> int:
     """How many rows of one day the program cancels with so many requests.
 
-    One request asks for the settings, and the pages of the day are read.
+    One request asks for the settings, one whether the windows of the day are closed, and the pages
+    of the day are read.
     """
-    return max(rows for rows in range(requests) if rows + 1 + rows // PAGE + 1 <= requests)
+    return max(rows for rows in range(requests) if rows + 2 + rows // PAGE + 1 <= requests)

@@ -137,8 +137,17 @@ def test_however_narrow_the_terminal_the_count_stays_and_the_line_fits(
 
 
 def test_a_rehearsal_is_told_in_the_bar(capsys, monkeypatch):
-    drawn = bar(capsys, monkeypatch, started, base_url="http://127.0.0.1:4010/v1")
-    assert "Rehearsal, no real appointment is touched" in drawn
+    local = {"base_url": "http://127.0.0.1:4010/v1"}
+    assert "Rehearsal, no real appointment is touched" in bar(capsys, monkeypatch, started, **local)
+
+
+def test_in_trouble_the_ornament_goes_before_the_trouble(capsys, monkeypatch):
+    gave_up = [ended(number, OutcomeName.GAVE_UP, "500") for number in range(14)]
+    local = {"base_url": "http://127.0.0.1:4010/v1", "columns": "80"}
+    drawn = bar(capsys, monkeypatch, started, *gave_up, OUTAGE, **local)
+
+    assert drawn.startswith("Rehearsal")
+    assert "14 failed" in drawn
 
 
 def test_what_is_waited_for_is_told_after_two_seconds_once_for_each_attempt(capsys):

@@ -5,6 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from batchcancel.errors import InputError, ScopeMissing
+from batchcancel.reader.search import How
+from batchcancel.report.find import find_json, find_next, find_text
+from batchcancel.sandbox import Clinic
 from tests.sample import sampled
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +83,269 @@ async def test_10_000_over_20_days_take_at_most_150_requests(world, shuffled):
     assert names == ids(world)
     assert 0 == finding.exit_code
     assert finding.requests <= 150
+
+
+COSTS = [
+    pytest.param(*one)
+    for one in [(600, None, 1), (600, 1, 1), (600, 1, 0), (600, None, 0), (2000, None, 1)]
+]
+
+
+@pytest.mark.parametrize(("count", "shuffled", "is_spread"), sampled(COSTS, every=9))
+async def test_find_and_run_together_cost_little_more_than_a_request_a_row(
+    world, count, shuffled, is_spread
+):
+    spread(world, count) if is_spread else world.appointments(count)
+    if shuffled is not None:
+        world.sandbox.shuffle(shuffled)
+    finding = await world.find()
+    ran = await world.run(world.folder / "closure.csv", notice_hours=0)
+
+    assert count == ran.summary.counts["cancelled"]
+    allowed = count + count // 100 + 20 + (0 if shuffled is None else 40)
+    assert finding.requests + ran.summary.requests <= allowed
+
+
+# What is meant
+
+
+def clinic(world):
+    """Seven of a day, each other than the first in one thing; an eighth of the next day."""
+    first, second = world.sandbox.book.clinic.branch_ids
+    general, vaccination, _ = world.sandbox.book.clinic.services
+    usual = {"date": DAY, "doctor": "Dr. José  Núñez", "service": general}
+    world.sandbox.add("a", **usual)
+    world.sandbox.add("branch", **usual | {"branch_id": second})
+    world.sandbox.add("session", **usual | {"session": "Evening"})
+    world.sandbox.add("label", **usual | {"batch": "MB"})
+    world.sandbox.add("doctor", **usual | {"doctor": "Dr. Rao"})
+    world.sandbox.add("nobody", **usual | {"doctor": None})
+    world.sandbox.add("service", **usual | {"service": vaccination})
+    world.sandbox.add("tomorrow", **usual | {"date": DAY + timedelta(days=1)})
+    world.virtual.jump(120)
+    return {"first": first, "second": second, "general": general}
+
+
+ALL = ["a", "branch", "doctor", "label", "nobody", "service", "session"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "left_out", "count"),
+    [
+        ({}, [], {}),
+        ({"branch": "{first}"}, ["branch"], {"branch": 1}),
+        ({"session": " morning"}, ["session"], {"session": 1}),
+        ({"batch_label": "ma"}, ["label", "session"], {"batch_label": 2}),
+        ({"doctor": "dr. jose nunez"}, ["doctor", "nobody"], {"doctor": 2}),
+        ({"service": "general CONSULTATION"}, ["service"], {"service": 1}),
+        ({"service": "{general}"}, ["service"], {"service": 1}),
+        ({"session": "Evening", "doctor": "Rao"}, ALL, {"session": 6, "doctor": 1}),
+    ],
+)
+async def test_what_a_filter_leaves_out_is_counted(world, filters, left_out, count):
+    names = clinic(world)
+    finding = await world.find(**{name: word.format(**names) for name, word in filters.items()})
+
+    expected = [one for one in ALL if one not in left_out]
+    assert expected == [one.appointment_id for one in finding.rows]
+    assert count == find_json(finding)["left_out"]
+    assert bool(expected) == (world.folder / "closure.csv").exists()
+    if "doctor" in left_out and "nobody" in left_out and expected:
+        assert "left out: doctor 2 1 without a doctor" in " ".join(find_text(finding).split())
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"branch": "Ciy"}, "the branch 'Ciy'; there are "),
+        ({"session": "Mornin"}, "the session 'Mornin'; there are Afternoon, Evening, Morning"),
+        ({"doctor": "Rao"}, "the doctor 'Rao'; there are Dr. José  Núñez, Dr. Rao"),
+        ({"service": "Dentist"}, "the service 'Dentist'; there are "),
+    ],
+)
+async def test_a_word_that_nothing_uses_is_told(world, filters, told):
+    clinic(world)
+    assert f"!! No appointment of these days has {told}" in find_text(await world.find(**filters))
+
+
+async def test_a_branch_has_the_name_that_the_job_file_gives_it(world):
+    names = clinic(world)
+    job = world.folder / "job.toml"
+    job.write_text(f'[branches]\nCity = "{names["second"]}"\n')
+    finding = await world.find(branch="City", job_file=job)
+
+    assert ["branch"] == ids(world)
+    assert "Morning  branch City" in find_text(finding)
+    assert f"--date {DAY} --branch {names['second']}" == finding.selection
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [("completed", 0, "1 completed"), ("cancelled", 0, "1 cancelled"), ("no_show", 4, "1 no_show")],
+)
+async def test_a_status_that_is_left_out_is_told_and_one_that_nobody_knows_is_for_a_person(
+    world, status, code, told
+):
+    names = world.appointments(3)
+    world.sandbox.staff.mark(names[1], status)
+    finding = await world.find()
+
+    assert (code, [names[0], names[2]]) == (finding.exit_code, ids(world))
+    assert told in find_text(finding)
+    if code:
+        asked = await world.find("more.csv", options={"status": f"confirmed,{status}"})
+        assert (0, names) == (asked.exit_code, ids(world, "more.csv"))
+
+
+# Servers as they may be
+
+
+async def test_a_record_outside_every_part_makes_it_unproved(world):
+    """The API lists no session Night, so the count of the day alone tells that one is missed."""
+    world.new_sandbox(Clinic(appointments=0, branches=1))
+    names = spread(world, 300)
+    world.sandbox.add(names[250], date=DAY, session="Night")
+    finding = await world.find()
+
+    assert (4, How.UNPROVED) == (finding.exit_code, finding.how)
+    assert [one for one in names if one != names[250]] == ids(world)
+    assert "PERHAPS NOT ALL" in find_text(finding)
+
+
+@pytest.mark.parametrize("count", [30, 50, 100, 120, 600])
+@pytest.mark.parametrize("longest", [50, 100])
+async def test_a_server_that_gives_fewer_records_than_asked_for_is_read_to_its_end(
+    world, longest, count
+):
+    names = spread(world, count)
+    world.sandbox.api.longest_page = longest
+    finding = await world.find()
+
+    assert (0, names) == (finding.exit_code, ids(world))
+
+
+@pytest.mark.parametrize(("count", "is_spread"), [(150, False), (600, True), (250, False)])
+async def test_a_server_that_ignores_the_number_of_a_page_hides_nothing_unsaid(
+    world, count, is_spread
+):
+    names = spread(world, count) if is_spread else world.appointments(count)
+    world.sandbox.api.ignores_page = True
+    finding = await world.find()
+
+    assert (ids(world) == names) == (finding.exit_code == 0) == (count != 250)
+
+
+async def test_a_record_that_cannot_be_read_makes_it_unproved(world):
+    world.appointments(3)
+    world.sandbox.add("no id", date=DAY)
+    finding = await world.find()
+    assert (4, 3) == (finding.exit_code, len(ids(world)))
+    assert "some of its records cannot be read" in find_text(finding)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_what_the_api_lists_under_the_day_before_in_utc_is_found_and_told(world, is_listed):
+    """In Auckland the morning of a day begins at 21:00 UTC of the day before."""
+    world.new_sandbox(Clinic(appointments=0, timezone="Pacific/Auckland"))
+    spread(world, 12)
+    world.sandbox.add("before", date=DAY - timedelta(days=1), session="Afternoon")
+    world.sandbox.book.lists_by_utc = True
+    if not is_listed:
+        for weeks in (0, 1):
+            world.sandbox.leave_out(DAY + timedelta(weeks=weeks))
+    finding = await world.find()
+
+    assert (0, 12) == (finding.exit_code, len(ids(world)))
+    edge = {one.appointment_id for one in finding.edge if one.is_taken}
+    morning = {row["appointment_id"] for row in written(world) if row["session"] == "Morning"}
+    assert morning == edge
+    assert f"of {DAY} is listed under {DAY - timedelta(days=1)} in UTC: taken" in find_text(finding)
+
+
+async def test_the_calendar_that_counts_others_than_were_found_is_told_with_its_numbers(world):
+    world.appointments(10)
+    world.sandbox.book.filled = lambda slot, batch: (
+        13 if (slot[2], batch) == ("Morning", "MA") else 0
+    )
+    finding = await world.find()
+
+    assert {"filled": 26, "difference": 16} == find_json(finding)["calendar"]
+    assert (0, True) == (finding.exit_code, find_json(finding)["complete"])
+    assert "counts 26 places as filled, 16 more than" in find_text(finding)
+
+
+async def test_a_key_that_may_not_read_the_calendar_finds_all_the_same(world):
+    names = world.appointments(3)
+    world.sandbox.keys.add("sk_few", ["appointments:read"])
+    finding = await world.find(options={"key": "sk_few"})
+
+    assert (0, names) == (finding.exit_code, ids(world))
+    assert {"day"} == {row["start_known_by"] for row in written(world)}
+    assert ["windows_unread"] == world.watching.cautions
+    world.sandbox.keys.add("sk_none", ["slots:read"])
+    with pytest.raises(ScopeMissing):
+        await world.find("more.csv", options={"key": "sk_none"})
+
+
+# The manifest
+
+
+async def test_a_start_by_its_session_is_taken_for_no_exact_one(world):
+    """A quarter of an hour after the session began, it has not ended for anybody."""
+    day = date(2026, 6, 1)
+    world.sandbox.add("a", date=day, session="Afternoon", branch_id=None)
+    await world.find(day=day)
+    [row] = written(world)
+    assert ("2026-06-01T07:30:00.000Z", "session") == (row["starts_at"], row["start_known_by"])
+    world.virtual.jump(105 * 60)
+    finished = await world.run(world.folder / "closure.csv", notice_hours=0)
+    assert 1 == finished.summary.counts["cancelled"]
+
+
+async def test_an_old_file_is_written_over_by_force_alone_and_goes_where_nothing_is_booked(world):
+    path = world.folder / "closure.csv"
+    path.write_text("mine")
+    with pytest.raises(InputError, match=r"closure\.csv exists"):
+        await world.find()
+    assert "mine" == path.read_text()
+    finding = await world.find(force=True)
+    assert (0, None, False) == (finding.exit_code, finding.manifest, path.exists())
+    assert "The selection is empty." == find_next(finding)
+
+
+# The sweep
+
+
+@pytest.mark.parametrize(
+    ("deed", "code", "known"),
+    [
+        (lambda staff, _: staff.book(DAY), 4, {}),
+        (lambda staff, one: staff.confirm(one), 4, {"cancelled": 1}),
+        (lambda _staff, _one: None, 0, {}),
+        (lambda staff, one: staff.complete(one), 0, {}),
+    ],
+    ids=["booked", "confirmed", "nothing", "completed"],
+)
+async def test_a_sweep_finds_what_the_ledger_does_not_know_and_counts_the_rest(
+    world, deed, code, known
+):
+    names = world.appointments(5)
+    await world.find()
+    await world.run(world.folder / "closure.csv", notice_hours=0)
+    deed(world.sandbox.staff, names[2])
+    swept = await world.find("sweep.csv", not_in="closure.ledger.db")
+
+    assert (code, known) == (swept.exit_code, dict(swept.known))
+    assert bool(swept.rows) == (world.folder / "sweep.csv").exists() == (known == {} and code == 4)
+    assert ("The selection is empty." == find_next(swept)) == (code == 0)
+
+
+async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):
+    world.appointments(5, day=date(2026, 6, 2))
+    await world.find(day=date(2026, 6, 2))
+    await world.run(world.folder / "closure.csv", notice_hours=48)
+    swept = await world.find("sweep.csv", day=date(2026, 6, 2), not_in="closure.ledger.db")
+
+    assert (0, {"skipped: notice_window": 5}) == (swept.exit_code, dict(swept.known))
+    assert "in the ledger: skipped: notice_window" in find_text(swept)
+    assert "Nothing is to be cancelled." == find_next(swept)

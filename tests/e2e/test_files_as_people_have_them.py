@@ -356,10 +356,13 @@ def test_a_day_alone_is_that_day_also_where_midnight_does_not_exist(stage, zone,
     assert (day.isoformat(), "day") == (told["first_start"], told["first_start_known_by"])
 
 
-def test_columns_are_told_to_machines_by_our_names_and_in_the_log(stage):
+@pytest.mark.parametrize(
+    "job", ['column = ["appointment_id=Booking ref"]', '[column]\nappointment_id = "Booking ref"']
+)
+def test_columns_are_told_to_machines_by_our_names_and_in_the_log(stage, job):
     stage.book("a1")
     (stage.folder / "closure.csv").write_text(f"Booking ref,Starts At,name\na1,{FAR}T09:00,Ms S\n")
-    (stage.folder / "job.toml").write_text('column = ["appointment_id=Booking ref"]\n')
+    (stage.folder / "job.toml").write_text(job)
     words = ("closure.csv", "--job-file", "job.toml")
     planned = json.loads(stage.here("plan", *words, "--json").stdout)
     ended = stage.here("run", *words, "--yes", "--log-format", "json", "--notice-hours", "0")

@@ -87,7 +87,7 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
     assert 6 == second.returncode
     assert "another run" in second.stderr
     assert arrivals == stage.arrivals
-    assert (0, True) == (status.returncode, "going on" in status.stdout)
+    assert (0, True) == (status.returncode, "Running: run 1" in status.stdout)
 
 
 @pytest.mark.long

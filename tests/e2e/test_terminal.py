@@ -39,7 +39,7 @@ def test_a_person_sees_a_progress_bar_with_its_counts(stage):
         assert 0 == person.end()
 
     assert "\x1b[" in person.shown
-    counts = re.findall(r"is touched: .*?(\d)/6", person.shown)
+    counts = re.findall(r"Rehearsal.*?(\d)/6", person.shown)
     assert ("0", "6") == (counts[0], counts[-1])
     assert len(set(counts)) > 2
 

@@ -6,9 +6,15 @@ from datetime import UTC, date, timedelta, timezone
 
 import pytest
 
-from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, Resolved, SkipReason
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed
-from batchcancel.ledger.contract import Approved, Observation, RowRecord, State, TallyLine
+from batchcancel.ledger.contract import (
+    Approved,
+    Observation,
+    RowRecord,
+    State,
+    TallyLine,
+)
 from tests.ledger.conftest import LATER, NOON, OPEN, SKIPPED, WAITING
 
 NOT_FINAL = {"gave_up", "skipped", "rejected_row", "restored"}  # what is restored has two batches
@@ -397,3 +403,42 @@ class TestDecide:
         with pytest.raises(InterruptedError):
             held.decide("closure", broken())
         assert (example.standing(held)["a"][1], example.standing(held)["b"]) == ("skipped", WAITING)
+
+
+class TestDecisionsOfPersons:
+    def test_what_is_kept_is_left_alone_and_what_is_to_be_cancelled_waits(self, held, example):
+        review, skipped = OutcomeName.NEEDS_REVIEW, OutcomeName.SKIPPED
+        held.commit([example.intent("a"), example.settled("a", review, "changed")])
+        held.decide(
+            "closure",
+            [("b", Outcome(skipped, SkipReason.MOVED))],
+            [Observation("b", "confirmed", date(2026, 11, 4), "Evening", "br_1", None, NOON)],
+        )
+        held.commit([example.settled("c")])
+        decided = [
+            Resolved("a", "cancel", "asha", NOON, None),
+            Resolved("b", "kept", None, NOON, "x"),
+        ]
+
+        assert 2 == held.resolve("closure", [*decided, Resolved("c", "kept", None, NOON, None)])
+        assert example.standing(held) == {
+            "a": WAITING,
+            "b": (State.SETTLED, "skipped", "kept"),
+            "c": (State.SETTLED, "cancelled", None),
+        }
+        assert sorted(held.decided("closure")) == [
+            ("a", "cancel", None, None, None, None),
+            ("b", "kept", "confirmed", date(2026, 11, 4), "Evening", "br_1"),
+        ]
+
+    def test_what_was_cancelled_by_us_and_had_moved_is_cancelled(self, held, example):
+        held.commit([example.intent("a"), example.settled("a", OutcomeName.NEEDS_REVIEW, "moved")])
+        held.resolve("closure", [Resolved("a", "cancel", None, NOON, None)])
+
+        assert example.standing(held)["a"] == (State.SETTLED, "cancelled", None)
+        assert held.settled_ids("closure") == ["a"]
+
+    def test_a_batch_is_held_while_its_run_is(self, held, example):
+        assert held.is_held("closure")
+        held.finish(example.run(ended_at=NOON, exit_code=0))
+        assert not held.is_held("closure")

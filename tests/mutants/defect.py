@@ -50,19 +50,20 @@ class Defect:
     seed: int | None = None
 
 
-def defects(text: str) -> tuple[Defect, ...]:
+def defects(text: str, *, seed: int | None = None) -> tuple[Defect, ...]:
     """Read defects: a module and what is wrong, the test that must fail, a seed, and the changes.
 
     The test may name some of its parameters, in brackets: then there is a defect for each. A
-    further change begins with its module, after an @.
+    further change begins with its module, after an @. Where no seed is told it is `seed`.
     """
-    return tuple(chain.from_iterable(map(_defects, text.strip("\n").split("\n\n"))))
+    blocks = text.strip("\n").split("\n\n")
+    return tuple(chain.from_iterable(_defects(block, seed) for block in blocks))
 
 
-def _defects(block: str) -> Iterator[Defect]:
+def _defects(block: str, seed: int | None) -> Iterator[Defect]:
     told, *lines = block.splitlines()
     module, _, name = told.partition(": ")
-    seed = next((int(line[5:]) for line in lines if line.startswith("seed ")), None)
+    seed = next((int(line[5:]) for line in lines if line.startswith("seed ")), seed)
     killer, _, parameters = next((one for one in lines if one[:5] == "test_"), "").partition(" [")
     several = parameters.rstrip("]").split(", ")
     hunks = "\n".join([f"@ {module}", *(line for line in lines if line[0] in "@-+")])

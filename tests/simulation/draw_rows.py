@@ -71,12 +71,13 @@ def marked(rng: Random, manifest: ManifestText) -> ManifestText:
 
 
 def redated(rng: Random, manifest: ManifestText, *, timezone: str) -> ManifestText:
-    """The same rows, some of which are said to be on another day."""
-    days, share = timedelta(days=rng.choice((1, 7))), rng.choice((0.1, 0.1, 0.5))
+    """The same rows with other notes; often some of them are said to be on another day."""
+    days, share = timedelta(days=rng.choice((1, 7))), rng.choice((0.0, 0.0, 0.1, 0.5))
     rows = [
-        row if row.named.day is None or rng.random() > share else _later(row, days, timezone)
+        row if row.named.day is None or rng.random() >= share else _later(row, days, timezone)
         for row in manifest.rows
     ]
+    rows[0] = replace(rows[0], cells=(*rows[0].cells[:-1], "Closed after all"))
     cells = {row.appointment_id: row.cells for row in rows}
     lines = tuple(cells.get(line[0], line) for line in manifest.lines)
     return replace(manifest, rows=tuple(rows), lines=lines)

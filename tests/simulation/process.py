@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from batchcancel import wiring
 from batchcancel.clock import BootClock
 from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
@@ -15,7 +16,6 @@ from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
 from batchcancel.huskyvoice.offload import Result, inline
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
-from batchcancel.huskyvoice.window_file import FileWindow, window_path
 from batchcancel.report.find import Finding
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
@@ -189,19 +189,9 @@ class Process:
 
     def limiter(self) -> SharedLimiter:
         """One that shares the window of this user's programs."""
-        settings, clock = self._settings(), BootClock("a boot", self.world.steady)
-        path = window_path(
-            self.world.state_dir, origin=settings.origin, key=settings.api_key.fingerprint
-        )
-        window = FileWindow(
-            path,
-            rate=settings.rate,
-            timeout=settings.timeout,
-            clock=clock,
-            now=self.world.program_now,
-        )
-        window.open()
-        return SharedLimiter(window, offload=inline, clocks=lambda: (clock.seconds(),))
+        around = self._surroundings()
+        window = wiring._window_file(self._settings(), around=around, observe=self._observe)
+        return SharedLimiter(window, offload=inline, clocks=lambda: (around.boot.seconds(),))
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

@@ -1,0 +1,64 @@
+"""batchcancel resolve: a person's decision on rows that nobody else may decide on."""
+
+from contextlib import closing
+
+import click
+
+
+@click.command(short_help="Decide on rows that need a person.")
+@click.argument("ledger", metavar="LEDGER|MANIFEST")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option(
+    "--as", "decision", required=True, type=click.Choice(["kept", "cancel"]),
+    help="kept leaves them as they are; cancel lets the next run send them",
+)  # fmt: skip
+@click.option("--only", metavar="MANIFEST", help="The appointments of this manifest, not IDs")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the ledger, so no names")
+@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
+def resolve(
+    ledger: str, ids: tuple[str, ...], *, decision: str, only: str | None,
+    reason: str | None, batch: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Write down what a person decided on rows of LEDGER: needs_review, moved, unknown_status,
+    and those in doubt.
+
+    The decision holds for the record as it was seen last, and is kept with your name and the time.
+    Sends nothing: what is to be cancelled is read once more, and sent, by the next run.
+
+    \b
+    Examples:
+      1. They may stay:
+         batchcancel resolve closure.ledger.db --as kept appt_1 appt_2 --reason "moved by us"
+      2. They are to be cancelled where they are now:
+         batchcancel resolve closure.ledger.db --as cancel --only moved.csv
+         batchcancel run closure.csv
+
+    \b
+    Exit codes: 0 written down, 2 no such ledger or batch, or a row on which nobody has to
+    decide; 6 a run holds the batch.
+    """
+    from datetime import UTC, datetime
+
+    from batchcancel.cli.terminal import say, show, this_call
+    from batchcancel.commands.resolve import ids_in
+    from batchcancel.commands.resolve import resolve as command
+    from batchcancel.ledger.open import open_ledger, read_ledger
+    from batchcancel.report.status import the_batch
+    from batchcancel.settings.ledgers import ledger_for
+
+    this_call().is_json = as_json
+    if bool(ids) == (only is not None):
+        raise click.UsageError("Name either IDs or --only MANIFEST.")
+    wanted = list(dict.fromkeys(ids)) if only is None else ids_in(only)
+    address, named = ledger_for(ledger, batch)
+    with closing(read_ledger(address)) as account:
+        name = the_batch(account, named, ledger=address)
+        [origin] = [one.origin for one in account.batches() if one.name == name]
+    this_call().facts |= {"origin": origin}
+    with closing(open_ledger(address, origin=origin, key="")) as written:
+        now = datetime.now(UTC)
+        done = command(written, name, wanted, decision=decision, reason=reason, now=now)
+    show(f"{done.resolved:,} rows of batch {name} are resolved as {decision}.", done.as_json())
+    if decision == "cancel":
+        say("The next run reads and sends them: type the same batchcancel run as before.", "next")

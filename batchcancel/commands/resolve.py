@@ -1,0 +1,84 @@
+"""The resolve command: a person's decision on rows that nobody else may decide on."""
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from batchcancel import __version__
+from batchcancel.appointments import OutcomeName, Resolved
+from batchcancel.errors import ExitCode, InputError
+from batchcancel.ledger.contract import Ledger, RowRecord, Run, State
+from batchcancel.reader.read import read_manifest
+from batchcancel.report.counts import RESOLVABLE_SKIPS
+
+DECISIONS = ("kept", "cancel")
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What was decided on how many rows."""
+
+    batch: str
+    resolved: int
+    decision: str
+
+    def as_json(self) -> dict[str, object]:
+        return {"batch": self.batch, "resolved": self.resolved, "as": self.decision}
+
+
+def ids_in(manifest: str) -> list[str]:
+    """The appointments that a manifest names."""
+    return read_manifest(manifest).ids()
+
+
+def resolve(
+    ledger: Ledger,
+    batch: str,
+    ids: Collection[str],
+    *,
+    decision: str,
+    reason: str | None,
+    now: datetime,
+) -> Resolution:
+    """Write the decision down for all of the rows, or for none; `InputError` where one has none.
+
+    It is held against the record as it was seen last: where that changes, it counts no more.
+    """
+    rows = {one.appointment_id: one for one in ledger.rows(batch) if one.appointment_id in ids}
+    wrong = [one for one in ids if one not in rows or not _is_for_a_person(rows[one])]
+    if wrong or not ids:
+        raise InputError(
+            f"nobody has to decide on {', '.join(wrong[:_SHOWN])}" if wrong else "no row is named",
+            hint="Rows that need review, are moved, of unknown status, or in doubt are resolved: "
+            f"batchcancel export LEDGER --batch {batch} -o look.csv has them. Nothing is changed.",
+        )
+    user = _user()
+    last = next(reversed(ledger.runs(batch)), None)
+    run = Run(
+        run_id=f"resolve-{uuid.uuid4().hex[:8]}", batch=batch, started_at=now, user=user,
+        version=__version__, host=socket.gethostname(), pid=os.getpid(),
+        options=None if last is None else last.options,
+    )  # fmt: skip
+    ledger.hold(run)  # so that no run decides on them meanwhile
+    decided = [Resolved(one, decision, user, now, reason) for one in ids]
+    count = ledger.resolve(batch, decided)
+    why = f"{count} rows were resolved as {decision}"
+    ledger.finish(replace(run, ended_at=now, exit_code=int(ExitCode.DONE), why=why))
+    return Resolution(batch=batch, resolved=count, decision=decision)
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return None
+
+
+def _is_for_a_person(row: RowRecord) -> bool:
+    is_skipped = row.outcome == OutcomeName.SKIPPED and row.reason in (*RESOLVABLE_SKIPS, "kept")
+    return is_skipped or row.outcome == OutcomeName.NEEDS_REVIEW or row.state is State.OPEN
