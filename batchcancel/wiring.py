@@ -1,8 +1,8 @@
 """Composition root: settings become the live objects that a command works with."""
 
 import functools
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -85,6 +85,15 @@ class Tools:
     clock: ServerClock
     stop: Stop
     origin: str
+
+    @contextmanager
+    def at_right_address(self) -> Iterator[None]:
+        """What cannot be reached is told as a wrong address, where nobody else is there."""
+        try:
+            yield
+        except Unreachable:
+            self.require_right_address()
+            raise
 
     def require_right_address(self) -> None:
         """Raise `InputError` where nobody who is the API has ever answered at the address.
@@ -195,10 +204,8 @@ async def tools(
 @asynccontextmanager
 async def _flushing(tools: Tools) -> AsyncIterator[None]:
     try:
-        yield
-    except Unreachable:
-        tools.require_right_address()
-        raise
+        with tools.at_right_address():
+            yield
     finally:
         await _flush(tools.writer)
 

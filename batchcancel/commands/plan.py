@@ -119,7 +119,7 @@ async def plan_batch(
     )
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
-    with tools.stop.raising_reason():
+    with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
@@ -142,6 +142,7 @@ async def plan_batch(
         limit=settings.limit,
         looked=looked,
         at=at,
+        branches={one: name for name, one in settings.branches.items()},
     )
     for caution in planned.rules.cautions:
         observe(caution)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from batchcancel import __version__
-from batchcancel.errors import GateClosed, Refusal
+from batchcancel.errors import GateClosed, InputError, Refusal
 from batchcancel.sandbox import Fault, Rate
 from tests.world import BEGIN, ended
 
@@ -171,3 +171,12 @@ async def test_the_ledger_tells_why_a_run_ended_before_its_first_write(world):
         [ran] = account.runs("closure")
     assert "more than the 1 that --max-cancel 1 allows" in ran.why
     assert ran.counts is None
+
+
+@pytest.mark.promise(16)
+async def test_the_ledger_has_the_exit_code_of_a_wrong_address_as_the_caller_has_it(world):
+    world.sandbox.faults.add(Fault("html", when="before"), times=None)
+    with pytest.raises(InputError, match="not the address of the API"):
+        await world.run(world.manifest(world.appointments(1)), max_attempts=1)
+    with world.account() as account:
+        assert [2] == [ran.exit_code for ran in account.runs("closure")]

@@ -119,6 +119,7 @@ seed 64
 + if True:
 
 pool.proof: when the attempts are spent without an answer, the row is settled as refused
+seed 10
 - Meaning.UNKNOWN: OutcomeName.GAVE_UP,
 + Meaning.UNKNOWN: OutcomeName.REFUSED,
 
@@ -137,7 +138,7 @@ ledger.entries: a row that was given up is settled, so that no later run looks a
 +     UPDATE rows SET state = 'settled', outcome = :outcome, reason = :reason
 
 writer: a commit that failed is passed over
-seed 12
+seed 40
 - self._failure = error
 + pass
 
@@ -150,7 +151,7 @@ report.counts: whatever is left, the run ends with 0
 + if False:
 
 ledger.sqlite.place: two runs may hold the same batch
-seed 51
+seed 55
 - if not _lock(descriptor):
 + if False:
 """,
