@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, Self
 
 Day = date  # a field called `date` hides the type in the class that has it
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 PAGE, USUAL_PAGE = 200, 50
 """The most records on a page of a search, and those where none are asked for, as documented."""
@@ -326,8 +329,13 @@ class Lookup(Calendar, Searches, Protocol):
     async def read(self, appointment_id: str) -> Answer:
         """The record of one appointment, or what the API says in its place."""
 
-    async def page_of_day(self, day: date, *, page: int) -> "list[Record] | None":
-        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
+    async def page_of_day(
+        self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
+    ) -> "list[Record] | None":
+        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had.
+
+        All of them, or a `part`: those for which the API uses these words.
+        """
 
 
 PERMIT_S = 30.0

@@ -94,6 +94,7 @@ def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
         command=same_command(),
         manifest=manifest,
         was_stopped=reason is not None,
+        restores=summary.restores,
         selection=summary.selection,
     )
     say("\n" + left, "next")

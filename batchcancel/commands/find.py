@@ -24,6 +24,7 @@ from batchcancel.reader.selection import Selection, pick, unused
 from batchcancel.reader.times import day_start
 from batchcancel.report.atomic import refuse_manifest
 from batchcancel.report.find import Edge, Finding, write_manifest
+from batchcancel.report.results import require_new
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
@@ -69,7 +70,7 @@ async def find(
     around: Surroundings | None = None,
 ) -> Finding:
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
-    _refuse_to_overwrite(wanted)
+    require_new(wanted.output, force=wanted.force, kinds=(".csv", ".parquet"))
     began = anyio.current_time()
     async with wiring.tools(
         settings, wiring.for_look, ledger=wanted.not_in or "", stop=stop, observe=observe,
@@ -78,7 +79,7 @@ async def find(
         known = {}
         if tools.account is not None and wanted.not_in is not None:
             refuse_manifest(wanted.output, tools.account, ledger=wanted.not_in)
-            known = _outcomes(tools.account)
+            known = _outcomes(tools.account, settings.origin)
         with tools.stop.raising_reason():
             selection = wanted.selection(settings)
             finding = await _look(settings, selection, tools=tools, observe=observe)
@@ -103,18 +104,13 @@ async def find(
     return finding
 
 
-def _refuse_to_overwrite(wanted: Wanted) -> None:
-    if wanted.output.suffix.lower() not in (".csv", ".parquet"):
-        raise InputError(
-            f"the ending of {wanted.output} names no kind of manifest",
-            hint="Let it end with .csv or .parquet.",
-        )
-    if wanted.output.exists() and not wanted.force:
-        raise InputError(f"{wanted.output} exists", hint="Name another file, or pass --force.")
-
-
-def _outcomes(account: LedgerReader) -> dict[str, str]:
+def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
     """How each appointment of a ledger stands, in its last batch."""
+    if others := {batch.origin for batch in account.batches()} - {origin}:
+        raise InputError(
+            f"--not-in: this ledger holds batches of {others.pop()}, and {origin} is asked",
+            hint="Name the ledger of the run whose sweep it is.",
+        )
     return {
         row.appointment_id: f"skipped: {row.reason}" if row.outcome == "skipped"
         else row.outcome or row.state.value

@@ -142,6 +142,7 @@ async def plan_batch(
         limit=settings.limit,
         looked=looked,
         at=at,
+        branches={one: name for name, one in settings.branches.items()},
     )
     for caution in planned.rules.cautions:
         observe(caution)

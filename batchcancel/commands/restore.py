@@ -1,6 +1,7 @@
 """The restore command: plan, confirm, put back what a batch cancelled; run it again to resume."""
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -53,6 +54,13 @@ class Undoing:
     def own_batch(self) -> str:
         return f"{self.batch}.restore"
 
+    @property
+    def typed(self) -> str:
+        """Its own options, to be typed again."""
+        names = ("rescheduled_too", "overbook", "retry_refused")
+        flags = [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]
+        return shlex.join(flags + (["--only", str(self.only)] if self.only else []))
+
 
 async def plan(
     settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
@@ -78,7 +86,9 @@ async def restore(
         settings, wiring.for_run, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
         one = _Restore(settings, undoing, tools)
-        run = new_run(undoing.own_batch, {}, run_id=run_id, now=tools.clock.now())
+        run = new_run(
+            undoing.own_batch, {"how": undoing.typed}, run_id=run_id, now=tools.clock.now()
+        )
         async with holding(run, tools=tools):
             planned = await one.plan(ids, observe)
             await stop.checkpoint()
@@ -163,7 +173,11 @@ class _Restore:
             if one.opened is None
         }
         back = await read_back(
-            days, lookup=lookup, budget=self._budget, halt_after=self._settings.halt_after
+            days,
+            lookup=lookup,
+            now=self._tools.clock.now,
+            budget=self._budget,
+            halt_after=self._settings.halt_after,
         )
         zone = await self._timezone() if left else None
         starts = Starts(sessions=self._settings.sessions, lookup=lookup, timezone=zone)

@@ -32,7 +32,8 @@ async def verify(
         with stop.raising_reason():
             back = await read_back(
                 {one.appointment_id: day_of(one, settings) for one in rows},
-                lookup=tools.lookup, budget=Budget(sys.maxsize), halt_after=settings.halt_after,
+                lookup=tools.lookup, now=tools.clock.now, budget=Budget(sys.maxsize),
+                halt_after=settings.halt_after,
             )  # fmt: skip
         return Verified(
             batch=batch,

@@ -8,6 +8,7 @@ import anyio
 
 from batchcancel.api import (
     MOST_HOURS,
+    NOTHING,
     PAGE,
     Answer,
     Ask,
@@ -71,9 +72,11 @@ class HuskyLookup:
         """The record of one appointment, or what the API says in its place."""
         return await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
 
-    async def page_of_day(self, day: date, *, page: int) -> list[Record] | None:
-        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had."""
-        answer = await self._search({"date": day.isoformat()}, page)
+    async def page_of_day(
+        self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
+    ) -> list[Record] | None:
+        """The appointments of a day, or of a part of it; None when they cannot be had."""
+        answer = await self._search({"date": day.isoformat(), **part}, page)
         is_list = isinstance((answer.body or {}).get("data"), list)
         return _page_from(answer.body).records if is_list else None
 

@@ -73,8 +73,7 @@ async def look(
     it seems to be another clinic's.
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
-    named = named_by(rows, rules.timezone)
-    budget = Budget.for_rows(rows.height)
+    named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
     reading = Reading(is_possible=False)
     if rules.may_read:
         reading = await read_rows(
@@ -109,7 +108,7 @@ async def look(
         began=began,
         learned=learned,
         not_shown=reading.not_shown,
-        absent=reading.absent,
+        absent=len(reading.absent),
         cautions=(*_cautions(reading), *cautions),
     )
 

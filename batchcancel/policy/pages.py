@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 
-from batchcancel.api import PAGE, USUAL_PAGE, Lookup, Record
+from batchcancel.api import NOTHING, PAGE, USUAL_PAGE, Lookup, Meaning, Record
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing, StoppedEarly
 from batchcancel.policy.sightings import Sightings, Words
@@ -25,6 +25,8 @@ MAX_MISSES = 3
 
 ENOUGH_PAGES = 2
 """So many pages of a day without any of its rows raise the question whether it is their day."""
+
+_PART = ("branch_id", "session", "batch", "appointment_type")
 
 ROWS_FOR_A_REQUEST, LEAST_REQUESTS = 20, 20
 
@@ -73,16 +75,15 @@ class Reading:
 
     `missed` are rows that the pages of their day did not show and that there was no budget to read:
     they are read when their turn comes. `not_shown` counts those that the whole of their pages does
-    not show, `absent` those that the API does not know, `also_there` those that were asked about
-    besides and are alive. `days` are those of which pages were read. `is_possible` tells whether
-    pages and records could be read.
+    not show, `also_there` those that were asked about besides and are alive. The API does not know
+    those that are `absent`; of `days` pages were read. `is_possible`: whether it could be read.
     """
 
     sightings: Sightings = field(default_factory=Sightings)
     words: Words = field(default_factory=Words)
     missed: Sequence[str] = ()
     not_shown: int = 0
-    absent: int = 0
+    absent: Collection[str] = ()
     also_there: int = 0
     days: Mapping[date, "DayPages"] = field(default_factory=dict)
     is_possible: bool = True
@@ -100,12 +101,17 @@ async def read_rows(
     budget: Budget,
     halt_after: int,
     also: Collection[str] = (),
+    sightings: Sightings | None = None,
+    patience: int = 1,
 ) -> Reading:
     """Read what the budget allows; `StoppedEarly` after `halt_after` reads that found nothing.
 
-    Nothing is read for the ids in `also`; it is noted where they are seen.
+    Nothing is read for the ids in `also`; it is noted where they are seen. Records go to
+    `sightings`. After `patience` rows in a row that the API gave no answer for nothing is read.
     """
-    reader = _Reader(wanted, {*also}, lookup, now, budget, halt_after)
+    reader = _Reader(
+        wanted, {*also}, lookup, now, budget, halt_after, patience, sightings or Sightings()
+    )
     try:
         await reader.read_all()
     except (_OutOfReach, ScopeMissing):
@@ -121,29 +127,53 @@ class DayPages:
     first page of 50 may be one of many: some servers give no more than where nothing is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, length: int | None = None) -> None:
+        """`length` is that of a full page, where it is known."""
         self.pages = self.hits = self.last_hits = self.shown = 0
         self.is_whole = self.is_shuffled = self.tells_all = False
+        self.length, self._is_known = length or PAGE, length is not None
         self._ids: set[str] = set()
-        self._records, self._length = 0, PAGE
+        self._places: Counter[tuple[str | None, ...]] = Counter()
 
     def note(self, records: Sequence[Record], *, hits: int) -> bool:
         """One more page was read, and `hits` records on it were wanted. Tells if it is the last."""
         before = len(self._ids)
         self._ids.update(one.appointment_id for one in records)
         self.pages += 1
-        self.shown, self._records = len(self._ids), self._records + len(records)
+        self.shown = len(self._ids)
         self.hits, self.last_hits = self.hits + hits, hits
-        if self.pages == 1 and records and len(records) % USUAL_PAGE == 0:
-            self._length = min(len(records), PAGE)
-        is_end = len(records) < self._length
+        self._places.update(
+            (one.branch_id, one.session, one.label, one.service_id) for one in records
+        )
+        if self.pages == 1 and not self._is_known and records and len(records) % USUAL_PAGE == 0:
+            self.length = min(len(records), PAGE)
+        is_end = len(records) < self.length
+        # A server that ignores the number of a page is not out of order, and tells no end.
+        is_new = is_end or self.shown > before
+        self.is_shuffled = self.is_shuffled or (is_new and self._places.total() > self.shown)
         if self.shown == before or is_end:
             self.is_whole = True
-            # A server that ignores the number of a page is not out of order, and tells no end.
-            self.is_shuffled = is_end and self._records > self.shown
             self.tells_all = is_end and not self.is_shuffled
             self._ids.clear()
         return self.is_whole
+
+    def parts(self, rows: int) -> list[dict[str, str]]:
+        """Where pages keep no order, the coarsest parts that are likely to fit on a page each.
+
+        So many `rows` are on the day at least. Words are those that its records use.
+        """
+        if not self.is_shuffled:
+            return []
+        shown = self._places.total()
+        parts: Counter[tuple[str | None, ...]] = Counter()
+        for depth in range(1, len(_PART) + 1):
+            parts = Counter()
+            for place, many in self._places.items():
+                parts[place[:depth]] += many
+            if all(many * max(rows, shown) < PAGE * shown for many in parts.values()):
+                break
+        words = [zip(_PART, part, strict=False) for part, _ in parts.most_common()]
+        return [{name: word for name, word in one if word is not None} for one in words]
 
 
 @dataclass(slots=True)
@@ -156,7 +186,8 @@ class _Reader:
     now: Now
     budget: Budget
     halt_after: int
-    sightings: Sightings = field(default_factory=Sightings)
+    patience: int
+    sightings: Sightings
     words: Words = field(default_factory=Words)
     days: dict[date, DayPages] = field(default_factory=dict)
     day_of: dict[str, date | None] = field(init=False)
@@ -165,6 +196,8 @@ class _Reader:
     also_there: set[str] = field(default_factory=set)
     to_read: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    unanswered: int = 0
     streak: list[str] = field(default_factory=list)
     all_ids: list[str] = field(default_factory=list)
     not_shown: int = 0
@@ -180,7 +213,7 @@ class _Reader:
             words=self.words,
             missed=sorted((self.to_read & self.day_of.keys()) - self.absent),
             not_shown=self.not_shown,
-            absent=len(self.absent),
+            absent=self.absent - self.unread,
             also_there=len(self.also_there),
             days=self.days,
             is_possible=is_possible,
@@ -257,11 +290,17 @@ class _Reader:
     async def _read_row(self, appointment_id: str) -> Record | None:
         answer = await self.lookup.read(appointment_id)
         if answer.record is not None:
+            self.unanswered = 0
             self._take([answer.record], page=None)
             return answer.record
         if answer.is_worth_retrying:
-            raise _OutOfReach
+            self.unanswered += 1
+            if self.unanswered >= self.patience:
+                raise _OutOfReach
+            return None
         self.absent.add(appointment_id)
+        if answer.meaning is not Meaning.ABSENT:
+            self.unread.add(appointment_id)
         if self.streak and self._is_any_seen_between(self.streak[-1], appointment_id):
             self.streak.clear()
         self.streak.append(appointment_id)
@@ -294,24 +333,46 @@ class _Reader:
                 return True
             records = await self._page(day, of_day.pages + 1)
             is_last = of_day.note(records, hits=self._take(records, page=day))
+            parts = of_day.parts(len(self.wanted.by_day.get(day, ())))
+            if 1 < len(parts) < self._left_on(day):
+                of_day.is_whole = True
+                return await self._read_parts(day, parts, length=of_day.length)
             if is_last and of_day.is_shuffled:
                 await self._read_again(day, full=of_day.pages - 1, shown=of_day.shown)
             if not is_last and not is_worth(of_day):
                 return False
         return not (of_day.tells_all or of_day.is_shuffled)
 
+    async def _read_parts(
+        self, day: date, parts: Iterable[Mapping[str, str]], *, length: int
+    ) -> bool:
+        """Parts of a day whose pages keep no order: what fits on one page has none to keep."""
+        for part in parts:
+            pages = DayPages(length)
+            while not pages.is_whole and self._left_on(day) > pages.pages:
+                if not self.budget.spend():
+                    return True
+                found = await self._page(day, pages.pages + 1, part)
+                pages.note(found, hits=self._take(found, page=day))
+        return False
+
+    def _left_on(self, day: date) -> int:
+        """Rows that name no day may be on any."""
+        return self.left[day] + self.left[None]
+
     async def _read_again(self, day: date, *, full: int, shown: int) -> None:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
         number = 0
-        # Rows that name no day may be on any.
-        while (self.left[day] + self.left[None]) * PAGE > shown and self.budget.spend():
+        while self._left_on(day) * PAGE > shown and self.budget.spend():
             records = await self._page(day, number % full + 1)
             if self._take(records, page=day) == 0:
                 return
             number += 1
 
-    async def _page(self, day: date, number: int) -> list[Record]:
-        found = await self.lookup.page_of_day(day, page=number)
+    async def _page(
+        self, day: date, number: int, part: Mapping[str, str] = NOTHING
+    ) -> list[Record]:
+        found = await self.lookup.page_of_day(day, page=number, part=part)
         if found is None:
             raise _OutOfReach
         return found

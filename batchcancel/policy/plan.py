@@ -120,7 +120,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan, what it was made from, and the approval that is for it alone."""
+    """A plan, what it was made from, and the approval that is for it alone.
+
+    `branches` has the clinic's own names of branches, by their ids.
+    """
 
     plan: Plan
     approval: Approval
@@ -131,6 +134,7 @@ class Planned:
     limit: int | None
     looked: Looked
     at: datetime
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def windows(self) -> OpenWindows:

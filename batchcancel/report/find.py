@@ -18,6 +18,7 @@ from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
 from batchcancel.report.results import write_table
 from batchcancel.report.tables import Figure, duration, grouped, table
+from batchcancel.settings.quantities import is_rehearsal
 
 _COLUMNS = (
     *("appointment_id", "starts_at", "start_known_by", "date", "session", "branch_id", "batch"),
@@ -113,8 +114,9 @@ def find_text(finding: Finding) -> str:
 def find_next(finding: Finding) -> str:
     """What to type next."""
     if finding.manifest is None:
-        alive = finding.rows or finding.known
-        return "Nothing is to be cancelled." if alive else "The selection is empty."
+        left = finding.known or finding.picked.statuses.keys() - {"cancelled", "completed"}
+        is_empty = finding.how is not How.UNPROVED and not left
+        return "The selection is empty." if is_empty else "Nothing is to be cancelled."
     manifest = shlex.quote(str(finding.manifest))
     if finding.ledger is None:
         return f"Next:  batchcancel plan {manifest}"
@@ -143,6 +145,7 @@ def find_json(finding: Finding) -> dict[str, Any]:
         "elapsed_s": round(finding.elapsed_s, 3),
         "manifest": finding.manifest and str(finding.manifest),
         "origin": finding.origin,
+        "rehearsal": is_rehearsal(finding.origin),
         "exit_code": int(finding.exit_code),
     }  # fmt: skip
 

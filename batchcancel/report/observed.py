@@ -16,7 +16,11 @@ def places_text(planned: Planned) -> list[str]:
     if not places:
         return []
     figures: list[Figure] = [
-        (str(one.day or "no day known"), grouped(one.rows), _named(one.session, one.branch_id))
+        (
+            str(one.day or "no day known"),
+            grouped(one.rows),
+            _named(one.session, planned.branches.get(one.branch_id or "", one.branch_id)),
+        )
         for one in places[:_SHOWN_PLACES]
     ]
     if len(places) > _SHOWN_PLACES:

@@ -7,6 +7,7 @@ from typing import Any
 from batchcancel.api import Rate
 from batchcancel.appointments import SkipReason
 from batchcancel.report.tables import Figure, duration, grouped, headed, table
+from batchcancel.settings.quantities import is_rehearsal
 
 _WHY = {
     SkipReason.UNKNOWN_BEFORE: "nobody saw what they were before, or it is no status to set",
@@ -44,7 +45,8 @@ class RestorePlan:
 
     def as_json(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in self.__slots__ if name != "rate"}
-        return told | {"skipped": {str(reason): rows for reason, rows in self.skipped.items()}}
+        skipped = {str(reason): rows for reason, rows in self.skipped.items()}
+        return told | {"skipped": skipped, "rehearsal": is_rehearsal(self.origin)}
 
 
 def restore_text(plan: RestorePlan) -> str:

@@ -69,9 +69,9 @@ def write_table(frame: pl.DataFrame, path: Path) -> int:
     return len(frame)
 
 
-def require_new(path: Path, *, force: bool) -> None:
+def require_new(path: Path, *, force: bool, kinds: Collection[str] | None = None) -> None:
     """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
-    writer_for(path)
+    writer_for(path, kinds)
     if path.exists() and not force:
         raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
 
@@ -103,15 +103,14 @@ _WRITERS: dict[str, Write] = {
 }
 
 
-def writer_for(path: Path) -> Write:
-    """How to write a file of the kind its ending says; `InputError` where it says none."""
-    write = _WRITERS.get(path.suffix.lower())
-    if write is None:
+def writer_for(path: Path, kinds: Collection[str] | None = None) -> Write:
+    """How to write a file of the kind its ending says; `InputError` where it says none of them."""
+    if (kind := path.suffix.lower()) not in (kinds or _WRITERS):
         raise InputError(
             f"the ending of {path} names no kind of results",
-            hint=f"Let it end with one of {', '.join(_WRITERS)}.",
+            hint=f"Let it end with one of {', '.join(kinds or _WRITERS)}.",
         )
-    return write
+    return _WRITERS[kind]
 
 
 def known(outcomes: Collection[str]) -> set[str]:

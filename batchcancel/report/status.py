@@ -110,6 +110,7 @@ class BatchStatus:
             command=self._command(),
             manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
+            restores=self.batch.kind == "restore",
             selection=self.batch.selection,
         )
 
@@ -119,6 +120,8 @@ class BatchStatus:
         manifest = str(told.get("manifest", "MANIFEST"))
         name = "restore" if self.batch.kind == "restore" else "run"
         words = [name, self.ledger if name == "restore" else manifest]
+        if name == "restore":
+            words += ["--batch", str(self.batch.of_batch), *shlex.split(told.get("how", ""))]
         if name == "run" and self.ledger != str(Path(manifest).with_suffix(".ledger.db")):
             words += ["--ledger", self.ledger]
         if name == "run" and self.batch.name != Path(manifest).stem:

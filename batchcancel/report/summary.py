@@ -74,6 +74,7 @@ def what_next(
     command: str,
     manifest: str | None,
     was_stopped: bool,
+    restores: bool = False,
     selection: str | None = None,
 ) -> str:
     """What to type next, or that nothing is left.
@@ -102,17 +103,24 @@ def what_next(
         lines.append(f"                batchcancel resolve {shlex.quote(ledger)} --as kept ID ...")
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
-        lines.append(f"Not cancelled:  {export} left.csv {flags}")
+        label = "Not restored: " if restores else "Not cancelled:"
+        lines.append(f"{label}  {export} left.csv {flags}")
     if selection and not was_stopped:
         lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
-    told = lines or ["Nothing is left to do."]
-    if counts[OutcomeName.CANCELLED]:
-        names = f" --with {shlex.quote(manifest)}" if manifest else ""
-        told += [
-            "Patients:       the API fires no webhooks; do not count on patients having been told.",
-            f"Whom to call:   {export} call.csv --outcome cancelled{names}",
-        ]
-    return "\n".join(told)
+    whom = _whom(counts, export, manifest=manifest, restores=restores)
+    return "\n".join([*(lines or ["Nothing is left to do."]), *whom])
+
+
+def _whom(counts: Counts, export: str, *, manifest: str | None, restores: bool) -> list[str]:
+    if restores and counts[OutcomeName.RESTORED]:
+        return [f"Whom to tell:   {export} tell.csv --outcome restored"]
+    if not counts[OutcomeName.CANCELLED]:
+        return []
+    names = f" --with {shlex.quote(manifest)}" if manifest else ""
+    return [
+        "Patients:       the API fires no webhooks; do not count on patients having been told.",
+        f"Whom to call:   {export} call.csv --outcome cancelled{names}",
+    ]
 
 
 def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
@@ -122,6 +130,7 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
         name.value
         for name in OutcomeName
         if counts[name] and final in name.facts and Fact.GONE not in name.facts
+        if name is not OutcomeName.RESTORED
     ]
     found += ["skipped"] if counts.skipped and not was_stopped else []
     if was_stopped:

@@ -56,7 +56,7 @@ def _count_figures(counts: Counts) -> Iterable[Figure]:
         if name is OutcomeName.SKIPPED:
             for reason, rows in counts.skipped.items():
                 yield f"{name}: {reason}", grouped(rows), name.remark
-        elif counts[name] or Fact.GONE in name.facts:
+        elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
             yield key_of(name), grouped(counts[name]), name.remark
     if counts.open:
         yield "open", grouped(counts.open), "result unknown; the next run reads them back"

@@ -12,7 +12,8 @@ from batchcancel.api import Record
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import CancelledRow
 from batchcancel.report.results import write_table
-from batchcancel.report.tables import SHOWN_ROWS, grouped, table
+from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, table
+from batchcancel.settings.quantities import is_rehearsal
 
 _REMARKS = {
     "cancelled": "still",
@@ -63,7 +64,8 @@ class Verified:
 
     def as_json(self) -> dict[str, Any]:
         told = {"requests": self.requests, "drift": len(self.drift)}
-        where = {"ledger": self.ledger, "origin": self.origin, "exit_code": int(self.exit_code)}
+        whose = {"origin": self.origin, "rehearsal": is_rehearsal(self.origin)}
+        where = {"ledger": self.ledger, **whose, "exit_code": int(self.exit_code)}
         return {"batch": self.batch, "checked": len(self.rows), **self.counts, **told, **where}
 
 
@@ -79,6 +81,7 @@ def verified_text(verified: Verified) -> str:
         f"{grouped(len(verified.rows))} appointments that it cancelled are cancelled now"
     )
     figures.append(("requests", grouped(verified.requests), ""))
+    head = headed(verified.origin, head)
     return "\n".join([head, "", *table(figures), *([""] if told else []), *told])
 
 

@@ -192,7 +192,13 @@ async def test_a_status_that_is_left_out_is_told_and_one_that_nobody_knows_is_fo
 
     assert (code, [names[0], names[2]]) == (finding.exit_code, ids(world))
     assert told in find_text(finding)
+    world.sandbox.staff.cancel(names[0])
+    world.sandbox.staff.cancel(names[2])
+    last = "The selection is empty." if code == 0 else "Nothing is to be cancelled."
+    assert last == find_next(await world.find(force=True))
     if code:
+        world.sandbox.staff.confirm(names[0])
+        world.sandbox.staff.confirm(names[2])
         asked = await world.find("more.csv", options={"status": f"confirmed,{status}"})
         assert (0, names) == (asked.exit_code, ids(world, "more.csv"))
 
@@ -349,3 +355,13 @@ async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):
     assert (0, {"skipped: notice_window": 5}) == (swept.exit_code, dict(swept.known))
     assert "in the ledger: skipped: notice_window" in find_text(swept)
     assert "Nothing is to be cancelled." == find_next(swept)
+
+
+async def test_the_ledger_of_another_api_sweeps_nothing(world):
+    world.appointments(2)
+    await world.run(world.manifest(["a00001"]))
+    asked = len(world.sandbox.history)
+    options = {"base_url": "http://127.0.0.1/v1"}
+    with pytest.raises(InputError, match="--not-in: this ledger holds batches of http://localhost"):
+        await world.find("sweep.csv", not_in="closure.ledger.db", options=options)
+    assert asked == len(world.sandbox.history)

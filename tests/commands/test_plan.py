@@ -1,9 +1,12 @@
 """What a plan tells before anything is sent."""
 
+from datetime import date
+
 import pytest
 
 from batchcancel.commands.plan import ends_with
-from batchcancel.errors import ExitCode
+from batchcancel.errors import ExitCode, Refusal
+from batchcancel.report.plan import plan_text
 
 pytestmark = pytest.mark.anyio
 
@@ -28,12 +31,29 @@ async def test_without_a_limit_on_requests_nothing_is_told_of_them(world):
     assert "max_requests" not in cautions(await world.plan(world.manifest(world.appointments(5))))
 
 
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_a_day_that_is_not_closed_is_told_and_refused_where_that_is_required(
+    world, is_closed
+):
+    manifest = world.manifest(world.appointments(5))
+    if is_closed:
+        world.sandbox.close(date(2026, 6, 20))
+    planned = await world.plan(manifest)
+    assert ("!! 1 window is still open, " in plan_text(planned)) != is_closed
+    if is_closed:
+        assert 0 == (await world.run(manifest, require_closed=True)).summary.exit_code
+        return
+    with pytest.raises(Refusal, match="1 window is still open"):
+        await world.run(manifest, require_closed=True)
+    assert [] == world.patched()
+
+
 @pytest.mark.parametrize(("most", "code"), [("60s", ExitCode.STOPPED_EARLY), ("5m", ExitCode.DONE)])
 async def test_a_run_that_would_be_stopped_by_its_time_is_told_with_its_exit_code(
     world, most, code
 ):
     world.new_sandbox()
-    options = {"rate": "2/60s", "max_duration": most}
+    options = {"rate": "3/60s", "max_duration": most}
     manifest = world.manifest(world.appointments(5))
     planned = await world.plan(manifest, **options)
 

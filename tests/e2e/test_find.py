@@ -95,8 +95,8 @@ def test_every_end_tells_a_machine(stage):
     ("words", "why"),
     [
         (("-o", "there.csv", *DAY), "there.csv exists"),
-        (("-o", "a.txt", *DAY), "names no kind of manifest"),
-        (("-o", "a.json", *DAY), "names no kind of manifest"),
+        (("-o", "a.txt", *DAY), "end with one of .csv, .parquet."),
+        (("-o", "a.json", *DAY), "end with one of .csv, .parquet."),
         (("-o", "a.csv"), "Missing option '--date'"),
         (("-o", "a.csv", "--date", "soon"), "soon"),
         (("-o", "a.csv", *DAY, "--to", "2020-01-01"), "--to is the same day or a later one"),

@@ -36,7 +36,7 @@ class Clinic:
     def grow_old(self) -> None:
         self.at += 2 * OLD
 
-    async def page_of_day(self, day, *, page):
+    async def page_of_day(self, day, *, page, part=None):
         self.pages.append(page)
         await anyio.lowlevel.checkpoint()
         ids = self.ids[(page - 1) * PAGE : page * PAGE]
