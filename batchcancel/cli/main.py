@@ -18,6 +18,7 @@ from batchcancel.cli.demo import demo
 from batchcancel.cli.ending import tell_others
 from batchcancel.cli.export import export
 from batchcancel.cli.find import find
+from batchcancel.cli.ledger import ledger
 from batchcancel.cli.plan import plan
 from batchcancel.cli.resolve import resolve
 from batchcancel.cli.restore import restore
@@ -74,7 +75,10 @@ def cli() -> None:
     """
 
 
-for command in (find, plan, run, status, verify, restore, resolve, export, sandbox, demo):
+for command in (
+    *(find, plan, run, status, verify, restore, resolve, export, ledger),
+    *(sandbox, demo),
+):
     cli.add_command(command)
 
 

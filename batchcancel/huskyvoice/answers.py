@@ -6,14 +6,16 @@ Whatever may have been applied and is not proved is unknown.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from batchcancel.api import Answer, Meaning, Record, Request, Window
 from batchcancel.errors import CreditsSpent, FatalAnswer, KeyRejected, ScopeMissing
+
+Read = TypeVar("Read")
 
 _REFUSALS = {400, 403, 409, 410, 412, 422}
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
@@ -134,10 +136,10 @@ def _meaning(request: Request, *, status: int, content: Any, code: str | None) -
 
 
 def parsed(body: bytes) -> Any:
-    """What a body says as JSON; None when it is none."""
+    """What a body says as JSON; None when it is none, or nested too deeply."""
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):  # nested too deeply, which a hostile body may be
+    except (ValueError, RecursionError):
         return None
 
 
@@ -213,31 +215,32 @@ def _readable(text: str) -> str:
 
 
 def _moment(value: Any) -> datetime | None:
-    if _day(value) is not None:  # a day alone is no moment
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    """A day alone is no moment."""
+    moment = None if _day(value) is not None else _read(datetime.fromisoformat, value)
+    return None if moment is None else _read(_in_utc, moment)
 
 
 def _clock_time(value: Any) -> time | None:
     """A time of day; one with an offset is not the organisation's, as all others are."""
-    try:
-        clock = time.fromisoformat(value)
-    except (ValueError, TypeError):
-        return None
-    return clock if clock.tzinfo is None else None
+    clock = _read(time.fromisoformat, value)
+    return clock if clock is not None and clock.tzinfo is None else None
 
 
 def _day(value: Any) -> date | None:
+    """At the edges of the calendar a local midnight has no UTC."""
+    day = _read(date.fromisoformat, value)
+    return day if day is not None and date.min.year < day.year < date.max.year else None
+
+
+def _read(parse: Callable[[Any], Read], value: Any) -> Read | None:
     try:
-        day = date.fromisoformat(value)
-    except (ValueError, TypeError):
+        return parse(value)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    # At the edges of the calendar a local midnight has no UTC.
-    return day if date.min.year < day.year < date.max.year else None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 LONGEST_RETRY_AFTER = 86_400.0
@@ -251,16 +254,8 @@ def http_date(text: str | None) -> datetime | None:
     """An HTTP date as an aware UTC datetime; None when it is not one."""
     if not text or len(text) > 64:  # noqa: PLR2004 - no HTTP date is longer
         return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    if moment.tzinfo is None:  # what `parsedate_to_datetime` makes of -0000, or of no zone
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
+    moment = _read(parsedate_to_datetime, text)
+    return None if moment is None else _read(_in_utc, moment)
 
 
 def retry_after(text: str | None, *, server_now: datetime) -> float | None:
@@ -268,12 +263,9 @@ def retry_after(text: str | None, *, server_now: datetime) -> float | None:
 
     Dates are measured against the answer's own `Date`, so that a wrong clock here does no harm.
     """
-    if text is None:
-        return None
-    text = text.strip(" \t")
+    text = (text or "").strip(" \t")
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST_RETRY_AFTER)
-    moment = http_date(text)
-    if moment is None:
+    if (moment := http_date(text)) is None:
         return None
     return min(max((moment - server_now).total_seconds(), 0.0), LONGEST_RETRY_AFTER)

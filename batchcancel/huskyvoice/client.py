@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Self
 
 import anyio
@@ -81,12 +80,7 @@ class HuskyVoice:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         async with AsyncExitStack() as stack:
             for transport in self._idle:
                 stack.push_async_callback(_close, transport)
@@ -136,15 +130,12 @@ class HuskyVoice:
         # Quoting is not enough: `..` would collapse the path, and another resource be patched.
         if url.raw_path.partition(b"?")[0] != path.encode("ascii"):
             raise ValueError(f"the path {path!r} would not be sent as it is")
-        if not request.ask.writes:
-            return httpx.Request(
-                request.ask.method, url, headers=self._headers, extensions=self._extensions
-            )
+        more = {"Content-Type": "application/json"} if request.ask.writes else {}
         return httpx.Request(
             request.ask.method,
             url,
-            headers=self._headers | {"Content-Type": "application/json"},
-            content=_body(request),
+            headers=self._headers | more,
+            content=_body(request) if request.ask.writes else None,
             extensions=self._extensions,
         )
 

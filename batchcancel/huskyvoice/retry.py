@@ -1,6 +1,7 @@
 """Retry with exponential backoff and full jitter, by tenacity."""
 
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from random import Random
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
@@ -10,6 +11,11 @@ from batchcancel.api import Answer, Meaning, SendOnce
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 60.0
+
+
+def _last_answer(retry_state: RetryCallState) -> Answer:
+    answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
+    return answer
 
 
 class FullJitter(wait_base):
@@ -22,21 +28,11 @@ class FullJitter(wait_base):
         self._random = random
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
-        if answer.retry_after is not None:
+        if _last_answer(retry_state).retry_after is not None:
             return 0.0
         # The exponent is bounded: after a thousand attempts the product would overflow.
         longest = FIRST_WAIT * 2 ** min(retry_state.attempt_number - 1, 16)
         return self._random.uniform(0.0, min(longest, LONGEST_WAIT))
-
-
-def _last_answer(retry_state: RetryCallState) -> Answer:
-    answer: Answer = retry_state.outcome.result()  # type: ignore[union-attr]  # set by then
-    return answer
-
-
-def _is_worth_retrying(answer: Answer) -> bool:
-    return answer.is_worth_retrying
 
 
 class Backoff:
@@ -54,7 +50,7 @@ class Backoff:
             wait=FullJitter(random),
             # By the answer alone. A condition on exceptions would have to name all that pass, or it
             # would retry cancellation too (jd/tenacity#529).
-            retry=retry_if_result(_is_worth_retrying),
+            retry=retry_if_result(attrgetter("is_worth_retrying")),
             retry_error_callback=_last_answer,
             sleep=sleep,
         )

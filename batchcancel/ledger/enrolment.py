@@ -1,10 +1,13 @@
 """How the rows of a batch come into a ledger, and what the policy decided on them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from batchcancel.appointments import Outcome, RejectedRow, Resolved
 from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
+
+_PART = 10_000
 
 _BATCH = "SELECT batch_id, enrolments FROM batches WHERE name = :name"
 _ENROL_BATCH = """
@@ -108,8 +111,9 @@ def enrol(
     into.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
     ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
     values = {"batch_id": batch_id, "enrolment": enrolment}
-    _load(into, _NAMED, _said(into, rows))
-    into.execute(_ENROL_ROWS, values)
+    for part in _parts(_said(into, rows)):
+        _load(into, _NAMED, part)
+        into.execute(_ENROL_ROWS, values)
     into.execute(_DROP_UNNAMED, values)
     into.execute(_CLEAR_REJECTED, values)
     unread = ((row.line, row.reason, row.appointment_id) for row in rejected)
@@ -129,8 +133,9 @@ def decide(
     _load(into, _ENDED, ((one, end.name.value, end.reason) for one, end in endings))
     into.execute(_CLEAR_ENDINGS, values)
     into.execute(_END, values)
-    _load(into, ", ".join(_SEEN), _seen(into, observed))
-    into.execute(_OBSERVE, values)
+    for part in _parts(_seen(into, observed)):
+        _load(into, ", ".join(_SEEN), part)
+        into.execute(_OBSERVE, values)
     _unload(into)
 
 
@@ -169,6 +174,12 @@ def batch_id_of(into: Statements, batch: str) -> int | None:
     """Find a batch by its name; None when it was never enrolled, and no row matches that."""
     found = into.fetch(_BATCH, {"name": batch})
     return int(found[0][0]) if found else None
+
+
+def _parts(rows: Iterator[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
+    """Few enough for a temporary table to stay in memory: it needs no folder for files."""
+    while part := list(islice(rows, _PART)):
+        yield part
 
 
 def _load(

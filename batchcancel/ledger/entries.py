@@ -12,19 +12,7 @@ from typing import Any, NamedTuple
 
 from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.ledger.contract import (
-    Answered,
-    Asked,
-    Entry,
-    Intent,
-    Learned,
-    Noted,
-    Observation,
-    Run,
-    Saw,
-    Settled,
-    Withdrawn,
-)
+from batchcancel.ledger import contract
 from batchcancel.ledger.statements import Statements, Values
 
 _OPEN = """
@@ -87,12 +75,12 @@ _END = """
     WHERE run_id = :run_id
 """
 
-_OF_ROW: dict[type[Entry], str] = {
-    Withdrawn: _WITHDRAW,
-    Learned: _LEARN,
-    Noted: _NOTE,
-    Saw: _SEE,
-    Settled: _SETTLE,
+_OF_ROW: dict[type[contract.Entry], str] = {
+    contract.Withdrawn: _WITHDRAW,
+    contract.Learned: _LEARN,
+    contract.Noted: _NOTE,
+    contract.Saw: _SEE,
+    contract.Settled: _SETTLE,
 }
 
 
@@ -111,7 +99,7 @@ class Holder(NamedTuple):
     identity: Callable[[int], Values]
 
 
-def record(into: Statements, entry: Entry, holder: Holder) -> None:
+def record(into: Statements, entry: contract.Entry, holder: Holder) -> None:
     """Write one entry; every one of its statements must meet exactly one row."""
     values = _values(into, entry, holder)
     for sql in _statements(entry, holder):
@@ -119,33 +107,33 @@ def record(into: Statements, entry: Entry, holder: Holder) -> None:
             raise _unmet(entry)
 
 
-def begin_run(into: Statements, run: Run) -> None:
+def begin_run(into: Statements, run: contract.Run) -> None:
     """Write down that a run has begun, and who runs it."""
     into.execute(_BEGIN, _run(into, run))
 
 
-def end_run(into: Statements, run: Run) -> None:
+def end_run(into: Statements, run: contract.Run) -> None:
     """Write down how a run ended; `LedgerWriteFailed` where it never began."""
     if into.execute(_END, _run(into, run)) != 1:
         raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
 
 
-def _statements(entry: Entry, holder: Holder) -> tuple[str, ...]:
+def _statements(entry: contract.Entry, holder: Holder) -> tuple[str, ...]:
     match entry:
-        case Asked():
+        case contract.Asked():
             return (holder.ask,)
-        case Intent():
+        case contract.Intent():
             return (_OPEN, holder.ask)
-        case Answered():
+        case contract.Answered():
             return (holder.answer,)
-        case Settled(outcome=Outcome(name=OutcomeName.RESTORED)):
+        case contract.Settled(outcome=Outcome(name=OutcomeName.RESTORED)):
             return (_SETTLE, _UNDO)
-        case Settled() if Fact.FINAL not in entry.outcome.name.facts:
+        case contract.Settled() if Fact.FINAL not in entry.outcome.name.facts:
             return (_NOTE,)
     return (_OF_ROW[type(entry)],)
 
 
-def _values(into: Statements, entry: Entry, holder: Holder) -> Values:
+def _values(into: Statements, entry: contract.Entry, holder: Holder) -> Values:
     """What an entry says, by the names of its fields, and on whose behalf."""
     values: dict[str, object] = {"kind": "read", "attempt": None, "run_id": holder.run_id}
     values |= {"batch_id": holder.batch_id, "key": holder.key}
@@ -155,21 +143,21 @@ def _values(into: Statements, entry: Entry, holder: Holder) -> Values:
                 values[name] = into.stored(value)
             case Outcome():
                 values |= {"outcome": value.name.value, "reason": value.reason}
-            case Observation():
+            case contract.Observation():
                 day = value.date and value.date.isoformat()
                 values |= value._asdict() | {"date": day, "at": into.stored(value.at)}
             case StrEnum():
                 values[name] = value.value
             case _:
                 values[name] = value
-    if isinstance(entry, Asked | Intent | Answered):
+    if isinstance(entry, contract.Asked | contract.Intent | contract.Answered):
         values |= holder.identity(entry.request)
     return values
 
 
-def _unmet(entry: Entry) -> LedgerWriteFailed:
+def _unmet(entry: contract.Entry) -> LedgerWriteFailed:
     """What it means that a statement met no row."""
-    if isinstance(entry, Answered):
+    if isinstance(entry, contract.Answered):
         return LedgerWriteFailed(f"request {entry.request} was answered, but never sent")
     kind = type(entry).__name__.lower()
     return LedgerWriteFailed(
@@ -178,8 +166,8 @@ def _unmet(entry: Entry) -> LedgerWriteFailed:
     )
 
 
-def _run(into: Statements, run: Run) -> Values:
-    return {name: getattr(run, name) for name in Run.__slots__} | {
+def _run(into: Statements, run: contract.Run) -> Values:
+    return {name: getattr(run, name) for name in contract.Run.__slots__} | {
         "started_at": into.stored(run.started_at),
         "ended_at": into.stored(run.ended_at),
         "options": _json(run.options),

@@ -24,11 +24,10 @@ _LAST_RENEWAL_S = 10.0
 
 
 class Heartbeat:
-    """Renews a lease every so many seconds in a thread of its own; after a failure a little sooner.
+    """Renews a lease every so many seconds, and after one of the `passing` errors a little sooner.
 
-    However busy the rest of the program is: a person at the prompt, or a manifest of a million
-    rows, holds up the event loop, and the lease must not run out meanwhile. `passing` are the
-    errors after which the next renewal may succeed.
+    In a thread of its own: a person at the prompt, or a manifest of a million rows, holds up the
+    event loop, and the lease must not run out meanwhile.
     """
 
     def __init__(

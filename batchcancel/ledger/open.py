@@ -35,6 +35,12 @@ def is_there(address: str) -> bool:
     return is_postgres(address) or _path(address).exists()
 
 
+def postgres_ddl(role: str) -> str:
+    """The SQL with which an administrator makes a ledger for a role."""
+    sql: str = _postgres().ddl(role)
+    return sql
+
+
 def _postgres() -> ModuleType:
     try:
         from batchcancel.ledger.postgres import opening

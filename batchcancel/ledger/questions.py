@@ -2,29 +2,30 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.ledger.contract import (
-    Approved,
-    Batch,
-    CancelledRow,
-    LedgerReader,
-    LedgerRow,
-    LeftAlone,
-    Observation,
-    OpenRow,
-    RowRecord,
-    Run,
-    SentRequest,
-    State,
-    TallyLine,
-)
+from batchcancel.ledger import contract
 from batchcancel.ledger.statements import Diagnosis, restored, restored_day
 from batchcancel.ledger.tables import VERSION
+
+Record = TypeVar("Record")
+
+_INSTANTS = (
+    *("at", "starts_at", "opened_at", "settled_at", "updated_at", "sent_at", "answered_at"),
+    *("started_at", "ended_at"),
+)
+_RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) | {
+    "date": restored_day,
+    "state": contract.State,
+    "is_moved": bool,
+    "options": lambda kept: kept and json.loads(kept),
+    "counts": lambda kept: kept and json.loads(kept),
+}
+"""What becomes of a column, by the name of its field."""
 
 _BATCHES = """
     SELECT name, origin, digest, rows, rejected_rows, duplicates,
@@ -100,7 +101,10 @@ _CANCELLED = """
       AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
     ORDER BY appointment_id
 """
-_APPROVED = "SELECT approval, approved_by, approved_at FROM batches WHERE name = :batch"
+_APPROVED = """
+    SELECT approval, approved_by, approved_at FROM batches
+    WHERE name = :batch AND approval IS NOT NULL
+"""
 _OPEN = """
     SELECT appointment_id, attempts, opened_at
     FROM account
@@ -125,7 +129,7 @@ class _Since2(dict[str, str]):
         return name if self._is_known else "NULL"
 
 
-class SqlReader(LedgerReader):
+class SqlReader(contract.LedgerReader):
     """Answers become records here; how a database is asked is its own affair.
 
     `version` is the ledger's: one of an earlier version that may not be migrated is asked for
@@ -159,35 +163,30 @@ class SqlReader(LedgerReader):
         """The same, for so many rows that they should not be held all at once."""
         return self._ask(sql, **values)
 
-    def batches(self) -> Sequence[Batch]:
-        found = self._ask(self._known(_BATCHES))
-        return [Batch(**dict(zip(Batch.__slots__, row, strict=True))) for row in found]
+    def batches(self) -> Sequence[contract.Batch]:
+        return list(_records(contract.Batch, self._ask(self._known(_BATCHES))))
 
-    def runs(self, batch: str) -> Sequence[Run]:
+    def runs(self, batch: str) -> Sequence[contract.Run]:
         found = self._ask(f"{self._known(_RUNS)} {self._order}", batch=batch)
-        return [self._run_record(row) for row in found]
+        return list(_records(contract.Run, found))
 
-    def tally(self, batch: str) -> Sequence[TallyLine]:
-        return [
-            TallyLine(State(state), outcome, reason, rows)
-            for state, outcome, reason, rows in self._ask(_TALLY, batch=batch)
-        ]
+    def tally(self, batch: str) -> Sequence[contract.TallyLine]:
+        return list(_records(contract.TallyLine, self._ask(_TALLY, batch=batch)))
 
-    def rows(self, batch: str) -> Iterator[RowRecord]:
-        return map(self._row_record, self._stream(self._known(_ROWS), batch=batch))
+    def rows(self, batch: str) -> Iterator[contract.RowRecord]:
+        found = self._stream(self._known(_ROWS), batch=batch)
+        return _records(contract.RowRecord, (row[2:] for row in found))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
         return [appointment_id for (appointment_id,) in found]
 
-    def left_alone(self, batch: str) -> list[LeftAlone]:
-        return [LeftAlone(*row) for row in self._ask(_LEFT_ALONE, batch=batch)]
+    def left_alone(self, batch: str) -> list[contract.LeftAlone]:
+        return list(_records(contract.LeftAlone, self._ask(_LEFT_ALONE, batch=batch)))
 
-    def observations(self, batch: str) -> Iterator[Observation]:
-        if self._version > 1:
-            for row in self._stream(_OBSERVED, batch=batch):
-                seen = Observation(*row)
-                yield seen._replace(date=restored_day(seen.date), at=restored(seen.at))
+    def observations(self, batch: str) -> Iterator[contract.Observation]:
+        found = self._stream(_OBSERVED, batch=batch) if self._version > 1 else ()
+        return _records(contract.Observation, found)
 
     def decided(self, batch: str) -> list[Decided]:
         found = self._ask(_DECIDED, batch=batch) if self._version > 1 else ()
@@ -197,38 +196,25 @@ class SqlReader(LedgerReader):
     def not_found_ids(self, batch: str) -> list[str]:
         return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]
 
-    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterator[LedgerRow]:
+    def settled_rows(
+        self, batch: str, *, but_refused: bool = False
+    ) -> Iterator[contract.LedgerRow]:
         found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)
-        for one, starts_at, day, *said in found:
-            yield LedgerRow(one, restored(starts_at), restored_day(day), *said)
+        return _records(contract.LedgerRow, found)
 
-    def cancelled_rows(self, batch: str) -> Iterator[CancelledRow]:
-        for row in self._stream(self._known(_CANCELLED), batch=batch):
-            one = CancelledRow(*row)
-            yield one._replace(
-                is_moved=bool(one.is_moved),
-                starts_at=restored(one.starts_at),
-                date=restored_day(one.date),
-                updated_at=restored(one.updated_at),
-            )
+    def cancelled_rows(self, batch: str) -> Iterator[contract.CancelledRow]:
+        return _records(contract.CancelledRow, self._stream(self._known(_CANCELLED), batch=batch))
 
-    def approved(self, batch: str) -> Approved | None:
+    def approved(self, batch: str) -> contract.Approved | None:
         found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
-        for token, by, at in found:
-            return None if token is None else Approved(token, by, restored(at))
-        return None
+        return next(_records(contract.Approved, found), None)
 
-    def open_rows(self, batch: str) -> list[OpenRow]:
-        return [
-            OpenRow(appointment_id, attempts, restored(opened_at))
-            for appointment_id, attempts, opened_at in self._ask(_OPEN, batch=batch)
-        ]
+    def open_rows(self, batch: str) -> list[contract.OpenRow]:
+        return list(_records(contract.OpenRow, self._ask(_OPEN, batch=batch)))
 
-    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
+    def requests_since(self, key: str, since: datetime) -> list[contract.SentRequest]:
         found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
-        return [
-            SentRequest(restored(sent_at), restored(answered_at)) for sent_at, answered_at in found
-        ]
+        return list(_records(contract.SentRequest, found))
 
     @abstractmethod
     def is_held(self, batch: str) -> bool: ...
@@ -239,20 +225,14 @@ class SqlReader(LedgerReader):
     def _known(self, sql: str) -> str:
         return sql.format_map(_Since2(self._version))
 
-    def _run_record(self, row: Sequence[Any]) -> Run:
-        told = dict(zip(Run.__slots__, row, strict=True))
-        for name in ("started_at", "ended_at"):
-            told[name] = restored(told[name])
-        for name in ("options", "counts"):
-            told[name] = told[name] and json.loads(told[name])
-        return Run(**told)
 
-    def _row_record(self, row: Sequence[Any]) -> RowRecord:
-        told = RowRecord._make(row[2:])
-        return told._replace(
-            starts_at=restored(told.starts_at),
-            date=restored_day(told.date),
-            state=State(told.state),
-            opened_at=restored(told.opened_at),
-            settled_at=restored(told.settled_at),
-        )
+def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:
+    """What the columns of an answer hold, in the order of the record's fields."""
+    fields = [(name, _RESTORED.get(name, _as_it_is)) for name in kind.__annotations__]
+    for row in rows:
+        told = zip(fields, row, strict=True)
+        yield kind(**{name: restore(kept) for (name, restore), kept in told})
+
+
+def _as_it_is(kept: object) -> object:
+    return kept

@@ -38,14 +38,11 @@ class Statements(Protocol):
 
 
 class Diagnosis(NamedTuple):
-    """What an error of the database means; `meaning` ends a sentence that began with its name.
-
-    Trouble is nobody's mistake: in a while the same may succeed.
-    """
+    """What an error of the database means; `meaning` ends a sentence that began with its name."""
 
     meaning: str
     hint: str
-    is_trouble: bool = False
+    is_trouble: bool = False  # and nobody's mistake: in a while the same may succeed
 
     def as_failed_write(self, name: str) -> LedgerWriteFailed:
         """Whatever was refused, nothing more may be sent."""

@@ -1,9 +1,8 @@
 """The tables of every ledger, written once: made anew, or brought here from an earlier version.
 
-A table is a paragraph. Each of its columns stands behind the version that brought it, with a type
-in words that both databases know or a `Dialect` has its own for; what it holds stands after dashes.
-Whoever runs the steps from an earlier version does so in one transaction, and writes the new
-version in it.
+A table is a paragraph. Each column stands behind the version that brought it, with a type that both
+databases know or a `Dialect` has its own for; what it holds stands after dashes. Steps are run in
+one transaction, which writes the new version too.
 """
 
 from collections.abc import Iterator, Mapping

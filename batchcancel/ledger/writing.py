@@ -58,17 +58,11 @@ class SqlLedger(SqlReader, contract.Ledger):
 
     @abstractmethod
     def _write(self, work: Callable[[Statements], Result], *, is_long: bool = False) -> Result:
-        """Do `work` in one durable transaction, fenced by the lease where there is one.
-
-        Long work has no time limit, and is not done a second time.
-        """
+        """Do `work` in one durable transaction, fenced by the lease where there is one."""
 
     @abstractmethod
     def _take(self, run: Run) -> Held | None:
-        """Take the batch, and write down that the run has begun; `BatchHeld` where another has it.
-
-        What nobody else can have needs no lease.
-        """
+        """Take the batch and `_begin`; None where nobody else can have it, so it needs no lease."""
 
     @abstractmethod
     def _renew(self) -> None:

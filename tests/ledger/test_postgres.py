@@ -24,6 +24,7 @@ from batchcancel.ledger.postgres.connection import (
     connection_info,
 )
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from batchcancel.ledger.postgres.schema import ddl
 from tests.ledger.conftest import WHO
 from tests.postgres import PASSWORD
 
@@ -79,17 +80,35 @@ class TestFirstUse:
             example.begin(ledger).commit([example.intent("a")])
             assert State.OPEN is example.record(ledger, "a").state
 
-    def test_another_user_needs_the_rights_that_the_readme_names(
-        self, begun, ask, postgres, database, example
-    ):
-        ask("GRANT USAGE ON SCHEMA batchcancel TO clinic")
-        ask("GRANT USAGE ON SEQUENCE batchcancel.tokens TO clinic")
-        ask("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA batchcancel TO clinic")
-        url = postgres.url(name_of(database), user="clinic", password=PASSWORD)
+    @pytest.mark.parametrize("how", ["by an administrator", "by another user", "schema alone"])
+    def test_who_may_create_nothing_uses_what_was_made_and_granted(self, postgres, example, how):
+        database = postgres.database()
+        name = name_of(database)
+        postgres.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+        made = {
+            "by an administrator": [ddl("clinic")],
+            "by another user": [
+                "GRANT USAGE ON SCHEMA batchcancel TO clinic",
+                "GRANT USAGE ON SEQUENCE batchcancel.tokens TO clinic",
+                f"{GRANT} TO clinic",
+                f"GRANT TEMPORARY ON DATABASE {name} TO clinic",
+            ],
+            "schema alone": [
+                "CREATE SCHEMA batchcancel AUTHORIZATION clinic",
+                f"GRANT TEMPORARY ON DATABASE {name} TO clinic",
+            ],
+        }
+        if how == "by another user":
+            open_postgres(database, **WHO).close()
+        for sql in made[how]:
+            postgres.execute(sql, url=database)
+        url = postgres.url(name, user="clinic", password=PASSWORD)
         other = type(example)(name="other")
         with closing(open_postgres(url, **WHO)) as ledger:
             other.begin(ledger, "run-2").commit([other.intent("a")])
+            ledger.decide("other", [("b", Outcome(OutcomeName.SKIPPED, "notice_window"))])
             assert ledger.shared_window(Rate(1, 60.0), timeout=10).take().slot
+            assert 3 == len(list(ledger.rows("other")))
             ledger.finish(other.run("run-2", ended_at=NOON, exit_code=0))
 
 
@@ -177,6 +196,7 @@ class TestRefusals:
         assert "pip install -e '.[postgres]'" in refusal.value.hint
 
 
+GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA batchcancel"
 TERMS = {
     "datestyle": "'SQL, DMY'",
     "intervalstyle": "'sql_standard'",

@@ -1,10 +1,9 @@
 """A connection to a PostgreSQL ledger that bounds every wait, and is replaced when it is lost.
 
-What the server may do to a transaction is said in the transaction itself, not in the session: so
-it also holds behind a pooler that hands a session to somebody else after each transaction. For
-the same reason no statement is prepared, and no session lock is taken. READ COMMITTED is enough:
-whoever decides on a row has locked it first, and every statement after the lock sees what was
-committed before it. A commit is on the server's disk, whatever the database is set to.
+Every term is said in the transaction itself, not in the session: so it also holds behind a pooler
+that hands a session on after each transaction, for which no statement is prepared either. READ
+COMMITTED is enough: whoever decides on a row has locked it first, and sees from then on what was
+committed before. A commit is on the server's disk, whatever the database is set to.
 """
 
 import threading
@@ -130,9 +129,8 @@ class Patience:
 class BoundedConnection(Connection[Any]):
     """A connection whose every wait ends, also before a server that was stopped.
 
-    Its kernel, or a proxy on the way, goes on acknowledging what we send, so that neither TCP's
-    time limits can tell nor the server's own. `silence` tells for how many seconds the server may
-    say nothing, also while one waits for it.
+    Its kernel, or a proxy, goes on acknowledging what we send, so that no time limit of TCP's can
+    tell. `silence` gives the seconds for which it may say nothing, also while one waits.
     """
 
     silence: Callable[[], float] = staticmethod(lambda: PATIENCE_S)
@@ -156,10 +154,7 @@ class BoundedConnection(Connection[Any]):
 
 
 class PatientConnection:
-    """Transactions one after the other, from whatever thread.
-
-    Errors come out as psycopg's.
-    """
+    """Transactions one after the other, from whatever thread; errors are psycopg's."""
 
     def __init__(self, info: str, patience: Patience | None = None) -> None:
         self._info = info

@@ -1,9 +1,10 @@
 """The PostgreSQL ledger: many batches in one database, for runs that may go on elsewhere."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import UntranslatableCharacter
@@ -19,13 +20,40 @@ from batchcancel.ledger.postgres.connection import (
     Work,
 )
 from batchcancel.ledger.postgres.lease import Lease, refusal, take
-from batchcancel.ledger.postgres.reader import PostgresReader
-from batchcancel.ledger.postgres.trouble import write_failures
+from batchcancel.ledger.postgres.trouble import diagnose, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
-from batchcancel.ledger.statements import Values
+from batchcancel.ledger.questions import SqlReader
+from batchcancel.ledger.statements import Values, for_psycopg
 from batchcancel.ledger.writing import SqlLedger
 
 Result = TypeVar("Result")
+
+
+class PostgresReader(SqlReader):
+    """The questions, also while runs are writing; each is answered as of one moment."""
+
+    _order = "number"
+    _alive = "SELECT 1 FROM leases WHERE batch = :batch AND expires_at > clock_timestamp()"
+    _db: PatientConnection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(self._ask(self._alive, batch=batch))
+
+    def _ask(self, sql: str, **values: object) -> Sequence[Any]:
+        try:
+            return self._db.repeat(lambda asked: asked.fetch(sql, values))
+        except psycopg.Error as error:
+            raise self._trouble(diagnose(error)) from error
+
+    def _stream(self, sql: str, **values: object) -> Iterator[Any]:
+        try:
+            with self._db.stream(for_psycopg(sql), values) as rows:
+                yield from rows
+        except psycopg.Error as error:
+            raise self._trouble(diagnose(error)) from error
+
+    def _stored(self, moment: datetime) -> datetime:
+        return moment
 
 
 class PostgresLedger(SqlLedger, PostgresReader):

@@ -20,13 +20,15 @@ from batchcancel.ledger.postgres.connection import (
     connection_info,
 )
 from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S
-from batchcancel.ledger.postgres.ledger import PostgresLedger
-from batchcancel.ledger.postgres.reader import PostgresReader
+from batchcancel.ledger.postgres.ledger import PostgresLedger, PostgresReader
 from batchcancel.ledger.postgres.refusal import refused_connection
-from batchcancel.ledger.postgres.schema import prepare, require_ledger
+from batchcancel.ledger.postgres.schema import ddl, prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose
 
 Result = TypeVar("Result")
+
+
+__all__ = ["ddl", "open_postgres", "read_postgres"]
 
 
 def open_postgres(

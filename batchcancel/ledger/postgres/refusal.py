@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -17,43 +18,20 @@ from batchcancel.ledger.postgres.trouble import by_code, lost
 from batchcancel.ledger.statements import Diagnosis
 
 _LONGEST_S = 5.0
+_UNDER_WAY = {pq.PollingStatus.READING, pq.PollingStatus.WRITING}
 _TLS_REQUEST = struct.pack("!ii", 8, 80877103)
 _ROOT = "Name the authority's certificate with ?sslrootcert=FILE, or sslrootcert=system."
 # What libpq and psycopg say themselves is never translated. The first that is found counts.
-_OURS = (
-    (
-        "failed to resolve|translate host name",
-        "is on a host nobody knows",
-        "Check the host's name.",
-    ),
-    ("definition of service", "has a service that no file defines", "Check PGSERVICEFILE."),
-    (
-        "root certificate file",
-        "cannot prove who it is: there is no root certificate to hold its own against",
-        _ROOT,
-    ),
-    ("not match host name|host name in server cert", "has a certificate for another host", _ROOT),
-    (
-        "does not support SSL",
-        "has no TLS, and sslmode asks for it",
-        "Turn it on in the server, or ask for less with ?sslmode=prefer.",
-    ),
-    (
-        "no password supplied",
-        "wants a password",
-        "Give it in PGPASSWORD or ~/.pgpass.",
-    ),
-    (
-        "certificate|private key|channel binding",
-        "and this machine do not agree on TLS",
-        "Check sslmode, sslcert, sslkey and sslrootcert.",
-    ),
-    (
-        "Permission denied|invalid|must be|missing",
-        "has an address that cannot be used",
-        "Check the URL.",
-    ),
-)
+_OURS = {
+    "failed to resolve|translate host name": ("is on a host nobody knows", "Check its name."),
+    "definition of service": ("has a service that no file defines", "Check PGSERVICEFILE."),
+    "root certificate file": ("cannot prove who it is: there is no root certificate here", _ROOT),
+    "not match host name|host name in serv": ("has a certificate for another host", _ROOT),
+    "does not support SSL": ("has no TLS, and sslmode asks for it", "Turn it on, or sslmode down."),
+    "no password supplied": ("wants a password", "Give it in PGPASSWORD or ~/.pgpass."),
+    "certificate|private key|channel b": ("does not take our TLS", "Check sslcert and sslkey."),
+    "Permission denied|invalid|must be": ("has an address that cannot be used", "Check the URL."),
+}
 
 
 def refused_connection(error: psycopg.Error, info: str) -> Diagnosis:
@@ -61,9 +39,9 @@ def refused_connection(error: psycopg.Error, info: str) -> Diagnosis:
     said = str(error)
     if "certificate verify failed" in said:
         return _untrusted(info)
-    for words, meaning, hint in _OURS:
+    for words, (meaning, hint) in _OURS.items():
         if re.search(words, said) and "FATAL" not in said:
-            return Diagnosis(meaning, f"{hint} Nothing was sent.", is_trouble=False)
+            return Diagnosis(meaning, f"{hint} Nothing was sent.")
     return by_code(_code_of(info)) or lost("See that the server runs and lets you through.")
 
 
@@ -77,14 +55,10 @@ def _code_of(info: str) -> str:
     waited, seen = Stopwatch(), os.memfd_create("refusal")
     connection = pq.PGconn.connect_start(info.encode())
     connection.trace(os.dup(seen))
-    state = connection.connect_poll()
-    while state not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED):
-        if waited.seconds() > _LONGEST_S:
-            break
-        to_read = [connection.socket] if state == pq.PollingStatus.READING else []
-        to_write = [connection.socket] if state == pq.PollingStatus.WRITING else []
-        select.select(to_read, to_write, [], 0.1)
-        state = connection.connect_poll()
+    while (state := connection.connect_poll()) in _UNDER_WAY and waited.seconds() < _LONGEST_S:
+        on = [connection.socket]
+        is_reading = state == pq.PollingStatus.READING
+        select.select(on if is_reading else [], [] if is_reading else on, [], 0.1)
     connection.untrace()
     connection.finish()
     with os.fdopen(seen, "rb") as wire:
@@ -94,26 +68,20 @@ def _code_of(info: str) -> str:
 
 
 def _untrusted(info: str) -> Diagnosis:
-    """Which check its certificate does not stand."""
-    told = conninfo_to_dict(info)
+    """Which check its certificate does not stand: libpq does not say."""
+    told = {name: str(one).split(",")[0] for name, one in conninfo_to_dict(info).items() if one}
     why = "by whom it was signed"
-    try:
-        known = Path("~/.postgresql/root.crt").expanduser()
-        authority = str(told.get("sslrootcert") or known)
-        context = ssl.create_default_context(cafile=None if authority == "system" else authority)
+    with suppress(OSError, ValueError):
+        known = told.get("sslrootcert") or Path("~/.postgresql/root.crt").expanduser()
+        context = ssl.create_default_context(cafile=None if known == "system" else known)
         context.check_hostname = False
-        address = str(told.get("hostaddr") or told.get("host")).split(",")[0]
-        port = str(told.get("port") or 5432).split(",")[0]
-        with socket.create_connection((address, int(port)), _LONGEST_S) as line:
+        address = told.get("hostaddr") or told["host"], int(told.get("port", "5432"))
+        with socket.create_connection(address, _LONGEST_S) as line:
             line.sendall(_TLS_REQUEST)
             line.recv(1)
-            context.wrap_socket(line).close()
-    except ssl.SSLCertVerificationError as error:
-        why = error.verify_message
-    except (OSError, ValueError):
-        pass
-    return Diagnosis(
-        f"has a certificate that does not prove who it is ({why})",
-        f"{_ROOT} Nothing was sent.",
-        is_trouble=False,
-    )
+            try:
+                context.wrap_socket(line).close()
+            except ssl.SSLCertVerificationError as error:
+                why = error.verify_message
+    meaning = f"has a certificate that does not prove who it is ({why})"
+    return Diagnosis(meaning, f"{_ROOT} Nothing was sent.")

@@ -7,16 +7,9 @@ live side by side; one row of `leases` for each batch says whose turn it is to w
 from psycopg.errors import InsufficientPrivilege
 
 from batchcancel.errors import InputError
+from batchcancel.ledger import tables
 from batchcancel.ledger.postgres.connection import PostgresStatements
-from batchcancel.ledger.tables import (
-    ACCOUNT,
-    VERSION,
-    Dialect,
-    comments,
-    made,
-    require_known,
-    steps,
-)
+from batchcancel.ledger.tables import VERSION, Dialect
 
 _FIRST_USE = 0x62636C67
 """The number under which two first users wait for each other; "bclg"."""
@@ -56,15 +49,14 @@ slots
 INDEX of_key (key, counted_by)
 """,
 )
-_ABOUT = f"CREATE OR REPLACE {ACCOUNT}" + "".join(
-    f"COMMENT ON {what} IS '{about}';\n" for what, about in comments(DIALECT)
+_ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(
+    f"COMMENT ON {what} IS '{about}';\n" for what, about in tables.comments(DIALECT)
 )
 _TABLES = f"""
-CREATE SCHEMA IF NOT EXISTS batchcancel;
 CREATE TABLE version (version integer NOT NULL);
 INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
-{made(DIALECT)}{_ABOUT}"""
+{tables.made(DIALECT)}{_ABOUT}"""
 # Whoever was given the other tables uses the new ones too, without an administrator.
 _GRANTS = """
 DO $$
@@ -85,6 +77,24 @@ END $$;
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
 """
+
+_HAS_SCHEMA = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'batchcancel'"
+
+
+def ddl(role: str) -> str:
+    """What an administrator applies, so that a role may use a ledger in which it owns nothing."""
+    named, literal = (sign + role.replace(sign, 2 * sign) + sign for sign in "\"'")
+    return f"""BEGIN;
+CREATE SCHEMA batchcancel;
+SET LOCAL search_path = batchcancel, pg_temp;
+{_TABLES}
+GRANT USAGE ON SCHEMA batchcancel TO {named};
+GRANT USAGE ON SEQUENCE tokens TO {named};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA batchcancel TO {named};
+DO $$ BEGIN
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), {literal});
+END $$;
+COMMIT;"""
 
 
 def prepare(into: PostgresStatements, *, name: str) -> None:
@@ -107,7 +117,7 @@ def require_ledger(into: PostgresStatements, *, name: str) -> int:
             f"{name} holds no ledger of batchcancel",
             hint="Check the database's name; the first plan or run makes the tables.",
         )
-    require_known(version, name=name)
+    tables.require_known(version, name=name)
     return version
 
 
@@ -121,17 +131,19 @@ def found_version(into: PostgresStatements) -> int | None:
 
 def _create(into: PostgresStatements, *, name: str) -> None:
     try:
+        if not into.fetch(_HAS_SCHEMA, {}):
+            into.script("CREATE SCHEMA batchcancel")
         into.script(_TABLES)
     except InsufficientPrivilege as error:
         raise InputError(
             f"{name} holds no ledger yet, and this user may not make one",
-            hint="Let the database's owner run: GRANT CREATE ON DATABASE ... TO ...; then again.",
+            hint="Let an administrator apply what `batchcancel ledger ddl --role USER` prints.",
         ) from error
 
 
 def _migrate(into: PostgresStatements, version: int, *, name: str) -> None:
     try:
-        into.script(steps(DIALECT, version) + _ABOUT + _GRANTS)
+        into.script(tables.steps(DIALECT, version) + _ABOUT + _GRANTS)
         into.execute("UPDATE version SET version = :version", {"version": VERSION})
     except InsufficientPrivilege as error:
         raise InputError(

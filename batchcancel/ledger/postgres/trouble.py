@@ -16,29 +16,17 @@ class Closed(psycopg.InterfaceError):
 _RESUME = "then run the same command again."
 _MISTAKES = {
     "25006": ("is read-only, as a standby is", "Name the primary server with --ledger."),
-    "28000": (
-        "does not let this user in from here",
-        "Check the user, and the server's pg_hba.conf. Nothing was sent.",
-    ),
-    "28P01": (
-        "does not accept this user and password",
-        "Check the user, and PGPASSWORD or ~/.pgpass. Nothing was sent.",
-    ),
-    "3D000": ("is not there", "Check the name of the database. Nothing was sent."),
-    "42501": (
-        "does not let this user do that",
-        f"Grant it what batchcancel ledger ddl prints, {_RESUME}",
-    ),
+    "28000": ("does not let this user in from here", "Check the user, and its pg_hba.conf."),
+    "28P01": ("does not accept this user and password", "Check PGPASSWORD or ~/.pgpass."),
+    "3D000": ("is not there", "Check the name of the database."),
+    "42501": ("does not let this user do that", f"Grant it what the README names, {_RESUME}"),
     "42P01": ("lacks a table of the ledger", "Restore the schema batchcancel from a backup."),
 }
 _TROUBLES = {
     "53100": ("has no room left on its disk", f"Free some space on the server, {_RESUME}"),
     "53300": ("has no connection left", f"A run needs two: let it have them, {_RESUME}"),
     "55P03": ("is locked by another transaction", f"Wait until that has finished, {_RESUME}"),
-    "57014": (
-        "did not answer in time",
-        f"Find out what keeps the server busy, {_RESUME}",
-    ),
+    "57014": ("did not answer in time", f"Find out what keeps the server busy, {_RESUME}"),
     "57P03": ("is starting or stopping", f"Wait until it runs, {_RESUME}"),
 }
 _TROUBLED = ("08", "40", "53", "55", "57", "58")

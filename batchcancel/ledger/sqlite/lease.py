@@ -1,20 +1,18 @@
 """The lease on a SQLite ledger: it fences off a run whose lock file was removed.
 
-The file lock alone keeps runs apart while its file stays. The lease is kept inside the database,
-on the clock that goes on while the machine sleeps, and counts from its boot: after another boot
-nobody holds anything. Its token also stands in the lock file: who gets the lock on a file with
-that token knows that its holder is dead, and need not wait until the lease runs out.
+It is kept inside the database, on the clock that goes on in sleep, and counts from the boot: after
+another boot nobody holds anything. Its token also stands in the lock file: who gets the lock on a
+file with that token knows that its holder is dead, and need not wait until the lease runs out.
 """
 
-import functools
 import time
-from pathlib import Path
 
+from batchcancel.clock import boot_clock
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import BEATS, held, signature, taken_over
 from batchcancel.ledger.statements import Statements, Values
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_CLOCK = boot_clock()
 _MICROS = 1_000_000
 
 _ALIVE = """
@@ -102,12 +100,11 @@ def until(ttl: float) -> Values:
     return {"boot": boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
 
 
-@functools.cache
 def _boot() -> str:
     """Tells one boot of the machine from another; nothing where the kernel does not say it."""
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+    return _CLOCK.boot
 
 
 def _seconds() -> float:
-    """Since the boot, sleep included; where there is no such clock, the wall clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if _boot() else time.time()
+    """Since the boot, sleep included; where boots have no names, the wall clock."""
+    return _CLOCK.seconds() if _CLOCK.boot else time.time()

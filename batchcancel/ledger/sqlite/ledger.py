@@ -2,31 +2,50 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from batchcancel.api import Rate
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import TTL_S
+from batchcancel.ledger.questions import SqlReader
 from batchcancel.ledger.sqlite.connection import (
     SqliteStatements,
+    connect_for_reading,
     connect_for_writing,
     connect_in_memory,
     settle_into_one_file,
 )
-from batchcancel.ledger.sqlite.lease import Lease, end, require_free, take
+from batchcancel.ledger.sqlite.lease import HELD_NOW, Lease, end, require_free, take, until
 from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
-from batchcancel.ledger.sqlite.reader import SqliteReader, read_sqlite
 from batchcancel.ledger.sqlite.trouble import diagnose
-from batchcancel.ledger.statements import Statements, Values
+from batchcancel.ledger.statements import Statements, Values, in_micros
 from batchcancel.ledger.writing import SqlLedger
 
-__all__ = ["SqliteLedger", "SqliteReader", "memory_sqlite", "open_sqlite", "read_sqlite"]
-
 Result = TypeVar("Result")
+
+
+class SqliteReader(SqlReader):
+    """The questions, asked over one connection, also while a run is writing."""
+
+    _order = "rowid"
+    _db: sqlite3.Connection
+
+    def is_held(self, batch: str) -> bool:
+        return self._version > 1 and bool(list(self._ask(HELD_NOW, **until(0), batch=batch)))
+
+    def _ask(self, sql: str, **values: object) -> Iterator[Any]:
+        try:
+            yield from self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._trouble(diagnose(error)) from error
+
+    def _stored(self, moment: datetime) -> int | None:
+        return in_micros(moment)
 
 
 class SqliteLedger(SqlLedger, SqliteReader):
@@ -135,10 +154,9 @@ class SqliteLedger(SqlLedger, SqliteReader):
             self._write(self._lease.renew)
 
     def _let_go(self) -> bool:
-        """End the lease of a run that did not finish.
+        """End the lease of a run that did not finish; false on a full disk.
 
-        Where that fails, on a full disk, its token must stay in the lock file: so the next run
-        knows that nobody holds it any more.
+        Then its token stays in the lock file, so the next run knows that nobody holds it any more.
         """
         lease, self._lease = self._lease, None
         try:
@@ -168,9 +186,8 @@ class SqliteLedger(SqlLedger, SqliteReader):
 def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> SqliteLedger:
     """Open or create a ledger for one run; `BatchHeld` while another has it open.
 
-    `key` is the fingerprint of the API key; `ttl` is for how many seconds a batch stays with a run
-    that is not heard of and whose lock file was removed. Raises InputError when the path is no
-    place for a ledger, or holds something else.
+    `key` is the API key's fingerprint; `ttl` is how long a batch stays with a run that is not heard
+    of and whose lock file was removed. `InputError` where the path is no place for a ledger.
     """
     place = path.resolve()
     require_place(place)
@@ -187,6 +204,12 @@ def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> Sql
         ledger.end_lease_of_the_dead()
         undo.pop_all()
         return ledger
+
+
+def read_sqlite(path: Path) -> SqliteReader:
+    """Open a ledger for questions only; it may be in use by a run, or a read-only copy."""
+    db, version = connect_for_reading(path)
+    return SqliteReader(db, name=str(path), version=version)
 
 
 def memory_sqlite(*, origin: str, key: str) -> SqliteLedger:
