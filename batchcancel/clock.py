@@ -100,8 +100,11 @@ class ServerClock:
         return self._high + self._since_start()
 
     def earliest(self) -> datetime:
-        """The earliest moment it can be: what happens from now on is not dated before it."""
-        return self._low + self._since_start()
+        """The earliest moment it can be: what happens from now on is not dated before it.
+
+        Where a gateway alone has told the time, it may be this machine that is right.
+        """
+        return (self._low if self._is_own else min(self._low, self._ours)) + self._since_start()
 
     @property
     def ahead(self) -> timedelta:

@@ -87,6 +87,14 @@ def test_a_gateways_date_counts_only_while_the_api_has_said_none():
     assert machine.clock.latest() - machine.clock.earliest() <= SECOND
 
 
+def test_what_a_gateway_alone_has_told_dates_no_intent_later_than_this_machine_would():
+    machine = Machine()
+    machine.answer(is_own=False, off=timedelta(hours=3))
+    assert machine.clock.latest() - machine.clock.earliest() > timedelta(hours=2, minutes=59)
+    machine.answer()
+    assert machine.holds()
+
+
 @pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1)])
 def test_a_date_that_disagrees_widens_the_bounds_until_the_next_answer(off):
     machine = Machine()

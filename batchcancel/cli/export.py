@@ -59,7 +59,7 @@ def export(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json = as_json
+    this_call().is_json |= as_json
     path = None if output == _STDOUT else Path(output)
     if path is None and as_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")

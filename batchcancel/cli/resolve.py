@@ -47,7 +47,7 @@ def resolve(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json = as_json
+    this_call().is_json |= as_json
     if bool(ids) == (only is not None):
         raise click.UsageError("Name either IDs or --only MANIFEST.")
     wanted = list(dict.fromkeys(ids)) if only is None else ids_in(only)

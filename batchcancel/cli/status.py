@@ -35,7 +35,7 @@ def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool)
     from batchcancel.cli.terminal import result, this_call
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json = as_json
+    this_call().is_json |= as_json
     address, name = ledger_for(ledger, batch)
     try:
         while _show(address, name) and watch:

@@ -169,11 +169,9 @@ async def _rules_and_look(
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
         return rules, manifest, Looked(manifest=manifest)
     rules = await rules_in_force(
-        tools.lookup,
-        manifest=manifest,
-        notice_hours=settings.notice_hours,
+        tools.lookup, manifest=manifest, notice_hours=settings.notice_hours,
         timezone=settings.timezone,
-    )
+    )  # fmt: skip
     zone, needed = rules.timezone, rules.policy.needs_start
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
     if zone is not None:

@@ -109,17 +109,17 @@ class Observed:
     seen. `missed` are rows that the pages of their day do not show; they are read when their turn
     comes. `left` are the endings of rows that earlier runs left alone for what they saw: they are
     read then too, and stand where nothing `may_be_read`. `before` is what those saw of rows in
-    doubt. What a person `decided` holds as long as the record is as it was then. `statuses` are
-    those to be sent; since `approved_at` no record may have changed.
+    doubt. `statuses` are those to be sent; since `approved_at` no record may have changed. What a
+    person `decided` holds as long as the record is as it was then.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
     seen: pl.DataFrame = field(default_factory=SEEN.to_frame, repr=False)
     missed: Sequence[str] = ()
     left: Sequence[LeftAlone] = ()
+    decided: Sequence[Decided] = ()
     before: Sequence[Observation] = ()
     may_be_read: bool = False
-    decided: Sequence[Decided] = ()
     statuses: Collection[str] = SENDABLE
     approved_at: datetime | None = None
 
@@ -141,19 +141,22 @@ class Observed:
         must_be_seen = (is_left | is_approved) & self.may_be_read
         is_same = pl.col("updated_at") < pl.lit(self.approved_at, SEEN["updated_at"])
         # What a person saw and decided to have cancelled stands for what the manifest says, and is
-        # read before it is sent.
-        is_meant = (pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()
-        is_meant = is_meant.fill_null(value=False)
+        # read before it is sent; what is kept stands until it is seen.
+        is_meant = ((pl.col("decision") == "cancel") & pl.col("may_send").is_not_null()).fill_null(
+            value=False
+        )
+        is_kept = (pl.col("left_reason") == SkipReason.KEPT.value).fill_null(value=False)
+        must_be_seen &= ~is_kept
         rows = rows.with_columns(
             *(
                 pl.when(is_meant).then(then).otherwise(said).alias(said)
                 for said, then in zip(SAID, _THEN[1:], strict=True)
             ),
-            is_missed=pl.col("observed_status").is_null() & must_be_seen
-            | pl.col("is_missed").fill_null(value=False)
-            | is_meant,
+            is_missed=is_meant
+            | pl.col("observed_status").is_null() & must_be_seen
+            | pl.col("is_missed").fill_null(value=False),
             was_cancelled=(pl.col("left_outcome") == _CANCELLED).fill_null(value=False),
-            left_outcome=pl.when(pl.lit(not self.may_be_read)).then("left_outcome"),
+            left_outcome=pl.when(is_kept | (not self.may_be_read)).then("left_outcome"),
             is_changed=is_same.fill_null(value=False).not_() & is_approved,
         )
         # Part by part: a join on so many columns takes several times the room of its rows.

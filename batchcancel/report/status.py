@@ -102,7 +102,9 @@ class BatchStatus:
         is_early = self.last is None or self.last.exit_code not in (
             ExitCode.DONE, ExitCode.INCOMPLETE,
         )  # fmt: skip
-        manifest = str((self.last.options or {}).get("manifest", "")) if self.last else ""
+        manifest = (
+            _from_here(str((self.last.options or {}).get("manifest", ""))) if self.last else ""
+        )
         return what_next(
             self.counts,
             batch=self.batch.name,
@@ -117,12 +119,13 @@ class BatchStatus:
     def _command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""
         told = dict(self.last.options or {}) if self.last else {}
-        manifest = str(told.get("manifest", "MANIFEST"))
+        manifest = _from_here(str(told.get("manifest", "MANIFEST")))
         name = "restore" if self.batch.kind == "restore" else "run"
         words = [name, self.ledger if name == "restore" else manifest]
         if name == "restore":
             words += ["--batch", str(self.batch.of_batch), *shlex.split(told.get("how", ""))]
-        if name == "run" and self.ledger != str(Path(manifest).with_suffix(".ledger.db")):
+        beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
+        if name == "run" and Path(self.ledger).resolve() != beside.resolve():
             words += ["--ledger", self.ledger]
         if name == "run" and self.batch.name != Path(manifest).stem:
             words += ["--batch", self.batch.name]
@@ -154,6 +157,13 @@ class BatchStatus:
             "next": self.next,
             "ledger": self.ledger,
         }
+
+
+def _from_here(path: str) -> str:
+    """A path as short as it can be typed in this folder."""
+    with suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path
 
 
 def read_status(

@@ -13,6 +13,7 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.stage import FAR, LEDGER, RUN
+from tests.sample import sampled
 
 HEADER = "appointment_id,starts_at\n"
 FROM_STDIN = ("plan", "-", "--ledger", "l.db", "--batch", "b", "--notice-hours", "0")
@@ -53,7 +54,7 @@ def test_a_pipe_that_does_not_block_is_read_to_its_end_however_slow_its_writer(s
 
 @pytest.mark.promise(11)
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("place", ["stdin", "fifo"])
+@pytest.mark.parametrize("place", sampled(["stdin", "fifo"], every=2))
 def test_a_signal_ends_a_pipe_that_stalls_at_once_in_one_line(stage, pipe, signum, code, place):
     reading, writing, is_drained = pipe
     words, stdin = FROM_STDIN, reading

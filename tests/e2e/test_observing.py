@@ -32,7 +32,7 @@ def test_a_column_that_is_not_there_cannot_be_ignored(stage):
     stage.closure(1)
     ended = stage.here("plan", "closure.csv", "--ignore-column", "dtae")
 
-    assert (2, True) == (ended.returncode, "no column 'dtae' to be ignored" in ended.stderr)
+    assert (2, True) == (ended.returncode, "no column 'dtae' to be read or ignored" in ended.stderr)
 
 
 def test_statuses_come_from_a_job_file_too(stage):

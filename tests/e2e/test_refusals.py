@@ -3,9 +3,10 @@ import json
 import pytest
 
 from tests.e2e.stage import RUN
+from tests.sample import sampled
 
 
-@pytest.mark.parametrize("cap", ["4", "40%"])
+@pytest.mark.parametrize("cap", sampled(["4", "40%"], every=2))
 def test_more_than_max_cancel_allows_is_refused_before_any_write(stage, cap):
     stage.closure(5)
     refused = stage.run(*RUN, "--max-cancel", cap)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tests.e2e.stage import LEDGER, RUN
+from tests.sample import sampled
 
 
 def test_the_log_has_one_line_of_json_for_each_settled_appointment(stage):
@@ -69,7 +70,7 @@ def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
     assert ["a001", "a002", "a003"] == sorted(stage.patched())
 
 
-@pytest.mark.parametrize("words", [RUN, ("plan", "closure.csv")])
+@pytest.mark.parametrize("words", sampled([[*RUN], ["plan", "closure.csv"]], every=2))
 def test_a_reader_that_went_away_does_not_change_the_exit_code(stage, words):
     stage.closure(2)
     reading, writing = os.pipe()
@@ -83,12 +84,20 @@ def test_a_reader_that_went_away_does_not_change_the_exit_code(stage, words):
     assert "Error" not in ended.stderr
 
 
-@pytest.mark.parametrize("where", [">&- 2>&-", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize("where", sampled([">&- 2>&-", ">/dev/full 2>/dev/full"], every=2))
 def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
     stage.closure(2)
     ended = stage.start(*RUN, before=("sh", "-c", f'exec "$@" {where}', "sh")).end()
 
     assert (0, 2) == (ended.returncode, len(stage.patched()))
+
+
+def test_a_reader_of_stderr_that_goes_away_loses_no_result_and_changes_no_exit_code(stage):
+    stage.closure(3)
+    leave = ("bash", "-c", 'exec "$@" 2> >(head -n 1 >/dev/null)', "bash")
+    ended = stage.start(*RUN, "--log-format", "json", before=leave).end()
+
+    assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
 
 
 class Hostile(BaseHTTPRequestHandler):

@@ -71,7 +71,7 @@ BEHAVIOURS = {
 }
 
 
-def client(url, *, timeout=10):
+def client(url, *, timeout=60):
     return HuskyVoice(
         base_url=url,
         key="sk_live_1",

@@ -1,10 +1,12 @@
 from datetime import date
 
+import polars as pl
 import pytest
 
 from batchcancel.api import Record
 from batchcancel.appointments import Outcome, OutcomeName, Said, SkipReason
-from batchcancel.policy.observed import SENDABLE, has_moved, outcome_of, skip_of
+from batchcancel.ledger.contract import LeftAlone
+from batchcancel.policy.observed import SENDABLE, Observed, has_moved, outcome_of, skip_of
 
 DAY = date(2026, 1, 4)
 NORTH = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
@@ -94,3 +96,13 @@ def test_a_record_alone_ends_a_row_or_leaves_it_to_be_cancelled():
         "cancelled": Outcome(OutcomeName.ALREADY_CANCELLED),
         "completed": Outcome(OutcomeName.SKIPPED, SkipReason.COMPLETED),
     }
+
+
+@pytest.mark.parametrize(("reason", "stands"), [("kept", True), ("moved", False)])
+def test_what_a_person_keeps_stands_until_it_is_seen_and_what_was_left_alone_is_read(
+    reason, stands
+):
+    observed = Observed(left=[LeftAlone("a", "skipped", reason)], may_be_read=True)
+    [row] = observed.beside(pl.DataFrame({"appointment_id": ["a"]})).to_dicts()
+
+    assert (stands, not stands) == (row["outcome"] == "skipped", row["is_missed"])

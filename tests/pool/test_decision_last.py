@@ -64,7 +64,7 @@ async def test_a_deadline_that_passes_while_another_program_holds_the_ledger_is_
         write(entries)
 
     late.commit(commit)
-    *counts, finished = await late.run(late.manifest(seconds=30))
+    *counts, finished = await late.run(late.manifest(seconds=38))
     assert [1, {"notice_window": 2}, 0, 0] == counts
     assert 0 == finished.summary.exit_code
 

@@ -102,7 +102,7 @@ async def test_a_run_that_is_stopped_leaves_what_is_held_waiting(world, how):
     ids = world.appointments(8)
     strike(world, 404, times=3)
     world.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)
-    options = {"max_duration": {"max_duration": "4s"}, "max_requests": {"max_requests": 5}}
+    options = {"max_duration": {"max_duration": "4s"}, "max_requests": {"max_requests": 6}}
     stop = Stop()
 
     async def signal():

@@ -84,7 +84,7 @@ async def test_no_no_to_a_read_back_ends_a_doubt_not_even_when_asked_to_retry_wh
     manifest = world.manifest(ids)
     world.sandbox.faults.add(Fault("reset", when="after"), method="PATCH")
     await world.run(manifest, max_attempts=1)
-    world.sandbox.faults.add(Fault("status", status=status), method="GET", skip=1)
+    world.sandbox.faults.add(Fault("status", status=status), method="GET", appointment_id=ids[0])
     misled = await world.run(manifest)
     world.virtual.jump(60)
     world.sandbox.staff.confirm(ids[0])
