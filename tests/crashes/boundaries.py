@@ -5,9 +5,10 @@ SENT = 3
 
 LASTING = {
     "hold": 1,  # the run takes the batch
-    "commit": 6 + SENT,  # three questions' intents, answers, the rows' intents, the last outcome
+    "commit": 7 + SENT,  # four questions' intents, answers, the rows' intents, the last outcome
     "the config request": 1,
     "the search request": 1,  # for the page of the day
+    "the windows request": 1,  # whether any is open still
     "the read request": 1,  # for the row that it does not show
     "enrol": 1,  # the manifest's rows join the ledger
     "decide": 1,  # and the policy's skips
