@@ -93,14 +93,14 @@ def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stag
 @pytest.mark.long
 def test_max_requests_counts_the_plan_stops_a_run_and_the_same_command_goes_on(stage):
     stage.closure(5)
-    first = stage.here("plan", "closure.csv", "--max-requests", "2")
-    stopped = stage.here(*RUN, "--max-requests", "4", "--concurrency", "4")
+    first = stage.here("plan", "closure.csv", "--max-requests", "3")
+    stopped = stage.here(*RUN, "--max-requests", "5", "--concurrency", "4")
     after = stage.arrivals
-    resumed = [stage.here(*RUN, "--max-requests", "4") for _ in range(2)]
+    resumed = [stage.here(*RUN, "--max-requests", "5") for _ in range(2)]
 
     assert 0 == first.returncode
     assert (5, {"cancelled": 2, "waiting": 3}) == (stopped.returncode, stopped.counts)
-    assert "--max-requests of 4 were sent" in stopped.stderr
-    assert 2 + 4 == after
+    assert "--max-requests of 5 were sent" in stopped.stderr
+    assert 3 + 5 == after
     assert [5, 0] == [one.returncode for one in resumed]
     assert 5 == len(stage.patched()) == resumed[-1].counts["cancelled"]

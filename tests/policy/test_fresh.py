@@ -91,6 +91,7 @@ async def test_what_a_page_showed_last_is_known_although_later_pages_do_not_show
         clinic.grow_old()
         clinic.ids = ids
         await at.must_read(seen("a0000"))
+    assert at.last_word("a0003") is not None
     assert "completed" == at.last_word("a0003").record.status
     assert clinic.pages == [1, 1]
 

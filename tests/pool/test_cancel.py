@@ -115,7 +115,9 @@ class Scene:
 
     def _next(self, what):
         self.told.append(what)
-        if isinstance(found := next(self.answers), Exception):
+        found = next(self.answers, None)
+        assert found is not None, f"nothing more was to be sent, and there was a {what}"
+        if isinstance(found, Exception):
             raise found
         return found
 
