@@ -3,18 +3,20 @@
 import itertools
 import signal
 import threading
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models import import_all_models
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import handle_event_submit
 from airflow.sdk.timezone import utcnow
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import configure_mappers
 
 from tests.airflow.home import BUNDLES
 
@@ -24,6 +26,11 @@ NIGHT = "2026-01-02"
 _BEGIN = datetime(2026, 1, 1, 20, 30, tzinfo=UTC)
 _MINUTES = itertools.count()
 _PATIENCE = 120.0
+
+# Now, and not in the thread that answers: it would wait for a module that the run is importing,
+# and the run for the tables that the thread is about to map.
+import_all_models()
+configure_mappers()
 
 
 def dag_named(dag_id):
@@ -88,23 +95,27 @@ def somebody_answers(choice, *, meanwhile=lambda: None):
 
     `meanwhile` is done while the person is still reading.
     """
-    shown = []
-    person = threading.Thread(target=_answer, args=(choice, shown, meanwhile), daemon=True)
+    shown, is_over = [], threading.Event()
+    person = threading.Thread(target=_answer, args=(choice, shown, meanwhile, is_over), daemon=True)
     person.start()
-    yield shown
-    person.join(timeout=_PATIENCE)
+    try:
+        yield shown
+    finally:
+        is_over.set()
+        person.join(timeout=_PATIENCE)
 
 
-def _answer(choice, shown, meanwhile):
-    deadline = time.monotonic() + _PATIENCE
-    while not shown and time.monotonic() < deadline:
-        time.sleep(0.2)
-        with create_session() as session:
+def _answer(choice, shown, meanwhile, is_over):
+    """Until the run is over: its own turn may write over an answer that comes in the middle."""
+    while not is_over.wait(1.0):
+        with suppress(OperationalError), create_session() as session:  # the file may be locked
             waiting = session.query(TaskInstance).filter_by(state="awaiting_input").first()
             if waiting is None:
                 continue
-            meanwhile()
             detail = session.get(HITLDetail, waiting.id)
+            if not shown:
+                meanwhile()
+                shown.append(f"{detail.subject}\n{detail.body}")
             detail.chosen_options, detail.responded_at = [choice], utcnow()
             detail.params_input = {}
             handle_event_submit(
@@ -112,4 +123,3 @@ def _answer(choice, shown, meanwhile):
                 task_instance=waiting,
                 session=session,
             )
-            shown.append(f"{detail.subject}\n{detail.body}")
