@@ -50,9 +50,9 @@ def test_the_servers_moment_is_always_between_the_two_that_it_can_be(requests, a
         machine.pass_time(before)
         machine.answer(there=there, back=back)
         assert machine.holds()
-    assert machine.clock.latest() - machine.clock.earliest() <= SECOND * (
-        1.01 + min(there + back for _, there, back in requests)
-    )
+    quickest = min(there + back for _, there, back in requests)
+    drift = 2 * 2e-4 * sum(map(sum, requests))  # two parts in ten thousand, to either side
+    assert machine.clock.latest() - machine.clock.earliest() <= SECOND * (1.0001 + quickest + drift)
 
 
 def test_it_is_known_to_within_a_second_after_a_quick_answer():
