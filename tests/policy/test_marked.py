@@ -5,7 +5,7 @@ import pytest
 
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns
-from batchcancel.policy.marked import is_nothing_left
+from batchcancel.policy.earlier_runs import is_nothing_left
 from batchcancel.reader.manifest import Manifest, manifest_of
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
