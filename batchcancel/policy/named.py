@@ -14,7 +14,7 @@ from batchcancel.events import Caution
 from batchcancel.policy.pages import Budget, DaysOf, Wanted
 from batchcancel.policy.sightings import Words
 from batchcancel.policy.starts import some
-from batchcancel.reader.start_columns import left_join
+from batchcancel.reader.beside import left_join
 
 SAID = ("said_day", "said_session", "said_branch")
 NAMED = pl.Schema(

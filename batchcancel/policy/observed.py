@@ -17,7 +17,7 @@ from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipRe
 from batchcancel.ledger.contract import LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
-from batchcancel.reader.start_columns import left_join
+from batchcancel.reader.beside import left_join
 
 CANCELLED, COMPLETED = "cancelled", "completed"
 """Statuses of the API that are never sent, whatever `--status` names."""

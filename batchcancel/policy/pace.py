@@ -9,7 +9,7 @@ import polars as pl
 from batchcancel.api import Rate
 from batchcancel.policy.fresh import OLD
 from batchcancel.policy.pages import MIN_HITS
-from batchcancel.reader.start_columns import left_join
+from batchcancel.reader.beside import left_join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,8 @@ from batchcancel.policy.observed import PLACE, Observed, mostly_moved
 from batchcancel.policy.open_windows import OpenWindows, open_windows
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
+from batchcancel.reader.beside import left_join
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.start_columns import left_join
 from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
@@ -252,9 +252,7 @@ def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     )
     if not settled.is_empty():
         rows = rows.join(settled, on="appointment_id", how="anti", maintain_order="left")
-    return left_join(rows, opened, ["appointment_id"]).with_columns(
-        pl.col("attempts").fill_null(0)
-    )
+    return left_join(rows, opened, ["appointment_id"]).with_columns(pl.col("attempts").fill_null(0))
 
 
 def _first(rows: pl.DataFrame) -> Start | None:
