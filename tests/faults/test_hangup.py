@@ -4,6 +4,8 @@ import signal
 import sys
 from collections import Counter
 
+import pytest
+
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import RUN
 
