@@ -28,7 +28,7 @@ def sabotage(stage):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("batchcancel.cli.run", "settings_from"), ("batchcancel.commands.plan", "batch_of")],
+    [("batchcancel.cli.sending", "send"), ("batchcancel.commands.plan", "batch_of")],
 )
 def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, module, name):
     ended = sabotage(module, name)
