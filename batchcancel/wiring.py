@@ -19,7 +19,7 @@ from batchcancel.errors import (
     InputError,
     LedgerWriteFailed,
     NoPlaceForLedger,
-    StoppedEarly,
+    TimeSpent,
     Unreachable,
     UnsafeLedger,
     wrong,
@@ -326,12 +326,7 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
     if max_duration is None:
         return
     await anyio.sleep(max_duration)
-    stop.ask(
-        StoppedEarly(
-            f"--max-duration of {max_duration:g} s is over",
-            hint="Run the same command again to go on.",
-        )
-    )
+    stop.ask(TimeSpent(max_duration))
 
 
 async def _hurry(ledger: Ledger, stop: Stop) -> None:
