@@ -47,10 +47,13 @@ class Standing(NamedTuple):
 class Account:
     """The committed rows, how many intents each has, the rejected rows, and how runs ended.
 
-    An intent that was withdrawn is none.
+    An intent that was withdrawn is none. `undone` are the rows of the restore's own batch, and
+    `undoing` their intents.
     """
 
     rows: Mapping[str, Standing] = field(default_factory=dict)
+    undone: Mapping[str, Standing] = field(default_factory=dict)
+    undoing: Mapping[str, int] = field(default_factory=dict)
     intents: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
     withdrawn: int = 0
@@ -81,10 +84,13 @@ class Account:
         )
 
 
-_ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
+_ROWS = """
+    SELECT appointment_id, state, outcome, reason FROM rows JOIN batches USING (batch_id)
+    WHERE kind = ? ORDER BY appointment_id
+"""
 _INTENTS = """
     SELECT appointment_id, count(*) FROM requests
-    WHERE kind = 'cancel' AND result IS NOT 'withdrawn' GROUP BY appointment_id
+    WHERE kind = ? AND result IS NOT 'withdrawn' GROUP BY appointment_id
 """
 _SIZES = """
     SELECT (SELECT count(*) FROM requests),
@@ -98,11 +104,17 @@ def read_account(db: sqlite3.Connection) -> Account:
     """Read all of it; nothing is under way in `db`."""
     requests, withdrawn, rejected, batches = db.execute(_SIZES).fetchone()
     return Account(
-        rows={one: Standing(*standing) for one, *standing in db.execute(_ROWS)},
-        intents=dict(db.execute(_INTENTS)),
+        rows=_rows(db, "cancel"),
+        undone=_rows(db, "restore"),
+        undoing=dict(db.execute(_INTENTS, ("restore",))),
+        intents=dict(db.execute(_INTENTS, ("cancel",))),
         requests=requests,
         withdrawn=withdrawn,
         rejected=rejected,
         is_enrolled=batches > 0,
         exit_codes=dict(db.execute("SELECT run_id, exit_code FROM runs")),
     )
+
+
+def _rows(db: sqlite3.Connection, kind: str) -> Mapping[str, Standing]:
+    return {one: Standing(*standing) for one, *standing in db.execute(_ROWS, (kind,))}

@@ -54,6 +54,19 @@ def draw_second_thoughts(rng: Random, mode: Mode) -> tuple[StaffAction, ...]:
     )
 
 
+def draw_staff_undoing(rng: Random, numbers: range) -> tuple[StaffAction, ...]:
+    """People who touch what was cancelled, or book its places, between these processes and in them;
+    some cancel again what they have just confirmed.
+    """
+    actions = []
+    for _ in range(rng.randint(0, 6)):
+        pick, of, page = rng.randint(0, 99), rng.choice(numbers), rng.choice((None, None, 1, 2))
+        for what in rng.choice((("confirm",), ("confirm", "cancel"), ("book",), (_what(rng),))):
+            one = StaffAction(what=what, whom="settled", pick=pick, of=of, page=page)
+            actions.append(one)
+    return tuple(actions)
+
+
 def _what(rng: Random) -> str:
     return rng.choice((*CHANGES, rng.choice(MOVES), rng.choice(MOVES), rng.choice(ODD)))
 

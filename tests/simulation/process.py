@@ -1,16 +1,16 @@
 """One process of the program: what the command line would do, until it ends or is killed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from batchcancel import wiring
 from batchcancel.clock import BootClock
-from batchcancel.commands import find, plan, run
+from batchcancel.commands import find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
@@ -18,6 +18,7 @@ from batchcancel.huskyvoice.offload import Result, inline
 from batchcancel.huskyvoice.shared_limiter import SharedLimiter
 from batchcancel.report.find import Finding
 from batchcancel.report.summary import Summary
+from batchcancel.report.verify import Verified
 from batchcancel.sandbox import FULL_KEY
 from batchcancel.settings.load import Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
@@ -26,11 +27,13 @@ from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen
 from tests.simulation.network import Wire
 from tests.simulation.rows import OTHER_KEY
-from tests.simulation.scenario import SAFE_DAY, Command
+from tests.simulation.scenario import SAFE_DAY, Command, Undo
 from tests.simulation.shown import Sight
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+BATCH = "closure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +70,11 @@ class Process:
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
         self.left_before: frozenset[str] = frozenset()
+        self.undoing_before: frozenset[str] = frozenset()
         self.must_refuse = ""
         self.finding: Finding | None = None
-        self.alive: list[set[str]] = []
+        self.verified: Verified | None = None
+        self.records: list[Mapping[str, Any]] = []
         self.approved = world.approved if command.is_approved else None
         self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
         self.shown = Sight()
@@ -116,7 +121,7 @@ class Process:
     async def _find(self) -> int:
         """Search for what is alive on the safe days, as far as it is there all the time."""
         flags, environ = self._said()
-        self.note_alive()
+        self.note_records()
         self.finding = await find.find(
             load_api_settings("find", flags=flags, environ=environ),
             find.Wanted(
@@ -132,16 +137,45 @@ class Process:
             observe=self._observe,
             around=replace(self._surroundings(), on_open=lambda _ledger: None),
         )
-        self.note_alive()
+        self.note_records()
         return int(self.finding.exit_code)
 
-    def note_alive(self) -> None:
-        """Who is on the days that are searched, now that an answer came."""
-        self.alive.append(self.world.alive_on(SAFE_DAY, SAFE_DAY + timedelta(days=1)))
+    def note_records(self) -> None:
+        """How all are, for what is looked at while others act: now that an answer came."""
+        undo = self.command.undo
+        if self.command.is_find or (undo is not None and undo.is_verify):
+            records = self.world.sandbox.records()
+            self.records.append({one.appointment_id: one for one in records})
+
+    async def _undo(self, undo: Undo) -> Finished | int:
+        """Verify the batch, or put back what it cancelled."""
+        if not self.world.account.is_enrolled:
+            return int(ExitCode.BAD_INPUT)  # the command line finds no batch to undo
+        flags, environ = self._said()
+        ledger, around = flags["ledger"], self._surroundings()
+        if not undo.is_verify:
+            return await restore.restore(
+                load_api_settings("restore", flags=flags, environ=environ),
+                restore.Undoing(
+                    ledger=ledger, batch=BATCH, overbook=undo.overbook,
+                    rescheduled_too=undo.rescheduled_too,
+                ),
+                run_id=f"run-{self.number}", stop=self.stop, observe=self._observe,
+                confirm=lambda _planned: None, around=around,
+            )  # fmt: skip
+        self.note_records()
+        self.verified = await verify.verify(
+            load_api_settings("verify", flags=flags, environ=environ),
+            ledger=ledger, batch=BATCH, stop=self.stop, observe=self._observe, around=around,
+        )  # fmt: skip
+        self.note_records()
+        return int(self.verified.exit_code)
 
     async def _job(self) -> Finished | int:
         if self.command.is_find:
             return await self._find()
+        if self.command.undo is not None:
+            return await self._undo(self.command.undo)
         settings = self._settings()
         if self.command.is_plan:
             planned = await plan.plan(

@@ -1,7 +1,7 @@
 """Everything outside of the program: time, the clinic's server, the network, the disk, people."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from tests.simulation.rows import (
     session_span,
 )
 from tests.simulation.scenario import SAFE_DAY, Scenario
-from tests.simulation.shown import SENT, Shown
+from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace
 
 
@@ -112,6 +112,7 @@ class World:
                 appointments=0,
                 timezone=scenario.timezone,
                 notice_hours=scenario.clinic_notice_hours,
+                checks_confirming=scenario.seed % 3 == 0,
             ),
             rate=scenario.server_rate,
             clock=self.steady,
@@ -212,13 +213,12 @@ class World:
             change.after == "cancelled" for change in changes
         )
 
-    def alive_on(self, first: date, last: date) -> set[str]:
-        """Which appointments are on these days, and of a status that is sent."""
-        return {
-            one.appointment_id
-            for one in self.sandbox.records()
-            if one.status in SENT and first <= one.date <= last
-        }
+    def leave_places(self, spare: int) -> None:
+        """Where we cancelled there is room for so many more, and no more."""
+        for one in map(self.sandbox.record, self.account.having("cancelled")):
+            slot = (one.branch_id, one.date, one.session)
+            filled = self.sandbox.book.filled(slot, one.batch)
+            self.sandbox.book.set_places(slot, one.batch, filled + spare)
 
     def move(self, appointment_id: str, what: str) -> None:
         """Staff put an appointment on a day as far away, or a near one, or elsewhere that day."""
@@ -265,15 +265,14 @@ class World:
         self.seen_before.append(departure.process.shown.last.get(departure.appointment_id or ""))
         who = f"run {departure.process.number}"
         self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
-        self.oracle.look("departure", self, departure)
+        self.oracle.look_at(departure.process, "departure", self, departure)
 
     def _answered(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
         name = departure.appointment_id or departure.url.rpartition("/")[2]
         process = departure.process
         process.shown.take_in(departure, is_planning=not process.is_sending)
-        if process.command.is_find:
-            process.note_alive()
+        process.note_records()
         if "&page=" in departure.url and departure.status == 200:
             process.pages += 1
             self.on_page(process.number, process.pages)
@@ -288,14 +287,12 @@ class World:
 
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
-        changed = {
-            one: standing
-            for one, standing in after.rows.items()
-            if before.rows.get(one) != standing
-        }
-        for one, standing in changed.items():
+        changed = dict(after.rows.items() - before.rows.items())
+        for one, standing in sorted(
+            (*changed.items(), *after.undone.items() - before.undone.items())
+        ):
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
-        self.oracle.look("commit", self, process, before, after)
+        self.oracle.look_at(process, "commit", self, process, before, after)
         self.settled_at |= dict.fromkeys(changed, self.seconds())
         self.final |= {one: standing for one, standing in changed.items() if after.is_final(one)}
         for one, standing in changed.items():
