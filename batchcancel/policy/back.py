@@ -50,6 +50,8 @@ async def read_back(
     if not reading.is_possible:
         left = next(one for one in days if one not in back.shown and one not in back.absent)
         answer = await lookup.read(left)  # raises where the key may not read
+        if answer.record is not None:
+            back.shown[left] = Shown(answer.record, None)
         if answer.is_worth_retrying:
             raise StoppedEarly(
                 f"the API does not answer ({answer.code})",

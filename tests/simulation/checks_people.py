@@ -1,7 +1,6 @@
 """What people said counts: in the manifest, by an approval, in the calendar; and who is found."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from batchcancel.errors import Refusal
 from tests.simulation.account import Account
@@ -9,8 +8,6 @@ from tests.simulation.checks_ledger import newly_settled
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise, sight
 from tests.simulation.process import End, Process
-from tests.simulation.scenario import SAFE_DAY
-from tests.simulation.shown import SENT
 from tests.simulation.world import World
 
 SOMETIMES_PEOPLE = (
@@ -72,7 +69,7 @@ def no_more_than_approved_is_done(world: World, departure: Departure) -> Iterato
 @promise(21, at="end of a run")
 def what_is_found_is_complete(world: World, end: End) -> Iterator[str]:
     """A search that says it is complete found all who were alive throughout, and nobody else."""
-    finding, alive = end.process.finding, _alive(end.process)
+    finding, alive = end.process.finding, end.process.alive
     if finding is None or finding.exit_code != 0:
         return
     found = {one.appointment_id for one in finding.rows}
@@ -80,15 +77,6 @@ def what_is_found_is_complete(world: World, end: End) -> Iterator[str]:
         yield f"{sorted(missing)} were there, and not found"
     if strange := found - set.union(*alive):
         yield f"{sorted(strange)} were found, and not there"
-
-
-def _alive(process: Process) -> list[set[str]]:
-    """Who was on the days that were searched, and of a status that is sent, whenever looked at."""
-    days = (SAFE_DAY, SAFE_DAY + timedelta(days=1))
-    return [
-        {one for one, record in records.items() if record.status in SENT and record.date in days}
-        for records in process.records
-    ]
 
 
 @sight(at="commit")
@@ -102,8 +90,7 @@ def people(world: World, end: End) -> Iterator[str]:
     process, why = end.process, str(end.error)
     is_refused = isinstance(end.error, Refusal)
     if process.finding is not None:
-        alive = _alive(process)
-        changed = alive[0] != set.intersection(*alive)
+        changed = process.alive[0] != set.intersection(*process.alive)
         yield "a search that was complete" if end.exit_code == 0 else "a search that may not be"
         yield from ["a search while somebody left"] if changed else []
     if is_refused and "contradicts" in why:

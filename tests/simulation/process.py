@@ -1,10 +1,10 @@
 """One process of the program: what the command line would do, until it ends or is killed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -74,7 +74,7 @@ class Process:
         self.must_refuse = ""
         self.finding: Finding | None = None
         self.verified: Verified | None = None
-        self.records: list[Mapping[str, Any]] = []
+        self.alive: list[set[str]] = []
         self.approved = world.approved if command.is_approved else None
         self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
         self.shown = Sight()
@@ -121,7 +121,7 @@ class Process:
     async def _find(self) -> int:
         """Search for what is alive on the safe days, as far as it is there all the time."""
         flags, environ = self._said()
-        self.note_records()
+        self.note_alive()
         self.finding = await find.find(
             load_api_settings("find", flags=flags, environ=environ),
             find.Wanted(
@@ -137,15 +137,12 @@ class Process:
             observe=self._observe,
             around=replace(self._surroundings(), on_open=lambda _ledger: None),
         )
-        self.note_records()
+        self.note_alive()
         return int(self.finding.exit_code)
 
-    def note_records(self) -> None:
-        """How all are, for what is looked at while others act: now that an answer came."""
-        undo = self.command.undo
-        if self.command.is_find or (undo is not None and undo.is_verify):
-            records = self.world.sandbox.records()
-            self.records.append({one.appointment_id: one for one in records})
+    def note_alive(self) -> None:
+        """Who is on the days that are searched, now that an answer came."""
+        self.alive.append(self.world.alive_on(SAFE_DAY, SAFE_DAY + timedelta(days=1)))
 
     async def _undo(self, undo: Undo) -> Finished | int:
         """Verify the batch, or put back what it cancelled."""
@@ -163,12 +160,10 @@ class Process:
                 run_id=f"run-{self.number}", stop=self.stop, observe=self._observe,
                 confirm=lambda _planned: None, around=around,
             )  # fmt: skip
-        self.note_records()
         self.verified = await verify.verify(
             load_api_settings("verify", flags=flags, environ=environ),
             ledger=ledger, batch=BATCH, stop=self.stop, observe=self._observe, around=around,
         )  # fmt: skip
-        self.note_records()
         return int(self.verified.exit_code)
 
     async def _job(self) -> Finished | int:

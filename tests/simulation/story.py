@@ -226,8 +226,6 @@ class Story:
             world.sandbox.staff.mark(one, action.what)
         else:
             getattr(world.sandbox.staff, action.what)(one)
-        if self._process is not None:
-            self._process.note_records()
         if self._is_planning():
             kind = _KINDS.get(action.what, "a move" if action.what in MOVES else "an odd status")
             world.oracle.seen[f"{kind} while pages were read"] += 1

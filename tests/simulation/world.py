@@ -1,7 +1,7 @@
 """Everything outside of the program: time, the clinic's server, the network, the disk, people."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from tests.simulation.rows import (
     session_span,
 )
 from tests.simulation.scenario import SAFE_DAY, Scenario
-from tests.simulation.shown import Shown
+from tests.simulation.shown import SENT, Shown
 from tests.simulation.trace import Trace
 
 
@@ -213,6 +213,14 @@ class World:
             change.after == "cancelled" for change in changes
         )
 
+    def alive_on(self, first: date, last: date) -> set[str]:
+        """Which appointments are on these days, and of a status that is sent."""
+        return {
+            one.appointment_id
+            for one in self.sandbox.records()
+            if one.status in SENT and first <= one.date <= last
+        }
+
     def leave_places(self, spare: int) -> None:
         """Where we cancelled there is room for so many more, and no more."""
         for one in map(self.sandbox.record, self.account.having("cancelled")):
@@ -272,7 +280,8 @@ class World:
         name = departure.appointment_id or departure.url.rpartition("/")[2]
         process = departure.process
         process.shown.take_in(departure, is_planning=not process.is_sending)
-        process.note_records()
+        if process.command.is_find:
+            process.note_alive()
         if "&page=" in departure.url and departure.status == 200:
             process.pages += 1
             self.on_page(process.number, process.pages)
