@@ -70,16 +70,14 @@ def run(manifest: str, job_file: Path | None, **options: Any) -> None:
                     plan="" if watching.has_bar else plan_text(planned),
                 ),
             )
-        source = settings.manifest
-        is_file = not (source.is_remote or source.is_stdin)
-        show_end(finished, manifest=source.place if is_file else None)
+        show_end(finished)
         return finished
 
     finished = enter(cancel, watching.tick)
     raise click.exceptions.Exit(int(finished.summary.exit_code))
 
 
-def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
+def show_end(finished: "Finished") -> None:
     """What was done, what ended it early, and what to type next."""
     from batchcancel.report.summary import summary_text, what_next
 
@@ -92,7 +90,6 @@ def show_end(finished: "Finished", *, manifest: str | None = None) -> None:
         batch=summary.batch,
         ledger=summary.ledger,
         command=same_command(),
-        manifest=manifest,
         was_stopped=reason is not None,
         restores=summary.restores,
         selection=summary.selection,

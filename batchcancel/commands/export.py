@@ -27,7 +27,7 @@ def export(
     if manifest is None:
         frame = results(account.rows(batch), outcomes=wanted)
     else:
-        zone = _zone(account, batch)
+        zone = zone_of_batch(account, batch)
         frame = beside(manifest, account.rows(batch), timezone=zone, wanted=wanted)
         if frame.is_empty() and not wanted:
             raise InputError(f"{manifest} has no rows", hint="Name the manifest of this batch.")
@@ -36,7 +36,8 @@ def export(
     return write_table(frame, output), ""
 
 
-def _zone(account: LedgerReader, batch: str) -> ZoneInfo | None:
+def zone_of_batch(account: LedgerReader, batch: str) -> ZoneInfo | None:
+    """The clinic's timezone, as far as the batch knows it."""
     [name] = [one.timezone for one in account.batches() if one.name == batch]
     with suppress(KeyError, ValueError, OSError):
         return ZoneInfo(name) if name else None

@@ -102,15 +102,11 @@ class BatchStatus:
         is_early = self.last is None or self.last.exit_code not in (
             ExitCode.DONE, ExitCode.INCOMPLETE,
         )  # fmt: skip
-        manifest = (
-            _from_here(str((self.last.options or {}).get("manifest", ""))) if self.last else ""
-        )
         return what_next(
             self.counts,
             batch=self.batch.name,
             ledger=self.ledger,
             command=self._command(),
-            manifest=manifest if Path(manifest).is_file() else None,
             was_stopped=self.going is Going.BROKEN_OFF or is_early,
             restores=self.batch.kind == "restore",
             selection=self.batch.selection,

@@ -72,15 +72,11 @@ def what_next(
     batch: str,
     ledger: str,
     command: str,
-    manifest: str | None,
     was_stopped: bool,
     restores: bool = False,
     selection: str | None = None,
 ) -> str:
-    """What to type next, or that nothing is left.
-
-    `manifest` is where names may be found, and `selection` what it was found by.
-    """
+    """What to type next, or that nothing is left; `selection` is what the manifest was found by."""
     export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
     lines = []
     if was_stopped:
@@ -107,19 +103,18 @@ def what_next(
         lines.append(f"{label}  {export} left.csv {flags}")
     if selection and not was_stopped:
         lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
-    whom = _whom(counts, export, manifest=manifest, restores=restores)
+    whom = _whom(counts, export, restores=restores)
     return "\n".join([*(lines or ["Nothing is left to do."]), *whom])
 
 
-def _whom(counts: Counts, export: str, *, manifest: str | None, restores: bool) -> list[str]:
+def _whom(counts: Counts, export: str, *, restores: bool) -> list[str]:
     if restores and counts[OutcomeName.RESTORED]:
         return [f"Whom to tell:   {export} tell.csv --outcome restored"]
     if not counts[OutcomeName.CANCELLED]:
         return []
-    names = f" --with {shlex.quote(manifest)}" if manifest else ""
     return [
         "Patients:       the API fires no webhooks; do not count on patients having been told.",
-        f"Whom to call:   {export} call.csv --outcome cancelled{names}",
+        f"Whom to call:   {export} call.csv --contacts",
     ]
 
 
