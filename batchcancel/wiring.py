@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -157,8 +158,12 @@ async def tools(
     stop: Stop,
     observe: Observer = lambda _event: None,
     around: Surroundings | None = None,
+    hear: Callable[[Any], None] = lambda _body: None,
 ) -> AsyncIterator[Tools]:
-    """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
+    """The live objects, for as long as the command needs them; `ledgers` opens what it works on.
+
+    `hear` is told what each look-up was answered, to the letter.
+    """
     around = around or Surroundings()
     clock = ServerClock(steady=around.boot.seconds, now=around.now)
     file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
@@ -192,7 +197,7 @@ async def tools(
                 exchange=exchange,
                 limiter=limiter,
                 retry=retry,
-                lookup=_lookup(exchange, retry),
+                lookup=_lookup(exchange, retry, hear=hear),
                 clock=clock,
                 stop=stop,
                 origin=settings.origin,
@@ -234,9 +239,11 @@ def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Ta
     yield functools.partial(_hurry, ledger, stop)
 
 
-def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
+def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) -> HuskyLookup:
     async def send(request: Request) -> Answer:
-        return await retry(functools.partial(exchange.send, request))
+        answer = await retry(functools.partial(exchange.send, request))
+        hear(answer.body)
+        return answer
 
     return HuskyLookup(send)
 

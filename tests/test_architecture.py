@@ -73,6 +73,7 @@ HOMES = {
     "click": {"cli"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
+    "xlsxwriter": {"report"},
     "airflow": {"airflow"},
 }
 

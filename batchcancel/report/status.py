@@ -86,13 +86,11 @@ class BatchStatus:
             return f"To watch it:    batchcancel status {shlex.quote(self.ledger)} --watch"
         code = self.last and self.last.exit_code
         was_stopped = self.going is not Going.ENDED or code not in (0, ExitCode.INCOMPLETE)
-        manifest = _from_here(_options(self.last).get("manifest", ""))
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
         )  # fmt: skip
-        names = manifest if Path(manifest).is_file() else None
-        return what_next(standing, self._command(), manifest=names, was_stopped=was_stopped)
+        return what_next(standing, self._command(), was_stopped=was_stopped)
 
     def _command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""
