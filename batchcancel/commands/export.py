@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.people.beside import beside
 from batchcancel.report.results import csv_text, known, results, write_table
 
