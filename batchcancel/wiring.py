@@ -34,8 +34,9 @@ from batchcancel.huskyvoice.offload import OffloadCall
 from batchcancel.huskyvoice.retry import Backoff
 from batchcancel.huskyvoice.shared_limiter import Patience, SharedLimiter
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
-from batchcancel.ledger.contract import Ledger, LedgerReader
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
+from batchcancel.ledger.questions import LedgerReader
+from batchcancel.ledger.writing import Ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
 from batchcancel.settings.load import ApiSettings

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Batch, LedgerReader, Run
+from batchcancel.ledger.contract import Batch, Run
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.report.counts import Counts, counts_from
 from batchcancel.report.summary import Standing, headline, what_next
 from batchcancel.report.tables import count_table, grouped, headed, moment
