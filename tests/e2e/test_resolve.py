@@ -51,6 +51,7 @@ def test_a_decision_counts_no_more_where_the_record_has_changed(stage, moved, de
     assert (4, {"cancelled": 2, "moved": 1}) == (ended.returncode, ended.counts)
 
 
+@pytest.mark.long
 def test_a_status_that_a_person_decided_on_is_sent_for_that_row_alone(stage):
     ids = stage.closure(3)
     for one in ids[:2]:
@@ -67,7 +68,7 @@ def test_who_decided_when_and_why_is_kept(stage, moved):
     stage.write("moved.csv", [moved])
     resolve(stage, "--as", "kept", "--only", "moved.csv", "--reason", "by the front desk")
     account = read_sqlite(stage.folder / LEDGER)
-    [found] = account._ask("SELECT resolved_as, resolved_reason, resolved_at FROM rows "
+    [found] = account.ask("SELECT resolved_as, resolved_reason, resolved_at FROM rows "
                            "WHERE resolved_as IS NOT NULL")  # fmt: skip
     account.close()
 
