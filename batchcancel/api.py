@@ -204,14 +204,15 @@ class Window:
 class Answer:
     """What came of one request.
 
-    `code` is a status, an error code like SLOT_FULL, or a word of ours such as `time_out`;
+    `code` is a status, an error code like SLOT_FULL, or a word of ours such as `time_out`; `body`
+    is what was read, patients' names included: it is shown nowhere, and kept by `people/` alone;
     `server_now` is the answer's `Date`, `retry_after` in seconds, never negative.
     """
 
     meaning: Meaning
     code: str
     record: Record | None = None
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     server_now: datetime | None = None
     retry_after: float | None = None
 
@@ -361,10 +362,11 @@ class SharedWindow(Protocol):
     """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
 
     What a `Limiter` is told may be told here late, or never: then slots are free later, and
-    nothing is sent too early. `kept_in` names the file or database for people.
+    nothing is sent too early. `kept_in` names the file or database for people; None where nobody
+    else uses it.
     """
 
-    kept_in: str
+    kept_in: str | None
 
     def look(self) -> Turn:
         """The wait and the slots taken now; takes none."""

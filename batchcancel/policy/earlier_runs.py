@@ -8,15 +8,8 @@ import polars as pl
 
 from batchcancel.appointments import Decided, OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import (
-    Batch,
-    LedgerReader,
-    LeftAlone,
-    Observation,
-    OpenRow,
-    RowRecord,
-    State,
-)
+from batchcancel.ledger.contract import Batch, LeftAlone, Observation, OpenRow, RowRecord, State
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest
