@@ -72,8 +72,9 @@ class Account:
         )
         return standing.is_settled and not is_only_seen
 
-    def ids(self, state: str) -> list[str]:
-        return sorted(one for one, standing in self.rows.items() if standing.state == state)
+    def ids(self, state: str, rows: Mapping[str, Standing] | None = None) -> list[str]:
+        rows = self.rows if rows is None else rows
+        return sorted(one for one, standing in rows.items() if standing.state == state)
 
     def having(self, *outcomes: str) -> list[str]:
         """What has so ended; an answer noted of a row that waits is no end."""

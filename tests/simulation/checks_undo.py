@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from datetime import date
 
+from batchcancel.sandbox.book import StatusChange
 from tests.simulation.account import Account, Standing
 from tests.simulation.checks_ends import NOTHING_SENT, sent_patches
 from tests.simulation.checks_ledger import is_late_application
+from tests.simulation.checks_requests import patches_of
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise, sight
 from tests.simulation.process import End, Process
@@ -14,31 +16,35 @@ from tests.simulation.rows import Place
 from tests.simulation.shown import Shown, content_of, leaves_doubt, records_in
 from tests.simulation.world import World
 
+_SIGHTS = {
+    "restored": "a row put back",
+    "slot_taken": "a place that was taken",
+    "changed_since": "a row touched before it was put back",
+}
 SOMETIMES_UNDOING = (
-    "a row put back",
-    "a row put back by overbooking",
-    "a place that was taken",
-    "a row touched before it was put back",
-    "a restore that went on after a crash",
-    "a batch that is as it was left",
-    "a drift",
+    *_SIGHTS.values(),
+    *("a restore that went on after a crash", "a batch that is as it was left", "a drift"),
 )
 
 
-def restoring(world: World, appointment_id: str | None = None) -> list[Departure]:
-    """The PATCHes of restores, of one appointment or of all."""
-    return [
-        one
-        for one in world.network.departures
-        if one.method == "PATCH" and one.process.command.undo is not None
-        if appointment_id in (None, one.appointment_id)
-    ]
+def restoring(world: World, appointment_id: str) -> list[Departure]:
+    """The PATCHes of restores."""
+    return [one for one in patches_of(world, appointment_id) if one.process.command.undo]
+
+
+def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]:
+    changes = world.sandbox.changes(appointment_id)
+    return [one for one in changes if (one.who, one.after) == ("api", status)]
+
+
+def _changed(before: Account, after: Account) -> dict[str, Standing]:
+    return dict(after.undone.items() - before.undone.items())
 
 
 @promise(22, at="departure, undoing")
 def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departure) -> Iterator[str]:
-    """A PATCH confirms what this batch cancelled and its process was shown as that left it, that
-    was confirmed before; in doubt, that was shown after the PATCH before.
+    """A PATCH confirms what this batch cancelled, was shown to be as that left it, was confirmed
+    before, and has not begun; what is in doubt was shown after the PATCH before.
     """
     one, process = departure.appointment_id or "", departure.process
     undo = process.command.undo
@@ -47,17 +53,16 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
     if json.loads(departure.body) != {"status": "confirmed"}:
         yield f"{departure.body!r} for {one}"
     standing, shown = world.account.rows.get(one), process.shown.last.get(one)
-    ours = [
-        change
-        for change in world.sandbox.changes(one)
-        if (change.who, change.after) == ("api", "cancelled")
-    ]
+    ours = _by_us(world, one, "cancelled")
     if standing is None or standing.outcome != "cancelled" or not ours:
         yield f"{one} stands as {standing}"
     elif shown is None or (shown.status, shown.updated_at) != ("cancelled", ours[-1].at):
         yield f"{one} was shown as {shown}, and we cancelled it at {ours[-1].at}"
     elif ours[-1].before not in ("confirmed", *["rescheduled"] * undo.rescheduled_too):
         yield f"{one} was {ours[-1].before}"
+    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
+    if all(world.sandbox.now() > start.latest for start in starts):
+        yield f"{one} starts at {starts}"
     *before, _ = restoring(world, one)
     if before and leaves_doubt(before[-1]) and (shown is None or shown.at < before[-1].at):
         yield f"{one} was in doubt since {before[-1].at:.3f}, and was not read"
@@ -66,24 +71,11 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
 @promise(1, at="departure, undoing")
 def intent_to_restore_is_durable(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH that confirms leaves before an intent of its own is committed."""
-    one = departure.appointment_id or ""
-    intents, sent = world.account.undoing.get(one, 0), len(restoring(world, one))
-    standing = world.account.undone.get(one)
-    if departure.method != "PATCH":
-        return
-    if standing is None or standing.state != "open" or intents < sent:
-        yield f"{one} stands as {standing} with {intents} intents for {sent} PATCHes"
-
-
-@promise(22, at="departure, undoing")
-def what_has_begun_is_not_put_back(world: World, departure: Departure) -> Iterator[str]:
-    """When a PATCH that confirms leaves, the appointment has not surely begun."""
-    one = departure.appointment_id or ""
-    if departure.method != "PATCH" or one not in world.rows:
-        return
-    now, starts = world.sandbox.now(), [*world.starts_of(one), *world.cautious_starts_of(one)]
-    if all(now > start.latest for start in starts):
-        yield f"{one} starts at {starts}, and it left at {now}"
+    one, account = departure.appointment_id or "", world.account
+    intents, sent = account.undoing.get(one, 0), len(restoring(world, one))
+    is_open = one in account.ids("open", account.undone)
+    if departure.method == "PATCH" and (not is_open or intents < sent):
+        yield f"{one} has {intents} intents for {sent} PATCHes"
 
 
 @promise(22, at="departure, undoing")
@@ -98,9 +90,10 @@ def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Ite
         return
     asked_at, free = _free(world, process, place) if place else (0.0, 0)
     taken = {
-        one.appointment_id
-        for one in restoring(world)
-        if one.process is process and where.get(one.appointment_id or "") == place
+        id_
+        for id_ in where
+        for one in restoring(world, id_)
+        if one.process is process and where[id_] == place
         if one.answered is None or (one.answered >= asked_at and leaves_doubt(one))
     }
     if len(taken) > free:
@@ -121,22 +114,17 @@ def _free(world: World, process: Process, place: Place) -> tuple[float, int]:
     return 0.0, 0
 
 
-def _changed(before: Account, after: Account) -> dict[str, Standing]:
-    return dict(after.undone.items() - before.undone.items())
-
-
 @promise(2, at="commit, undoing")
 def the_batch_stays_as_it_is(
     world: World, process: Process, before: Account, after: Account
 ) -> Iterator[str]:
     """Of the batch itself a restore changes what it has put back just now, and that stays."""
-    back = {one for one, now in _changed(before, after).items() if now.outcome == "restored"}
+    changed = _changed(before, after)
     for one, standing in before.rows.items():
-        is_back = one in back and standing.outcome == "cancelled"
-        now = Standing("settled", "restored", None) if is_back else standing
-        if after.rows.get(one) != now:
-            yield f"{one} was {standing}, and is {after.rows.get(one)}"
-    for one in _changed(before, after).keys() & before.undone.keys():
+        is_back = one in changed and changed[one].outcome == "restored" != standing.outcome
+        if after.rows[one] != (("settled", "restored", None) if is_back else standing):
+            yield f"{one} was {standing}, and is {after.rows[one]}"
+    for one in changed.keys() & before.undone.keys():
         if before.undone[one].outcome == "restored":
             yield f"{one} was restored, and is {after.undone[one]}"
 
@@ -149,12 +137,11 @@ def what_is_told_of_a_restore_is_true(
     far as a record that was read before a lost request was applied can tell.
     """
     for one, standing in _changed(before, after).items():
-        changes = world.sandbox.changes(one)
-        ours = [each for each in changes if (each.who, each.after) == ("api", "confirmed")]
+        ours = _by_us(world, one, "confirmed")
         if standing.outcome == "restored" and not ours:
             yield f"{one} is settled as {standing}, and we never confirmed it"
         is_left = standing.state == "settled" and standing.outcome in ("skipped", "refused")
-        is_ours = bool(ours) and changes[-1] is ours[-1]
+        is_ours = ours[-1:] == world.sandbox.changes(one)[-1:]
         if is_left and is_ours and not is_late_application(world, one, ours[-1].at):
             yield f"{one} is settled as {standing}, and we confirmed it at {ours[-1].at}"
 
@@ -214,32 +201,16 @@ def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
         yield "alive"
 
 
-@promise(22, at="end of all")
-def nothing_is_put_back_twice(world: World) -> Iterator[str]:
-    """We confirm once what we cancelled, and once more for each time that it was cancelled."""
-    for one in world.rows:
-        changes = world.sandbox.changes(one)
-        ours = sum((change.who, change.after) == ("api", "confirmed") for change in changes)
-        if ours > sum(change.after == "cancelled" for change in changes):
-            yield f"{one} was confirmed {ours} times"
-
-
 @sight(at="commit, undoing")
 def rows_put_back(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
     for standing in _changed(before, after).values():
-        if standing.outcome == "restored":
-            is_asked = process.command.undo.overbook and not process.command.undo.spare
-            yield "a row put back by overbooking" if is_asked else "a row put back"
-        if standing.reason == "slot_taken":
-            yield "a place that was taken"
-        if standing.reason == "changed_since":
-            yield "a row touched before it was put back"
+        yield _SIGHTS.get(standing.reason or standing.outcome or "", "another end of a restore")
 
 
 @sight(at="end of a run, undoing")
 def undoing(world: World, end: End) -> Iterator[str]:
     if end.process.verified is not None and end.process.verified.rows:
         yield "a batch that is as it was left" if end.exit_code == 0 else "a drift"
-    were_open = end.process.undoing_before
-    if were_open and any(world.account.undone[one].outcome == "restored" for one in were_open):
+    undone = world.account.undone
+    if any(undone[one].outcome == "restored" for one in end.process.undoing_before):
         yield "a restore that went on after a crash"

@@ -11,7 +11,7 @@ from tests.simulation.draw_people import (
     draw_others,
     draw_second_thoughts,
     draw_staff,
-    draw_staff_undoing,
+    draw_undoing,
 )
 from tests.simulation.draw_rows import draw_manifest, marked, redated
 from tests.simulation.draw_trouble import (
@@ -23,7 +23,6 @@ from tests.simulation.draw_trouble import (
     draw_naps,
     draw_network,
     draw_skew,
-    draw_undoing,
     draw_unlisted,
 )
 from tests.simulation.rows import EXACT, ManifestText, session_span
@@ -88,22 +87,8 @@ def draw(seed: int) -> Scenario:
         found = Command(is_plan=True, is_find=True)
         scenario = replace(scenario, commands=(found, *scenario.commands))
     if mode is Mode.SAFETY and not scenario.is_unusable:
-        scenario = _undone(Random(f"{seed} undo"), scenario)
+        scenario = draw_undoing(Random(f"{seed} undo"), scenario)
     return scenario
-
-
-def _undone(rng: Random, scenario: Scenario) -> Scenario:
-    """Now and then a batch is verified and restored in the end, once or again."""
-    if rng.random() < 0.55:
-        return scenario
-    done = len(scenario.commands)
-    commands = draw_undoing(rng)
-    staff = draw_staff_undoing(rng, range(done, done + len(commands) + 1))
-    return replace(
-        scenario,
-        commands=(*scenario.commands, *commands),
-        staff=(*scenario.staff, *staff),
-    )
 
 
 def _by_people(rng: Random, scenario: Scenario) -> Scenario:

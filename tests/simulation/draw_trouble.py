@@ -14,7 +14,6 @@ from tests.simulation.scenario import (
     CreditsGone,
     Mode,
     NetworkSpec,
-    Undo,
 )
 
 TRANSIENT = (
@@ -221,27 +220,3 @@ def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
 def draw_skew(rng: Random) -> float:
     """How far the API's clock is ahead of this machine's."""
     return rng.choice((0.0, 0.0, rng.uniform(-30, 30), rng.uniform(-50_000, 50_000)))
-
-
-def draw_undoing(rng: Random) -> tuple[Command, ...]:
-    """Some verify and restore a batch, kill that, and do it again."""
-    return tuple(
-        Command(
-            undo=(
-                undo := Undo(
-                    is_verify=rng.random() < 0.35,
-                    spare=rng.choice((0, 0, 1, 2, 20)),
-                    overbook=rng.random() < 0.3,
-                    rescheduled_too=rng.random() < 0.3,
-                )
-            ),
-            is_plan=undo.is_verify,
-            crash=CrashPoint(kind=rng.choice(BOUNDARIES), nth=rng.randint(1, 12))
-            if rng.random() < 0.4
-            else None,
-            signals=(rng.uniform(0, 40),) if rng.random() < 0.1 else (),
-            failing_commits=(rng.randint(1, 12),) if rng.random() < 0.1 else (),
-            pause=rng.choice((0.1, 1.0, 90.0)),
-        )
-        for _ in range(rng.randint(1, 4))
-    )

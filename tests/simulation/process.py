@@ -32,8 +32,6 @@ from tests.simulation.shown import Sight
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-BATCH = "closure"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
@@ -69,7 +67,7 @@ class Process:
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
         self.left_before: frozenset[str] = frozenset()
-        self.undoing_before: frozenset[str] = frozenset()
+        self.undoing_before: list[str] = []
         self.must_refuse = ""
         self.finding: Finding | None = None
         self.verified: Verified | None = None
@@ -148,22 +146,16 @@ class Process:
         if not self.world.account.is_enrolled:
             return int(ExitCode.BAD_INPUT)  # the command line finds no batch to undo
         flags, environ = self._said()
-        ledger, around = flags["ledger"], self._surroundings()
-        if not undo.is_verify:
-            return await restore.restore(
-                load_api_settings("restore", flags=flags, environ=environ),
-                restore.Undoing(
-                    ledger=ledger, batch=BATCH, overbook=undo.overbook,
-                    rescheduled_too=undo.rescheduled_too,
-                ),
-                run_id=f"run-{self.number}", stop=self.stop, observe=self._observe,
-                confirm=lambda _planned: None, around=around,
-            )  # fmt: skip
-        self.verified = await verify.verify(
-            load_api_settings("verify", flags=flags, environ=environ),
-            ledger=ledger, batch=BATCH, stop=self.stop, observe=self._observe, around=around,
-        )  # fmt: skip
-        return int(self.verified.exit_code)
+        settings = load_api_settings("restore", flags=flags, environ=environ)
+        means = {"stop": self.stop, "observe": self._observe, "around": self._surroundings()}
+        if undo.is_verify:
+            batch = {"ledger": flags["ledger"], "batch": "closure"}
+            self.verified = await verify.verify(settings, **batch, **means)
+            return int(self.verified.exit_code)
+        how = {"overbook": undo.overbook, "rescheduled_too": undo.rescheduled_too}
+        undoing = restore.Undoing(ledger=flags["ledger"], batch="closure", **how)
+        means |= {"confirm": lambda _planned: None, "run_id": f"run-{self.number}"}
+        return await restore.restore(settings, undoing, **means)
 
     async def _job(self) -> Finished | int:
         if self.command.is_find:

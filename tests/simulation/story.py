@@ -100,8 +100,7 @@ class Story:
         process.must_refuse = world.must_refuse()
         if command.undo is not None:
             world.leave_places(command.undo.spare)
-            undone = world.account.undone.items()
-            process.undoing_before = frozenset(one for one, each in undone if each.state == "open")
+            process.undoing_before = world.account.ids("open", world.account.undone)
         async with trio.open_nursery() as beside:
             beside.start_soon(self._watch, process)
             for signum, at in zip((15, 2), command.signals, strict=False):
