@@ -1,9 +1,9 @@
 """What stands in the ledger's file, read by SQL of our own."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SEEN = ("completed", "moved", "unknown_status")
 """Reasons to leave a row alone for what was seen of it."""
@@ -83,6 +83,22 @@ class Account:
             for one, standing in self.rows.items()
             if standing.outcome in outcomes and not standing.is_held
         )
+
+
+class Commit(NamedTuple):
+    """What a process has changed by a commit."""
+
+    process: Any
+    before: Account
+    after: Account
+
+    def newly_settled(self) -> Iterator[tuple[str, Standing]]:
+        for one, standing in self.after.rows.items():
+            if standing.state == "settled" and self.before.rows.get(one) != standing:
+                yield one, standing
+
+    def newly_undone(self) -> dict[str, Standing]:
+        return dict(self.after.undone.items() - self.before.undone.items())
 
 
 _ROWS = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from batchcancel.sandbox.book import StatusChange
-from tests.simulation.account import Account, Standing
+from tests.simulation.account import Commit
 from tests.simulation.checks_ends import NOTHING_SENT, sent_patches
 from tests.simulation.checks_ledger import is_late_application
 from tests.simulation.checks_requests import patches_of
@@ -35,10 +35,6 @@ def restoring(world: World, appointment_id: str) -> list[Departure]:
 def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]:
     changes = world.sandbox.changes(appointment_id)
     return [one for one in changes if (one.who, one.after) == ("api", status)]
-
-
-def _changed(before: Account, after: Account) -> dict[str, Standing]:
-    return dict(after.undone.items() - before.undone.items())
 
 
 @promise(22, at="departure, undoing")
@@ -115,28 +111,24 @@ def _free(world: World, process: Process, place: Place) -> tuple[float, int]:
 
 
 @promise(2, at="commit, undoing")
-def the_batch_stays_as_it_is(
-    world: World, process: Process, before: Account, after: Account
-) -> Iterator[str]:
+def the_batch_stays_as_it_is(world: World, commit: Commit) -> Iterator[str]:
     """Of the batch itself a restore changes what it has put back just now, and that stays."""
-    changed = _changed(before, after)
-    for one, standing in before.rows.items():
+    changed = commit.newly_undone()
+    for one, standing in commit.before.rows.items():
         is_back = one in changed and changed[one].outcome == "restored" != standing.outcome
-        if after.rows[one] != (("settled", "restored", None) if is_back else standing):
-            yield f"{one} was {standing}, and is {after.rows[one]}"
-    for one in changed.keys() & before.undone.keys():
-        if before.undone[one].outcome == "restored":
-            yield f"{one} was restored, and is {after.undone[one]}"
+        if commit.after.rows[one] != (("settled", "restored", None) if is_back else standing):
+            yield f"{one} was {standing}, and is {commit.after.rows[one]}"
+    for one in changed.keys() & commit.before.undone.keys():
+        if commit.before.undone[one].outcome == "restored":
+            yield f"{one} was restored, and is {commit.after.undone[one]}"
 
 
 @promise(3, at="commit, undoing")
-def what_is_told_of_a_restore_is_true(
-    world: World, process: Process, before: Account, after: Account
-) -> Iterator[str]:
+def what_is_told_of_a_restore_is_true(world: World, commit: Commit) -> Iterator[str]:
     """Settled as restored, we had confirmed it; settled otherwise, it is not confirmed by us, as
     far as a record that was read before a lost request was applied can tell.
     """
-    for one, standing in _changed(before, after).items():
+    for one, standing in commit.newly_undone().items():
         ours = _by_us(world, one, "confirmed")
         if standing.outcome == "restored" and not ours:
             yield f"{one} is settled as {standing}, and we never confirmed it"
@@ -202,8 +194,8 @@ def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
 
 
 @sight(at="commit, undoing")
-def rows_put_back(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
-    for standing in _changed(before, after).values():
+def rows_put_back(world: World, commit: Commit) -> Iterator[str]:
+    for standing in commit.newly_undone().values():
         yield _SIGHTS.get(standing.reason or standing.outcome or "", "another end of a restore")
 
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.approval import Approval
-from tests.simulation.account import Account, Standing
+from tests.simulation.account import Account, Commit, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
@@ -301,7 +301,7 @@ class World:
             (*changed.items(), *after.undone.items() - before.undone.items())
         ):
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
-        self.oracle.look_at(process, "commit", self, process, before, after)
+        self.oracle.look_at(process, "commit", self, Commit(process, before, after))
         self.settled_at |= dict.fromkeys(changed, self.seconds())
         self.final |= {one: standing for one, standing in changed.items() if after.is_final(one)}
         for one, standing in changed.items():
