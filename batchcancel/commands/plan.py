@@ -22,7 +22,8 @@ from batchcancel.policy.earlier_runs import (
     refuse_conflicts,
     refuse_other_work,
 )
-from batchcancel.policy.look import Looked, look
+from batchcancel.policy.observed import Observed
+from batchcancel.policy.observing import observed_of
 from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
@@ -120,27 +121,27 @@ async def plan_batch(
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
-        rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
+        rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
-        looked.manifest,
+        manifest,
         policy=rules.policy,
-        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
+        pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
         earlier=earlier,
         limit=settings.limit,
         approved=settings.approved.number if settings.approved else None,
-        observed=looked.observed,
+        observed=observed,
     )
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
         manifest=manifest,
         rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
         rate=settings.rate,
         limit=settings.limit,
-        looked=looked,
+        observed=observed,
         at=at,
         branches={one: name for name, one in settings.branches.items()},
     )
@@ -156,9 +157,9 @@ def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> Non
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
 
 
-async def _rules_and_look(
+async def _observed(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, Looked]:
+) -> tuple[Rules, Manifest, Observed]:
     """The rules, the manifest with every start that it gives itself, and what was observed.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
@@ -167,7 +168,7 @@ async def _rules_and_look(
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
-        return rules, manifest, Looked(manifest=manifest)
+        return rules, manifest, Observed()
     rules = await rules_in_force(
         tools.lookup, manifest=manifest, notice_hours=settings.notice_hours,
         timezone=settings.timezone,
@@ -184,7 +185,7 @@ async def _rules_and_look(
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
-    looked = await look(
+    observed = await observed_of(
         manifest,
         earlier,
         rules=rules,
@@ -198,17 +199,17 @@ async def _rules_and_look(
     )
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
-    return replace(rules, cautions=cautions), manifest, looked
+    cautions = (*rules.cautions, *told, *manifest.cautions, *observed.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, observed
 
 
-def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
+def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -> Pace:
     return Pace(
         now=at,
         rate=settings.rate,
         taken=taken,
-        pages={day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()},
-        budget=looked.budget.left,
+        pages={day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()},
+        budget=observed.budget.left,
     )
 
 

@@ -15,7 +15,7 @@ from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Learned, Run
+from batchcancel.ledger.contract import Approved, Run
 from batchcancel.ledger.writing import Ledger
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
@@ -120,13 +120,8 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
-    ledger.decide(batch.name, planned.plan.endings(), planned.looked.observed.observations())
-    tools.writer.enqueue(
-        *(
-            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
-            for one, start in planned.looked.learned
-        )
-    )
+    ledger.decide(batch.name, planned.plan.endings(), planned.observed.observations())
+    tools.writer.enqueue(*planned.observed.learned())
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -151,13 +146,13 @@ async def _run_pool(
         ),
         writer=tools.writer,
         statuses=settings.status,
-        approved_at=planned.looked.observed.approved_at,
+        approved_at=planned.observed.approved_at,
         fresh=Fresh(
             planned.plan.pages(),
             lookup=tools.lookup,
             now=tools.clock.now,
-            budget=planned.looked.budget,
-            shuffled=[day for day, one in planned.looked.days.items() if one.is_shuffled],
+            budget=planned.observed.budget,
+            shuffled=[day for day, one in planned.observed.days.items() if one.is_shuffled],
         ),
     )
     pool = Pool(
