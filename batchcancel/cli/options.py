@@ -37,11 +37,14 @@ def job_options(command: Command) -> Command:
     return click.argument("manifest", metavar="MANIFEST")(_options(OPTIONS, command, called))
 
 
-def api_options(name: str, *others: str) -> Callable[[Command], Command]:
+def api_options(
+    name: str, *others: str, only_with: str | None = None
+) -> Callable[[Command], Command]:
     """Decorator: --job-file and the options of every command that talks to the API, this by `name`.
 
     `others` are left out where they are not named: what asks, has workers or a canary. The command
-    is called with the settings, and with its own options.
+    is called with the settings, and with its own options. Without the option `only_with` it asks no
+    API: the settings are None, and of these options --json alone counts.
     """
     left_out = {"dry-run", "yes", "limit", "concurrency", "status"}.difference(others)
     options = [one for one in OPTIONS if one.is_of_api and one.name not in left_out]
@@ -50,8 +53,12 @@ def api_options(name: str, *others: str) -> Callable[[Command], Command]:
         def called(job_file: Path | None, **typed: Any) -> Any:
             from batchcancel.settings.load import load_api_settings
 
+            flags = _flags(options, typed)
+            if only_with is not None and not typed.pop(only_with):
+                this_call().is_json |= flags.get("json") == "true"
+                return command(None, **typed)
             settings = load_api_settings(
-                name, flags=_flags(options, typed), environ=dict(os.environ), job_file=job_file
+                name, flags=flags, environ=dict(os.environ), job_file=job_file
             )
             _make_known(settings)
             return command(settings, **typed)

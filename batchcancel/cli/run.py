@@ -47,6 +47,4 @@ def run(settings: "Settings") -> None:
     if settings.dry_run:
         show_plan(settings)
         return
-    is_agreed, source = settings.yes or settings.approved is not None, settings.manifest
-    manifest = None if source.is_remote or source.is_stdin else source.place
-    send(settings, command, "cancel", is_agreed=is_agreed, manifest=manifest)
+    send(settings, command, "cancel", is_agreed=settings.yes or settings.approved is not None)

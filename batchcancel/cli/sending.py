@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def send(
     settings: ApiSettings, command: "Callable[..., Awaitable[Finished]]", verb: str,
-    *, is_agreed: bool, manifest: str | None = None,
+    *, is_agreed: bool,
 ) -> NoReturn:  # fmt: skip
-    """Run a command that writes, after a question; `manifest` is where names may be found."""
+    """Run a command that writes, after a question."""
     watching = Watching(settings, verb)
 
     def ask(_planned: object) -> None:
@@ -34,17 +34,17 @@ def send(
     async def to_the_end(stop: Stop) -> int:
         with closing(watching):
             finished = await command(settings, stop=stop, observe=watching, confirm=ask)
-        _show_end(finished, manifest)
+        _show_end(finished)
         return int(finished.summary.exit_code)
 
     raise click.exceptions.Exit(enter(to_the_end, watching.tick))
 
 
-def _show_end(finished: "Finished", manifest: str | None) -> None:
+def _show_end(finished: "Finished") -> None:
     summary, reason = finished.summary, finished.reason
     show("\n" + summary_text(summary), summary.as_json())
     if reason is not None:
         complain(reason)
     was_stopped = reason is not None
-    left = what_next(summary, same_command(), manifest=manifest, was_stopped=was_stopped)
+    left = what_next(summary, same_command(), was_stopped=was_stopped)
     say("\n" + left, "next")

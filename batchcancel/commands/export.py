@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.people.beside import beside
 from batchcancel.report.results import csv_text, known, results, write_table
 from batchcancel.report.status import zone_of

@@ -18,11 +18,11 @@ from batchcancel.policy.earlier_runs import (
     EarlierRuns,
     batch_of,
     earlier_runs,
+    is_nothing_left,
     refuse_conflicts,
     refuse_other_work,
 )
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.marked import is_nothing_left
 from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (

@@ -7,7 +7,8 @@ from datetime import datetime
 from batchcancel.appointments import OutcomeName, Resolved
 from batchcancel.commands.run import new_run
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Ledger, RowRecord, State
+from batchcancel.ledger.contract import RowRecord, State
+from batchcancel.ledger.writing import Ledger
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
 

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Batch, LedgerReader, Run
+from batchcancel.ledger.contract import Batch, Run
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.report.counts import Counts, counts_from
 from batchcancel.report.summary import Standing, headline, what_next
 from batchcancel.report.tables import count_table, grouped, headed, moment
@@ -86,13 +87,11 @@ class BatchStatus:
             return f"To watch it:    batchcancel status {shlex.quote(self.ledger)} --watch"
         code = self.last and self.last.exit_code
         was_stopped = self.going is not Going.ENDED or code not in (0, ExitCode.INCOMPLETE)
-        manifest = _from_here(_options(self.last).get("manifest", ""))
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
         )  # fmt: skip
-        names = manifest if Path(manifest).is_file() else None
-        return what_next(standing, self._command(), manifest=names, was_stopped=was_stopped)
+        return what_next(standing, self._command(), was_stopped=was_stopped)
 
     def _command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""

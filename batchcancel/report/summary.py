@@ -64,8 +64,8 @@ def headline(counts: Counts, *, restores: bool = False) -> str:
     return f"{grouped(done)} of {grouped(counts.rows)} rows are {how}"
 
 
-def what_next(standing: Standing, command: str, *, manifest: str | None, was_stopped: bool) -> str:
-    """What to type next, or that nothing is left; `manifest` is where names may be found."""
+def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
+    """What to type next, or that nothing is left."""
     counts, ledger, batch = standing.counts, shlex.quote(standing.ledger), standing.batch
     export = f"batchcancel export {ledger} --batch {shlex.quote(batch)} -o"
     lines = []
@@ -94,18 +94,17 @@ def what_next(standing: Standing, command: str, *, manifest: str | None, was_sto
     if standing.selection and not was_stopped:
         lines.append(f"Booked since:   {_sweep(batch, standing.selection)} --not-in {ledger}")
     lines = lines or ["Nothing is left to do."]
-    return "\n".join([*lines, *_whom(standing, export, manifest=manifest)])
+    return "\n".join([*lines, *_whom(standing, export)])
 
 
-def _whom(standing: Standing, export: str, *, manifest: str | None) -> list[str]:
+def _whom(standing: Standing, export: str) -> list[str]:
     if standing.restores and standing.counts[OutcomeName.RESTORED]:
         return [f"Whom to tell:   {export} tell.csv --outcome restored"]
     if not standing.counts[OutcomeName.CANCELLED]:
         return []
-    names = f" --with {shlex.quote(manifest)}" if manifest else ""
     return [
         "Patients:       the API fires no webhooks; do not count on patients having been told.",
-        f"Whom to call:   {export} call.csv --outcome cancelled{names}",
+        f"Whom to call:   {export} call.csv --contacts",
     ]
 
 
