@@ -387,6 +387,7 @@ async def test_a_row_that_was_not_found_and_is_there_is_told_with_what_to_type(w
 # What it costs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "shuffled", "most"),
     sampled(

@@ -38,6 +38,7 @@ async def spread(world, count):
     return ids
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [closed, spread])
 async def test_two_of_600_that_staff_confirmed_are_named_for_a_few_requests(world, make):
     ids = await make(world, 600)

@@ -22,6 +22,7 @@ def left(stage):
         return set(ledger.settled_ids("closure")), in_doubt
 
 
+@pytest.mark.long
 def test_an_undisturbed_run_passes_every_boundary_of_the_table_and_no_other(scene):
     ended, passed = run_until(scene, 0)
 

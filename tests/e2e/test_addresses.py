@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from batchcancel.sandbox import Fault
+from tests.sample import sampled
 
 NO_SUCH_NAME = """
 import socket
@@ -46,12 +47,15 @@ def plan(stage, *words, environ=None):
 
 @pytest.mark.parametrize(
     ("status", "body", "code", "words"),
-    [
-        (200, b"<html>Sign in", 2, "a web page instead of the API"),
-        (404, b"<html>Not here", 2, "404 from something that is not the API"),
-        (404, b'{"message": "no route"}', 2, "404 from something that is not the API"),
-        (502, b"<html>Bad gateway", 5, "answered 502"),
-    ],
+    sampled(
+        [
+            (200, b"<html>Sign in", 2, "a web page instead of the API"),
+            (404, b"<html>Not here", 2, "404 from something that is not the API"),
+            (404, b'{"message": "no route"}', 2, "404 from something that is not the API"),
+            (502, b"<html>Bad gateway", 5, "answered 502"),
+        ],
+        every=2,
+    ),
 )
 def test_a_wrong_address_ends_with_2_and_an_outage_with_5(stage, status, body, code, words):
     with answering(status, body) as url:
@@ -62,7 +66,9 @@ def test_a_wrong_address_ends_with_2_and_an_outage_with_5(stage, status, body, c
     assert "--base-url" in told["hint"]
 
 
-@pytest.mark.parametrize(("error", "code"), [("socket.EAI_NONAME", 2), ("socket.EAI_AGAIN", 5)])
+@pytest.mark.parametrize(
+    ("error", "code"), sampled([("socket.EAI_NONAME", 2), ("socket.EAI_AGAIN", 5)], every=2)
+)
 def test_a_name_that_does_not_exist_is_a_wrong_address(stage, error, code):
     environ = stage.tampered(NO_SUCH_NAME.format(error=error))
     ended, told = plan(stage, "--base-url", "https://api.huskyvoice.invalid/v1", environ=environ)
@@ -70,6 +76,7 @@ def test_a_name_that_does_not_exist_is_a_wrong_address(stage, error, code):
     assert (code, "https://api.huskyvoice.invalid") == (ended, told["origin"])
 
 
+@pytest.mark.long
 def test_where_the_api_has_answered_before_the_same_page_is_an_outage(stage):
     stage.closure(2)
     stage.here("run", "closure.csv", "--yes", "--limit", "1")

@@ -24,6 +24,7 @@ def test_an_answer_that_makes_every_request_wrong_stops_the_run(stage, fault, se
     assert sentence in ended.stderr
 
 
+@pytest.mark.long
 def test_unknown_and_refused_rows_are_told_with_their_codes_and_what_to_do(stage):
     ids = stage.closure(3)
     stage.write("closure.csv", [*ids, "unknown"])
@@ -53,6 +54,7 @@ def test_rows_given_up_on_are_read_back_by_the_next_run(stage):
     assert Counter(ids) == stage.cancellations()
 
 
+@pytest.mark.long
 def test_an_outage_halts_the_run_and_the_same_command_finishes_afterwards(stage):
     ids = stage.closure(6)
     outage = Fault("status", status=503, retry_after=0)
@@ -77,6 +79,7 @@ def test_an_api_that_is_not_there_stops_the_run_before_any_write(stage):
     assert "/v1" in ended.stderr
 
 
+@pytest.mark.long
 def test_more_patience_than_allowed_stops_the_run_resumably(stage):
     stage.closure(2)
     stage.sandbox.faults.add(Fault("status", status=429, retry_after=9000), method="PATCH")

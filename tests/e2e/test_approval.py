@@ -51,6 +51,7 @@ def test_the_plan_ends_as_a_run_with_its_approval_would(stage):
     assert "the notice hours" in refused.stderr
 
 
+@pytest.mark.long
 def test_a_variable_and_a_job_file_may_hold_the_approval(stage):
     stage.closure(2)
     shown = token(stage)
@@ -74,6 +75,7 @@ def test_what_is_no_token_is_a_usage_error(stage, typed):
     assert 0 == stage.arrivals
 
 
+@pytest.mark.long
 def test_sessions_of_another_job_file_are_not_what_was_approved(stage):
     stage.book("a1", "a2")
     stage.table("appointment_id,date,session", f"a1,{FAR},Morning", f"a2,{FAR},Morning")
@@ -87,6 +89,7 @@ def test_sessions_of_another_job_file_are_not_what_was_approved(stage):
     assert (0, 2) == (ran.returncode, len(stage.patched()))
 
 
+@pytest.mark.long
 def test_pace_and_caps_are_not_covered(stage):
     stage.closure(3)
     shown = token(stage)

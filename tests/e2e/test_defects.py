@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.stage import RUN
+from tests.sample import sampled
 
 SABOTAGE = """
 import os
@@ -28,7 +29,10 @@ def sabotage(stage):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("batchcancel.cli.run", "settings_from"), ("batchcancel.commands.plan", "batch_of")],
+    sampled(
+        [("batchcancel.cli.run", "settings_from"), ("batchcancel.commands.plan", "batch_of")],
+        every=2,
+    ),
 )
 def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, module, name):
     ended = sabotage(module, name)
@@ -39,6 +43,7 @@ def test_a_defect_ends_with_1_and_shows_its_place_and_not_its_text(sabotage, mod
     assert "the key is" not in ended.stderr
 
 
+@pytest.mark.long
 def test_after_a_defect_in_the_middle_the_same_command_resumes(stage, sabotage):
     broken = sabotage("batchcancel.pool.cancel", "outcome_of_cancel")
     resumed = stage.here(*RUN)

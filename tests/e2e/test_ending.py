@@ -83,6 +83,7 @@ def test_a_command_that_fails_is_told_and_changes_nothing(at_end):
     assert 1 == len(ended.stdout.splitlines())
 
 
+@pytest.mark.long
 def test_a_command_that_hangs_is_ended(at_end, monkeypatch):
     monkeypatch.setattr("batchcancel.cli.ending.LONGEST_S", 0.2)
     ended = at_end("--on-end", "sleep 60")

@@ -255,7 +255,7 @@ def plan(stage, capfd):
     return plan
 
 
-@pytest.mark.parametrize("case", [*sampled(CSV, every=4), *sampled(PARQUET, every=4)])
+@pytest.mark.parametrize("case", [*sampled(CSV, every=8), *sampled(PARQUET, every=8)])
 def test_it_is_read_as_it_is_meant_or_refused_in_a_sentence_whose_hint_works(plan, case):
     ended = plan(case.content, *case.words)
     told = [re.sub(" +", " ", one) for one in (ended.stdout, ended.stderr)]

@@ -15,6 +15,7 @@ def told(ended):
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
 def test_a_day_becomes_a_manifest_that_a_run_takes(stage):
     stage.book("a1", "a2")
     stage.book("a3", session="Evening")

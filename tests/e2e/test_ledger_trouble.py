@@ -8,6 +8,7 @@ from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_in_the_middle_ends_the_sending(stage):
     ids = stage.closure(40)
     stage.sandbox.faults.add(Fault("slow", seconds=0.05), method="PATCH", times=None)

@@ -196,6 +196,7 @@ def test_not_even_with_force_a_manifest_is_written_over(stage, output):
     assert 0 == stage.here("export", LEDGER, "-o", "another.csv", "--force").returncode
 
 
+@pytest.mark.long
 def test_manifests_named_in_other_scripts_have_batches_of_their_own(stage):
     ids = stage.closure(2)
     names = ["閉院.csv", "休診.csv", "बंद.csv", "बंदी.csv", "名A.csv", "院A.csv"]

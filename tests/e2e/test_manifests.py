@@ -57,6 +57,7 @@ def test_a_manifest_nobody_can_read_ends_with_4_and_its_rows_are_in_the_export(s
     ]
 
 
+@pytest.mark.long
 def test_caps_count_the_batch_however_often_its_manifest_changes(stage):
     for day in range(4):
         ids = [f"d{day}a{number}" for number in range(10)]
@@ -110,6 +111,7 @@ def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
     assert [*sent, "new"] == stage.patched()
 
 
+@pytest.mark.long
 def test_a_manifest_sorted_anew_is_the_same(stage):
     ids = stage.closure(4)
     stage.here(*RUN, "--limit", "2")

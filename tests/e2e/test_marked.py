@@ -29,6 +29,7 @@ def test_an_export_run_as_a_manifest_cancels_nobody_again_and_somebody_has_to_lo
     assert arrived == stage.arrivals  # there was nothing to be decided
 
 
+@pytest.mark.long
 def test_a_plan_of_it_shows_so_and_ends_as_the_run_would(stage):
     stage.closure(3)
     stage.here(*RUN)
@@ -60,6 +61,7 @@ def test_rows_skipped_for_their_time_are_decided_anew(stage):
     assert (0, {"cancelled": 2}) == (ended.returncode, ended.counts)
 
 
+@pytest.mark.long
 def test_refused_and_not_found_rows_go_through_when_asked_for(stage):
     ids = stage.closure(3)
     stage.write("closure.csv", [*ids, "unknown"])
@@ -113,6 +115,7 @@ def test_outcomes_that_were_taken_out_change_the_manifest(stage, accepts):
     assert (3 if accepts else 1) == len(stage.patched())
 
 
+@pytest.mark.long
 def test_an_approval_is_for_the_outcomes_that_the_manifest_had(stage):
     ids = stage.closure(2)
     for done, name in zip(ids, ("one", "other"), strict=True):

@@ -15,6 +15,7 @@ socket.getaddrinfo = look_up
 """
 
 
+@pytest.mark.long
 @pytest.mark.promise(11)
 @pytest.mark.parametrize(
     "words",

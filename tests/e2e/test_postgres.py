@@ -33,6 +33,7 @@ def expire(ask):
     ask("UPDATE batchcancel.leases SET expires_at = clock_timestamp()")
 
 
+@pytest.mark.long
 def test_a_run_leaves_its_account_in_the_database_and_no_file_beside_the_manifest(
     pg_stage, database
 ):
@@ -85,6 +86,7 @@ def intents(stage, server):
     return dict(server.execute(sql, url=url))
 
 
+@pytest.mark.long
 @pytest.mark.promise(1)
 def test_a_server_restarted_in_the_middle_of_a_run_is_waited_for(mortal_stage, mortal_postgres):
     stage = mortal_stage
@@ -234,6 +236,7 @@ class TestPassword:
         assert [2] * 6 == [one.returncode for one in ends]
         assert 0 == stage.arrivals
 
+    @pytest.mark.long
     def test_from_the_environment_it_leaves_a_command_that_can_be_pasted(
         self, stage, url, postgres
     ):

@@ -130,6 +130,7 @@ def test_what_cannot_be_had_is_told_in_a_sentence_and_leaves_no_trace(
     assert (0, []) == (stage.arrivals, list(stage.folder.iterdir()))
 
 
+@pytest.mark.long
 def test_a_disk_that_is_too_small_for_the_copy_is_told(stage, buckets):
     buckets.put("2026/monday.csv", as_csv([f"a{number}" for number in range(10_000)]))
     small = ("sh", "-c", 'ulimit -f 8 && exec "$@"', "sh")
@@ -140,6 +141,7 @@ def test_a_disk_that_is_too_small_for_the_copy_is_told(stage, buckets):
     assert "TMPDIR" in ended.stderr
 
 
+@pytest.mark.long
 def test_a_bad_row_far_away_is_told_by_its_line(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(["a1", "../x"]))
     ended = stage.here(*RUN)
@@ -191,6 +193,7 @@ def test_a_signal_ends_a_download_that_hangs_and_the_copy_is_gone(
     assert [] == list(copies.iterdir())
 
 
+@pytest.mark.long
 def test_a_person_sees_what_is_waited_for(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(booked(stage, 2)))
     with terminal(stage, "run", MANIFEST, "--ledger", "monday.ledger.db", "--yes") as person:

@@ -51,6 +51,7 @@ def test_a_decision_counts_no_more_where_the_record_has_changed(stage, moved, de
     assert (4, {"cancelled": 2, "moved": 1}) == (ended.returncode, ended.counts)
 
 
+@pytest.mark.long
 def test_a_status_that_a_person_decided_on_is_sent_for_that_row_alone(stage):
     ids = stage.closure(3)
     for one in ids[:2]:

@@ -6,10 +6,12 @@ import pytest
 
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import LEDGER, RUN
+from tests.sample import sampled
 
 
 @pytest.mark.parametrize(
-    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("signum", "code"),
+    sampled([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], every=3),
 )
 def test_a_signal_stops_the_run_and_the_same_command_goes_on(stage, signum, code):
     ids = stage.closure(12)

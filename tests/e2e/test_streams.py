@@ -29,6 +29,7 @@ def test_without_json_the_result_is_a_table_and_what_is_left_to_do(stage):
     assert "Nothing is left to do." in ended.stderr
 
 
+@pytest.mark.long
 def test_the_account_is_exported_in_every_format_with_all_its_rows(stage):
     ids = stage.closure(3)
     stage.here(*RUN, "--limit", "2")
@@ -60,6 +61,7 @@ def test_one_row_is_exported_as_one_row_and_a_ledger_without_a_batch_says_so(sta
     assert "1 row of batch closure written to one.csv\n" == written.stdout
 
 
+@pytest.mark.long
 def test_what_was_left_over_is_exported_and_run_as_a_batch_of_its_own(stage):
     stage.closure(3)
     stage.here(*RUN, "--limit", "2")
@@ -92,6 +94,7 @@ def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
     assert (0, 2) == (ended.returncode, len(stage.patched()))
 
 
+@pytest.mark.long
 def test_a_reader_of_stderr_that_goes_away_loses_no_result_and_changes_no_exit_code(stage):
     stage.closure(3)
     leave = ("bash", "-c", 'exec "$@" 2> >(head -n 1 >/dev/null)', "bash")

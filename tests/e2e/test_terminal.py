@@ -5,11 +5,12 @@ import pytest
 
 from batchcancel.sandbox import Fault
 from tests.e2e.terminal import terminal
+from tests.sample import sampled
 
 QUESTION = "Type the number of appointments to cancel (3)"
 
 
-@pytest.mark.parametrize(("typed", "code", "sent"), [("3", 0, 3), ("4", 3, 0)])
+@pytest.mark.parametrize(("typed", "code", "sent"), sampled([("3", 0, 3), ("4", 3, 0)], every=2))
 def test_only_the_right_number_confirms(stage, typed, code, sent):
     stage.closure(3)
     with terminal(stage, "run", "closure.csv") as person:
@@ -44,6 +45,7 @@ def test_a_person_sees_a_progress_bar_with_its_counts(stage):
     assert len(set(counts)) > 2
 
 
+@pytest.mark.long
 def test_no_progress_means_a_log_instead(stage):
     stage.closure(2)
     with terminal(stage, "run", "closure.csv", "--yes", "--no-progress") as person:

@@ -85,6 +85,7 @@ def test_the_first_batch_counts_what_was_restored_apart_and_never_sends_it_again
     assert confirmed(stage) == {*closed}
 
 
+@pytest.mark.long
 def test_a_restore_of_a_restore_is_refused(stage, closed):
     stage.here(*RESTORE)
     patched = len(stage.patched())
@@ -93,6 +94,7 @@ def test_a_restore_of_a_restore_is_refused(stage, closed):
     assert "--batch closure" in ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.promise(12)
 @pytest.mark.promise(22)
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -72,6 +72,7 @@ def test_a_plan_beside_a_run_takes_its_turn_in_the_same_window(new_stage):
     assert stage.sandbox.most_arrivals <= 20
 
 
+@pytest.mark.long
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("rate", ["60/6s", "none"])
 def test_a_gate_that_one_program_closes_is_closed_to_every_other(stage, rate):
@@ -109,6 +110,7 @@ def test_without_a_home_the_work_goes_on_with_a_warning(stage, environ):
     assert "rate_limit_not_shared" in ended.stderr
 
 
+@pytest.mark.long
 def test_the_folder_can_be_named_in_a_variable_and_a_job_file(stage):
     stage.closure(3)
     (stage.folder / "job.toml").write_text('state-dir = "of-the-job"\n')

@@ -4,11 +4,14 @@ import signal
 import sys
 from collections import Counter
 
+import pytest
+
 from batchcancel.sandbox import Fault
 from tests.e2e.stage import RUN
 
 _RESET = """
 import os, signal, sys
+import pytest
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
@@ -31,6 +34,7 @@ def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(sta
     assert Counter(ids) == stage.cancellations()
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_and_continued_finishes_as_if_nothing_had_happened(stage):
     ids = stage.closure(6)
     stage.sandbox.faults.add(Fault("slow", seconds=0.05), method="PATCH", times=None)

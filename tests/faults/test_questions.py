@@ -90,7 +90,7 @@ BEFORE_ANY_WRITE = {
 
 
 @pytest.mark.promise(16)
-@pytest.mark.parametrize(("strike", "code"), sampled(BEFORE_ANY_WRITE, every=3))
+@pytest.mark.parametrize(("strike", "code"), sampled(BEFORE_ANY_WRITE, every=6))
 async def test_rules_that_cannot_be_had_end_the_run_before_any_write(
     world, strike_at, strike, code
 ):
@@ -155,7 +155,7 @@ READ_BACK = {
 
 
 @pytest.mark.promise(12)
-@pytest.mark.parametrize(("strike", "outcome", "code"), sampled(READ_BACK, every=3))
+@pytest.mark.parametrize(("strike", "outcome", "code"), sampled(READ_BACK, every=6))
 async def test_a_row_in_doubt_is_never_sent_again_before_it_was_read_back(
     world, strike_at, strike, outcome, code
 ):

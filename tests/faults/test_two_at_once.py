@@ -36,6 +36,7 @@ async def at_once(*calls):
     return results
 
 
+@pytest.mark.long
 @pytest.mark.promise(7)
 @pytest.mark.promise(9)
 async def test_two_batches_that_share_a_key_share_its_window_and_both_finish(world, two_manifests):
@@ -110,6 +111,7 @@ async def test_a_storm_of_429_is_weathered_by_everybody(world, asked):
     assert world.sandbox.most_arrivals <= 60
 
 
+@pytest.mark.long
 @pytest.mark.promise(9)
 async def test_an_outage_of_every_kind_in_turn_is_outlived(world):
     ids = world.appointments(60)

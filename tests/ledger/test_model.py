@@ -135,6 +135,7 @@ def any_database(postgres):
     return postgres.database()
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(groups=groups)
 def test_so_is_one_in_a_database_beside_others(any_database, example, groups):

@@ -273,12 +273,14 @@ class TestTrouble:
         with closing(db), pytest.raises(SilentServer):
             db.once(nap(10))
 
+    @pytest.mark.long
     def test_long_work_may_be_silent(self, database):
         with closing(PatientConnection(connection_info(database), Patience(0.3))) as db:
             db.once(nap(2), is_long=True)
             with pytest.raises(SilentServer):
                 db.once(nap(10))
 
+    @pytest.mark.long
     def test_a_server_is_waited_for_once_however_many_wait_for_it(self, database):
         patience, began, ends = Patience(3.0), time.monotonic(), []
         first, second = (PatientConnection(connection_info(database), patience) for _ in range(2))
@@ -411,6 +413,7 @@ class TestRestart:
         thread.join(PATIENCE_S)
         assert ["a"] == [row.appointment_id for row in ledger.open_rows("closure")]
 
+    @pytest.mark.long
     def test_one_that_stays_away_ends_the_run(self, mortal_postgres, example):
         with closing(open_postgres(mortal_postgres.database(), **WHO, patience=0.5)) as ledger:
             example.begin(ledger)
@@ -422,6 +425,7 @@ class TestRestart:
             finally:
                 mortal_postgres.start()
 
+    @pytest.mark.long
     def test_after_it_was_waited_for_in_vain_nothing_is_waited_for(
         self, ledger, mortal_postgres, example
     ):

@@ -43,6 +43,7 @@ def refused(copy):
     return refused
 
 
+@pytest.mark.long
 def test_an_object_comes_byte_for_byte(buckets, copy):
     content = bytes(range(256)) * 1000
     buckets.put("2026/monday.csv", content)
@@ -75,6 +76,7 @@ def test_what_is_not_there_is_told_by_its_address(buckets, refused, address):
     assert f"there is no manifest at {address}" == refused(address)
 
 
+@pytest.mark.long
 def test_without_credentials_nothing_is_fetched(buckets, monkeypatch, refused):
     buckets.put("2026/monday.csv", b"x")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sample import sampled
 from tests.simulation.search import ENOUGH_FOR_ALL_SIGHTS, report, search
 from tests.simulation.simulation import simulate
 
@@ -14,7 +15,7 @@ from tests.simulation.simulation import simulate
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_promise_breaks_in_a_few_seeds():
-    found = search(0, 30, jobs=1)
+    found = search(0, 12, jobs=1)
     assert found.is_good, report(found)
 
 
@@ -26,7 +27,7 @@ def test_no_promise_breaks_in_four_hundred_seeds_and_everything_was_met():
 
 
 @pytest.mark.promise(18)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", sampled(range(5), every=5, first=1))
 def test_the_same_seed_gives_the_same_trace(seed):
     assert simulate(seed).trace == simulate(seed).trace
 
