@@ -16,7 +16,7 @@ from batchcancel.reader.rejected import REASONS
 
 def read(data: str | bytes) -> Manifest:
     data = data.encode() if isinstance(data, str) else data
-    return read_manifest("-", stdin=io.BytesIO(data))
+    return read_manifest(data)
 
 
 def parquet(**columns: object) -> bytes:
