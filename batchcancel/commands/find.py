@@ -15,7 +15,7 @@ from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start
 from batchcancel.errors import InputError, ScopeMissing
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.parts import Part, Place, place_of
@@ -115,7 +115,7 @@ def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
 async def _look(
     settings: ApiSettings, selection: Selection, *, tools: Tools, observe: Observer
 ) -> Finding:
-    calendar = _Readable(tools.lookup)
+    calendar = Readable(tools.lookup)
     zone = settings.timezone or zone_of(await tools.lookup.config())
     if zone is None:
         raise InputError(
@@ -155,7 +155,7 @@ async def _look(
     )
 
 
-class _Readable:
+class Readable:
     """The calendar; it lists nothing where the key may not read it, and is asked no more."""
 
     def __init__(self, lookup: Calendar) -> None:

@@ -8,7 +8,8 @@ from batchcancel.addresses import redacted_ledger
 from batchcancel.appointments import Said
 from batchcancel.errors import InputError
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import CancelledRow, LedgerReader
+from batchcancel.ledger.contract import CancelledRow
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
 from batchcancel.policy.pages import Budget

@@ -17,6 +17,7 @@ from batchcancel.errors import InputError
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.reader import start_columns, times
+from batchcancel.reader.beside import left_join
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
@@ -104,7 +105,7 @@ class Manifest:
         local = self.frame.get_column("local_start").drop_nulls().unique()
         instants = [times.instant_of(moment, tz) for moment in local]
         known = pl.DataFrame([local, pl.Series("instant", instants, times.UTC_TIME)])
-        frame = start_columns.left_join(self.frame, known, ["local_start"])
+        frame = left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
         kept = frame.filter(~skipped).with_columns(
             starts_at=pl.coalesce("starts_at", "instant"),
@@ -140,9 +141,7 @@ class Manifest:
         keys = {name: self.frame.schema[name] for name in start_columns.SESSION_KEY}
         known = start_columns.known_starts(((*key, start) for key, start in starts.items()), keys)
         keyed = self.frame.with_columns(start_columns.session_key(prefix="of_"))
-        found = start_columns.left_join(
-            keyed, known, [f"of_{name}" for name in keys], right_on=[*keys]
-        )
+        found = left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
         frame = found.drop(f"of_{name}" for name in keys)
         return replace(self, frame=start_columns.fill_starts(frame))
 

@@ -1,7 +1,8 @@
-"""Parser of CSV and Parquet manifests, judged by their content and not by the name of the file.
+"""Parser of CSV and Parquet manifests; CSV is parsed twice, and the results are compared.
 
-CSV is not left to polars: a stray quote in a column that is not used can make it lose rows without
-a word (pola-rs/polars#21519).
+The bytes are read once and judged by their content, not by the name of the file. A stray quote in
+a column that is not used can make polars lose rows without a word (pola-rs/polars#21519), so a
+strict parser of our own has to find the same rows.
 """
 
 import polars as pl
@@ -14,7 +15,7 @@ from batchcancel.reader.footer import MAGIC
 from batchcancel.reader.manifest import Manifest, manifest_of
 from batchcancel.reader.parquet import parquet_table
 from batchcancel.reader.rejected import REASONS
-from batchcancel.reader.strict_csv import read_header, read_rows
+from batchcancel.reader.strict_csv import StrictReading, read_header, read_rows, without_dropped
 from batchcancel.settings.quantities import ID
 
 _OLDEST_POLARS = (1, 41, 2)
@@ -66,11 +67,28 @@ def _csv_table(data: bytes, asked: Asked) -> Table:
         raise _empty()
     names, separator = header_of(data, text, asked)
     columns = columns_of(names, asked)
-    # By their places: the names of columns that are not used may repeat.
-    used = {our: names.index(name) for our, name in columns.used.items()}
-    frame, rejected = read_rows(data, width=len(names), used=used, separator=separator)
+    id_name = columns.used[ID]
+    reading = read_rows(data, width=len(names), id_at=names.index(id_name), separator=separator)
+    try:
+        # Nothing is inferred: ids such as 007 or 1e5 must stay as they are. No schema: polars
+        # applies it by position, and a swapped header would swap columns (pola-rs/polars#22326).
+        # Never lenient either: rows would be lost without a word.
+        frame = pl.read_csv(
+            without_dropped(data, reading),
+            columns=[*columns.used.values()],
+            separator=separator,
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError:
+        # From None, here and below: the message of polars may quote cells, which are personal.
+        raise _disagreement(reading, at=0) from None
+    frame = frame.select(pl.col(name).alias(our) for our, name in columns.used.items())
+    _require_same_rows(frame.get_column(ID).fill_null(""), reading)
     told = () if separator == "," else (f"{SEPARATORS[separator]} between cells",)
-    return Table(frame, columns, rejected, read_as=(*text.read_as, *told))
+    line = pl.Series("line", reading.lines, pl.Int64)
+    return Table(
+        frame.with_columns(line), columns, reading.rejected, read_as=(*text.read_as, *told)
+    )
 
 
 def header_of(data: bytes, text: Text, asked: Asked) -> tuple[list[str], str]:
@@ -87,3 +105,19 @@ def header_of(data: bytes, text: Text, asked: Asked) -> tuple[list[str], str]:
     sound = [(header.cells, one) for header, one in found if header.fault is None]
     widest = max(sound, key=lambda one: len(one[0]))
     return next((one for one in sound if has_id(one[0], asked)), widest)
+
+
+def _require_same_rows(found: pl.Series, reading: StrictReading) -> None:
+    expected = pl.Series(reading.ids, dtype=pl.String)
+    both = min(len(found), len(expected))
+    different = (found.head(both) != expected.head(both)).arg_true()
+    if len(different) or len(found) != len(expected):
+        raise _disagreement(reading, at=different[0] if len(different) else both)
+
+
+def _disagreement(reading: StrictReading, *, at: int) -> InputError:
+    line = reading.lines[min(at, len(reading.lines) - 1)] if reading.lines else 1
+    return InputError(
+        f"two independent readings of the manifest disagree at line {line}; nothing was sent",
+        hint="Save it anew as CSV with LF or CRLF line ends, or as Parquet.",
+    )

@@ -1,22 +1,18 @@
-"""Strict CSV parser (RFC 4180): the rows of a file, its malformed ones told one by one.
+"""Strict CSV parser (RFC 4180), independent of polars, for the comparison with it.
 
 Python's `csv` decides where records begin and end. It accepts a quote inside an unquoted cell, so
-the text is also matched against the grammar of RFC 4180. Nothing is inferred: every cell is text.
+the text is also matched against the grammar of RFC 4180.
 """
 
 import csv
 import functools
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import polars as pl
-
 from batchcancel.appointments import RejectedRow
-
-_SLICE = 1_000  # more rows at once as lists, and the garbage collector has to look at all of them
 
 
 @functools.cache
@@ -29,11 +25,26 @@ def _record(separator: str) -> str:
 
 
 class CsvRecord(NamedTuple):
-    """One that begins on line `first`: its cells (none when blank), and what is wrong with it."""
+    """The lines `first` to `last`: their cells (none when blank), and what is wrong with them."""
 
     first: int
+    last: int
     cells: list[str]
     fault: RejectedRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictReading:
+    """The rows of a CSV file below its header.
+
+    `ids` and `lines` belong to the well-formed rows, in their order. `dropped` are the lines of
+    the file that are blank or belong to rejected rows.
+    """
+
+    ids: Sequence[str]
+    lines: Sequence[int]
+    rejected: Sequence[RejectedRow] = ()
+    dropped: Collection[int] = ()
 
 
 def read_header(data: bytes, separator: str = ",") -> CsvRecord | None:
@@ -41,33 +52,24 @@ def read_header(data: bytes, separator: str = ",") -> CsvRecord | None:
     return _first_filled(_records(data, separator, suspect=True))
 
 
-def read_rows(
-    data: bytes, *, width: int, used: Mapping[str, int], separator: str = ","
-) -> tuple[pl.DataFrame, Sequence[RejectedRow]]:
-    """The rows below a header of `width` cells: those that are well formed, and the others.
-
-    The frame has the `used` columns, by their places, and `line`, where a row begins.
-    """
+def read_rows(data: bytes, *, width: int, id_at: int, separator: str = ",") -> StrictReading:
+    """Check every row below the header, which is `width` cells wide and has the id at `id_at`."""
     record = _record(separator)
     table = rf"(?:{record}\r?\n)*+(?:{record})?+".encode()
     well_formed = _is_plain(data) or re.fullmatch(table, data) is not None
-    if well_formed and (frame := _read_lines(data, separator, width, used)) is not None:
-        return frame, ()
+    if well_formed and (reading := _read_lines(data, separator, width=width, id_at=id_at)):
+        return reading
     records = _records(data, separator, suspect=not well_formed)
-    _first_filled(records)
-    lines: list[int] = []
-    rejected: list[RejectedRow] = []
+    return _read_records(records, width=width, id_at=id_at)
 
-    def sound() -> Iterator[list[str]]:
-        for first, cells, fault in records:
-            if fault is None and len(cells) == width:
-                lines.append(first)
-                yield cells
-            elif fault is not None or cells:
-                rejected.append(fault or RejectedRow(line=first, reason="ragged"))
 
-    frame = _frame(sound(), used)
-    return frame.with_columns(pl.Series("line", lines, pl.Int64)), rejected
+def without_dropped(data: bytes, reading: StrictReading) -> bytes:
+    """The data without blank lines and rejected rows; what is left is unchanged byte by byte."""
+    if not reading.dropped:
+        return data
+    dropped = frozenset(reading.dropped)
+    lines = enumerate(io.BytesIO(data), start=1)
+    return b"".join(line for number, line in lines if number not in dropped)
 
 
 def _is_plain(data: bytes) -> bool:
@@ -76,31 +78,34 @@ def _is_plain(data: bytes) -> bool:
     return not marked and data.count(b"\r") == data.count(b"\r\n")
 
 
-def _read_lines(
-    data: bytes, separator: str, width: int, used: Mapping[str, int]
-) -> pl.DataFrame | None:
+def _read_lines(data: bytes, separator: str, *, width: int, id_at: int) -> StrictReading | None:
     """Read a table in which every line is one full row; None when it is not like that."""
     reader = csv.reader(_lines(data), strict=True, delimiter=separator)
     try:
-        frame = _frame((cells for cells in reader if len(cells) == width), used)
+        ids = [cells[id_at] for cells in reader if len(cells) == width]
     except csv.Error:
         return None
-    # A row of empty cells may be one of nothing but separators.
-    is_empty = pl.all_horizontal(pl.all() == "")
-    if reader.line_num != frame.height or frame.select(is_empty.any()).item():
+    # A row without an id may be one of nothing but separators.
+    if reader.line_num != len(ids) or "" in ids:
         return None
-    return frame.with_columns(line=pl.int_range(1, pl.len() + 1))[1:]
+    return StrictReading(ids=ids[1:], lines=range(2, len(ids) + 1))
 
 
-def _frame(rows: Iterable[list[str]], used: Mapping[str, int]) -> pl.DataFrame:
-    rows = iter(rows)
-    parts = [pl.DataFrame(schema=dict.fromkeys(used, pl.String))]
-    while part := list(islice(rows, _SLICE)):
-        columns = list(zip(*part, strict=True))
-        parts.append(
-            pl.DataFrame([pl.Series(our, columns[at], pl.String) for our, at in used.items()])
-        )
-    return pl.concat(parts, rechunk=True)
+def _read_records(records: Iterator[CsvRecord], *, width: int, id_at: int) -> StrictReading:
+    header = _first_filled(records)
+    ids: list[str] = []
+    lines: list[int] = []
+    rejected: list[RejectedRow] = []
+    dropped = list(range(1, header.first)) if header else []
+    for first, last, cells, fault in records:
+        if fault is None and len(cells) == width:
+            ids.append(cells[id_at])
+            lines.append(first)
+            continue
+        dropped.extend(range(first, last + 1))
+        if fault is not None or cells:
+            rejected.append(fault or RejectedRow(line=first, reason="ragged"))
+    return StrictReading(ids=ids, lines=lines, rejected=rejected, dropped=dropped)
 
 
 def _first_filled(records: Iterator[CsvRecord]) -> CsvRecord | None:
@@ -116,9 +121,9 @@ def _records(data: bytes, separator: str, *, suspect: bool) -> Iterator[CsvRecor
     held: list[str] = []
     feed = _holding(_lines(data), held)
     reader = csv.reader(feed, strict=True, delimiter=separator)
-    first = 1
+    last = 0
     while True:
-        cells, fault = [], None
+        first, cells, fault = last + 1, [], None
         try:
             cells = next(reader)
         except StopIteration:
@@ -133,9 +138,9 @@ def _records(data: bytes, separator: str, *, suspect: bool) -> Iterator[CsvRecor
             # Spreadsheets write empty rows below a table as nothing but separators.
             if not any(cells) and not held[0].strip(f"\r\n{separator}"):
                 cells = []
-        yield CsvRecord(first, cells, fault)
-        first += len(held)
+        last += len(held)
         held.clear()
+        yield CsvRecord(first, last, cells, fault)
 
 
 def _holding(lines: Iterator[str], held: list[str]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from batchcancel.ledger.contract import (
     Learned,
     Observation,
     OpenRow,
-    Saw,
     SentRequest,
     State,
 )
@@ -73,7 +72,7 @@ class TestWhatWasCancelled:
         held.decide("closure", [], [self.SEEN])
         held.commit([example.intent("a"), example.settled("a", updated_at=LATER)])
         later = self.SEEN._replace(status="cancelled")
-        held.commit([Saw(appointment_id="a", seen=later)])
+        held.commit([later])
         assert list(held.cancelled_rows("closure")) == [
             CancelledRow(
                 "a", False, NOON, "session", self.SEEN.date, "Morning", "br_1", "MA",
@@ -90,7 +89,7 @@ class TestWhatWasCancelled:
     def test_what_a_later_attempt_found_counts(self, held, example):
         held.decide("closure", [], [self.SEEN])
         held.commit([example.intent("a")])
-        held.commit([Saw(appointment_id="a", seen=self.SEEN._replace(status="confirmed"))])
+        held.commit([self.SEEN._replace(status="confirmed")])
         held.commit([example.intent("a", 2), example.settled("a")])
         assert self.cancelled(held)["a"].previous_status == "confirmed"
 

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.errors import ExitCode, InputError
+from batchcancel.reader import read as reading
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from batchcancel.reader.rejected import REASONS
+from batchcancel.reader.strict_csv import StrictReading
 
 
 def read(data: str | bytes) -> Manifest:
@@ -300,6 +302,38 @@ def test_standard_input_is_read_when_none_is_handed_in(monkeypatch):
     stdin = io.TextIOWrapper(io.BytesIO(b"appointment_id\na\n"))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert ["a"] == read_manifest("-").ids()
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_row_lost_by_the_fast_reader_is_noticed(monkeypatch, lost):
+    found = pl.DataFrame({"appointment_id": ["a", "b", "c"]})
+    kept = found.filter(pl.int_range(pl.len()) != lost)
+    monkeypatch.setattr(reading.pl, "read_csv", lambda *_, **__: kept)
+    expected = f"two independent readings of the manifest disagree at line {lost + 2}"
+    assert refusal("appointment_id\na\nb\nc\n").message == f"{expected}; nothing was sent"
+
+
+@pytest.mark.parametrize(
+    ("ids", "line"),
+    [(["a", "B", "c"], 3), (["a", "b", "c", "d"], 4), (["x", "a", "b"], 2), ([], 2)],
+)
+def test_ids_that_differ_between_the_readers_are_noticed(ids, line):
+    strict = StrictReading(ids=["a", "b", "c"], lines=range(2, 5))
+    with pytest.raises(InputError, match=f"disagree at line {line};"):
+        reading._require_same_rows(pl.Series(ids, dtype=pl.String), strict)
+
+
+def test_rows_that_only_the_fast_reader_finds_are_noticed():
+    with pytest.raises(InputError, match="disagree at line 1;"):
+        reading._require_same_rows(pl.Series(["a"]), StrictReading(ids=[], lines=[]))
+
+
+def test_a_file_the_fast_reader_refuses_is_a_disagreement(monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("secret cell")
+
+    monkeypatch.setattr(reading.pl, "read_csv", refuse)
+    assert "disagree at line 2" in refusal("appointment_id\na\n").message
 
 
 def test_parquet_columns_are_read_by_name_and_rows_counted_from_one():

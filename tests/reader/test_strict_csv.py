@@ -3,28 +3,35 @@ import csv
 import pytest
 
 from batchcancel.appointments import RejectedRow
-from batchcancel.reader.strict_csv import read_header, read_rows
+from batchcancel.reader.strict_csv import StrictReading, read_header, read_rows, without_dropped
 
 
-def read(text: str, *, width: int = 2) -> tuple[list[str], list[int], list[tuple[int, str]]]:
-    """The ids and lines of the rows that are well formed, and what is wrong on which line."""
-    frame, rejected = read_rows(text.encode(), width=width, used={"id": 0, "x": 1})
-    return [*frame["id"]], [*frame["line"]], [(row.line, row.reason) for row in rejected]
+def read(text: str, *, width: int = 2) -> StrictReading:
+    return read_rows(text.encode(), width=width, id_at=0)
 
 
-@pytest.mark.parametrize(
-    ("text", "ids", "lines"),
-    [
-        ("id,x\na,1\r\nb,2", ["a", "b"], [2, 3]),
-        ('id,x\na,"1\n\n2"\nb,"say ""hi"", twice"\nc,\n', ["a", "b", "c"], [2, 5, 6]),
-        ("\nid,x\n\na,1\n\r\n", ["a"], [4]),
-        ("id,x\na,1\n,\nb,2\n", ["a", "b"], [2, 4]),
-        ("id,x\n" + "a,1\n" * 2_500, ["a"] * 2_500, [*range(2, 2_502)]),
-    ],
-    ids=["as it is", "line breaks in cells", "blank lines", "nothing but separators", "many"],
-)
-def test_a_row_is_known_by_the_line_where_it_begins(text, ids, lines):
-    assert (ids, lines, []) == read(text)
+def faults(text: str, *, width: int = 2) -> list[tuple[int, str]]:
+    return [(row.line, row.reason) for row in read(text, width=width).rejected]
+
+
+def test_a_table_of_single_lines_is_taken_as_it_is():
+    expected = StrictReading(ids=["a", "b"], lines=range(2, 4))
+    assert expected == read("id,x\na,1\r\nb,2")
+
+
+def test_a_row_is_known_by_the_line_where_it_begins():
+    reading = read('id,x\na,"1\n\n2"\nb,"say ""hi"", twice"\nc,\n')
+    assert (["a", "b", "c"], [2, 5, 6], []) == (reading.ids, reading.lines, reading.rejected)
+
+
+def test_blank_lines_are_neither_rows_nor_faults():
+    reading = read("\nid,x\n\na,1\n\r\n")
+    assert (["a"], [4], [], [1, 3, 5]) == (
+        reading.ids,
+        reading.lines,
+        reading.rejected,
+        reading.dropped,
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,22 +55,36 @@ def test_a_row_is_known_by_the_line_where_it_begins(text, ids, lines):
     ],
 )
 def test_every_malformed_record_is_found_in_one_go(rows, expected):
-    assert expected == read("id,x\n" + rows)[2]
+    assert expected == faults("id,x\n" + rows)
 
 
 def test_rows_after_a_malformed_record_are_still_read():
-    assert (["a", "c"], [2, 4]) == read('id,x\na,1\nb,"x"y\n"c",2\n')[:2]
+    reading = read('id,x\na,1\nb,"x"y\n"c",2\n')
+    assert (["a", "c"], [2, 4]) == (reading.ids, reading.lines)
 
 
 def test_a_line_inside_a_broken_quoted_cell_is_never_taken_for_a_row():
-    text = 'id,x,y\na,"1"2,"note\nb,1,2\nend"\nc,1,2\n'
-    assert (["c"], [5], [(2, "stray_quote")]) == read(text, width=3)
+    reading = read('id,x,y\na,"1"2,"note\nb,1,2\nend"\nc,1,2\n', width=3)
+    assert (["c"], [(2, "stray_quote")]) == (
+        reading.ids,
+        [(row.line, row.reason) for row in reading.rejected],
+    )
 
 
 def test_an_unclosed_quote_swallows_the_rest_however_long_it_is():
     rows = "".join(f'{n},"quoted"\n' for n in range(20_000))
-    ids, _, faults = read('id,x\na,"open\n' + rows)
-    assert ([], 1) == (ids, len(faults))
+    reading = read('id,x\na,"open\n' + rows)
+    assert ([], 1) == (reading.ids, len(reading.rejected))
+
+
+def test_what_was_dropped_is_left_out_byte_by_byte():
+    text = 'id,x\r\n"a",1\nb\n\n"c","\n"'
+    assert b'id,x\r\n"a",1\n"c","\n"' == without_dropped(text.encode(), read(text))
+
+
+def test_a_table_without_faults_is_not_copied():
+    data = b"id\na\n"
+    assert without_dropped(data, read_rows(data, width=1, id_at=0)) is data
 
 
 def test_the_header_is_the_first_line_that_is_not_blank():
