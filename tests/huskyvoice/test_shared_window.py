@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchcancel.api import PERMIT_S, Rate
-from batchcancel.ledger.postgres.opening import open_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres
 from tests.windows import Book, MemoryWindow, file_window
 
 LENGTH, TIMEOUT = 1000.0, 10.0

@@ -57,27 +57,10 @@ CREATE TABLE version (version integer NOT NULL);
 INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
 {tables.made(DIALECT)}{_ABOUT}"""
-# Whoever was given the other tables uses the new ones too, without an administrator.
-_GRANTS = """
-DO $$
-DECLARE given record;
-BEGIN
-    FOR given IN
-        SELECT CASE grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(grantee) END AS whom,
-               string_agg(privilege_type, ', ') AS what
-        FROM information_schema.role_table_grants
-        WHERE table_schema = 'batchcancel' AND table_name = 'runs' AND grantee <> current_user
-        GROUP BY grantee
-    LOOP
-        EXECUTE format('GRANT %s ON pauses, looks TO %s', given.what, given.whom);
-    END LOOP;
-END $$;
-"""
 # Asked of the catalogue itself: to_regclass() may answer from before the wait for a first user.
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
 """
-
 _HAS_SCHEMA = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'batchcancel'"
 
 
@@ -99,14 +82,14 @@ COMMIT;"""
 
 def prepare(into: PostgresStatements, *, name: str) -> None:
     """Leave tables of this version behind: made, or migrated; two at once wait in line."""
-    if found_version(into) == VERSION:
-        return
-    into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
-    version = found_version(into)
-    if version is None:
-        _create(into, name=name)
-    elif version < VERSION:
-        _migrate(into, version, name=name)
+    if found_version(into) != VERSION:
+        into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
+        version = found_version(into)
+        if version is None:
+            _create(into, name=name)
+        elif version < VERSION:
+            _migrate(into, version, name=name)
+    require_ledger(into, name=name)
 
 
 def require_ledger(into: PostgresStatements, *, name: str) -> int:
@@ -122,16 +105,16 @@ def require_ledger(into: PostgresStatements, *, name: str) -> int:
 
 
 def found_version(into: PostgresStatements) -> int | None:
-    if not into.fetch(_IS_THERE, {}):
+    if not into.fetch(_IS_THERE):
         return None
     # With its schema's name: a search_path passes over a schema that this user may not use.
-    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version", {})
+    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version")
     return None if version is None else int(version)
 
 
 def _create(into: PostgresStatements, *, name: str) -> None:
     try:
-        if not into.fetch(_HAS_SCHEMA, {}):
+        if not into.fetch(_HAS_SCHEMA):
             into.script("CREATE SCHEMA batchcancel")
         into.script(_TABLES)
     except InsufficientPrivilege as error:
@@ -143,7 +126,7 @@ def _create(into: PostgresStatements, *, name: str) -> None:
 
 def _migrate(into: PostgresStatements, version: int, *, name: str) -> None:
     try:
-        into.script(tables.steps(DIALECT, version) + _ABOUT + _GRANTS)
+        into.script(tables.steps(DIALECT, version) + _ABOUT)
         into.execute("UPDATE version SET version = :version", {"version": VERSION})
     except InsufficientPrivilege as error:
         raise InputError(
