@@ -204,14 +204,15 @@ class Window:
 class Answer:
     """What came of one request.
 
-    `code` is a status, an error code like SLOT_FULL, or a word of ours such as `time_out`;
+    `code` is a status, an error code like SLOT_FULL, or a word of ours such as `time_out`; `body`
+    is what was read, patients' names included: it is shown nowhere, and kept by `people/` alone;
     `server_now` is the answer's `Date`, `retry_after` in seconds, never negative.
     """
 
     meaning: Meaning
     code: str
     record: Record | None = None
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     server_now: datetime | None = None
     retry_after: float | None = None
 

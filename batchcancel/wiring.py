@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -19,7 +20,7 @@ from batchcancel.errors import (
     InputError,
     LedgerWriteFailed,
     NoPlaceForLedger,
-    StoppedEarly,
+    TimeSpent,
     Unreachable,
     UnsafeLedger,
     wrong,
@@ -158,8 +159,12 @@ async def tools(
     stop: Stop,
     observe: Observer = lambda _event: None,
     around: Surroundings | None = None,
+    hear: Callable[[Any], None] = lambda _body: None,
 ) -> AsyncIterator[Tools]:
-    """The live objects, for as long as the command needs them; `ledgers` opens what it works on."""
+    """The live objects, for as long as the command needs them; `ledgers` opens what it works on.
+
+    `hear` is told what each look-up was answered, to the letter.
+    """
     around = around or Surroundings()
     clock = ServerClock(steady=around.boot.seconds, now=around.now)
     file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
@@ -193,7 +198,7 @@ async def tools(
                 exchange=exchange,
                 limiter=limiter,
                 retry=retry,
-                lookup=_lookup(exchange, retry),
+                lookup=_lookup(exchange, retry, hear=hear),
                 clock=clock,
                 stop=stop,
                 origin=settings.origin,
@@ -235,9 +240,11 @@ def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Ta
     yield functools.partial(_hurry, ledger, stop)
 
 
-def _lookup(exchange: Exchange, retry: Retry) -> HuskyLookup:
+def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) -> HuskyLookup:
     async def send(request: Request) -> Answer:
-        return await retry(functools.partial(exchange.send, request))
+        answer = await retry(functools.partial(exchange.send, request))
+        hear(answer.body)
+        return answer
 
     return HuskyLookup(send)
 
@@ -327,12 +334,7 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
     if max_duration is None:
         return
     await anyio.sleep(max_duration)
-    stop.ask(
-        StoppedEarly(
-            f"--max-duration of {max_duration:g} s is over",
-            hint="Run the same command again to go on.",
-        )
-    )
+    stop.ask(TimeSpent(max_duration))
 
 
 async def _hurry(ledger: Ledger, stop: Stop) -> None:

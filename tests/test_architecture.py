@@ -75,6 +75,7 @@ HOMES = {
     "click": {"cli"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
+    "xlsxwriter": {"report"},
     "airflow": {"airflow"},
 }
 

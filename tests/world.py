@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import find, plan, restore, run, verify
+from batchcancel.commands import contacts, find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
 from batchcancel.huskyvoice.offload import inline as asked_inline
@@ -159,17 +159,35 @@ class World:
         self.plans.append(planned)
         return planned
 
-    def api_settings(self, command: str, **options: object) -> ApiSettings:
+    def api_settings(
+        self, command: str, *, job_file: Path | None = None, **options: object
+    ) -> ApiSettings:
         own = {"base_url": "http://localhost/v1", "state_dir": str(self.folder / "state")}
         flags = own | {name: str(value) for name, value in options.items()}
         key = flags.pop("key", FULL_KEY)
-        return load_api_settings(command, flags=flags, environ={"HUSKYVOICE_API_KEY": key})
+        environ = {"HUSKYVOICE_API_KEY": key}
+        return load_api_settings(command, flags=flags, environ=environ, job_file=job_file)
 
     async def verify(self, *, batch: str = "closure", **options: object) -> Verified:
         return await verify.verify(
             self.api_settings("verify", **options),
             ledger=self.ledger,
             batch=batch,
+            stop=Stop(),
+            observe=self.watching,
+            around=self.surroundings(),
+        )
+
+    async def contacts(
+        self, name: str = "call.csv", *, outcomes: Iterable[str] = (),
+        job_file: Path | None = None, **options: object,
+    ) -> contacts.Contacts:  # fmt: skip
+        return await contacts.contacts(
+            self.api_settings("export", job_file=job_file, **options),
+            ledger=self.ledger,
+            batch="closure",
+            output=self.folder / name,
+            outcomes=[*outcomes],
             stop=Stop(),
             observe=self.watching,
             around=self.surroundings(),

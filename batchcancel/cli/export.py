@@ -1,11 +1,17 @@
 """batchcancel export: the state and outcome of every row, as a file."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.options import api_options
 from batchcancel.errors import InputError
+
+if TYPE_CHECKING:
+    from batchcancel.settings.load import ApiSettings
 
 _STDOUT = "-"
 
@@ -14,7 +20,7 @@ _STDOUT = "-"
 @click.argument("ledger", metavar="[LEDGER|MANIFEST]", required=False)
 @click.option(
     "-o", "--output", required=True, metavar="FILE",
-    help="Ends with .csv, .parquet or .json; - is CSV on stdout",
+    help="Ends with .csv, .xlsx, .parquet or .json; - is CSV on stdout",
 )  # fmt: skip
 @click.option(
     "--outcome",
@@ -27,30 +33,47 @@ _STDOUT = "-"
     "--with", "manifest", metavar="MANIFEST",
     help="Also the columns of this manifest, which may hold names",
 )  # fmt: skip
+@click.option(
+    "--contacts", is_flag=True,
+    help="Whom to call: names and phones as the API has them now, .csv or .xlsx",
+)  # fmt: skip
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option("--force", is_flag=True, help="Write over a file that exists")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
+@api_options("export", only_with="contacts")
 def export(
-    ledger: str | None, output: str, outcomes: tuple[str, ...], manifest: str | None,
-    batch: str | None, *, force: bool, as_json: bool,
+    settings: "ApiSettings | None", ledger: str | None, output: str, outcomes: tuple[str, ...],
+    manifest: str | None, *, batch: str | None, force: bool,
 ) -> None:  # fmt: skip
     """Write what became of each row of LEDGER to a file, in the order of the manifest.
 
     As CSV or Parquet that file is itself a manifest. It holds ids, times and codes, and no names,
-    but with --with: then it is for your eyes alone.
+    but with --with or --contacts: then it is for your eyes alone. With --contacts alone the API is
+    asked, and only then the options about it count.
 
     \b
     Examples:
       1. Everything, for the files:
          batchcancel export closure.ledger.db -o closure-results.csv
-      2. Whom to call: what was cancelled, with the names of the booking office's file:
+      2. Whom to call, one line for each phone, with the names that the API has:
+         batchcancel export closure.ledger.db -o call.csv --contacts
+      3. The same with the names of the booking office's file:
          batchcancel export closure.ledger.db -o call.csv --outcome cancelled --with closure.csv
-      3. For another program:
+      4. For another program:
          batchcancel export closure.ledger.db -o - --outcome refused
 
     \b
-    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file.
+    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file; with
+    --contacts also 4 some could not be read, 5 the API does not answer, 7 key or scope
+    rejected, 129, 130 or 143 stopped by a signal.
     """
+    if settings is not None:
+        if manifest is not None or output == _STDOUT:
+            raise InputError(
+                "--contacts writes names and phones to a file, without --with and not to stdout",
+                hint="Name a file that ends with .csv or .xlsx.",
+            )
+        _contacts(settings, ledger, batch, Path(output), outcomes, force=force)
+        return
     from batchcancel.cli.terminal import result, say, show, this_call
     from batchcancel.commands.export import export as command
     from batchcancel.ledger.open import read_ledger
@@ -59,9 +82,8 @@ def export(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json |= as_json
     path = None if output == _STDOUT else Path(output)
-    if path is None and as_json:
+    if path is None and this_call().is_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")
     if path is not None:
         require_new(path, force=force)
@@ -78,3 +100,28 @@ def export(
     show(told, {"batch": name, "rows": rows, "output": str(path)})
     if manifest is not None:
         say(f"It has the columns of {manifest}, maybe names: only you can read it (mode 0600).")
+
+
+def _contacts(
+    settings: "ApiSettings", ledger: str | None, batch: str | None, output: Path,
+    outcomes: tuple[str, ...], *, force: bool,
+) -> None:  # fmt: skip
+    from batchcancel.cli.terminal import say, show
+    from batchcancel.cli.watching import watched
+    from batchcancel.commands.contacts import KINDS
+    from batchcancel.commands.contacts import contacts as command
+    from batchcancel.ledger.open import read_ledger
+    from batchcancel.report.results import require_new
+    from batchcancel.report.status import the_batch
+    from batchcancel.settings.ledgers import ledger_for
+
+    require_new(output, force=force, kinds=KINDS)
+    address, named = ledger_for(ledger, batch)
+    with closing(read_ledger(address)) as account:
+        name = the_batch(account, named, ledger=address)
+    told = watched(
+        settings, partial(command, ledger=address, batch=name, output=output, outcomes=outcomes)
+    )
+    show(told.text(), told.as_json())
+    say("It holds personal data: delete it after use. Only you can read it (mode 0600).")
+    raise click.exceptions.Exit(int(told.exit_code))

@@ -123,7 +123,7 @@ def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
 async def _look(
     settings: ApiSettings, selection: Selection, *, tools: Tools, observe: Observer
 ) -> Finding:
-    calendar = _Readable(tools.lookup)
+    calendar = Readable(tools.lookup)
     zone = settings.timezone or zone_of(await tools.lookup.config())
     if zone is None:
         raise InputError(
@@ -163,7 +163,7 @@ async def _look(
     )
 
 
-class _Readable:
+class Readable:
     """The calendar; it lists nothing where the key may not read it, and is asked no more."""
 
     def __init__(self, lookup: Calendar) -> None:

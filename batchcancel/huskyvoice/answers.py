@@ -77,6 +77,7 @@ def _success(request: Request, *, status: int, content: Any, server_now: datetim
         meaning=Meaning.PROVED if is_proved else Meaning.UNKNOWN,
         code=str(status) if is_proved else f"not_{request.ask.status}",
         record=record,
+        body=None if request.ask.writes else content,
         server_now=server_now,
     )
 

@@ -1,6 +1,6 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
-from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
 from batchcancel.policy.open_windows import Listed, read_windows
@@ -81,7 +81,7 @@ async def look(
             budget=budget, halt_after=halt_after, also=earlier.not_found,
         )  # fmt: skip
     _require_starts(rows, rules)
-    in_doubt = named_by(manifest.frame.filter(_is_in_doubt(earlier)), rules.timezone)
+    in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
@@ -146,18 +146,10 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     Nor are those that the manifest marks as done: nothing will be sent for them. What was left
     alone comes first: it is read in any case.
     """
-    is_known = _is_among(earlier.settled_ids) | _is_in_doubt(earlier)
-    is_left = _is_among([row.appointment_id for row in earlier.left_alone])
+    is_known = is_among(earlier.settled_ids) | is_in_doubt(earlier)
+    is_left = is_among([row.appointment_id for row in earlier.left_alone])
     rows = frame.filter(pl.col("marked").is_null(), ~is_known)
     return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
-
-
-def _is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
-    return _is_among([row.appointment_id for row in earlier.open_rows])
-
-
-def _is_among(ids: Sequence[str]) -> pl.Expr:
-    return pl.col("appointment_id").is_in(pl.Series(ids, dtype=pl.String).implode())
 
 
 async def _with_starts_seen(

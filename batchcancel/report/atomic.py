@@ -1,6 +1,7 @@
 """Atomic replacement of a file: write a temporary one, fsync, rename."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,10 +30,31 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BufferedWriter]:
             os.fchmod(file.fileno(), mode)
             temporary.replace(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def require_private(path: Path) -> None:
+    """Refuse a place where others could read what only its owner may."""
+    path = Path(os.path.realpath(path))
+    try:
+        with _temporary(path) as (file, temporary):
+            os.fchmod(file.fileno(), 0o600)
+            is_private = stat.S_IMODE(temporary.stat().st_mode) == 0o600  # noqa: PLR2004
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not is_private:
         raise InputError(
-            f"{path} cannot be written: {error.strerror or error}",
-            hint="Name a file in a folder that can be written and has room.",
-        ) from error
+            f"others could read {path}: its file system keeps no mode 0600",
+            hint="Personal data needs a folder on a disk of this machine, such as your home. "
+            "Nothing was written.",
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path} cannot be written: {error.strerror or error}",
+        hint="Name a file in a folder that can be written and has room.",
+    )
 
 
 def refuse_manifest(path: Path, account: LedgerReader, *, ledger: str) -> None:

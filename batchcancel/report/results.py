@@ -11,7 +11,7 @@ byte of them changes.
 
 import difflib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import BufferedWriter, BytesIO
 from pathlib import Path
 
@@ -62,11 +62,17 @@ def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = Non
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> int:
-    """Write a table of texts to a file of the kind its ending says, whole or not at all."""
+    """Write a table to a file of the kind its ending says, whole or not at all."""
     write = writer_for(path)
     with replacing(path) as file:
         write(frame, file)
     return len(frame)
+
+
+def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: Path) -> None:
+    """The same of rows of texts."""
+    schema = dict.fromkeys(columns, pl.String())
+    write_table(pl.DataFrame(rows, schema=schema, orient="row"), path)
 
 
 def require_new(path: Path, *, force: bool, kinds: Collection[str] | None = None) -> None:
@@ -96,10 +102,33 @@ def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
     file.write(content.getbuffer())
 
 
+def _write_xlsx(frame: pl.DataFrame, file: BufferedWriter) -> None:
+    """Texts stay texts; through memory, for they may hold names."""
+    try:
+        from xlsxwriter import Workbook
+    except ModuleNotFoundError:
+        raise InputError(
+            "an .xlsx file needs the extra xlsx, which is not installed",
+            hint="pip install 'batchcancel[xlsx]' from where it was installed; or name a .csv.",
+        ) from None
+    content = BytesIO()
+    with Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        for at, (name, cells) in enumerate(frame.to_dict(as_series=False).items()):
+            texts = [name, *("" if cell is None else str(cell) for cell in cells)]
+            for line, text in enumerate(texts):
+                sheet.write_string(line, at, text)
+            sheet.set_column(at, at, min(60, max(map(len, texts)) + 2))
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, max(len(frame), 1), frame.width - 1)
+    file.write(content.getbuffer())
+
+
 _WRITERS: dict[str, Write] = {
     ".csv": _write_csv,
     ".json": pl.DataFrame.write_json,
     ".parquet": _write_parquet,
+    ".xlsx": _write_xlsx,
 }
 
 

@@ -181,7 +181,7 @@ class Book:
 
     def _is_booked_twice(self, record: AppointmentRecord) -> bool:
         return any(
-            other.parent_phone == record.parent_phone
+            (other.patient_name, other.parent_phone) == (record.patient_name, record.parent_phone)
             and other.slot == record.slot
             and other.appointment_id != record.appointment_id
             and _takes_place(other)
@@ -236,6 +236,11 @@ class Staff:
     def mark(self, appointment_id: str, status: str) -> AppointmentRecord:
         """Set a status of any word, such as one that is not documented."""
         return self._change(appointment_id, status=status)
+
+    def introduce(self, appointment_id: str, *, name: str, phone: str | None) -> None:
+        """Let it be somebody else's from the beginning."""
+        record = self._book.get(appointment_id)
+        self._book.put(replace(record, patient_name=name, parent_phone=phone))
 
     def reschedule(self, appointment_id: str, day: date) -> AppointmentRecord:
         return self._change(appointment_id, status="rescheduled", date=day)

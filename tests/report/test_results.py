@@ -207,8 +207,8 @@ class TestFiles:
             yield WAITING
 
         with pytest.raises(InputError, match="names no kind of results") as refusal:
-            write_results(unread(), tmp_path / "results.xlsx")
-        assert refusal.value.hint == "Let it end with one of .csv, .json, .parquet."
+            write_results(unread(), tmp_path / "results.txt")
+        assert refusal.value.hint == "Let it end with one of .csv, .json, .parquet, .xlsx."
 
     def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="cannot be written: No such file") as refusal:

@@ -2,7 +2,7 @@ import shlex
 
 import pytest
 
-from batchcancel.report.summary import Summary, summary_text, what_next
+from batchcancel.report.summary import Standing, Summary, summary_text, what_next
 from tests.tallies import counts_of
 
 COMMAND = "batchcancel run closure.csv --yes"
@@ -23,11 +23,9 @@ def summary(*, ledger="closure.ledger.db", origin="https://h.example", **counts:
     )
 
 
-def next_text(*, was_stopped=False, ledger="closure.ledger.db", manifest="day.csv", **counts):
-    return what_next(
-        counts_of(**counts), batch="closure", ledger=ledger, command=COMMAND, manifest=manifest,
-        was_stopped=was_stopped,
-    )  # fmt: skip
+def next_text(*, was_stopped=False, ledger="closure.ledger.db", **counts):
+    standing = Standing(batch="closure", ledger=ledger, counts=counts_of(**counts))
+    return what_next(standing, COMMAND, was_stopped=was_stopped)
 
 
 def next_lines(**counts) -> dict[str, str]:
@@ -109,7 +107,7 @@ def test_nobody_has_told_the_patients_and_the_list_of_whom_to_call_is_one_comman
     export = "batchcancel export closure.ledger.db --batch closure -o call.csv"
 
     assert "fires no webhooks; do not count on patients having been told" in told
-    assert f"Whom to call:   {export} --outcome cancelled --with day.csv" in told
+    assert f"Whom to call:   {export} --contacts" in told
     assert "Whom to call" not in next_text(already_cancelled=5)
 
 
