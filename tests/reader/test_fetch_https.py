@@ -67,16 +67,12 @@ def test_a_redirect_away_from_https_is_refused_and_not_followed(shelf, plain_she
 
 @pytest.mark.parametrize(
     ("status", "kind", "sentence"),
-    [
-        (404, InputError, "there is no manifest at"),
-        (401, InputError, "may not be read"),
-        (403, InputError, "may not be read"),
-        (410, InputError, "cannot be fetched: ClientResponseError"),
-        (429, StoppedEarly, "does not answer"),
-        (500, StoppedEarly, "does not answer"),
-        (503, StoppedEarly, "does not answer"),
-    ],
-)
+    [(404, InputError, "there is no manifest at"), (401, InputError, "may not be read"),
+     (403, InputError, "may not be read"),
+     (410, InputError, "cannot be fetched: ClientResponseError"),
+     (429, StoppedEarly, "does not answer"), (500, StoppedEarly, "does not answer"),
+     (503, StoppedEarly, "does not answer")],
+)  # fmt: skip
 def test_each_refusal_is_told_in_a_sentence_without_the_signature(
     shelf, copy, status, kind, sentence
 ):

@@ -191,17 +191,9 @@ def test_an_id_with_anything_else_in_it_is_rejected(bad):
 
 @pytest.mark.parametrize(
     "data",
-    [
-        "",
-        "\n",
-        "\ufeff",
-        " \n ",
-        "appointment_id",
-        "appointment_id\n\n",
-        "appointment_id,notes\r\n",
-        parquet(appointment_id=pl.Series([], dtype=pl.String)),
-    ],
-)
+    ["", "\n", "\ufeff", " \n ", "appointment_id", "appointment_id\n\n",
+     "appointment_id,notes\r\n", parquet(appointment_id=pl.Series([], dtype=pl.String))],
+)  # fmt: skip
 def test_a_manifest_without_rows_is_empty(data):
     assert "the manifest is empty" == refusal(data).message
 
