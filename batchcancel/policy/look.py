@@ -13,11 +13,12 @@ from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
+from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
 from batchcancel.policy.open_windows import Listed, read_windows
-from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
+from batchcancel.policy.pages import Budget, Reading, Wanted
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
@@ -74,12 +75,13 @@ async def look(
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
-    reading = Reading(is_possible=False)
+    days_of = partial(_days_of, starts=starts)
+    reading = Reading(
+        wanted=wanted(named, days_of) if rules.may_read else Wanted(by_day={}), lookup=lookup,
+        now=clock.now, budget=budget, halt_after=halt_after, also={*earlier.not_found},
+    )  # fmt: skip
     if rules.may_read:
-        reading = await read_rows(
-            wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
-            budget=budget, halt_after=halt_after, also=earlier.not_found,
-        )  # fmt: skip
+        await reading.read()
     _require_starts(rows, rules)
     in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back

@@ -13,7 +13,7 @@ import polars as pl
 from polars.selectors import by_name
 
 from batchcancel.api import Record
-from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, as_meant
+from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, differ
 from batchcancel.ledger.contract import LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
@@ -60,13 +60,10 @@ def what_moved(said: Said, record: Record) -> Iterator[str]:
     """Name what differs, as the record's fields are called; what one leaves open does not."""
     if said.day is not None and record.date is not None and said.day != record.date:
         yield "date"
-    words = (
-        ("session", said.session, record.session),
-        ("branch_id", said.branch_id, record.branch_id),
-    )
-    for what, named, found in words:
-        if named is not None and found is not None and as_meant(named) != as_meant(found):
-            yield what
+    if differ(said.session, record.session):
+        yield "session"
+    if differ(said.branch_id, record.branch_id):
+        yield "branch_id"
 
 
 def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
