@@ -28,7 +28,10 @@ batches
 1   enrolments INTEGER NOT NULL DEFAULT 1 -- how often its manifest was enrolled
 2   kind TEXT NOT NULL DEFAULT 'cancel' -- cancel, restore
 2   of_batch TEXT -- the batch that a restore undoes
+2   notice_hours DOUBLE PRECISION -- the rules that were in force
 2   timezone TEXT
+2   sessions TEXT -- as JSON
+2   notes TEXT
 2   selection TEXT -- what find was asked for, as JSON
 2   approval TEXT -- the token
 2   approved_by TEXT
@@ -105,6 +108,20 @@ requests
 1   answered_at {instant}
 1   result TEXT -- a status, or a code such as time_out
 1   INDEX of_key (key, sent_at)
+
+pauses -- waits that are worth telling
+2   run_id TEXT NOT NULL
+2   began_at {instant} NOT NULL
+2   ended_at {instant}
+2   reason TEXT NOT NULL
+2   INDEX of_run (run_id)
+
+looks -- what was found by looking, as JSON
+2   kind TEXT NOT NULL
+2   batch TEXT NOT NULL
+2   looked_at {instant} NOT NULL
+2   found TEXT NOT NULL
+2   INDEX of_batch (batch, kind)
 """
 # They were dated by a machine's clock, which may have been wrong: a day earlier is cautious.
 _DOUBTS_OF_1 = "UPDATE rows SET opened_at = opened_at - {day_long};\n"

@@ -30,7 +30,7 @@ seed 20
 pool.patience: a Retry-After is waited for, however long it is
 - if seconds > self._longest:
 + if False:
-@ huskyvoice.shared_limiter
+@ huskyvoice.limiter
 - if closed > self.seconds + _ROUNDING_S:
 + if False:
 
@@ -143,8 +143,8 @@ seed 40
 + pass
 
 report.counts: the summary tells one more than the ledger holds
-- numbers[place] += line.rows
-+ numbers[place] += line.rows + (place == "cancelled")
+- numbers[place] += rows
++ numbers[place] += rows + (place == "cancelled")
 
 report.counts: whatever is left, the run ends with 0
 - if is_for_a_person or counts.are_all_marked_done or counts.waiting > held_back:

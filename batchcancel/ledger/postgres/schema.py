@@ -58,6 +58,22 @@ CREATE TABLE version (version integer NOT NULL);
 INSERT INTO version VALUES ({VERSION});
 CREATE SEQUENCE tokens;
 {tables.made(DIALECT)}{_ABOUT}"""
+# Whoever was given the other tables uses the new ones too, without an administrator.
+_GRANTS = """
+DO $$
+DECLARE given record;
+BEGIN
+    FOR given IN
+        SELECT CASE grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(grantee) END AS whom,
+               string_agg(privilege_type, ', ') AS what
+        FROM information_schema.role_table_grants
+        WHERE table_schema = 'batchcancel' AND table_name = 'runs' AND grantee <> current_user
+        GROUP BY grantee
+    LOOP
+        EXECUTE format('GRANT %s ON pauses, looks TO %s', given.what, given.whom);
+    END LOOP;
+END $$;
+"""
 # Asked of the catalogue itself: to_regclass() may answer from before the wait for a first user.
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
@@ -127,7 +143,7 @@ def _create(into: PostgresStatements, *, name: str) -> None:
 
 def _migrate(into: PostgresStatements, version: int, *, name: str) -> None:
     try:
-        into.script(tables.steps(DIALECT, version) + _ABOUT)
+        into.script(tables.steps(DIALECT, version) + _ABOUT + _GRANTS)
         into.execute("UPDATE version SET version = :version", {"version": VERSION})
     except InsufficientPrivilege as error:
         raise InputError(
