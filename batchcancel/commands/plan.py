@@ -115,27 +115,19 @@ async def plan_batch(
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
-        manifest,
-        policy=rules.policy,
+        manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
         pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
-        earlier=earlier,
-        limit=settings.limit,
-        approved=settings.approved.number if settings.approved else None,
-        observed=observed,
-    )
+        approved=settings.approved.number if settings.approved else None, observed=observed,
+    )  # fmt: skip
     planned = Planned(
         plan=plan,
         approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
-        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
-        manifest=manifest,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin), manifest=manifest,
         rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
-        rate=settings.rate,
-        limit=settings.limit,
-        observed=observed,
-        at=at,
+        rate=settings.rate, limit=settings.limit, observed=observed, at=at,
         branches={one: name for name, one in settings.branches.items()},
-    )
+    )  # fmt: skip
     for caution in planned.rules.cautions:
         observe(caution)
     observe(plan_made(planned, ledger=settings.redacted_ledger))
@@ -189,17 +181,11 @@ async def _observed(
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
     observed = await observed_of(
-        manifest,
-        earlier,
-        rules=rules,
-        lookup=tools.lookup,
-        starts=starts,
-        clock=tools.clock,
-        statuses=settings.status,
+        manifest, earlier, rules=rules, lookup=tools.lookup, starts=starts, clock=tools.clock,
+        statuses=settings.status, halt_after=settings.halt_after,
         approved_at=settings.approved.left_at if settings.approved else None,
-        halt_after=settings.halt_after,
         require_windows=settings.require_closed,
-    )
+    )  # fmt: skip
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *manifest.cautions, *observed.cautions, *starts.cautions())
@@ -207,36 +193,31 @@ async def _observed(
 
 
 def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -> Pace:
-    return Pace(
-        now=at,
-        rate=settings.rate,
-        taken=taken,
-        pages={day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()},
-        budget=observed.budget.left,
-    )
+    pages = {day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()}
+    left = observed.budget.left
+    return Pace(now=at, rate=settings.rate, taken=taken, pages=pages, budget=left)
 
 
 def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
     """Tell what ends the run before its rows end, and a pace that the API does not allow."""
     left = (settings.max_requests or math.inf) - tools.exchange.requests
+    early = "the run will stop early, and the same command goes on"
     if plan.requests > left:
         yield Caution(
-            code="max_requests",
-            text=f"the plan needs {plan.requests:,} requests, and --max-requests "
-            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
-            "early, and the same command goes on",
+            "max_requests",
+            f"the plan needs {plan.requests:,} requests, and --max-requests "
+            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: {early}",
         )
     if _is_too_long(plan, settings):
         yield Caution(
-            code="max_duration",
-            text=f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
-            f"{settings.max_duration:,.0f} s: the run will stop early, and the same command goes "
-            "on",
+            "max_duration",
+            f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
+            f"{settings.max_duration:,.0f} s: {early}",
         )
     if settings.rate.is_above_documented and not settings.is_rehearsal:
         yield Caution(
-            code="rate_above",
-            text=f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
+            "rate_above",
+            f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
             "allows: it will refuse requests, also those of other programs with this key",
         )
 

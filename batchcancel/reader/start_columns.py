@@ -68,6 +68,7 @@ def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
 
     It matters beside a date, and where the start is no exact one.
     """
+    frame = frame.with_columns(latest_if_exact())
     needs_day = lacks_session_start()
     wanted = pl.col("starts_at").is_not_null() & (pl.col("date").is_not_null() | needs_day)
     moments = frame.filter(wanted).get_column("starts_at").unique()

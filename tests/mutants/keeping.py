@@ -44,8 +44,8 @@ test_rows_that_the_manifest_marks_as_done_are_left_out_whatever_their_time
 
 reader.manifest: outcomes are no part of a manifest's content
 test_marks_belong_to_the_content_and_words_without_an_outcome_do_not
-- digest.update(b"outcome "
-+ hashlib.sha256(b"outcome "
+- update(pl.col("marked"), before=b"outcome ")
++ pass
 
 reader.read: line ends after the last row are read as a row
 test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows
