@@ -167,6 +167,24 @@ class SentRequest(NamedTuple):
     answered_at: datetime | None
 
 
+class Traffic(NamedTuple):
+    """A request of a run; `result` is a status or a code, None where no answer is known."""
+
+    run_id: str
+    kind: str
+    sent_at: datetime
+    answered_at: datetime | None
+    result: str | None
+
+
+class Look(NamedTuple):
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+
+    kind: str
+    looked_at: datetime
+    found: Mapping[str, Any]
+
+
 class TallyLine(NamedTuple):
     """So many rows stand like this."""
 
@@ -313,6 +331,12 @@ class LedgerReader(Protocol):
     def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
         """Requests with this key (its fingerprint) sent or answered since then, oldest first."""
 
+    def traffic(self, batch: str) -> Iterable[Traffic]:
+        """The requests of the batch's runs, oldest first."""
+
+    def looks(self, batch: str) -> list[Look]:
+        """What was found by looking at it, oldest first."""
+
     def is_held(self, batch: str) -> bool:
         """Whether a run holds the batch now: its lease has not run out."""
 
@@ -366,6 +390,9 @@ class Ledger(LedgerReader, Protocol):
 
     def approve(self, batch: str, approved: Approved) -> None:
         """Write down under which approval the batch is run from now on."""
+
+    def note(self, batch: str, look: Look) -> None:
+        """Write down what was found by looking at the batch; nothing of it is personal."""
 
     def decide(
         self,

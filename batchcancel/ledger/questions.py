@@ -16,7 +16,7 @@ Record = TypeVar("Record")
 
 _INSTANTS = (
     *("at", "starts_at", "opened_at", "settled_at", "updated_at", "sent_at", "answered_at"),
-    *("started_at", "ended_at"),
+    *("started_at", "ended_at", "looked_at"),
 )
 _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) | {
     "date": restored_day,
@@ -24,6 +24,7 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
     "is_moved": bool,
     "options": lambda kept: kept and json.loads(kept),
     "counts": lambda kept: kept and json.loads(kept),
+    "found": json.loads,
 }
 """What becomes of a column, by the name of its field."""
 
@@ -116,6 +117,11 @@ _REQUESTS = """
     WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
     ORDER BY sent_at
 """
+_TRAFFIC = """
+    SELECT run_id, kind, sent_at, answered_at, result FROM requests
+    WHERE run_id IN (SELECT run_id FROM runs WHERE batch = :batch) ORDER BY sent_at
+"""
+_LOOKS = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
 _ANSWERED = "SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1"
 
 
@@ -215,6 +221,13 @@ class SqlReader(contract.LedgerReader):
     def requests_since(self, key: str, since: datetime) -> list[contract.SentRequest]:
         found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
         return list(_records(contract.SentRequest, found))
+
+    def traffic(self, batch: str) -> Iterator[contract.Traffic]:
+        return _records(contract.Traffic, self._stream(_TRAFFIC, batch=batch))
+
+    def looks(self, batch: str) -> list[contract.Look]:
+        found = self._ask(_LOOKS, batch=batch) if self._version > 1 else ()
+        return list(_records(contract.Look, found))
 
     @abstractmethod
     def is_held(self, batch: str) -> bool: ...

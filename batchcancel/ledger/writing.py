@@ -121,6 +121,9 @@ class SqlLedger(SqlReader, contract.Ledger):
     def approve(self, batch: str, approved: Approved) -> None:
         self._write(lambda into: enrolment.approve(into, batch, approved), is_long=True)
 
+    def note(self, batch: str, look: contract.Look) -> None:
+        self._write(lambda into: enrolment.note(into, batch, look), is_long=True)
+
     def commit(self, entries: Sequence[Entry]) -> None:
         def commit(into: Statements) -> None:
             holder = self._holder(into)
