@@ -3,10 +3,11 @@
 Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
 class Fact(Flag):
@@ -234,3 +235,36 @@ class Decided(NamedTuple):
     day: date | None
     session: str | None
     branch_id: str | None
+
+
+class LeftAlone(NamedTuple):
+    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
+
+    appointment_id: str
+    outcome: str
+    reason: str | None
+
+
+class SentRequest(NamedTuple):
+    """When a request left and when its answer came; None when it is not known to have come."""
+
+    sent_at: datetime
+    answered_at: datetime | None
+
+
+class Traffic(NamedTuple):
+    """A request of a run; `result` is a status or a code, None where no answer is known."""
+
+    run_id: str
+    kind: str
+    sent_at: datetime
+    answered_at: datetime | None
+    result: str | None
+
+
+class Look(NamedTuple):
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+
+    kind: str
+    looked_at: datetime
+    found: Mapping[str, Any]

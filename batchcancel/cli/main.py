@@ -20,6 +20,7 @@ from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.ledger import ledger
 from batchcancel.cli.plan import plan
+from batchcancel.cli.report import report
 from batchcancel.cli.resolve import resolve
 from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
@@ -76,7 +77,7 @@ def cli() -> None:
 
 
 for command in (
-    *(find, plan, run, status, verify, restore, resolve, export, ledger),
+    *(find, plan, run, status, verify, restore, resolve, export, report, ledger),
     *(sandbox, demo),
 ):
     cli.add_command(command)

@@ -13,10 +13,11 @@ from typing import Any
 import anyio
 
 from batchcancel import __version__, wiring
+from batchcancel.appointments import Look
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Learned, Ledger, Look, Run
+from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts

@@ -15,7 +15,17 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import Decided, KnownBy, Outcome, RejectedRow, Resolved
+from batchcancel.appointments import (
+    Decided,
+    KnownBy,
+    LeftAlone,
+    Look,
+    Outcome,
+    RejectedRow,
+    Resolved,
+    SentRequest,
+    Traffic,
+)
 
 
 class State(StrEnum):
@@ -121,14 +131,6 @@ class OpenRow(NamedTuple):
     opened_at: datetime
 
 
-class LeftAlone(NamedTuple):
-    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
-
-    appointment_id: str
-    outcome: str
-    reason: str | None
-
-
 class Observation(NamedTuple):
     """What the API showed of a row, and when; `label` is the batch label."""
 
@@ -158,31 +160,6 @@ class CancelledRow(NamedTuple):
     label: str | None
     updated_at: datetime | None
     previous_status: str | None
-
-
-class SentRequest(NamedTuple):
-    """When a request left and when its answer came; None when it is not known to have come."""
-
-    sent_at: datetime
-    answered_at: datetime | None
-
-
-class Traffic(NamedTuple):
-    """A request of a run; `result` is a status or a code, None where no answer is known."""
-
-    run_id: str
-    kind: str
-    sent_at: datetime
-    answered_at: datetime | None
-    result: str | None
-
-
-class Look(NamedTuple):
-    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
-
-    kind: str
-    looked_at: datetime
-    found: Mapping[str, Any]
 
 
 class TallyLine(NamedTuple):

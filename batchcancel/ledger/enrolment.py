@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from batchcancel.appointments import Outcome, RejectedRow, Resolved
-from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Look, Observation
+from batchcancel.appointments import Look, Outcome, RejectedRow, Resolved
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
 from batchcancel.ledger.statements import Statements
 
 _PART = 10_000

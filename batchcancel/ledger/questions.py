@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from batchcancel.appointments import Decided
+from batchcancel.appointments import Decided, LeftAlone, Look, SentRequest, Traffic
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
 from batchcancel.ledger.statements import Diagnosis, restored, restored_day
@@ -187,8 +187,8 @@ class SqlReader(contract.LedgerReader):
         found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
         return [appointment_id for (appointment_id,) in found]
 
-    def left_alone(self, batch: str) -> list[contract.LeftAlone]:
-        return list(_records(contract.LeftAlone, self._ask(_LEFT_ALONE, batch=batch)))
+    def left_alone(self, batch: str) -> list[LeftAlone]:
+        return list(_records(LeftAlone, self._ask(_LEFT_ALONE, batch=batch)))
 
     def observations(self, batch: str) -> Iterator[contract.Observation]:
         found = self._stream(_OBSERVED, batch=batch) if self._version > 1 else ()
@@ -218,16 +218,16 @@ class SqlReader(contract.LedgerReader):
     def open_rows(self, batch: str) -> list[contract.OpenRow]:
         return list(_records(contract.OpenRow, self._ask(_OPEN, batch=batch)))
 
-    def requests_since(self, key: str, since: datetime) -> list[contract.SentRequest]:
+    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
         found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
-        return list(_records(contract.SentRequest, found))
+        return list(_records(SentRequest, found))
 
-    def traffic(self, batch: str) -> Iterator[contract.Traffic]:
-        return _records(contract.Traffic, self._stream(_TRAFFIC, batch=batch))
+    def traffic(self, batch: str) -> Iterator[Traffic]:
+        return _records(Traffic, self._stream(_TRAFFIC, batch=batch))
 
-    def looks(self, batch: str) -> list[contract.Look]:
+    def looks(self, batch: str) -> list[Look]:
         found = self._ask(_LOOKS, batch=batch) if self._version > 1 else ()
-        return list(_records(contract.Look, found))
+        return list(_records(Look, found))
 
     @abstractmethod
     def is_held(self, batch: str) -> bool: ...
@@ -241,11 +241,11 @@ class SqlReader(contract.LedgerReader):
 
 def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:
     """What the columns of an answer hold, in the order of the record's fields."""
-    fields = [(name, _RESTORED.get(name, _as_it_is)) for name in kind.__annotations__]
+    names = list(kind.__annotations__)
+    restoring = [(at, _RESTORED[one]) for at, one in enumerate(names) if one in _RESTORED]
+    is_tuple = issubclass(kind, tuple)
     for row in rows:
-        told = zip(fields, row, strict=True)
-        yield kind(**{name: restore(kept) for (name, restore), kept in told})
-
-
-def _as_it_is(kept: object) -> object:
-    return kept
+        values = [*row]
+        for at, restore in restoring:
+            values[at] = restore(values[at])
+        yield kind(*values) if is_tuple else kind(**dict(zip(names, values, strict=True)))

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from batchcancel.appointments import Outcome, RejectedRow, Resolved
+from batchcancel.appointments import Look, Outcome, RejectedRow, Resolved
 from batchcancel.errors import (
     BatchcancelError,
     BatchHeld,
@@ -121,7 +121,7 @@ class SqlLedger(SqlReader, contract.Ledger):
     def approve(self, batch: str, approved: Approved) -> None:
         self._write(lambda into: enrolment.approve(into, batch, approved), is_long=True)
 
-    def note(self, batch: str, look: contract.Look) -> None:
+    def note(self, batch: str, look: Look) -> None:
         self._write(lambda into: enrolment.note(into, batch, look), is_long=True)
 
     def commit(self, entries: Sequence[Entry]) -> None:

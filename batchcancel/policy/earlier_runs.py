@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import Decided, OutcomeName
+from batchcancel.appointments import Decided, LeftAlone, OutcomeName
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import (
     Batch,
     LedgerReader,
-    LeftAlone,
     Observation,
     OpenRow,
     RowRecord,

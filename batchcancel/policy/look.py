@@ -8,11 +8,10 @@ from functools import partial
 import polars as pl
 
 from batchcancel.api import Ask, Lookup, Record
-from batchcancel.appointments import KnownBy, OutcomeName, Start
+from batchcancel.appointments import KnownBy, LeftAlone, OutcomeName, Start
 from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
-from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed

@@ -13,8 +13,16 @@ import polars as pl
 from polars.selectors import by_name
 
 from batchcancel.api import Record
-from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, as_meant
-from batchcancel.ledger.contract import LeftAlone, Observation
+from batchcancel.appointments import (
+    Decided,
+    LeftAlone,
+    Outcome,
+    OutcomeName,
+    Said,
+    SkipReason,
+    as_meant,
+)
+from batchcancel.ledger.contract import Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
 

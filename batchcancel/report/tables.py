@@ -48,10 +48,10 @@ def table(figures: Iterable[Figure]) -> list[str]:
 
 def count_table(counts: Counts) -> list[str]:
     """Every state that has rows, and their sum."""
-    return table(_count_figures(counts))
+    return table(count_figures(counts))
 
 
-def _count_figures(counts: Counts) -> Iterable[Figure]:
+def count_figures(counts: Counts) -> Iterable[Figure]:
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
             for reason, rows in counts.skipped.items():
