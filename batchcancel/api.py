@@ -362,10 +362,11 @@ class SharedWindow(Protocol):
     """The window of one API key at one rate; failing to take raises `LedgerWriteFailed`.
 
     What a `Limiter` is told may be told here late, or never: then slots are free later, and
-    nothing is sent too early. `kept_in` names the file or database for people.
+    nothing is sent too early. `kept_in` names the file or database for people; None where nobody
+    else uses it.
     """
 
-    kept_in: str
+    kept_in: str | None
 
     def look(self) -> Turn:
         """The wait and the slots taken now; takes none."""

@@ -3,11 +3,10 @@
 Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 
 class Fact(Flag):
@@ -94,6 +93,11 @@ class SkipReason(StrEnum):
 def as_meant(text: str) -> str:
     """The words of a session, branch or batch label as people mean them: case and blanks apart."""
     return " ".join(text.split()).casefold()
+
+
+def differ(one: str | None, other: str | None) -> bool:
+    """Whether two words mean different things; what one of them leaves open is no difference."""
+    return one is not None and other is not None and as_meant(one) != as_meant(other)
 
 
 def require_aware(*moments: datetime | None) -> None:
@@ -235,36 +239,3 @@ class Decided(NamedTuple):
     day: date | None
     session: str | None
     branch_id: str | None
-
-
-class LeftAlone(NamedTuple):
-    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
-
-    appointment_id: str
-    outcome: str
-    reason: str | None
-
-
-class SentRequest(NamedTuple):
-    """When a request left and when its answer came; None when it is not known to have come."""
-
-    sent_at: datetime
-    answered_at: datetime | None
-
-
-class Traffic(NamedTuple):
-    """A request of a run; `result` is a status or a code, None where no answer is known."""
-
-    run_id: str
-    kind: str
-    sent_at: datetime
-    answered_at: datetime | None
-    result: str | None
-
-
-class Look(NamedTuple):
-    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
-
-    kind: str
-    looked_at: datetime
-    found: Mapping[str, Any]

@@ -163,6 +163,15 @@ class RequestsSpent(StoppedEarly):
         )
 
 
+class TimeSpent(StoppedEarly):
+    """`--max-duration` is over."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(
+            f"--max-duration of {most:g} s is over", hint="Run the same command again to go on."
+        )
+
+
 class CreditsSpent(StoppedEarly):
     """Credits or a quota are used up: that concerns every row and proves nothing about any."""
 

@@ -4,7 +4,8 @@ An observer is called with each of them, in their order, inside the event loop: 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from batchcancel.api import Ask, Limiter, Meaning, Rate
 from batchcancel.appointments import Outcome, RejectedRow
@@ -57,22 +58,14 @@ class Caution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade:
-    """Every row was decided on. `text` is the plan for people; `seconds` is the time it takes.
+    """Every row was decided on: `text` is the plan for people, `facts` that for machines.
 
-    `skipped` counts by reason, `rejected` are the rows that cannot be read, by line. `used` has the
-    columns that were read, by our names, and `ignored` the manifest's others.
+    `rejected` are the rows that cannot be read, by line.
     """
 
     text: str
-    rows: int
-    eligible: int
-    settled: int
-    skipped: Mapping[str, int]
-    rejected: Sequence[RejectedRow]
-    will_miss: int
-    used: Mapping[str, str] = field(default_factory=dict)
-    ignored: Sequence[str] = ()
-    seconds: float
+    facts: Mapping[str, Any]
+    rejected: Sequence[RejectedRow] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,29 +13,34 @@ import anyio
 import anyio.to_thread
 
 from batchcancel.addresses import is_postgres
-from batchcancel.api import Answer, Limiter, Lookup, Rate, Request, Retry
+from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
 from batchcancel.clock import BootClock, Now, ServerClock, boot_clock, utc_now
 from batchcancel.errors import (
     BatchHeld,
     InputError,
     LedgerWriteFailed,
     NoPlaceForLedger,
-    StoppedEarly,
+    TimeSpent,
     Unreachable,
     UnsafeLedger,
     wrong,
 )
 from batchcancel.events import Observer, WindowNotShared
 from batchcancel.huskyvoice.client import HuskyVoice, NewTransport
-from batchcancel.huskyvoice.gate import GateLimiter
-from batchcancel.huskyvoice.limiter import SlidingWindow
+from batchcancel.huskyvoice.limiter import (
+    GateLimiter,
+    OffloadCall,
+    Patience,
+    WindowLimiter,
+    inline,
+)
 from batchcancel.huskyvoice.lookup import HuskyLookup
-from batchcancel.huskyvoice.offload import OffloadCall
 from batchcancel.huskyvoice.retry import Backoff
-from batchcancel.huskyvoice.shared_limiter import Patience, SharedLimiter
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
-from batchcancel.ledger.contract import Ledger, LedgerReader
+from batchcancel.huskyvoice.window_log import MemoryWindow
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
+from batchcancel.ledger.questions import LedgerReader
+from batchcancel.ledger.writing import Ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
 from batchcancel.settings.load import ApiSettings
@@ -47,9 +52,6 @@ Ledgers = tuple[Ledger, LedgerReader | None]
 
 OpenLedgers = Callable[[str, ApiSettings, FileWindow | None], Ledgers]
 """How a command opens the ledger at an address; the window is the file that others share."""
-
-_NO_RATE = Rate(2.0**31 - 1, 1.0)
-"""What a window that is only looked at for its gate counts by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,16 +260,16 @@ async def _limiter(
     around: Surroundings,
 ) -> AsyncIterator[Limiter]:
     """A limiter over the window that the database or the file shares, or over one of our own."""
-    shared = ledger.shared_window(_counted(settings.rate), timeout=settings.timeout) or file
-    if shared is None:
-        own = SlidingWindow(limit=settings.rate.limit, window=settings.rate.window)
-        if account is not None and not settings.rate.is_unlimited:
-            own.remember(_slots(account, settings, now=around.now()))
-        yield own
-        return
-    limiter = (GateLimiter if settings.rate.is_unlimited else SharedLimiter)(
-        shared,
-        offload=around.offload,
+    rate, shared = settings.rate, ledger.shared_window(settings.rate, timeout=settings.timeout)
+    window = shared or file
+    if window is None:
+        clock, now = around.boot, around.now
+        window = MemoryWindow(rate=rate, timeout=settings.timeout, clock=clock, now=now)
+        if account is not None and not rate.is_unlimited:
+            window.remember(_slots(account, settings, now=now()))
+    limiter = (GateLimiter if rate.is_unlimited else WindowLimiter)(
+        window,
+        offload=around.offload if shared or file else inline,
         clocks=lambda: (around.boot.seconds(),),
         patience=Patience(settings.max_retry_after, around.now),
     )
@@ -277,10 +279,6 @@ async def _limiter(
         # Shielded, so that other programs get our slots back as early as they may.
         with anyio.CancelScope(shield=True):
             await limiter.flush()
-
-
-def _counted(rate: Rate) -> Rate:
-    return _NO_RATE if rate.is_unlimited else rate
 
 
 def _window_file(
@@ -293,7 +291,7 @@ def _window_file(
     folder = settings.state_dir or _user_state()
     window = FileWindow(
         window_path(folder, origin=settings.origin, key=settings.api_key.fingerprint),
-        rate=_counted(settings.rate),
+        rate=settings.rate,
         timeout=settings.timeout,
         clock=around.boot,
         now=around.now,
@@ -333,12 +331,7 @@ async def _limit_time(max_duration: float | None, stop: Stop) -> None:
     if max_duration is None:
         return
     await anyio.sleep(max_duration)
-    stop.ask(
-        StoppedEarly(
-            f"--max-duration of {max_duration:g} s is over",
-            hint="Run the same command again to go on.",
-        )
-    )
+    stop.ask(TimeSpent(max_duration))
 
 
 async def _hurry(ledger: Ledger, stop: Stop) -> None:

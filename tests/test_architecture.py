@@ -33,12 +33,13 @@ ALLOWED = {
     # Rule 2: a stage knows what feeds it, so the sentence can be read in one direction.
     "ledger": SHARED | {"ledger"},
     "reader": SHARED | {"ledger.contract", "reader"},
-    "policy": SHARED | {"ledger.contract", "reader", "policy"},
+    "policy": SHARED | {"ledger.contract", "ledger.questions", "reader", "policy"},
     "writer": SHARED | {"ledger.contract"},
     "pool": SHARED | {"ledger.contract", "policy", "writer", "pool"},
     # Rule 3: what is told depends on what is written down.
     "report": SHARED
-    | {"ledger.contract", "reader.manifest", "reader.search", "reader.selection", "policy.plan"}
+    | {"ledger.contract", "ledger.questions", "policy.plan"}
+    | {"reader.manifest", "reader.search", "reader.selection"}
     | {"report"},
     "people": SHARED | {"ledger.contract", "reader", "people"},
     # Rule 4: another API is another folder.
@@ -46,7 +47,8 @@ ALLOWED = {
     # Rule 5: only wiring knows how the parts are put together, only commands what is done.
     "wiring": SHARED | {"settings.load", "ledger", "policy", "pool", "writer", "huskyvoice"},
     "commands": SHARED
-    | {"settings.load", "wiring", "ledger.contract", "reader", "policy", "pool", "report"}
+    | {"ledger.contract", "ledger.questions", "ledger.writing"}
+    | {"settings.load", "wiring", "reader", "policy", "pool", "report"}
     | {"people", "commands"},
     # Rule 6: a door translates between a caller and a command, and knows no stage.
     "cli": SHARED | {"settings", "ledger.open", "commands", "report", "cli"},

@@ -17,9 +17,9 @@ from batchcancel.clock import BootClock
 from batchcancel.commands import contacts, find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
 from batchcancel.events import Caution, Event, RowEnded
-from batchcancel.huskyvoice.offload import inline as asked_inline
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.huskyvoice.limiter import inline as asked_inline
 from batchcancel.ledger.open import read_ledger
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.plan import Planned
 from batchcancel.report.find import Finding
 from batchcancel.report.restore import RestorePlan

@@ -1,14 +1,17 @@
 """batchcancel export: the state and outcome of every row, as a file."""
 
-import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import api_options, api_settings_from
+from batchcancel.cli.options import api_options
 from batchcancel.errors import InputError
+
+if TYPE_CHECKING:
+    from batchcancel.settings.load import ApiSettings
 
 _STDOUT = "-"
 
@@ -36,10 +39,10 @@ _STDOUT = "-"
 )  # fmt: skip
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option("--force", is_flag=True, help="Write over a file that exists")
-@api_options()
+@api_options("export", only_with="contacts")
 def export(
-    ledger: str | None, output: str, outcomes: tuple[str, ...], manifest: str | None,
-    batch: str | None, *, job_file: Path | None, contacts: bool, force: bool, **options: Any,
+    settings: "ApiSettings | None", ledger: str | None, output: str, outcomes: tuple[str, ...],
+    manifest: str | None, *, batch: str | None, force: bool,
 ) -> None:  # fmt: skip
     """Write what became of each row of LEDGER to a file, in the order of the manifest.
 
@@ -63,15 +66,13 @@ def export(
     --contacts also 4 some could not be read, 5 the API does not answer, 7 key or scope
     rejected, 129, 130 or 143 stopped by a signal.
     """
-    as_json = bool(options["json"])
-    if contacts:
+    if settings is not None:
         if manifest is not None or output == _STDOUT:
             raise InputError(
                 "--contacts writes names and phones to a file, without --with and not to stdout",
                 hint="Name a file that ends with .csv or .xlsx.",
             )
-        whom = (ledger, batch, Path(output), outcomes)
-        _contacts(*whom, job_file=job_file, force=force, options=options)
+        _contacts(settings, ledger, batch, Path(output), outcomes, force=force)
         return
     from batchcancel.cli.terminal import result, say, show, this_call
     from batchcancel.commands.export import export as command
@@ -81,9 +82,8 @@ def export(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json |= as_json
     path = None if output == _STDOUT else Path(output)
-    if path is None and as_json:
+    if path is None and this_call().is_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")
     if path is not None:
         require_new(path, force=force)
@@ -103,12 +103,11 @@ def export(
 
 
 def _contacts(
-    ledger: str | None, batch: str | None, output: Path, outcomes: tuple[str, ...], *,
-    job_file: Path | None, force: bool, options: dict[str, Any],
+    settings: "ApiSettings", ledger: str | None, batch: str | None, output: Path,
+    outcomes: tuple[str, ...], *, force: bool,
 ) -> None:  # fmt: skip
-    from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import say, show
-    from batchcancel.cli.watching import Watching
+    from batchcancel.cli.watching import watched
     from batchcancel.commands.contacts import KINDS
     from batchcancel.commands.contacts import contacts as command
     from batchcancel.ledger.open import read_ledger
@@ -116,19 +115,13 @@ def _contacts(
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    settings = api_settings_from("export", job_file, options, dict(os.environ))
     require_new(output, force=force, kinds=KINDS)
     address, named = ledger_for(ledger, batch)
     with closing(read_ledger(address)) as account:
         name = the_batch(account, named, ledger=address)
-    watching = Watching(settings, is_log=settings.log_format == "json")
-    told = enter(
-        lambda stop: command(
-            settings, ledger=address, batch=name, output=output, outcomes=outcomes,
-            stop=stop, observe=watching,
-        ),
-        watching.tick,
-    )  # fmt: skip
+    told = watched(
+        settings, partial(command, ledger=address, batch=name, output=output, outcomes=outcomes)
+    )
     show(told.text(), told.as_json())
     say("It holds personal data: delete it after use. Only you can read it (mode 0600).")
     raise click.exceptions.Exit(int(told.exit_code))

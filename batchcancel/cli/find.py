@@ -1,13 +1,16 @@
 """batchcancel find: the appointments of some days, as a manifest."""
 
-import os
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchcancel.cli.options import api_options, api_settings_from
+from batchcancel.cli.options import api_options
+
+if TYPE_CHECKING:
+    from batchcancel.settings.load import ApiSettings
 
 _MOST_DAYS = 366
 _FILTERS = {
@@ -40,10 +43,10 @@ def _filters(command: Any) -> Any:
     "--not-in", metavar="LEDGER", help="Only what is in no batch of this ledger: after a run"
 )
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
-@api_options("status")
+@api_options("find", "status")
 def find(
-    output: Path, first: datetime, last: datetime | None, not_in: str | None, job_file: Path | None,
-    *, force: bool, **options: Any,
+    settings: "ApiSettings", output: Path, first: datetime, last: datetime | None,
+    not_in: str | None, *, force: bool, **typed: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write the appointments of a day that are to be cancelled to a new file, MANIFEST.
 
@@ -65,22 +68,17 @@ def find(
     all, a status that nobody knows, or something is left that is not in the ledger;
     5 the API does not answer, 7 key or scope rejected, 129, 130 or 143 stopped by a signal.
     """
-    from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import show
-    from batchcancel.cli.watching import Watching
+    from batchcancel.cli.watching import watched
     from batchcancel.commands import find as command
     from batchcancel.report.find import find_json, find_next, find_text
 
-    filters = {name: options.pop(name.replace("-", "_")) for name in _FILTERS}
-    settings = api_settings_from("find", job_file, options, dict(os.environ))
+    filters = {name: typed[name.replace("-", "_")] for name in _FILTERS}
     days = _days(first.date(), (last or first).date())
     wanted = command.Wanted(
         first=days[0], last=days[1], filters=filters, output=output, force=force, not_in=not_in
     )
-    watching = Watching(settings, is_log=settings.log_format == "json")
-    finding = enter(
-        lambda stop: command.find(settings, wanted, stop=stop, observe=watching), watching.tick
-    )
+    finding = watched(settings, partial(command.find, wanted=wanted))
     show(f"{find_text(finding)}\n\n{find_next(finding)}", find_json(finding))
     raise click.exceptions.Exit(int(finding.exit_code))
 

@@ -1,13 +1,11 @@
 """batchcancel plan: decide, count, estimate."""
 
-import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import job_options, settings_from
+from batchcancel.cli.options import job_options
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import Settings
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Decide, count, estimate; sends no write.")
 @job_options
-def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
+def plan(settings: "Settings") -> None:
     """Decide on every row of MANIFEST, count, and estimate the time. Sends no write.
 
     MANIFEST is CSV or Parquet with a column appointment_id: a path, - for stdin, or an address
@@ -36,21 +34,18 @@ def plan(manifest: str, job_file: Path | None, **options: Any) -> None:
     marks all of its rows as done, 5 the API or the manifest's store does not answer, 7 key
     or scope rejected, 129, 130 or 143 stopped by a signal.
     """
-    settings = settings_from(manifest, job_file, options, dict(os.environ))
     show_plan(settings)
 
 
 def show_plan(settings: "Settings") -> None:
     """Plan and show it; ends with the code that a run would be refused with."""
     # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
-    from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import result, same_command, show
-    from batchcancel.cli.watching import Watching
+    from batchcancel.cli.watching import watched
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
 
-    watching = Watching(settings, is_log=settings.log_format == "json")
-    planned = enter(lambda stop: command.plan(settings, stop=stop, observe=watching), watching.tick)
+    planned = watched(settings, command.plan)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
     command.refuse(planned, settings)
     command.refuse_place(settings)

@@ -1,13 +1,16 @@
 """batchcancel verify: what the API says now of what a batch cancelled."""
 
-import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import api_options, api_settings_from
+from batchcancel.cli.options import api_options
+
+if TYPE_CHECKING:
+    from batchcancel.settings.load import ApiSettings
 
 
 @click.command(short_help="What the API says now of what was cancelled.")
@@ -21,15 +24,9 @@ from batchcancel.cli.options import api_options, api_settings_from
     help="Write what is not cancelled any more to this manifest, .csv or .parquet, where any is",
 )
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
-@api_options()
+@api_options("verify")
 def verify(
-    ledger: str,
-    batch: str | None,
-    output: Path | None,
-    job_file: Path | None,
-    *,
-    force: bool,
-    **options: Any,
+    settings: "ApiSettings", ledger: str, batch: str | None, output: Path | None, *, force: bool
 ) -> None:
     """Read back what a batch of LEDGER cancelled, and tell what is alive again. Sends no write.
 
@@ -48,27 +45,19 @@ def verify(
     could not be read, 5 the API does not answer, 7 key or scope rejected, 129, 130 or
     143 stopped by a signal.
     """
-    from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import show
-    from batchcancel.cli.watching import Watching
+    from batchcancel.cli.watching import watched
     from batchcancel.commands import verify as command
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.results import require_new
     from batchcancel.report.status import the_batch
     from batchcancel.report.verify import verified_text, write_drift
 
-    settings = api_settings_from("verify", job_file, options, dict(os.environ))
     if output is not None:
         require_new(output, force=force)
     with closing(read_ledger(ledger)) as account:
         name = the_batch(account, batch, ledger=ledger)
-    watching = Watching(settings, is_log=settings.log_format == "json")
-    verified = enter(
-        lambda stop: command.verify(
-            settings, ledger=ledger, batch=name, stop=stop, observe=watching
-        ),
-        watching.tick,
-    )
+    verified = watched(settings, partial(command.verify, ledger=ledger, batch=name))
     if output is not None:
         write_drift(verified, output)
     show(verified_text(verified), verified.as_json())

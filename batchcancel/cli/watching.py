@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
 from batchcancel.api import Meaning
+from batchcancel.cli.door import enter
 from batchcancel.cli.terminal import draw, log, say
 from batchcancel.errors import wrong
 from batchcancel.events import (
@@ -23,8 +25,18 @@ from batchcancel.report.progress import Progress, told
 from batchcancel.report.tables import SHOWN_ROWS, duration
 from batchcancel.settings.load import ApiSettings
 
+Result = TypeVar("Result")
+
 _TICK_S, _EVERY_S = 0.2, 30.0
 _BAR, _WIDE = 20, 70
+_PLANNED = ("rows", "eligible", "settled", "rejected_rows", "will_miss", "seconds")
+_DOING = {"cancel": "Cancelling", "restore": "Restoring"}
+
+
+def watched(settings: ApiSettings, command: Callable[..., Awaitable[Result]]) -> Result:
+    """Run a command that only looks, and tell what explains a wait."""
+    watching = Watching(settings)
+    return enter(lambda stop: command(settings, stop=stop, observe=watching), watching.tick)
 
 
 def wants_bar(settings: ApiSettings) -> bool:
@@ -40,13 +52,16 @@ class Watching:
     """An observer that shows what a command does, and with `tick` beside it how long that takes.
 
     A log has a line for each thing, and one of the progress every half minute. Else people are
-    told what explains a wait or an odd result, and on a terminal they see a bar.
+    told what explains a wait or an odd result, and on a terminal they see a bar. Without a `verb`
+    the command only looks: people have no log of it, and its plan is its result.
     """
 
-    def __init__(self, settings: ApiSettings, *, is_log: bool, doing: str = "Cancelling") -> None:
-        self._is_log = is_log
-        self.has_bar = not is_log and wants_bar(settings)
-        self._doing = [doing]
+    def __init__(self, settings: ApiSettings, verb: str | None = None) -> None:
+        self.has_bar = wants_bar(settings)
+        self._is_log = not self.has_bar if verb else settings.log_format == "json"
+        self._shows_plan = self.has_bar and verb is not None
+        self.plan: PlanMade | None = None
+        self._doing = [_DOING.get(verb or "", "")]
         if settings.is_rehearsal:
             self._doing = ["Rehearsal, no real appointment is touched:", "Rehearsal:"]
         self._progress = Progress(
@@ -74,22 +89,16 @@ class Watching:
                 self._tell(line.code, line.text, level=level, **line.facts)
 
     def _show_plan(self, plan: PlanMade) -> None:
-        if self.has_bar:
+        self.plan, told = plan, plan.facts
+        if self._shows_plan:
             say(plan.text)
         elif self._is_log:
-            log("columns", used=dict(plan.used), ignored=list(plan.ignored[:SHOWN_ROWS]))
+            if columns := told.get("columns"):
+                log("columns", used=columns["used"], ignored=columns["ignored"][:SHOWN_ROWS])
             for row in plan.rejected[:SHOWN_ROWS]:
                 log("rejected_row", level="warning", line=row.line, reason=row.reason)
-            skipped = {f"skipped_{reason}": rows for reason, rows in plan.skipped.items()}
-            facts: dict[str, Any] = {
-                "rows": plan.rows,
-                "eligible": plan.eligible,
-                "settled": plan.settled,
-                "rejected_rows": len(plan.rejected),
-                "will_miss": plan.will_miss,
-                "seconds": plan.seconds,
-            }
-            log("planned", **(facts | skipped))
+            skipped = {f"skipped_{reason}": rows for reason, rows in told["skipped"].items()}
+            log("planned", **{name: told.get(name, 0) for name in _PLANNED}, **skipped)
 
     def _show_answer(self, answer: RequestAnswered) -> None:
         facts = {"ask": str(answer.ask), "appointment_id": answer.appointment_id}

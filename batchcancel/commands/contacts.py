@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from batchcancel import wiring
 from batchcancel.appointments import KnownBy, OutcomeName, Said, Start
-from batchcancel.commands.export import zone_of_batch
 from batchcancel.commands.find import Readable
 from batchcancel.commands.verify import require_own
 from batchcancel.errors import ExitCode
@@ -34,6 +33,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.reader.times import day_start
 from batchcancel.report.atomic import refuse_manifest, require_private
 from batchcancel.report.results import known, write_table
+from batchcancel.report.status import zone_of
 from batchcancel.report.tables import grouped
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -100,7 +100,8 @@ async def contacts(
         refuse_manifest(output, account, ledger=ledger)
         rows = to_be_told(account.rows(batch), wanted=wanted)
         people.wanted |= {_id(one) for one in rows}
-        zone = settings.timezone or zone_of_batch(account, batch)
+        [kept] = [zone_of(one) for one in account.batches() if one.name == batch]
+        zone = settings.timezone or kept
         with stop.raising_reason():
             visits = await _visits(settings, rows, zone, tools=tools, people=people)
         found = calls(visits, now=tools.clock.now())

@@ -1,14 +1,13 @@
 """The export command: what became of each row, alone or beside the manifest's own columns."""
 
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.people.beside import beside
 from batchcancel.report.results import csv_text, known, results, write_table
+from batchcancel.report.status import zone_of
 
 
 def export(
@@ -27,18 +26,10 @@ def export(
     if manifest is None:
         frame = results(account.rows(batch), outcomes=wanted)
     else:
-        zone = zone_of_batch(account, batch)
+        [zone] = [zone_of(one) for one in account.batches() if one.name == batch]
         frame = beside(manifest, account.rows(batch), timezone=zone, wanted=wanted)
         if frame.is_empty() and not wanted:
             raise InputError(f"{manifest} has no rows", hint="Name the manifest of this batch.")
     if output is None:
         return len(frame), csv_text(frame)
     return write_table(frame, output), ""
-
-
-def zone_of_batch(account: LedgerReader, batch: str) -> ZoneInfo | None:
-    """The clinic's timezone, as far as the batch knows it."""
-    [name] = [one.timezone for one in account.batches() if one.name == batch]
-    with suppress(KeyError, ValueError, OSError):
-        return ZoneInfo(name) if name else None
-    return None

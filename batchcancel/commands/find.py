@@ -15,7 +15,7 @@ from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start
 from batchcancel.errors import InputError, ScopeMissing
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.parts import Part, Place, place_of

@@ -12,17 +12,17 @@ from batchcancel.api import OrgConfig
 from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
 from batchcancel.errors import BatchHeld, ExitCode
-from batchcancel.events import Caution, Observer, PlanMade, RateWindowFull
+from batchcancel.events import Caution, Observer, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
     EarlierRuns,
     batch_of,
     earlier_runs,
+    is_nothing_left,
     refuse_conflicts,
     refuse_other_work,
 )
 from batchcancel.policy.look import Looked, look
-from batchcancel.policy.marked import is_nothing_left
 from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
@@ -38,7 +38,7 @@ from batchcancel.reader.columns import Asked
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest, require_polars
-from batchcancel.report.plan import plan_text
+from batchcancel.report.plan import plan_made
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
@@ -146,7 +146,7 @@ async def plan_batch(
     )
     for caution in planned.rules.cautions:
         observe(caution)
-    observe(_plan_made(planned))
+    observe(plan_made(planned, ledger=settings.redacted_ledger))
     return planned
 
 
@@ -239,19 +239,3 @@ def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Cau
 
 def _is_too_long(plan: Plan, settings: Settings) -> bool:
     return settings.max_duration is not None and plan.seconds > settings.max_duration
-
-
-def _plan_made(planned: Planned) -> PlanMade:
-    plan = planned.plan
-    return PlanMade(
-        text=plan_text(planned),
-        rows=plan.rows,
-        eligible=plan.eligible,
-        settled=plan.settled,
-        skipped={str(reason): rows for reason, rows in plan.skipped.items()},
-        rejected=planned.manifest.rejected,
-        used=planned.manifest.columns.used,
-        ignored=planned.manifest.columns.ignored,
-        will_miss=plan.will_miss,
-        seconds=plan.seconds,
-    )

@@ -11,7 +11,8 @@ from datetime import datetime
 from batchcancel import __version__
 from batchcancel.appointments import OutcomeName, Resolved
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Ledger, RowRecord, Run, State
+from batchcancel.ledger.contract import RowRecord, Run, State
+from batchcancel.ledger.writing import Ledger
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
 

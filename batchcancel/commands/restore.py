@@ -149,13 +149,7 @@ class _Restore:
         with self._tools.stop.raising_reason(), self._tools.at_right_address():
             self._choice = await self._chosen(candidates, room)
         plan = self._shown(settled=len(settled), unknown=unknown)
-        observe(
-            PlanMade(
-                text=restore_text(plan), rows=plan.rows, eligible=plan.eligible,
-                settled=plan.settled, skipped={str(why): n for why, n in plan.skipped.items()},
-                rejected=(), will_miss=0, seconds=plan.seconds,
-            )
-        )  # fmt: skip
+        observe(PlanMade(text=restore_text(plan), facts=plan.as_json()))
         return plan
 
     async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:

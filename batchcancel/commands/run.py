@@ -13,11 +13,11 @@ from typing import Any
 import anyio
 
 from batchcancel import __version__, wiring
-from batchcancel.appointments import Look
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
-from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed
+from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Learned, Ledger, Run
+from batchcancel.ledger.contract import Approved, Learned, Look, Run
+from batchcancel.ledger.writing import Ledger
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
@@ -190,12 +190,14 @@ async def _run_pool(
     await pool.settle_all(cancellations, workers=workers)
 
 
-async def _flush(tools: Tools) -> None:
+async def _flush(tools: Tools) -> LedgerWriteFailed | None:
     """Wait until everything queued is durable; a failure to write stops the run."""
     try:
         await tools.writer.durable()
     except LedgerWriteFailed as error:
         tools.stop.ask(error)
+        return error
+    return None
 
 
 async def finished(
@@ -211,12 +213,15 @@ async def finished(
     restores: bool = False,
 ) -> Finished:
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
-    await _flush(tools)
+    have_ended = tools.stop.reason is None
+    failure = await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
+    if have_ended and isinstance(reason, TimeSpent):
+        reason = failure  # over while the last outcomes were written: it stopped nothing
     code = exit_code(counts, held_back=held_back, restores=restores)
     failure = _close_run(
         replace(run, counts=counts.as_json()),

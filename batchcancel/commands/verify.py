@@ -5,10 +5,11 @@ from datetime import UTC, date
 
 from batchcancel import wiring
 from batchcancel.addresses import redacted_ledger
-from batchcancel.appointments import Look, Said
+from batchcancel.appointments import Said
 from batchcancel.errors import InputError
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import CancelledRow, LedgerReader
+from batchcancel.ledger.contract import CancelledRow, Look
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
 from batchcancel.policy.pages import Budget

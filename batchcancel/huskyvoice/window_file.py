@@ -7,7 +7,6 @@ meanwhile leaves the old file or the new one, never half of one.
 import fcntl
 import hashlib
 import os
-import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
+from batchcancel.api import PERMIT_S, Rate, Turn
 from batchcancel.clock import BootClock, Now
 from batchcancel.errors import InputError, LedgerWriteFailed
-from batchcancel.huskyvoice.window_log import NewerLogError, WindowLog, read_log
+from batchcancel.huskyvoice.window_log import MemoryWindow, NewerLogError, WindowLog, read_log
 
 Result = TypeVar("Result")
 
@@ -29,8 +28,8 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LARGEST = 64 * 1024 * 1024
 
 
-class FileWindow(SharedWindow):
-    """The window in `path` at `rate`; a request without an answer is over after `timeout` s.
+class FileWindow(MemoryWindow):
+    """The window in the file `path`.
 
     Who asked first has the next free slot, also of several programs, unless it asks more than a
     second later than it was told to.
@@ -39,12 +38,8 @@ class FileWindow(SharedWindow):
     def __init__(
         self, path: Path, *, rate: Rate, timeout: float, clock: BootClock, now: Now
     ) -> None:
+        super().__init__(rate=rate, timeout=timeout, clock=clock, now=now)
         self._path = path
-        self._rate = rate
-        self._timeout = timeout
-        self._clock = clock
-        self._now = now
-        self._ticket = secrets.randbits(48)
         self.kept_in = os.fspath(path)
 
     def open(self) -> None:
@@ -56,26 +51,8 @@ class FileWindow(SharedWindow):
 
     def look(self) -> Turn:
         with self._failures():
-            return self._read().standing(self._rate, self._clock.seconds())
-
-    def take(self) -> Turn:
-        def take(log: WindowLog) -> Turn:
-            now = self._clock.seconds()
-            return log.take(self._rate, now, ticket=self._ticket, timeout=self._timeout)
-
-        return self._change(take)
-
-    def used(self, slot: int) -> None:
-        self._change(lambda log: log.used(slot, self._clock.seconds()))
-
-    def unused(self, slot: int) -> None:
-        self._change(lambda log: log.slots.pop(slot, None))
-
-    def close_for(self, seconds: float) -> None:
-        def close(log: WindowLog) -> None:
-            log.close_for(seconds, now=self._clock.seconds(), wall=self._wall())
-
-        self._change(close)
+            self._log = self._read()
+            return super().look()
 
     def _change(self, change: Callable[[WindowLog], Result]) -> Result:
         with self._failures():
@@ -83,10 +60,9 @@ class FileWindow(SharedWindow):
 
     def _changed(self, change: Callable[[WindowLog], Result]) -> Result:
         with _locked(self._path.with_suffix(".lock")):
-            log = self._read()
-            log.forget(self._rate, self._clock.seconds())
-            result = change(log)
-            _replace(self._path, log.text().encode())
+            self._log = self._read()
+            result = super()._change(change)
+            _replace(self._path, self._log.text().encode())
         return result
 
     @contextmanager
@@ -116,9 +92,6 @@ class FileWindow(SharedWindow):
             log.close_for(longest, now=now, wall=wall)
         log.carry_over(self._clock.boot, now=now, wall=wall)
         return log
-
-    def _wall(self) -> float:
-        return self._now().timestamp()
 
 
 def window_path(folder: Path, *, origin: str, key: str) -> Path:

@@ -6,11 +6,14 @@ All instants are seconds of one boot's clock. A text that this module did not wr
 import json
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from batchcancel.api import PERMIT_S, Rate, Turn
+from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
+from batchcancel.clock import BootClock, Now
+
+Result = TypeVar("Result")
 
 FORMAT = 1
 GRACE_S = 1.0
@@ -70,10 +73,10 @@ class WindowLog:
             if slot.counted_by + rate.window > now
         ]
         closed = max(0.0, self.gate.until - now) if self.gate else 0.0
-        missing = math.ceil(len(free_at) + len(ahead) + 1 - rate.limit)
+        missing = len(free_at) + len(ahead) + 1 - rate.limit
         if missing <= 0:
             return Turn(None, closed, len(free_at), closed)
-        full = sorted([*free_at, *ahead])[missing - 1] - now
+        full = sorted([*free_at, *ahead])[math.ceil(missing) - 1] - now
         return Turn(None, max(closed, full), len(free_at), closed)
 
     def take(self, rate: Rate, now: float, *, ticket: int, timeout: float) -> Turn:
@@ -85,9 +88,13 @@ class WindowLog:
             self.waiting[ticket] = now + turn.wait + GRACE_S
             return turn
         self.waiting.pop(ticket, None)
-        slot, self.next_slot = self.next_slot, self.next_slot + 1
-        self.slots[slot] = Slot(now, now + PERMIT_S + timeout)
+        slot = self.add(Slot(now, now + PERMIT_S + timeout))
         return Turn(slot, 0.0, turn.taken + 1)
+
+    def add(self, slot: Slot) -> int:
+        number, self.next_slot = self.next_slot, self.next_slot + 1
+        self.slots[number] = slot
+        return number
 
     def _ahead_of(self, ticket: int, now: float) -> list[float]:
         self.waiting = {one: until for one, until in self.waiting.items() if until > now}
@@ -130,6 +137,61 @@ class WindowLog:
 
     def text(self) -> str:
         return json.dumps({"format": FORMAT} | _fields(self), default=_fields)
+
+
+class MemoryWindow(SharedWindow):
+    """The window at `rate`; a request without an answer is over after `timeout` s.
+
+    It is this program's alone, unless others are given the same `log`.
+    """
+
+    kept_in: str | None = None
+
+    def __init__(
+        self, *, rate: Rate, timeout: float, clock: BootClock, now: Now,
+        log: WindowLog | None = None,
+    ) -> None:  # fmt: skip
+        self._rate = rate
+        self._timeout = timeout
+        self._clock = clock
+        self._now = now
+        self._log = log or WindowLog(clock.boot)
+        self._ticket = secrets.randbits(48)
+
+    def remember(self, free_in: Iterable[float]) -> None:
+        """Take over slots of earlier runs, by the seconds until each is free again."""
+        now = self._clock.seconds()
+        for seconds in free_in:
+            self._log.add(Slot(now, now + seconds - self._rate.window, is_answered=True))
+
+    def look(self) -> Turn:
+        return self._log.standing(self._rate, self._clock.seconds())
+
+    def take(self) -> Turn:
+        def take(log: WindowLog) -> Turn:
+            now = self._clock.seconds()
+            return log.take(self._rate, now, ticket=self._ticket, timeout=self._timeout)
+
+        return self._change(take)
+
+    def used(self, slot: int) -> None:
+        self._change(lambda log: log.used(slot, self._clock.seconds()))
+
+    def unused(self, slot: int) -> None:
+        self._change(lambda log: log.slots.pop(slot, None))
+
+    def close_for(self, seconds: float) -> None:
+        def close(log: WindowLog) -> None:
+            log.close_for(seconds, now=self._clock.seconds(), wall=self._wall())
+
+        self._change(close)
+
+    def _change(self, change: Callable[[WindowLog], Result]) -> Result:
+        self._log.forget(self._rate, self._clock.seconds())
+        return change(self._log)
+
+    def _wall(self) -> float:
+        return self._now().timestamp()
 
 
 def _fields(one: Any) -> dict[str, Any]:

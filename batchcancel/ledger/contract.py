@@ -8,24 +8,13 @@ A `commit` is one durable transaction: when it returns, its entries survive a cr
 cut; when it raises, none of them is there. A ledger keeps ids, times and codes, no personal data.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from batchcancel.api import Rate, SharedWindow
-from batchcancel.appointments import (
-    Decided,
-    KnownBy,
-    LeftAlone,
-    Look,
-    Outcome,
-    RejectedRow,
-    Resolved,
-    SentRequest,
-    Traffic,
-)
+from batchcancel.appointments import KnownBy, Outcome
 
 
 class State(StrEnum):
@@ -131,8 +120,19 @@ class OpenRow(NamedTuple):
     opened_at: datetime
 
 
+class LeftAlone(NamedTuple):
+    """A row that was not sent for what was seen of it: skipped, or cancelled by others."""
+
+    appointment_id: str
+    outcome: str
+    reason: str | None
+
+
 class Observation(NamedTuple):
-    """What the API showed of a row, and when; `label` is the batch label."""
+    """What the API showed of a row, and when, in place of what was seen before.
+
+    `label` is the batch label. As an entry it is one record that was read.
+    """
 
     appointment_id: str
     status: str
@@ -160,6 +160,31 @@ class CancelledRow(NamedTuple):
     label: str | None
     updated_at: datetime | None
     previous_status: str | None
+
+
+class SentRequest(NamedTuple):
+    """When a request left and when its answer came; None when it is not known to have come."""
+
+    sent_at: datetime
+    answered_at: datetime | None
+
+
+class Traffic(NamedTuple):
+    """A request of a run; `result` is a status or a code, None where no answer is known."""
+
+    run_id: str
+    kind: str
+    sent_at: datetime
+    answered_at: datetime | None
+    result: str | None
+
+
+class Look(NamedTuple):
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+
+    kind: str
+    looked_at: datetime
+    found: Mapping[str, Any]
 
 
 class TallyLine(NamedTuple):
@@ -249,151 +274,4 @@ class Noted:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saw:
-    """A record was read: it is kept in place of what was seen before."""
-
-    appointment_id: str
-    seen: Observation
-
-
-Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Saw | Settled
-
-
-class LedgerReader(Protocol):
-    """The questions; they may be asked while a run is going on."""
-
-    def batches(self) -> Sequence[Batch]:
-        """All batches, oldest first."""
-
-    def runs(self, batch: str) -> Sequence[Run]:
-        """The runs over a batch, oldest first."""
-
-    def tally(self, batch: str) -> Sequence[TallyLine]:
-        """Every row of the batch counted once, rejected rows included."""
-
-    def rows(self, batch: str) -> Iterable[RowRecord]:
-        """Every appointment of the batch, ordered by id, then the rejected rows by line."""
-
-    def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
-        """Ids that must not be sent again, with or without the refused and not-found ones.
-
-        What is decided anew is not among them: skipped, or cancelled by others and never sent.
-        """
-
-    def left_alone(self, batch: str) -> list[LeftAlone]:
-        """Rows that were not sent for what was seen of them: where they stand until seen again."""
-
-    def observations(self, batch: str) -> Iterable[Observation]:
-        """What was last seen of the rows of which anything was, ordered by id."""
-
-    def decided(self, batch: str) -> list[Decided]:
-        """What persons decided on rows that are not settled, or skipped."""
-
-    def not_found_ids(self, batch: str) -> list[str]:
-        """Ids of the rows that the API did not know."""
-
-    def settled_rows(self, batch: str, *, but_refused: bool = False) -> Iterable[LedgerRow]:
-        """What the manifest said of these rows, ordered by id."""
-
-    def cancelled_rows(self, batch: str) -> Iterable[CancelledRow]:
-        """What this batch itself cancelled and nobody has restored, ordered by id."""
-
-    def approved(self, batch: str) -> Approved | None:
-        """The approval of the batch; None where it was run without one."""
-
-    def open_rows(self, batch: str) -> list[OpenRow]:
-        """Rows to be read back before anything else is done about them."""
-
-    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
-        """Requests with this key (its fingerprint) sent or answered since then, oldest first."""
-
-    def traffic(self, batch: str) -> Iterable[Traffic]:
-        """The requests of the batch's runs, oldest first."""
-
-    def looks(self, batch: str) -> list[Look]:
-        """What was found by looking at it, oldest first."""
-
-    def is_held(self, batch: str) -> bool:
-        """Whether a run holds the batch now: its lease has not run out."""
-
-    def was_answered(self) -> bool:
-        """Whether any request of this ledger was ever answered as the API alone answers."""
-
-    def close(self) -> None:
-        """Let go of files, connections and locks."""
-
-
-class Ledger(LedgerReader, Protocol):
-    """The account of one run, for one origin and one key: who holds a batch alone writes on it.
-
-    Failing to write raises `LedgerWriteFailed`.
-    """
-
-    def require_room_for(self, texts: Iterable[str]) -> None:
-        """Raise `InputError` where one of these texts cannot be kept as it is."""
-
-    def hold(self, run: Run) -> None:
-        """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
-
-    def require_held(self) -> None:
-        """Raise `LedgerWriteFailed` where another run may have the batch by now.
-
-        Asked between an intent and its PATCH: a machine that slept may have been given up.
-        """
-
-    def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow | None:
-        """The key's window, where several programs write; a request is over after `timeout` s."""
-
-    def finish(self, run: Run) -> None:
-        """Write how the run ended and let go of the batch."""
-
-    def enrol(
-        self, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
-    ) -> None:
-        """Make the batch hold exactly these rows; whole or not at all.
-
-        Rows that were known keep their state, and with a final outcome also what was said of
-        them and is left out now. Rows that are no longer named are dropped while they are waiting
-        or skipped, and stay otherwise: what was sent is never forgotten.
-        """
-
-    def resolve(self, batch: str, resolved: Iterable[Resolved]) -> int:
-        """Write persons' decisions down, and let the rows be left alone, or wait; tell how many.
-
-        What was cancelled by us, and found moved, is cancelled. Rows on which nobody has to decide
-        stay as they are.
-        """
-
-    def approve(self, batch: str, approved: Approved) -> None:
-        """Write down under which approval the batch is run from now on."""
-
-    def note(self, batch: str, look: Look) -> None:
-        """Write down what was found by looking at the batch; nothing of it is personal."""
-
-    def decide(
-        self,
-        batch: str,
-        endings: Iterable[tuple[str, Outcome]],
-        observed: Iterable[Observation] = (),
-    ) -> None:
-        """Replace all endings of the batch that needed no request by these, as of what was seen.
-
-        Rows that had one, and are none of these now, are waiting.
-        """
-
-    def reopen_refused(self, batch: str) -> int:
-        """Let refused and not-found rows wait again, as the operator asked; tells how many.
-
-        Rows that the manifest no longer names, and rows in doubt, stay as they are.
-        """
-
-    def commit(self, entries: Sequence[Entry]) -> None:
-        """Write the entries of the held batch in one durable transaction, in their order.
-
-        An intent for a settled row, or for a row that is not in the batch, and the withdrawal of
-        none raise `LedgerWriteFailed`, and nothing of the transaction is kept.
-        """
-
-    def hurry(self) -> None:
-        """Wait for nothing any more: the run is to stop, and what is not written is read back."""
+Entry = Asked | Intent | Withdrawn | Answered | Learned | Noted | Observation | Settled

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from batchcancel.appointments import Look, Outcome, RejectedRow, Resolved
-from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
+from batchcancel.appointments import Outcome, RejectedRow, Resolved
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Look, Observation
 from batchcancel.ledger.statements import Statements
 
 _PART = 10_000
@@ -92,18 +92,21 @@ _RESOLVE = """
         settled_at = CASE WHEN :is_kept OR outcome = 'needs_review' AND reason = 'moved'
                           THEN :at ELSE settled_at END,
         opened_at = CASE WHEN outcome = 'needs_review' AND reason = 'moved' THEN opened_at END,
-        resolved_as = :decision, resolved_by = :by, resolved_at = :at, resolved_reason = :why,
+        resolved_as = :decision, resolved_by = :by, resolved_at = :at, resolved_reason = :reason,
         resolved_status = observed_status, resolved_date = observed_date,
         resolved_session = observed_session, resolved_branch = observed_branch
     WHERE batch_id = :batch_id AND appointment_id = :appointment_id
       AND (outcome = 'needs_review' OR state = 'open'
            OR outcome = 'skipped' AND reason IN ('moved', 'unknown_status', 'kept'))
 """
-_NOTE = "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :at, :found)"
+_NOTE = (
+    "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :looked_at, :found)"
+)
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
 """
+_UNLOAD = "DROP TABLE IF EXISTS temp.loaded"
 
 
 def enrol(
@@ -113,7 +116,7 @@ def enrol(
     into.execute(_ENROL_BATCH, {name: getattr(batch, name) for name in Batch.__slots__})
     ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
     values = {"batch_id": batch_id, "enrolment": enrolment}
-    for part in _parts(_said(into, rows)):
+    for part in _parts(rows):
         _load(into, _NAMED, part)
         into.execute(_ENROL_ROWS, values)
     into.execute(_DROP_UNNAMED, values)
@@ -121,61 +124,58 @@ def enrol(
     unread = ((row.line, row.reason, row.appointment_id) for row in rejected)
     _load(into, _REJECTED, unread, like="rejected_rows")
     into.execute(_REJECT, values)
-    _unload(into)
+    into.execute(_UNLOAD)
 
 
 def decide(
     into: Statements,
     batch: str,
     endings: Iterable[tuple[str, Outcome]],
-    observed: Iterable[Observation],
+    observed: Iterable[Observation] = (),
 ) -> None:
-    """Replace all endings that needed no request by these, and keep what was seen."""
+    """Replace all endings of the batch that needed no request by these, as of what was seen.
+
+    Rows that had one, and are none of these now, are waiting.
+    """
     values = {"batch_id": batch_id_of(into, batch)}
-    _load(into, _ENDED, ((one, end.name.value, end.reason) for one, end in endings))
+    _load(into, _ENDED, ((one, end.name, end.reason) for one, end in endings))
     into.execute(_CLEAR_ENDINGS, values)
     into.execute(_END, values)
-    for part in _parts(_seen(into, observed)):
+    for part in _parts(observed):
         _load(into, ", ".join(_SEEN), part)
         into.execute(_OBSERVE, values)
-    _unload(into)
+    into.execute(_UNLOAD)
 
 
 def reopen_refused(into: Statements, batch: str) -> int:
-    """Let refused and not-found rows that are still named wait again; tell how many."""
+    """Let refused and not-found rows wait again, as the operator asked; tells how many.
+
+    Rows that the manifest no longer names, and rows in doubt, stay as they are.
+    """
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
 
 
 def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:
-    """Write down what persons decided; tell on how many rows."""
-    batch_id = batch_id_of(into, batch)
+    """Write persons' decisions down, and let the rows be left alone, or wait; tell how many.
+
+    What was cancelled by us, and found moved, is cancelled. Rows on which nobody has to decide
+    stay as they are.
+    """
+    known = {"batch_id": batch_id_of(into, batch)}
     return sum(
-        into.execute(
-            _RESOLVE,
-            {
-                "batch_id": batch_id,
-                "appointment_id": one.appointment_id,
-                "is_kept": one.decision == "kept",
-                "decision": one.decision,
-                "by": one.by,
-                "at": into.stored(one.at),
-                "why": one.reason,
-            },
-        )
+        into.execute(_RESOLVE, known | one._asdict() | {"is_kept": one.decision == "kept"})
         for one in resolved
     )
 
 
 def approve(into: Statements, batch: str, approved: Approved) -> None:
-    """Write down who approved the batch, and what."""
-    values = {"token": approved.token, "by": approved.by, "at": into.stored(approved.at)}
-    into.execute(_APPROVE, {"batch_id": batch_id_of(into, batch), **values})
+    """Write down under which approval the batch is run from now on."""
+    into.execute(_APPROVE, {"batch_id": batch_id_of(into, batch), **approved._asdict()})
 
 
 def note(into: Statements, batch: str, look: Look) -> None:
     """Write down what was found by looking at the batch."""
-    values = {"kind": look.kind, "batch": batch, "at": into.stored(look.looked_at)}
-    into.execute(_NOTE, {**values, "found": json.dumps(look.found)})
+    into.execute(_NOTE, look._asdict() | {"batch": batch, "found": json.dumps(look.found)})
 
 
 def batch_id_of(into: Statements, batch: str) -> int | None:
@@ -184,9 +184,10 @@ def batch_id_of(into: Statements, batch: str) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def _parts(rows: Iterator[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
+def _parts(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
     """Few enough for a temporary table to stay in memory: it needs no folder for files."""
-    while part := list(islice(rows, _PART)):
+    left = iter(rows)
+    while part := list(islice(left, _PART)):
         yield part
 
 
@@ -194,22 +195,6 @@ def _load(
     into: Statements, columns: str, rows: Iterable[Sequence[object]], *, like: str = "rows"
 ) -> None:
     """Let the temporary table `loaded` hold these rows, with columns of the table `like`."""
-    _unload(into)
-    into.execute(
-        f"CREATE TEMPORARY TABLE temp.loaded AS SELECT {columns} FROM {like} WHERE false", {}
-    )
+    into.execute(_UNLOAD)
+    into.execute(f"CREATE TEMPORARY TABLE temp.loaded AS SELECT {columns} FROM {like} WHERE false")
     into.fill("temp.loaded", rows, columns=columns.count(",") + 1)
-
-
-def _unload(into: Statements) -> None:
-    into.execute("DROP TABLE IF EXISTS temp.loaded", {})
-
-
-def _said(into: Statements, rows: Iterable[LedgerRow]) -> Iterator[Sequence[object]]:
-    for one, starts_at, day, *rest in rows:
-        yield one, into.stored(starts_at), day and day.isoformat(), *rest
-
-
-def _seen(into: Statements, observed: Iterable[Observation]) -> Iterator[Sequence[object]]:
-    for one, status, day, session, branch_id, label, at in observed:
-        yield one, status, day and day.isoformat(), session, branch_id, label, into.stored(at)

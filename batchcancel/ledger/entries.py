@@ -5,10 +5,7 @@ being sent again, whatever the program believes.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
@@ -66,6 +63,15 @@ _UNDO = """
                       FROM batches AS undone JOIN batches AS own ON own.of_batch = undone.name
                       WHERE own.batch_id = :batch_id AND own.kind = 'restore')
 """
+# A plan holds no lease, so its lost COMMIT is written once more: that must change nothing.
+_ASK = """
+    INSERT INTO requests ({columns}, run_id, key, kind, appointment_id, attempt, sent_at)
+    VALUES ({values}, :run_id, :key, :kind, :appointment_id, :attempt, :at)
+    ON CONFLICT ({columns}) DO UPDATE SET sent_at = excluded.sent_at
+"""
+_ANSWER = """
+    UPDATE requests SET answered_at = :at, result = :result WHERE ({columns}) = ({values})
+"""
 _BEGIN = """
     INSERT INTO runs (run_id, batch, started_at, version, "user", host, pid, options)
     VALUES (:run_id, :batch, :started_at, :version, :user, :host, :pid, :options)
@@ -75,84 +81,58 @@ _END = """
     WHERE run_id = :run_id
 """
 
-_OF_ROW: dict[type[contract.Entry], str] = {
-    contract.Withdrawn: _WITHDRAW,
-    contract.Learned: _LEARN,
-    contract.Noted: _NOTE,
-    contract.Saw: _SEE,
-    contract.Settled: _SETTLE,
+_STATEMENTS: dict[type[contract.Entry], tuple[str, ...]] = {
+    contract.Asked: (_ASK,),
+    contract.Intent: (_OPEN, _ASK),
+    contract.Answered: (_ANSWER,),
+    contract.Withdrawn: (_WITHDRAW,),
+    contract.Learned: (_LEARN,),
+    contract.Noted: (_NOTE,),
+    contract.Observation: (_SEE,),
+    contract.Settled: (_SETTLE,),
 }
 
 
-class Holder(NamedTuple):
-    """On whose behalf entries are written; without a batch and a run when a plan asks.
+def record(into: Statements, entry: contract.Entry, *, by: Values, request: Values) -> None:
+    """Write one entry; `by` tells on whose behalf.
 
-    How requests are numbered is the one thing in which the two ledgers differ here: `identity`
-    gives the values by which the request with that number in its run is found again.
+    `request` holds the columns by which the ledger finds that request of the run again: how they
+    are numbered is the one thing in which ledgers differ here.
     """
-
-    batch_id: int | None
-    run_id: str | None
-    key: str
-    ask: str
-    answer: str
-    identity: Callable[[int], Values]
-
-
-def record(into: Statements, entry: contract.Entry, holder: Holder) -> None:
-    """Write one entry; every one of its statements must meet exactly one row."""
-    values = _values(into, entry, holder)
-    for sql in _statements(entry, holder):
-        if into.execute(sql, values) != 1:
+    told = {name: f":{name}" for name in request}
+    named = {"columns": ", ".join(told), "values": ", ".join(told.values())}
+    values = {"kind": "read", "attempt": None, **by, **request, **_said(entry)}
+    for sql in _statements(entry):
+        if into.execute(sql.format_map(named), values) != 1:
             raise _unmet(entry)
 
 
 def begin_run(into: Statements, run: contract.Run) -> None:
     """Write down that a run has begun, and who runs it."""
-    into.execute(_BEGIN, _run(into, run))
+    into.execute(_BEGIN, _run(run))
 
 
 def end_run(into: Statements, run: contract.Run) -> None:
     """Write down how a run ended; `LedgerWriteFailed` where it never began."""
-    if into.execute(_END, _run(into, run)) != 1:
+    if into.execute(_END, _run(run)) != 1:
         raise LedgerWriteFailed(f"run {run.run_id} cannot finish: it never began")
 
 
-def _statements(entry: contract.Entry, holder: Holder) -> tuple[str, ...]:
-    match entry:
-        case contract.Asked():
-            return (holder.ask,)
-        case contract.Intent():
-            return (_OPEN, holder.ask)
-        case contract.Answered():
-            return (holder.answer,)
-        case contract.Settled(outcome=Outcome(name=OutcomeName.RESTORED)):
+def _statements(entry: contract.Entry) -> tuple[str, ...]:
+    if isinstance(entry, contract.Settled):
+        if entry.outcome.name is OutcomeName.RESTORED:
             return (_SETTLE, _UNDO)
-        case contract.Settled() if Fact.FINAL not in entry.outcome.name.facts:
+        if Fact.FINAL not in entry.outcome.name.facts:
             return (_NOTE,)
-    return (_OF_ROW[type(entry)],)
+    return _STATEMENTS[type(entry)]
 
 
-def _values(into: Statements, entry: contract.Entry, holder: Holder) -> Values:
-    """What an entry says, by the names of its fields, and on whose behalf."""
-    values: dict[str, object] = {"kind": "read", "attempt": None, "run_id": holder.run_id}
-    values |= {"batch_id": holder.batch_id, "key": holder.key}
-    for name in entry.__slots__:
-        match value := getattr(entry, name):
-            case datetime():
-                values[name] = into.stored(value)
-            case Outcome():
-                values |= {"outcome": value.name.value, "reason": value.reason}
-            case contract.Observation():
-                day = value.date and value.date.isoformat()
-                values |= value._asdict() | {"date": day, "at": into.stored(value.at)}
-            case StrEnum():
-                values[name] = value.value
-            case _:
-                values[name] = value
-    if isinstance(entry, contract.Asked | contract.Intent | contract.Answered):
-        values |= holder.identity(entry.request)
-    return values
+def _said(entry: contract.Entry) -> Values:
+    """What an entry says, by the names of its fields."""
+    said: dict[str, Any] = {name: getattr(entry, name) for name in type(entry).__annotations__}
+    if isinstance(outcome := said.get("outcome"), Outcome):
+        said |= {"outcome": outcome.name, "reason": outcome.reason}
+    return said
 
 
 def _unmet(entry: contract.Entry) -> LedgerWriteFailed:
@@ -166,14 +146,7 @@ def _unmet(entry: contract.Entry) -> LedgerWriteFailed:
     )
 
 
-def _run(into: Statements, run: contract.Run) -> Values:
-    return {name: getattr(run, name) for name in contract.Run.__slots__} | {
-        "started_at": into.stored(run.started_at),
-        "ended_at": into.stored(run.ended_at),
-        "options": _json(run.options),
-        "counts": _json(run.counts),
-    }
-
-
-def _json(told: Mapping[str, Any] | None) -> str | None:
-    return None if told is None else json.dumps(told, sort_keys=True)
+def _run(run: contract.Run) -> Values:
+    said = {name: getattr(run, name) for name in contract.Run.__slots__}
+    told = {name: said[name] for name in ("options", "counts") if said[name] is not None}
+    return said | {name: json.dumps(one, sort_keys=True) for name, one in told.items()}

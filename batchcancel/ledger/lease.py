@@ -8,11 +8,13 @@ its holder may go on; afterwards none of its writes is kept.
 import os
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
+from batchcancel.ledger.statements import Statements
 
 TTL_S = 30.0
 """How long a batch stays with a run that is not heard of any more."""
@@ -21,6 +23,27 @@ BEATS = 3
 """How often a lease is renewed while it lasts, so that one lost beat ends nothing."""
 
 _LAST_RENEWAL_S = 10.0
+
+
+class SomeLease(ABC):
+    """The right of one run to write on its batch, while nobody else has taken it."""
+
+    def __init__(self, *, batch: str, token: int, ttl: float) -> None:
+        self.token = token
+        self._batch = batch
+        self._ttl = ttl
+
+    @abstractmethod
+    def release(self, into: Statements, /) -> None:
+        """Let the next run have the batch at once."""
+
+    def taken_over(self) -> LedgerWriteFailed:
+        """Another run has taken the lease, and a write was fenced off."""
+        return LedgerWriteFailed(
+            f"another run has taken over batch {self._batch}, because this one was not heard of "
+            f"for {self._ttl:.0f} s",
+            hint="The other run goes on with it; batchcancel status shows how far it is.",
+        )
 
 
 class Heartbeat:
@@ -60,15 +83,6 @@ def held(batch: str, *, holder: str, left: float) -> BatchHeld:
         f"another run has batch {batch}: {holder}",
         hint="Wait until it has finished, or stop it. If its machine is gone, the batch is "
         f"free {left:.0f} s from now.",
-    )
-
-
-def taken_over(batch: str, *, ttl: float) -> LedgerWriteFailed:
-    """Another run has taken the lease, and a write was fenced off."""
-    return LedgerWriteFailed(
-        f"another run has taken over batch {batch}, because this one was not heard of "
-        f"for {ttl:.0f} s",
-        hint="The other run goes on with it; batchcancel status shows how far it is.",
     )
 
 

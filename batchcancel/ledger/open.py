@@ -5,8 +5,9 @@ from types import ModuleType
 
 from batchcancel.addresses import is_parameters, is_postgres
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import Ledger, LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
+from batchcancel.ledger.writing import Ledger
 
 
 def open_ledger(address: str, *, origin: str, key: str) -> Ledger:

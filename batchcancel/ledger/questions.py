@@ -1,15 +1,15 @@
 """The questions to a ledger, in SQL that both databases share."""
 
 import json
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from batchcancel.appointments import Decided, LeftAlone, Look, SentRequest, Traffic
+from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
-from batchcancel.ledger.statements import Diagnosis, restored, restored_day
+from batchcancel.ledger.statements import Diagnosis, Values, restored, restored_day
 from batchcancel.ledger.tables import VERSION
 
 Record = TypeVar("Record")
@@ -20,6 +20,7 @@ _INSTANTS = (
 )
 _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) | {
     "date": restored_day,
+    "day": restored_day,
     "state": contract.State,
     "is_moved": bool,
     "options": lambda kept: kept and json.loads(kept),
@@ -28,101 +29,13 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
 }
 """What becomes of a column, by the name of its field."""
 
-_BATCHES = """
-    SELECT name, origin, digest, rows, rejected_rows, duplicates,
-           coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
-    FROM batches ORDER BY batch_id
-"""
-_RUNS = """
-    SELECT run_id, batch, started_at, ended_at, exit_code,
-           {version}, {"user"}, {host}, {pid}, {options}, {counts}, {why}
-    FROM runs WHERE batch = :batch ORDER BY
-"""
-_TALLY = """
-    SELECT state, outcome, reason, count(*) FROM account
-    WHERE batch = :batch GROUP BY state, outcome, reason
-    UNION ALL
-    SELECT 'settled', 'rejected_row', reason, count(*)
-    FROM batches JOIN rejected_rows USING (batch_id)
-    WHERE name = :batch GROUP BY reason
-"""
-_ROWS = """
-    SELECT 0 AS part, appointment_id AS place, appointment_id, start, date, session, branch_id,
-           state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
-           CASE WHEN {start_known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
-                THEN {start_known_by} ELSE 'session' END
-    FROM account WHERE batch = :batch
-    UNION ALL
-    SELECT 1, '', {appointment_id}, NULL, NULL, NULL, NULL,
-           'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
-    FROM batches JOIN rejected_rows USING (batch_id)
-    WHERE name = :batch
-    ORDER BY part, place, line
-"""
 _IS_SETTLED = """
+    FROM account
     WHERE batch = :batch
       AND state = 'settled' AND outcome <> 'skipped'
       AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
-_SETTLED = f"SELECT appointment_id FROM account {_IS_SETTLED}"
-_LEFT_ALONE = """
-    SELECT appointment_id, outcome, reason FROM account
-    WHERE batch = :batch
-      AND (outcome = 'already_cancelled' AND attempts = 0
-           OR outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status', 'kept'))
-    ORDER BY appointment_id
-"""
-_DECIDED = """
-    SELECT appointment_id, resolved_as, resolved_status, resolved_date, resolved_session,
-           resolved_branch
-    FROM account
-    WHERE batch = :batch AND resolved_as IS NOT NULL AND (state <> 'settled' OR outcome = 'skipped')
-"""
-_OBSERVED = """
-    SELECT appointment_id, observed_status, observed_date, observed_session, observed_branch,
-           observed_label, observed_at
-    FROM account WHERE batch = :batch AND observed_at IS NOT NULL ORDER BY appointment_id
-"""
-_NOT_FOUND = """
-    SELECT appointment_id FROM account
-    WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found' ORDER BY appointment_id
-"""
-_SETTLED_ROWS = (
-    "SELECT appointment_id, starts_at, date, session, branch_id, {line}, "
-    f"{{start_known_by}}, {{manifest_start}} FROM account {_IS_SETTLED} ORDER BY appointment_id"
-)
-_CANCELLED = """
-    SELECT appointment_id, outcome <> 'cancelled', start, {start_known_by},
-           coalesce({observed_date}, date), coalesce({observed_session}, session),
-           coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
-           {previous_status}
-    FROM account
-    WHERE batch = :batch AND state = 'settled'
-      AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
-    ORDER BY appointment_id
-"""
-_APPROVED = """
-    SELECT approval, approved_by, approved_at FROM batches
-    WHERE name = :batch AND approval IS NOT NULL
-"""
-_OPEN = """
-    SELECT appointment_id, attempts, opened_at
-    FROM account
-    WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
-    ORDER BY appointment_id
-"""
-_REQUESTS = """
-    SELECT sent_at, answered_at FROM requests
-    WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
-    ORDER BY sent_at
-"""
-_TRAFFIC = """
-    SELECT run_id, kind, sent_at, answered_at, result FROM requests
-    WHERE run_id IN (SELECT run_id FROM runs WHERE batch = :batch) ORDER BY sent_at
-"""
-_LOOKS = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
-_ANSWERED = "SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1"
 
 
 class _Since2(dict[str, str]):
@@ -135,15 +48,32 @@ class _Since2(dict[str, str]):
         return name if self._is_known else "NULL"
 
 
-class SqlReader(contract.LedgerReader):
-    """Answers become records here; how a database is asked is its own affair.
+class _Answers(Generic[Record]):
+    """What is answered about a batch, as records: its columns stand as the record's fields."""
+
+    def __init__(self, kind: type[Record]) -> None:
+        self._kind = kind
+
+    def listed(self, sql: str) -> Callable[["LedgerReader", str], list[Record]]:
+        return lambda reader, batch: list(_records(self._kind, reader.ask(sql, batch=batch)))
+
+    def streamed(self, sql: str) -> Callable[["LedgerReader", str], Iterator[Record]]:
+        return lambda reader, batch: _records(self._kind, reader.stream(sql, batch=batch))
+
+    def first(self, sql: str) -> Callable[["LedgerReader", str], Record | None]:
+        return lambda reader, batch: next(iter(self.listed(sql)(reader, batch)), None)
+
+
+class LedgerReader(ABC):
+    """What a ledger can be asked, also while a run is going on; how is each database's affair.
 
     `version` is the ledger's: one of an earlier version that may not be migrated is asked for
-    what it has, and what it lacks is None. `_order` is the column in which runs and requests
-    stand in the order of their writing.
+    what it has, and what it lacks, the columns in braces, is None.
     """
 
     _order: ClassVar[str]
+    """The column in which runs and requests stand in the order of their writing."""
+
     _unreadable: type[BatchcancelError] = InputError
 
     def __init__(self, db: Any, *, name: str, version: int = VERSION) -> None:
@@ -152,91 +82,178 @@ class SqlReader(contract.LedgerReader):
         self._version = version
 
     def close(self) -> None:
+        """Let go of files, connections and locks."""
         self._db.close()
 
     @abstractmethod
-    def _ask(self, sql: str, **values: object) -> Iterable[Any]:
-        """The rows of an answer."""
+    def is_held(self, batch: str) -> bool:
+        """Whether a run holds the batch now: its lease has not run out."""
 
     @abstractmethod
-    def _stored(self, moment: datetime) -> object:
-        """An instant as the database keeps it."""
+    def _execute(self, sql: str, values: Values, *, is_streamed: bool) -> Iterable[Any]:
+        """The rows of an answer; not all at once where it is streamed."""
 
-    def _trouble(self, found: Diagnosis) -> BatchcancelError:
-        return self._unreadable(f"{self._name} {found.meaning}", hint=found.hint)
+    def batches(self) -> list[contract.Batch]:
+        """All batches, oldest first."""
+        return list(_records(contract.Batch, self.ask("""
+            SELECT name, origin, digest, rows, rejected_rows, duplicates,
+                   coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
+            FROM batches ORDER BY batch_id
+        """)))  # fmt: skip
 
-    def _stream(self, sql: str, **values: object) -> Iterable[Any]:
-        """The same, for so many rows that they should not be held all at once."""
-        return self._ask(sql, **values)
+    def runs(self, batch: str) -> list[contract.Run]:
+        """The runs over a batch, oldest first."""
+        sql = """
+            SELECT run_id, batch, started_at, ended_at, exit_code,
+                   {version}, {"user"}, {host}, {pid}, {options}, {counts}, {why}
+            FROM runs WHERE batch = :batch ORDER BY
+        """
+        return list(_records(contract.Run, self.ask(f"{sql} {self._order}", batch=batch)))
 
-    def batches(self) -> Sequence[contract.Batch]:
-        return list(_records(contract.Batch, self._ask(self._known(_BATCHES))))
-
-    def runs(self, batch: str) -> Sequence[contract.Run]:
-        found = self._ask(f"{self._known(_RUNS)} {self._order}", batch=batch)
-        return list(_records(contract.Run, found))
-
-    def tally(self, batch: str) -> Sequence[contract.TallyLine]:
-        return list(_records(contract.TallyLine, self._ask(_TALLY, batch=batch)))
+    tally = _Answers(contract.TallyLine).listed("""
+        SELECT state, outcome, reason, count(*) FROM account
+        WHERE batch = :batch GROUP BY state, outcome, reason
+        UNION ALL
+        SELECT 'settled', 'rejected_row', reason, count(*)
+        FROM batches JOIN rejected_rows USING (batch_id)
+        WHERE name = :batch GROUP BY reason
+    """)
+    """Every row of the batch counted once, rejected rows included."""
 
     def rows(self, batch: str) -> Iterator[contract.RowRecord]:
-        found = self._stream(self._known(_ROWS), batch=batch)
-        return _records(contract.RowRecord, (row[2:] for row in found))
+        """Every appointment of the batch, ordered by id, then the rejected rows by line."""
+        sql = """
+            SELECT 0 AS part, appointment_id AS place,
+                   appointment_id, start, date, session, branch_id,
+                   state, outcome, reason, attempts, opened_at, settled_at, {line} AS line,
+                   CASE WHEN {start_known_by} IS NOT NULL OR start IS NULL OR starts_at IS NOT NULL
+                        THEN {start_known_by} ELSE 'session' END
+            FROM account WHERE batch = :batch
+            UNION ALL
+            SELECT 1, '', {appointment_id}, NULL, NULL, NULL, NULL,
+                   'settled', 'rejected_row', reason, 0, NULL, NULL, line, NULL
+            FROM batches JOIN rejected_rows USING (batch_id)
+            WHERE name = :batch
+            ORDER BY part, place, line
+        """
+        return _records(contract.RowRecord, (row[2:] for row in self.stream(sql, batch=batch)))
 
     def settled_ids(self, batch: str, *, but_refused: bool = False) -> list[str]:
-        found = self._stream(_SETTLED, batch=batch, but_refused=but_refused)
-        return [appointment_id for (appointment_id,) in found]
+        """Ids that must not be sent again, with or without the refused and not-found ones.
 
-    def left_alone(self, batch: str) -> list[LeftAlone]:
-        return list(_records(LeftAlone, self._ask(_LEFT_ALONE, batch=batch)))
-
-    def observations(self, batch: str) -> Iterator[contract.Observation]:
-        found = self._stream(_OBSERVED, batch=batch) if self._version > 1 else ()
-        return _records(contract.Observation, found)
-
-    def decided(self, batch: str) -> list[Decided]:
-        found = self._ask(_DECIDED, batch=batch) if self._version > 1 else ()
-        return [Decided(one, what, status, restored_day(day), *place)
-                for one, what, status, day, *place in found]  # fmt: skip
-
-    def not_found_ids(self, batch: str) -> list[str]:
-        return [appointment_id for (appointment_id,) in self._ask(_NOT_FOUND, batch=batch)]
+        What is decided anew is not among them: skipped, or cancelled by others and never sent.
+        """
+        sql = f"SELECT appointment_id {_IS_SETTLED}"
+        return [one for (one,) in self.stream(sql, batch=batch, but_refused=but_refused)]
 
     def settled_rows(
         self, batch: str, *, but_refused: bool = False
     ) -> Iterator[contract.LedgerRow]:
-        found = self._stream(self._known(_SETTLED_ROWS), batch=batch, but_refused=but_refused)
+        """What the manifest said of these rows, ordered by id."""
+        sql = f"""
+            SELECT appointment_id, starts_at, date, session, branch_id, {{line}},
+                   {{start_known_by}}, {{manifest_start}} {_IS_SETTLED} ORDER BY appointment_id
+        """
+        found = self.stream(sql, batch=batch, but_refused=but_refused)
         return _records(contract.LedgerRow, found)
 
-    def cancelled_rows(self, batch: str) -> Iterator[contract.CancelledRow]:
-        return _records(contract.CancelledRow, self._stream(self._known(_CANCELLED), batch=batch))
+    left_alone = _Answers(contract.LeftAlone).listed("""
+        SELECT appointment_id, outcome, reason FROM account
+        WHERE batch = :batch
+          AND (outcome = 'already_cancelled' AND attempts = 0
+               OR outcome = 'skipped'
+                  AND reason IN ('completed', 'moved', 'unknown_status', 'kept'))
+        ORDER BY appointment_id
+    """)
+    """Rows that were not sent for what was seen of them: where they stand until seen again."""
 
-    def approved(self, batch: str) -> contract.Approved | None:
-        found = self._ask(_APPROVED, batch=batch) if self._version > 1 else ()
-        return next(_records(contract.Approved, found), None)
+    observations = _Answers(contract.Observation).streamed("""
+        SELECT appointment_id, {observed_status}, {observed_date}, {observed_session},
+               {observed_branch}, {observed_label}, {observed_at}
+        FROM account WHERE batch = :batch AND {observed_at} IS NOT NULL ORDER BY appointment_id
+    """)
+    """What was last seen of the rows of which anything was, ordered by id."""
 
-    def open_rows(self, batch: str) -> list[contract.OpenRow]:
-        return list(_records(contract.OpenRow, self._ask(_OPEN, batch=batch)))
+    decided = _Answers(Decided).listed("""
+        SELECT appointment_id, {resolved_as}, {resolved_status}, {resolved_date},
+               {resolved_session}, {resolved_branch}
+        FROM account
+        WHERE batch = :batch AND {resolved_as} IS NOT NULL
+          AND (state <> 'settled' OR outcome = 'skipped')
+    """)
+    """What persons decided on rows that are not settled, or skipped."""
 
-    def requests_since(self, key: str, since: datetime) -> list[SentRequest]:
-        found = self._ask(f"{_REQUESTS}, {self._order}", key=key, since=self._stored(since))
-        return list(_records(SentRequest, found))
+    def not_found_ids(self, batch: str) -> list[str]:
+        """Ids of the rows that the API did not know."""
+        sql = """
+            SELECT appointment_id FROM account
+            WHERE batch = :batch AND state = 'settled' AND outcome = 'not_found'
+            ORDER BY appointment_id
+        """
+        return [one for (one,) in self.ask(sql, batch=batch)]
 
-    def traffic(self, batch: str) -> Iterator[Traffic]:
-        return _records(Traffic, self._stream(_TRAFFIC, batch=batch))
+    cancelled_rows = _Answers(contract.CancelledRow).streamed("""
+        SELECT appointment_id, outcome <> 'cancelled', start, {start_known_by},
+               coalesce({observed_date}, date), coalesce({observed_session}, session),
+               coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
+               {previous_status}
+        FROM account
+        WHERE batch = :batch AND state = 'settled'
+          AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
+        ORDER BY appointment_id
+    """)
+    """What this batch itself cancelled and nobody has restored, ordered by id."""
 
-    def looks(self, batch: str) -> list[Look]:
-        found = self._ask(_LOOKS, batch=batch) if self._version > 1 else ()
-        return list(_records(Look, found))
+    approved = _Answers(contract.Approved).first("""
+        SELECT {approval}, {approved_by}, {approved_at} FROM batches
+        WHERE name = :batch AND {approval} IS NOT NULL
+    """)
+    """The approval of the batch; None where it was run without one."""
 
-    @abstractmethod
-    def is_held(self, batch: str) -> bool: ...
+    open_rows = _Answers(contract.OpenRow).listed("""
+        SELECT appointment_id, attempts, opened_at
+        FROM account
+        WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
+        ORDER BY appointment_id
+    """)
+    """Rows to be read back before anything else is done about them."""
+
+    def requests_since(self, key: str, since: datetime) -> list[contract.SentRequest]:
+        """Requests with this key (its fingerprint) sent or answered since then, oldest first."""
+        sql = """
+            SELECT sent_at, answered_at FROM requests
+            WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
+            ORDER BY sent_at,
+        """
+        found = self.ask(f"{sql} {self._order}", key=key, since=since)
+        return list(_records(contract.SentRequest, found))
+
+    traffic = _Answers(contract.Traffic).streamed("""
+        SELECT run_id, kind, sent_at, answered_at, result FROM requests
+        WHERE run_id IN (SELECT run_id FROM runs WHERE batch = :batch) ORDER BY sent_at
+    """)
+    """The requests of the batch's runs, oldest first."""
+
+    def looks(self, batch: str) -> list[contract.Look]:
+        """What was found by looking at the batch, oldest first."""
+        sql = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
+        found = self.ask(sql, batch=batch) if self._version > 1 else ()
+        return list(_records(contract.Look, found))
 
     def was_answered(self) -> bool:
-        return bool(list(self._ask(_ANSWERED)))
+        """Whether any request of this ledger was ever answered as the API alone answers."""
+        return bool(list(self.ask("SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1")))
 
-    def _known(self, sql: str) -> str:
-        return sql.format_map(_Since2(self._version))
+    def ask(self, sql: str, **values: object) -> Iterable[Any]:
+        """The rows of an answer."""
+        return self._execute(sql.format_map(_Since2(self._version)), values, is_streamed=False)
+
+    def stream(self, sql: str, **values: object) -> Iterable[Any]:
+        """The same, for so many rows that they should not be held all at once."""
+        return self._execute(sql.format_map(_Since2(self._version)), values, is_streamed=True)
+
+    def _trouble(self, found: Diagnosis) -> BatchcancelError:
+        return self._unreadable(f"{self._name} {found.meaning}", hint=found.hint)
 
 
 def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:

@@ -6,35 +6,45 @@ SQLite takes it as it is; for psycopg `for_psycopg` rewrites the names.
 
 import functools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from batchcancel.appointments import require_aware
 from batchcancel.errors import LedgerWriteFailed
 
 Values = Mapping[str, object]
 
+_NOTHING: Values = {}
 _NAME = re.compile(r"(?<!:):([a-z_]+)")
 _TEMPORARY = re.compile(r"\btemp\.")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Statements(Protocol):
-    """The transaction that is open, whichever database it is in."""
+class Statements(ABC):
+    """The transaction that is open, whichever database it is in.
 
-    def execute(self, sql: str, values: Values) -> int:
+    Instants and days are given as such; naive datetimes raise ValueError.
+    """
+
+    def execute(self, sql: str, values: Values = _NOTHING) -> int:
         """Execute one statement, and tell how many rows it met."""
+        return int(self._done(sql, values).rowcount)
 
-    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
+    def fetch(self, sql: str, values: Values = _NOTHING) -> Sequence[Any]:
         """All rows of an answer."""
+        found: Sequence[Any] = self._done(sql, values).fetchall()
+        return found
 
+    @abstractmethod
     def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:
         """Put a million rows into a table as quickly as the database can."""
 
-    def stored(self, moment: datetime | None) -> object:
-        """An instant as the database keeps it; naive datetimes raise ValueError."""
+    @abstractmethod
+    def _done(self, sql: str, values: Values) -> Any:
+        """The cursor of a statement that was executed."""
 
 
 class Diagnosis(NamedTuple):
@@ -57,10 +67,8 @@ def for_psycopg(sql: str) -> str:
     return _TEMPORARY.sub("pg_temp.", _NAME.sub(r"%(\1)s", sql))
 
 
-def in_micros(moment: datetime | None) -> int | None:
+def in_micros(moment: datetime) -> int:
     """Whole microseconds since 1970 in UTC; naive datetimes raise ValueError."""
-    if moment is None:
-        return None
     require_aware(moment)
     return (moment - _EPOCH) // _MICROSECOND
 

@@ -1,10 +1,11 @@
-"""What both ledgers write; how a transaction is had, and a batch taken, is each one's own."""
+"""What is written on a ledger; how a transaction is had, and a batch taken, is each database's."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-from batchcancel.appointments import Look, Outcome, RejectedRow, Resolved
+from batchcancel.api import Rate, SharedWindow
+from batchcancel.appointments import RejectedRow
 from batchcancel.errors import (
     BatchcancelError,
     BatchHeld,
@@ -12,39 +13,36 @@ from batchcancel.errors import (
     LedgerWriteFailed,
     StoppedEarly,
 )
-from batchcancel.ledger import contract, enrolment
-from batchcancel.ledger.contract import (
-    Approved,
-    Batch,
-    Entry,
-    LedgerRow,
-    Observation,
-    Run,
-)
-from batchcancel.ledger.entries import Holder, begin_run, end_run, record
-from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat
-from batchcancel.ledger.questions import SqlReader
+from batchcancel.ledger import enrolment
+from batchcancel.ledger.contract import Batch, Entry, LedgerRow, Run
+from batchcancel.ledger.entries import begin_run, end_run, record
+from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat, SomeLease
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.statements import Statements, Values
 
 Result = TypeVar("Result")
+Told = ParamSpec("Told")
 
 
-class Held(Protocol):
-    """A lease on the batch of a run."""
+def _whole(
+    work: Callable[Concatenate[Statements, Told], Result],
+) -> Callable[Concatenate["Ledger", Told], Result]:
+    """The same in one transaction of a ledger, however long it takes: whole or not at all."""
 
-    def release(self, into: Any, /) -> None: ...
+    def write(self: "Ledger", /, *told: Told.args, **named: Told.kwargs) -> Result:
+        return self._write(lambda into: work(into, *told, **named), is_long=True)
+
+    return write
 
 
-class SqlLedger(SqlReader, contract.Ledger):
-    """The account of one run, in whichever database.
+class Ledger(LedgerReader):
+    """The account of one run, for one origin and one key: who holds a batch alone writes on it.
 
-    `_ORIGINS` finds the origins of a batch and of those that may not be beside it; `_REQUEST` and
-    `_ANSWER` write down a request and what came of it.
+    Failing to write raises `LedgerWriteFailed`. `_ORIGINS` finds the origins of a batch and of
+    those that may not be beside it.
     """
 
     _ORIGINS: ClassVar[str]
-    _REQUEST: ClassVar[str]
-    _ANSWER: ClassVar[str]
     _unreadable: type[BatchcancelError] = StoppedEarly
 
     def __init__(self, db: Any, *, name: str, origin: str, key: str, ttl: float = TTL_S) -> None:
@@ -53,15 +51,34 @@ class SqlLedger(SqlReader, contract.Ledger):
         self._key = key
         self._ttl = ttl
         self._run: Run | None = None
-        self._lease: Held | None = None
+        self._lease: SomeLease | None = None
         self._heartbeat: Heartbeat | None = None
 
     @abstractmethod
-    def _write(self, work: Callable[[Statements], Result], *, is_long: bool = False) -> Result:
+    def require_room_for(self, texts: Iterable[str]) -> None:
+        """Raise `InputError` where one of these texts cannot be kept as it is."""
+
+    @abstractmethod
+    def require_held(self) -> None:
+        """Raise `LedgerWriteFailed` where another run may have the batch by now.
+
+        Asked between an intent and its PATCH: a machine that slept may have been given up.
+        """
+
+    @abstractmethod
+    def shared_window(self, rate: Rate, *, timeout: float) -> SharedWindow | None:
+        """The key's window, where several programs write; a request is over after `timeout` s."""
+
+    @abstractmethod
+    def hurry(self) -> None:
+        """Wait for nothing any more: the run is to stop, and what is not written is read back."""
+
+    @abstractmethod
+    def _write(self, work: Callable[[Any], Result], *, is_long: bool = False) -> Result:
         """Do `work` in one durable transaction, fenced by the lease where there is one."""
 
     @abstractmethod
-    def _take(self, run: Run) -> Held | None:
+    def _take(self, run: Run) -> SomeLease | None:
         """Take the batch and `_begin`; None where nobody else can have it, so it needs no lease."""
 
     @abstractmethod
@@ -70,9 +87,10 @@ class SqlLedger(SqlReader, contract.Ledger):
 
     @abstractmethod
     def _identity(self, number: int) -> Values:
-        """The values by which the request with that number in its run is found."""
+        """The columns by which the request with that number in its run is found."""
 
     def hold(self, run: Run) -> None:
+        """Begin a run over `run.batch`; `BatchHeld` when another run has it."""
         if self._run is not None:
             raise BatchHeld(f"run {self._run.run_id} has batch {self._run.batch}")
         self._lease = self._take(run)
@@ -82,6 +100,8 @@ class SqlLedger(SqlReader, contract.Ledger):
             self._heartbeat = Heartbeat(self._renew, every=every, passing=LedgerWriteFailed)
 
     def finish(self, run: Run) -> None:
+        """Write how the run ended and let go of the batch."""
+
         def finish(into: Statements) -> None:
             end_run(into, run)
             if self._lease is not None:
@@ -94,6 +114,12 @@ class SqlLedger(SqlReader, contract.Ledger):
     def enrol(
         self, batch: Batch, rows: Iterable[LedgerRow], rejected: Iterable[RejectedRow]
     ) -> None:
+        """Make the batch hold exactly these rows; whole or not at all.
+
+        Rows that were known keep their state, and with a final outcome also what was said of
+        them and is left out now. Rows that are no longer named are dropped while they are waiting
+        or skipped, and stay otherwise: what was sent is never forgotten.
+        """
         self._require_origin(batch.origin)
         if batch in self.batches():
             return
@@ -104,31 +130,29 @@ class SqlLedger(SqlReader, contract.Ledger):
 
         self._write(enrol, is_long=True)
 
-    def decide(
-        self,
-        batch: str,
-        endings: Iterable[tuple[str, Outcome]],
-        observed: Iterable[Observation] = (),
-    ) -> None:
-        self._write(lambda into: enrolment.decide(into, batch, endings, observed), is_long=True)
-
-    def reopen_refused(self, batch: str) -> int:
-        return self._write(lambda into: enrolment.reopen_refused(into, batch), is_long=True)
-
-    def resolve(self, batch: str, resolved: Iterable[Resolved]) -> int:
-        return self._write(lambda into: enrolment.resolve(into, batch, resolved), is_long=True)
-
-    def approve(self, batch: str, approved: Approved) -> None:
-        self._write(lambda into: enrolment.approve(into, batch, approved), is_long=True)
-
-    def note(self, batch: str, look: Look) -> None:
-        self._write(lambda into: enrolment.note(into, batch, look), is_long=True)
+    decide = _whole(enrolment.decide)
+    reopen_refused = _whole(enrolment.reopen_refused)
+    resolve = _whole(enrolment.resolve)
+    approve = _whole(enrolment.approve)
+    note = _whole(enrolment.note)
 
     def commit(self, entries: Sequence[Entry]) -> None:
+        """Write the entries of the held batch in one durable transaction, in their order.
+
+        An intent for a settled row, or for a row that is not in the batch, and the withdrawal of
+        none raise `LedgerWriteFailed`, and nothing of the transaction is kept.
+        """
+        run = self._run
+
         def commit(into: Statements) -> None:
-            holder = self._holder(into)
+            by = {
+                "batch_id": None if run is None else enrolment.batch_id_of(into, run.batch),
+                "run_id": None if run is None else run.run_id,
+                "key": self._key,
+            }
             for entry in entries:
-                record(into, entry, holder)
+                number = getattr(entry, "request", 0)
+                record(into, entry, by=by, request=self._identity(number))
 
         if entries:
             self._write(commit)
@@ -136,17 +160,6 @@ class SqlLedger(SqlReader, contract.Ledger):
     def _begin(self, into: Statements, run: Run) -> None:
         self._require_origin_of(into, run.batch)
         begin_run(into, run)
-
-    def _holder(self, into: Statements) -> Holder:
-        run = self._run
-        return Holder(
-            batch_id=None if run is None else enrolment.batch_id_of(into, run.batch),
-            run_id=None if run is None else run.run_id,
-            key=self._key,
-            ask=self._REQUEST,
-            answer=self._ANSWER,
-            identity=self._identity,
-        )
 
     def _require_origin_of(self, into: Statements, batch: str) -> None:
         for (origin,) in into.fetch(self._ORIGINS, {"batch": batch}):

@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import Decided, LeftAlone, OutcomeName
+import polars as pl
+
+from batchcancel.appointments import Decided, OutcomeName
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import (
-    Batch,
-    LedgerReader,
-    Observation,
-    OpenRow,
-    RowRecord,
-    State,
-)
+from batchcancel.ledger.contract import Batch, LeftAlone, Observation, OpenRow, RowRecord, State
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.content import conflicting_ids
 from batchcancel.policy.starts import some
 from batchcancel.reader.manifest import Manifest
@@ -34,6 +30,22 @@ class EarlierRuns:
     not_found: Sequence[str] = ()
     seen_open: Sequence[Observation] = ()
     decided: Sequence[Decided] = ()
+
+
+def is_among(ids: Sequence[str]) -> pl.Expr:
+    """Whether a row's appointment is one of these."""
+    return pl.col("appointment_id").is_in(pl.Series(ids, dtype=pl.String).implode())
+
+
+def is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
+    """Whether a row's result is not known: it is read back when its turn comes."""
+    return is_among([row.appointment_id for row in earlier.open_rows])
+
+
+def is_nothing_left(manifest: Manifest, earlier: EarlierRuns) -> bool:
+    """Whether every row is settled, or marked as done and nothing was sent for it."""
+    is_done = pl.col("marked").is_not_null() & ~is_in_doubt(earlier)
+    return manifest.frame.filter(~is_done, ~is_among(earlier.settled_ids)).is_empty()
 
 
 def batch_of(manifest: Manifest, *, name: str, origin: str) -> Batch:
@@ -131,7 +143,7 @@ def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
     return next((one for one in reader.batches() if one.name == batch.name), None)
 
 
-def _is_in_doubt(row: RowRecord) -> bool:
+def _has_no_result(row: RowRecord) -> bool:
     """Also one that was skipped when it was read back: that ends no doubt."""
     is_skipped = row.outcome == OutcomeName.SKIPPED and row.opened_at is not None
     return row.state is State.OPEN or is_skipped
@@ -153,7 +165,7 @@ def _refuse_changed_manifest(
     what = f"{new} new, {len(gone)} gone, {len(ids & rows.keys())} in both"
     if not new and not gone:
         what = f"the same {len(ids)} appointments, with other times, notes or rejected rows"
-    if in_doubt := sum(1 for one in gone if _is_in_doubt(rows[one])):
+    if in_doubt := sum(1 for one in gone if _has_no_result(rows[one])):
         raise Refusal(
             f"the manifest lacks {in_doubt} of the batch's rows whose result is not known ({what})",
             hint="Put them back, so that they can be read back. Nothing was sent.",

@@ -1,6 +1,6 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -8,15 +8,17 @@ from functools import partial
 import polars as pl
 
 from batchcancel.api import Ask, Lookup, Record
-from batchcancel.appointments import KnownBy, LeftAlone, OutcomeName, Start
+from batchcancel.appointments import KnownBy, OutcomeName, Start
 from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
-from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.ledger.contract import LeftAlone
+from batchcancel.policy.day_pages import DayPages
+from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import comparable, named_by, wanted
 from batchcancel.policy.observed import CANCELLED, Observed
 from batchcancel.policy.open_windows import Listed, read_windows
-from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
+from batchcancel.policy.pages import Budget, Reading, Wanted
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
@@ -73,14 +75,15 @@ async def look(
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
-    reading = Reading(is_possible=False)
+    days_of = partial(_days_of, starts=starts)
+    reading = Reading(
+        wanted=wanted(named, days_of) if rules.may_read else Wanted(by_day={}), lookup=lookup,
+        now=clock.now, budget=budget, halt_after=halt_after, also={*earlier.not_found},
+    )  # fmt: skip
     if rules.may_read:
-        reading = await read_rows(
-            wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
-            budget=budget, halt_after=halt_after, also=earlier.not_found,
-        )  # fmt: skip
+        await reading.read()
     _require_starts(rows, rules)
-    in_doubt = named_by(manifest.frame.filter(_is_in_doubt(earlier)), rules.timezone)
+    in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
@@ -145,18 +148,10 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     Nor are those that the manifest marks as done: nothing will be sent for them. What was left
     alone comes first: it is read in any case.
     """
-    is_known = _is_among(earlier.settled_ids) | _is_in_doubt(earlier)
-    is_left = _is_among([row.appointment_id for row in earlier.left_alone])
+    is_known = is_among(earlier.settled_ids) | is_in_doubt(earlier)
+    is_left = is_among([row.appointment_id for row in earlier.left_alone])
     rows = frame.filter(pl.col("marked").is_null(), ~is_known)
     return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
-
-
-def _is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
-    return _is_among([row.appointment_id for row in earlier.open_rows])
-
-
-def _is_among(ids: Sequence[str]) -> pl.Expr:
-    return pl.col("appointment_id").is_in(pl.Series(ids, dtype=pl.String).implode())
 
 
 async def _with_starts_seen(

@@ -14,6 +14,7 @@ from batchcancel.events import Caution
 from batchcancel.policy.pages import Budget, DaysOf, Wanted
 from batchcancel.policy.sightings import Words
 from batchcancel.policy.starts import some
+from batchcancel.reader.beside import left_join
 
 SAID = ("said_day", "said_session", "said_branch")
 NAMED = pl.Schema(
@@ -48,8 +49,7 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     )
     page = pl.coalesce("day", "date")
     begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
-    frame = frame.drop("day", strict=False)
-    return frame.join(days, on="starts_at", how="left", maintain_order="left").select(
+    return left_join(frame.drop("day", strict=False), days, ["starts_at"]).select(
         "appointment_id",
         said_day="date" if timezone is None else page,
         said_session="session",
@@ -127,9 +127,7 @@ def _without(
     schema = {"said_day": pl.Date, column: pl.String}
     left_out = pl.DataFrame(strange, schema=schema, orient="row").with_columns(is_strange=True)
     return (
-        named.join(
-            left_out, on=["said_day", column], how="left", nulls_equal=True, maintain_order="left"
-        )
+        left_join(named, left_out, ["said_day", column])
         .with_columns(pl.when(pl.col("is_strange").is_null()).then(column).alias(column))
         .drop("is_strange")
     )

@@ -13,18 +13,11 @@ import polars as pl
 from polars.selectors import by_name
 
 from batchcancel.api import Record
-from batchcancel.appointments import (
-    Decided,
-    LeftAlone,
-    Outcome,
-    OutcomeName,
-    Said,
-    SkipReason,
-    as_meant,
-)
-from batchcancel.ledger.contract import Observation
+from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, differ
+from batchcancel.ledger.contract import LeftAlone, Observation
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.sightings import SEEN
+from batchcancel.reader.beside import left_join
 
 CANCELLED, COMPLETED = "cancelled", "completed"
 """Statuses of the API that are never sent, whatever `--status` names."""
@@ -39,7 +32,11 @@ _IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
 _COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
 _PART = 50_000
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
-_LEFT = {"appointment_id": pl.String(), "left_outcome": pl.String(), "left_reason": pl.String()}
+_LEFT = {
+    "appointment_id": pl.String(),
+    "left_outcome": pl.Categorical(),
+    "left_reason": pl.Categorical(),
+}
 PLACE = ("observed_date", "observed_session", "observed_branch")
 _THEN = ("may_send", "then_date", "then_session", "then_branch")
 _DECIDED = {
@@ -47,6 +44,10 @@ _DECIDED = {
     "then_date": pl.Date(), "then_session": pl.String(), "then_branch": pl.String(),
 }  # fmt: skip
 _SEEN = ("observed_status", *PLACE)
+_WAY = (*SAID, *_SEEN, "was_cancelled", "is_changed", "decision", *_THEN)
+_ENDINGS = pl.Schema(
+    {"appointment_id": pl.String(), "outcome": pl.Categorical(), "reason": pl.Categorical()}
+).to_frame()
 _TEXTS = ("session", "branch_id", *SAID[1:], "observed_status", *PLACE[1:])
 
 
@@ -59,13 +60,10 @@ def what_moved(said: Said, record: Record) -> Iterator[str]:
     """Name what differs, as the record's fields are called; what one leaves open does not."""
     if said.day is not None and record.date is not None and said.day != record.date:
         yield "date"
-    words = (
-        ("session", said.session, record.session),
-        ("branch_id", said.branch_id, record.branch_id),
-    )
-    for what, named, found in words:
-        if named is not None and found is not None and as_meant(named) != as_meant(found):
-            yield what
+    if differ(said.session, record.session):
+        yield "session"
+    if differ(said.branch_id, record.branch_id):
+        yield "branch_id"
 
 
 def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
@@ -144,7 +142,7 @@ class Observed:
         seen = pl.concat([self.seen, before], how="diagonal").drop("observed_label")
         decided = pl.DataFrame(self.decided, schema=_DECIDED, orient="row")
         for beside in (named, seen, missed.with_columns(is_missed=True), left, decided):
-            rows = rows.join(beside, on="appointment_id", how="left", maintain_order="left")
+            rows = left_join(rows, beside, ["appointment_id"])
         is_left, is_approved = pl.col("left_outcome").is_not_null(), self.approved_at is not None
         must_be_seen = (is_left | is_approved) & self.may_be_read
         is_same = pl.col("updated_at") < pl.lit(self.approved_at, SEEN["updated_at"])
@@ -167,9 +165,7 @@ class Observed:
             left_outcome=pl.when(is_kept | (not self.may_be_read)).then("left_outcome"),
             is_changed=is_same.fill_null(value=False).not_() & is_approved,
         )
-        # Part by part: a join on so many columns takes several times the room of its rows.
-        parts = list(rows.iter_slices(_PART)) or [rows]
-        return pl.concat([_with_endings(part, statuses=self.statuses) for part in parts])
+        return _with_endings(rows, statuses=self.statuses)
 
 
 def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str]:
@@ -186,15 +182,12 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
 
 
 def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFrame:
-    """Each way in which rows stand is judged once: a million of them stand in few."""
-    key = (*SAID, *_SEEN, "was_cancelled", "is_changed", "decision", *_THEN)
     is_seen = pl.col("observed_status").is_not_null()
-    ways = rows.filter(is_seen).select(key).unique()
-    judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
-    schema = {**ways.schema, "outcome": pl.String(), "reason": pl.String()}
-    known = pl.DataFrame(judged, schema=schema, orient="row")
+    # Part by part: joining on so many columns takes several times the room of the rows.
+    seen = rows.filter(is_seen).select("appointment_id", *_WAY).iter_slices(_PART)
+    endings = pl.concat([_ENDINGS, *(_endings(part, statuses) for part in seen)])
     return (
-        rows.join(known, on=key, how="left", nulls_equal=True, maintain_order="left")
+        left_join(rows, endings, ["appointment_id"])
         .with_columns(
             outcome=pl.when(is_seen).then("outcome").otherwise("left_outcome"),
             reason=pl.when(is_seen).then("reason").otherwise("left_reason"),
@@ -203,6 +196,15 @@ def _with_endings(rows: pl.DataFrame, *, statuses: Collection[str]) -> pl.DataFr
         # A million rows have few texts in common, and those are most of their weight.
         .with_columns(by_name(_TEXTS, require_all=False).cast(pl.Categorical))
     )
+
+
+def _endings(rows: pl.DataFrame, statuses: Collection[str]) -> pl.DataFrame:
+    """Each way in which rows stand is judged once: a million of them stand in few."""
+    ways = rows.select(_WAY).unique()
+    judged = [(*way, *_ending(way, statuses)) for way in ways.iter_rows()]
+    schema = {**ways.schema, "outcome": pl.Categorical(), "reason": pl.Categorical()}
+    known = pl.DataFrame(judged, schema=schema, orient="row")
+    return left_join(rows, known, _WAY).select(_ENDINGS.columns)
 
 
 def _ending(way: Sequence[Any], statuses: Collection[str]) -> tuple[str | None, str | None]:

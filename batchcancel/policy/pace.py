@@ -9,6 +9,7 @@ import polars as pl
 from batchcancel.api import Rate
 from batchcancel.policy.fresh import OLD
 from batchcancel.policy.pages import MIN_HITS
+from batchcancel.reader.beside import left_join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class Pace:
         if self.rate.is_unlimited:
             return work
         renewed = self._renewed(work.with_row_index("row").filter(~is_read))
-        work = work.with_row_index("row").join(renewed, on="row", how="left", maintain_order="left")
         more = pl.col("more").fill_null(0)
+        work = left_join(work.with_row_index("row"), renewed, ["row"])
         return self._sent(work.with_columns(cost=pl.col("cost") + more).drop("row", "more"))
 
     def _sent(self, work: pl.DataFrame) -> pl.DataFrame:

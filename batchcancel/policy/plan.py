@@ -27,6 +27,7 @@ from batchcancel.policy.observed import PLACE, Observed, mostly_moved
 from batchcancel.policy.open_windows import OpenWindows, open_windows
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
+from batchcancel.reader.beside import left_join
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.times import STARTS, start_of
 from batchcancel.settings.approval import Approval
@@ -164,9 +165,9 @@ def make_plan(
     rest = _decided(rows, policy=policy, now=pace.now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
-    # Earliest deadline first, so that as few as possible miss theirs; the id breaks ties, so that
-    # every run takes the same order.
-    eligible = rest.filter(is_eligible).sort("deadline", "appointment_id", nulls_last=True)
+    # Earliest deadline first, so that as few as possible miss theirs; rows are in the order of
+    # their ids, which breaks ties, so that every run takes the same order.
+    eligible = rest.filter(is_eligible).sort("deadline", nulls_last=True, maintain_order=True)
     spent = len(earlier.settled_ids)
     work = _canary(eligible, limit, spent)
     let_through = _canary(eligible, limit if approved is None else approved, spent)
@@ -208,10 +209,10 @@ def _decided(
     seen = observed.beside(rows)
     is_marked = pl.col("marked").is_not_null()
     marked = pl.when(is_marked).then(pl.lit(SkipReason.MARKED_DONE.value))
-    by_policy = pl.coalesce(marked, policy.skip_reasons(now=now))
+    by_policy = pl.coalesce(marked, policy.skip_reasons(now=now)).cast(pl.Categorical)
     # What the appointment is comes before what the manifest says of it, and before when it is.
     is_skipped = pl.col("outcome").is_null() & by_policy.is_not_null()
-    skipped = pl.lit(OutcomeName.SKIPPED.value)
+    skipped = pl.lit(OutcomeName.SKIPPED.value, pl.Categorical)
     return seen.with_columns(
         policy.deadlines().alias("deadline"),
         outcome=pl.when(is_skipped).then(skipped).otherwise("outcome"),
@@ -249,11 +250,9 @@ def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
         },
         orient="row",
     )
-    return (
-        rows.join(settled, on="appointment_id", how="anti")
-        .join(opened, on="appointment_id", how="left")
-        .with_columns(pl.col("attempts").fill_null(0))
-    )
+    if not settled.is_empty():
+        rows = rows.join(settled, on="appointment_id", how="anti", maintain_order="left")
+    return left_join(rows, opened, ["appointment_id"]).with_columns(pl.col("attempts").fill_null(0))
 
 
 def _first(rows: pl.DataFrame) -> Start | None:

@@ -16,7 +16,7 @@ from batchcancel.appointments import (
     SkipReason,
 )
 from batchcancel.errors import ScopeMissing
-from batchcancel.ledger.contract import Learned, Saw
+from batchcancel.ledger.contract import Learned
 from batchcancel.policy.fresh import Fresh, Word
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import SENDABLE, has_moved
@@ -160,7 +160,7 @@ class Cancellation:
     def _keep(self, record: Record) -> None:
         if self._means.fresh is not None:
             seen = self._means.fresh.observation(record)
-            self._means.writer.enqueue(Saw(appointment_id=record.appointment_id, seen=seen))
+            self._means.writer.enqueue(seen)
 
     async def _read(self) -> None:
         """Read the record; raises `Ended` unless it shows that a PATCH may be sent."""

@@ -16,6 +16,7 @@ from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LedgerRow
+from batchcancel.reader.beside import left_join
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
@@ -30,7 +31,6 @@ from batchcancel.reader.start_columns import (
     known_starts,
     lacks_session_start,
     latest_if_exact,
-    left_join,
     session_key,
     with_days,
 )  # fmt: skip

@@ -123,9 +123,11 @@ class _Reader:
         places.note(page.records)
         if any(one.appointment_id not in found.records for one in page.records):
             return False
+        if page.length == rest or full == 0 or page.length < self._longest or root in self.refused:
+            return page.length == rest
         # A server that ignores the number of a page, or gives the last one again, tells nothing.
-        is_mute = full > 0 and page.length >= self._longest
-        return page.length == rest or (is_mute and root not in self.refused)
+        again = await self._ask(root, full + 2)
+        return again is not None and _by_id(again.records).keys() == _by_id(page.records).keys()
 
     async def _read(self, part: Part) -> Found:
         first = None

@@ -5,7 +5,7 @@ not known yet. Where the start is not an exact one, `latest_start` is null until
 sessions are known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.appointments import KnownBy, Start
+from batchcancel.reader.beside import left_join
 from batchcancel.reader.times import KNOWN_BY, START_TYPES, STARTS
 
 SESSION_KEY: Final = ("date", "session", "branch_id")
@@ -104,20 +105,3 @@ def fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(latest, not_before).alias("latest_start"),
         pl.coalesce(known_by, found_known_by),
     ).drop(_FOUND)
-
-
-def left_join(
-    frame: pl.DataFrame,
-    known: pl.DataFrame,
-    on: Sequence[str],
-    right_on: Sequence[str] | None = None,
-) -> pl.DataFrame:
-    # Nulls are equal here: a row without a branch belongs to the session without one.
-    return frame.join(
-        known,
-        left_on=on,
-        right_on=right_on or on,
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from batchcancel.appointments import KnownBy, Start
+from batchcancel.reader.beside import left_join
 
 STARTS: Final = ("starts_at", "latest_start", "start_known_by")
 """The columns of a frame that hold a start; all of them are null where none is known."""
@@ -37,16 +38,24 @@ def read_starts(texts: pl.Series) -> pl.DataFrame:
     With an offset they fill `starts_at` (UTC), without one `local_start` (naive), and a day alone,
     which is no midnight, `start_day`. All are null where the text is null or cannot be read.
     """
+    # Each text once: most appointments share their start with others.
+    rows = texts.to_frame("text")
+    return left_join(rows, _starts(texts.unique().drop_nulls()), ["text"]).drop("text")
+
+
+def _starts(texts: pl.Series) -> pl.DataFrame:
     has_clock = pl.col("text").str.len_bytes() > len("2026-06-15")
     return (
         texts.to_frame("text")
-        .select(pl.when(pl.col("text").str.contains(_MOMENT)).then("text"))
+        .filter(pl.col("text").str.contains(_MOMENT))
         .select(
+            "text",
             has_clock=has_clock,
             moment=_day(pl.col("text").str.head(10)).cast(pl.Datetime("us")) + _since_midnight(),
             offset=_offset(pl.col("text").str.slice(16).str.strip_chars_start(":.0123456789 ")),
         )
         .select(
+            "text",
             starts_at=_in_range(pl.col("moment") - pl.col("offset")).dt.replace_time_zone("UTC"),
             local_start=_in_range(
                 pl.when(pl.col("offset").is_null() & pl.col("has_clock")).then("moment")

@@ -9,7 +9,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import LedgerReader
+from batchcancel.ledger.questions import LedgerReader
 
 
 @contextmanager

@@ -8,16 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from batchcancel.addresses import redacted_ledger
 from batchcancel.api import Record
 from batchcancel.appointments import Fact, OutcomeName, SkipReason, Start
 from batchcancel.errors import ExitCode
 from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
-from batchcancel.report.results import write_table
-from batchcancel.report.tables import Figure, duration, grouped, table
+from batchcancel.report.results import write_texts
+from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _COLUMNS = (
@@ -33,7 +31,12 @@ _HOW = {
 }
 _LOOK = {name.value for name in OutcomeName if name.facts & (Fact.GONE | Fact.PERSON)}
 _LOOK |= {f"skipped: {reason}" for reason in SkipReason if Fact.PERSON in reason.facts}
-_SHOWN, _SHOWN_LENGTH = 20, 36
+_REMARKS = {
+    "cancelled": "ALIVE AGAIN",
+    "already_cancelled": "ALIVE AGAIN",
+    "waiting": "not sent yet; the same run goes on",
+    "open": "in doubt; the same run reads them back",
+}
 
 
 class Edge(NamedTuple):
@@ -82,17 +85,14 @@ class Finding:
 
 def write_manifest(finding: Finding, path: Path) -> None:
     """The rows as a manifest, by id; no name and no number of a patient."""
-    rows = [_cells(one, finding) for one in finding.rows]
-    write_table(pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.String()), orient="row"), path)
-
-
-def _cells(one: Record, finding: Finding) -> tuple[str | None, ...]:
-    start = finding.starts[one.appointment_id]
-    day = None if one.date is None else one.date.isoformat()
-    touched = None if one.updated_at is None else _utc(one.updated_at)
-    begins = _utc(start.earliest), start.known_by.value
-    place = day, one.session, one.branch_id, one.label
-    return one.appointment_id, *begins, *place, one.status, touched, finding.selection
+    rows = []
+    for one in finding.rows:
+        start = finding.starts[one.appointment_id]
+        place = (one.date and one.date.isoformat(), one.session, one.branch_id, one.label)
+        touched = one.updated_at and _utc(one.updated_at)
+        begins = (_utc(start.earliest), start.known_by.value)
+        rows.append((one.appointment_id, *begins, *place, one.status, touched, finding.selection))
+    write_texts(_COLUMNS, rows, path)
 
 
 def _utc(moment: datetime) -> str:
@@ -101,14 +101,19 @@ def _utc(moment: datetime) -> str:
 
 def find_text(finding: Finding) -> str:
     """What was found where, what was left out, and whether that is all."""
-    parts = [f"{_count(len(finding.rows))} found{_of_ledger(finding)}, {_HOW[finding.how]}."]
+    unknown = f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
+    parts = [f"{_counted(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
     if figures := [*_places(finding), *_left_out(finding)]:
         parts += ["", *table(figures)]
     if warnings := [*_warnings(finding)]:
         parts += ["", *warnings]
     written = f"; written to {finding.manifest}" if finding.manifest else ""
-    spent = f"  {_requests(finding.requests)}, {duration(finding.elapsed_s)}{written}"
+    spent = f"  {_counted(finding.requests, 'request')}, {duration(finding.elapsed_s)}{written}"
     return "\n".join([*parts, "", spent])
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def find_next(finding: Finding) -> str:
@@ -152,12 +157,11 @@ def find_json(finding: Finding) -> dict[str, Any]:
 
 def _places(finding: Finding) -> Iterator[Figure]:
     places = Counter((one.date, one.session or "", one.branch_id or "") for one in finding.rows)
-    for (day, session, branch_id), count in sorted(places.items(), key=str)[:_SHOWN]:
+    for (day, session, branch_id), count in sorted(places.items(), key=str)[:SHOWN_ROWS]:
         branch = finding.branches.get(branch_id, branch_id)
-        told = f"{_plain(session)}  branch {_plain(branch)}"
-        yield str(day), grouped(count), told.strip()
-    if len(places) > _SHOWN:
-        yield "others", "", f"in {grouped(len(places) - _SHOWN)} more places"
+        yield str(day), count, f"{plain(session)}  branch {plain(branch)}".strip()
+    if (more := len(places) - SHOWN_ROWS) > 0:
+        yield "others", "", f"in {grouped(more)} more places"
 
 
 def _left_out(finding: Finding) -> Iterator[Figure]:
@@ -165,25 +169,16 @@ def _left_out(finding: Finding) -> Iterator[Figure]:
     for name, count in picked.left_out.items():
         remark = ""
         if name == "status":
-            remark = ", ".join(f"{grouped(n)} {_plain(one)}" for one, n in picked.statuses.items())
+            remark = ", ".join(f"{grouped(n)} {plain(one)}" for one, n in picked.statuses.items())
         elif name == "doctor" and picked.without_doctor:
             remark = f"{grouped(picked.without_doctor)} without a doctor"
-        yield f"left out: {name.replace('_', ' ')}", grouped(count), remark
+        yield f"left out: {name.replace('_', ' ')}", count, remark
     for name, count in sorted(finding.known.items()):
-        yield f"in the ledger: {name}", grouped(count), _REMARKS.get(name, "and alive")
-
-
-_REMARKS = {
-    "cancelled": "ALIVE AGAIN",
-    "already_cancelled": "ALIVE AGAIN",
-    "waiting": "not sent yet; the same run goes on",
-    "open": "in doubt; the same run reads them back",
-}
+        yield f"in the ledger: {name}", count, _REMARKS.get(name, "and alive")
 
 
 def _warnings(finding: Finding) -> Iterator[str]:
-    yield from (f"!! {doubt}." for doubt in finding.doubts[:_SHOWN])
-    yield from (f"!! {word}." for word in finding.unused)
+    yield from (f"!! {told}." for told in (*finding.doubts[:SHOWN_ROWS], *finding.unused))
     if finding.picked.has_unknown_status:
         yield "!! Left out for a status that is not documented: --status names those to be found."
     if finding.filled is not None and finding.difference:
@@ -192,25 +187,8 @@ def _warnings(finding: Finding) -> Iterator[str]:
             f"!! The calendar counts {grouped(finding.filled)} places as filled, "
             f"{grouped(abs(finding.difference))} {more} than the appointments that were found."
         )
-    for one in finding.edge[:_SHOWN]:
+    for one in finding.edge[:SHOWN_ROWS]:
         how = "taken" if one.is_taken else "left out"
         yield f"   {one.appointment_id} of {one.day} is listed under {one.listed} in UTC: {how}"
-    if len(finding.edge) > _SHOWN:
-        yield f"   and {grouped(len(finding.edge) - _SHOWN)} more under another day in UTC"
-
-
-def _count(count: int) -> str:
-    return "1 appointment" if count == 1 else f"{grouped(count)} appointments"
-
-
-def _of_ledger(finding: Finding) -> str:
-    return f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
-
-
-def _requests(count: int) -> str:
-    return "1 request" if count == 1 else f"{grouped(count)} requests"
-
-
-def _plain(word: str) -> str:
-    """As literals, cut to a length, so that they can neither steer a terminal nor fill it."""
-    return repr(word)[1:-1][:_SHOWN_LENGTH]
+    if (rest := len(finding.edge) - SHOWN_ROWS) > 0:
+        yield f"   and {grouped(rest)} more under another day in UTC"

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from batchcancel.appointments import Fact, KnownBy, OutcomeName, SkipReason
-from batchcancel.ledger.contract import LedgerReader, RowRecord, Run, State
+from batchcancel.ledger.contract import RowRecord, Run, State
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.report.page_answers import answers, facts_of, parts
 from batchcancel.report.page_chart import bar, chart
 from batchcancel.report.page_story import read_story
-from batchcancel.report.status import BatchStatus, read_status
+from batchcancel.report.status import BatchStatus, read_status, zone_of
 from batchcancel.report.summary import headline
 from batchcancel.report.tables import SHOWN_ROWS, count_figures, duration, grouped, moment
 from batchcancel.settings.quantities import is_rehearsal
@@ -89,11 +90,12 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
     of_batch = status.batch
     return {
         "status": status,
+        "zone": zone_of(status.batch),
         "counts": status.counts,
         "title": headline(status.counts, restores=of_batch.kind == "restore"),
         "is_rehearsal": is_rehearsal(of_batch.origin),
         "named": named,
-        "when": lambda one: moment(one, status.timezone),
+        "when": lambda one: moment(one, zone_of(status.batch)),
         "answers": answers(status, story, plan=plan, drift=looks.get("drift"), named=named),
         "approved": account.approved(batch),
         "plan": plan,
@@ -117,11 +119,11 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
 
 
 def _gathered(rows: Iterable[RowRecord], status: BatchStatus) -> _Rows:
-    found = _Rows()
+    found, zone = _Rows(), zone_of(status.batch)
     gone = {name.value for name in OutcomeName if Fact.GONE in name.facts}
     for row in rows:
         starts = row.starts_at
-        day = row.date or (starts and starts.astimezone(status.timezone).date())
+        day = row.date or (starts and starts.astimezone(zone).date())
         place = found.places.setdefault(
             (day, row.branch_id, row.session), _Place(starts or _LATEST)
         )
@@ -173,7 +175,7 @@ def _starts(row: RowRecord, status: BatchStatus) -> str:
     """To the minute only where that is known."""
     if row.starts_at is None:
         return str(row.date or "")
-    at = row.starts_at.astimezone(status.timezone)
+    at = row.starts_at.astimezone(zone_of(status.batch))
     if row.start_known_by == KnownBy.DAY:
         return f"{at:%a %Y-%m-%d}"
     since = "from " if row.start_known_by == KnownBy.SESSION else ""

@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from batchcancel.appointments import Fact, Look, OutcomeName, SkipReason
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
+from batchcancel.ledger.contract import Look
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
-from batchcancel.report.status import BatchStatus, Going
+from batchcancel.report.status import BatchStatus, Going, zone_of
 from batchcancel.report.tables import grouped, moment
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -114,9 +115,9 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
     why = " ".join(one for one in told if one)
     if persons:
         verdict, nothing = f"{_many(persons, 'row')} for a person", "They are listed below."
-    elif status.left:
+    elif status.counts.left:
         verdict, nothing = (
-            f"{_many(status.left, 'row')} to go on with",
+            f"{_many(status.counts.left, 'row')} to go on with",
             "Another run takes them up.",
         )
     elif why:
@@ -124,7 +125,7 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
         why += " All of it was made good."
     else:
         verdict, nothing = "Nothing", "No request failed, and no run ended early."
-    command = status.next.partition("\n")[0].partition(":")[2].strip() if status.left else ""
+    command = status.next.partition("\n")[0].partition(":")[2].strip() if status.counts.left else ""
     return Reply("What went wrong?", verdict, why or nothing, command)
 
 
@@ -137,7 +138,7 @@ def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
         return Reply(question, "Not yet", "A run is going on: these are its numbers so far.")
     if drift is None:
         return Reply(question, "Yes, as of the run", f"{proof} Nobody has looked since.", verify)
-    still, at = drift.found["cancelled"], moment(drift.looked_at, status.timezone)
+    still, at = drift.found["cancelled"], moment(drift.looked_at, zone_of(status.batch))
     if other := sum(drift.found.values()) - still:
         why = f"{grouped(other)} were not cancelled any more, or could not be read, on {at}."
         return Reply(question, "Not any more", why, verify)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from batchcancel.appointments import Traffic
 from batchcancel.errors import wrong
-from batchcancel.ledger.contract import Run
+from batchcancel.ledger.contract import Run, Traffic
 
 SHORTEST_PAUSE_S = 5.0
 _PROOF = re.compile(r"[24]\d\d|[A-Z][A-Z0-9_]*", re.ASCII)

@@ -16,6 +16,10 @@ _WHY = {
     SkipReason.ALREADY_STARTED: "their time has come",
     SkipReason.SLOT_TAKEN: "their window is full, or not in the calendar; --overbook",
 }
+_TOLD = (
+    "!! Patients may have been told that their appointment is cancelled, and may have booked "
+    "another. Restoring tells them nothing: somebody must."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,37 +56,31 @@ class RestorePlan:
 def restore_text(plan: RestorePlan) -> str:
     """What will be put back, what will not, and what nobody can take back."""
     head = f"Plan to restore what batch {plan.of_batch} cancelled, as {plan.batch} at {plan.origin}"
-    return "\n".join([headed(plan.origin, head), "", *table(_figures(plan)), "", *_warnings(plan)])
-
-
-def _figures(plan: RestorePlan) -> Iterator[Figure]:
-    yield "rows", grouped(plan.rows), "that the batch cancelled"
-    if plan.settled:
-        yield "settled already", grouped(plan.settled), "in the ledger; never sent again"
-    for reason, rows in plan.skipped.items():
-        yield f"skipped: {reason}", grouped(rows), _WHY.get(reason, "")
-    if plan.held_back:
-        yield "held back", grouped(plan.held_back), "by --limit"
-    yield "eligible", grouped(plan.eligible), "to be confirmed again"
-    if plan.open:
-        yield "  of them open", grouped(plan.open), "read back first: they may be restored already"
-    is_free = plan.rate.is_unlimited
-    yield "requests", grouped(plan.requests), f"at {plan.rate}"
-    yield "time", "", "as fast as the API answers" if is_free else duration(plan.seconds)
-
-
-def _warnings(plan: RestorePlan) -> Iterator[str]:
-    yield (
-        "!! Patients may have been told that their appointment is cancelled, and may have booked "
-        "another. Restoring tells them nothing: somebody must."
-    )
+    parts = [headed(plan.origin, head), "", *table(_figures(plan)), "", _TOLD]
     if plan.rescheduled:
-        yield (
+        parts.append(
             f"!! {grouped(plan.rescheduled)} were rescheduled before, and will be confirmed: that "
             "they had been moved is lost."
         )
     if plan.unknown:
-        yield (
+        parts.append(
             f"!! {grouped(plan.unknown)} rows of the manifest are none that batch {plan.of_batch} "
             "has cancelled and nobody restored."
         )
+    return "\n".join(parts)
+
+
+def _figures(plan: RestorePlan) -> Iterator[Figure]:
+    yield "rows", plan.rows, "that the batch cancelled"
+    if plan.settled:
+        yield "settled already", plan.settled, "in the ledger; never sent again"
+    for reason, rows in plan.skipped.items():
+        yield f"skipped: {reason}", rows, _WHY.get(reason, "")
+    if plan.held_back:
+        yield "held back", plan.held_back, "by --limit"
+    yield "eligible", plan.eligible, "to be confirmed again"
+    if plan.open:
+        yield "  of them open", plan.open, "read back first: they may be restored already"
+    yield "requests", plan.requests, f"at {plan.rate}"
+    is_free = plan.rate.is_unlimited
+    yield "time", "", "as fast as the API answers" if is_free else duration(plan.seconds)

@@ -11,7 +11,7 @@ byte of them changes.
 
 import difflib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import BufferedWriter, BytesIO
 from pathlib import Path
 
@@ -67,6 +67,12 @@ def write_table(frame: pl.DataFrame, path: Path) -> int:
     with replacing(path) as file:
         write(frame, file)
     return len(frame)
+
+
+def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: Path) -> None:
+    """The same of rows of texts."""
+    schema = dict.fromkeys(columns, pl.String())
+    write_table(pl.DataFrame(rows, schema=schema, orient="row"), path)
 
 
 def require_new(path: Path, *, force: bool, kinds: Collection[str] | None = None) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Batch, LedgerReader, Run
+from batchcancel.ledger.contract import Batch, Run
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.report.counts import Counts, counts_from
-from batchcancel.report.summary import headline, what_next
+from batchcancel.report.summary import Standing, headline, what_next
 from batchcancel.report.tables import count_table, grouped, headed, moment
 from batchcancel.settings import quantities
 from batchcancel.settings.options import OPTIONS
@@ -48,93 +49,75 @@ class BatchStatus:
     ledger: str
     at: datetime
 
-    @property
-    def timezone(self) -> tzinfo | None:
-        with suppress(KeyError, ValueError, OSError):
-            return ZoneInfo(self.batch.timezone) if self.batch.timezone else None
-        return None
-
-    @property
-    def left(self) -> int:
-        """Rows that another run takes up."""
-        return self.counts.waiting + self.counts.open + self.counts["gave_up"]
-
     def text(self) -> str:
         told = headline(self.counts, restores=self.batch.kind == "restore")
         head = headed(self.batch.origin, f"Batch {self.batch.name} at {self.batch.origin}: {told}")
         return "\n".join([head, "", *count_table(self.counts), "", *self._story()])
 
     def _story(self) -> Iterator[str]:
-        last = self.last
+        last, zone = self.last, zone_of(self.batch)
         if last is None:
             yield "  No run yet."
             return
         by = f"run {self.runs} ({last.run_id}), pid {last.pid} on {last.host}"
-        began = moment(last.started_at, self.timezone)
+        began = moment(last.started_at, zone)
         match self.going:
             case Going.RUNNING:
-                end = self._earliest_end()
-                until = f", at the earliest until {moment(end, self.timezone)}" if end else ""
-                yield f"  Running: {by}, since {began}; {grouped(self.left)} rows left{until}."
+                # Rows that another run would take up; trouble makes the end later.
+                left = self.counts.waiting + self.counts.open + self.counts["gave_up"]
+                seconds = _seconds_for(left, last)
+                end = self.at + timedelta(seconds=seconds or 0)
+                until = (
+                    f", at the earliest until {moment(end, zone)}" if seconds is not None else ""
+                )
+                yield f"  Running: {by}, since {began}; {grouped(left)} rows left{until}."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
             case _:
-                ended = "" if last.ended_at is None else moment(last.ended_at, self.timezone)
+                ended = "" if last.ended_at is None else moment(last.ended_at, zone)
                 why = f": {last.why}" if last.why else ""
                 yield f"  Ended {ended} with exit code {last.exit_code}{why}."
                 yield f"  It was {by}, begun {began}."
         yield f"\n{self.next}"
 
-    def _earliest_end(self) -> datetime | None:
-        """By the rate of the run; trouble makes it later."""
-        with suppress(ValueError, AttributeError):
-            rate = quantities.rate(str((self.last.options or {})["rate"])) if self.last else None
-            if rate is not None and not rate.is_unlimited:
-                return self.at + timedelta(seconds=rate.seconds_for(self.left))
-        return None
-
     @property
     def next(self) -> str:
         """What to type next."""
-        ledger = shlex.quote(self.ledger)
         if self.going is Going.RUNNING:
-            return f"To watch it:    batchcancel status {ledger} --watch"
-        is_early = self.last is None or self.last.exit_code not in (
-            ExitCode.DONE, ExitCode.INCOMPLETE,
+            return f"To watch it:    batchcancel status {shlex.quote(self.ledger)} --watch"
+        code = self.last and self.last.exit_code
+        was_stopped = self.going is not Going.ENDED or code not in (0, ExitCode.INCOMPLETE)
+        standing = Standing(
+            batch=self.batch.name, ledger=self.ledger, counts=self.counts,
+            restores=self.batch.kind == "restore", selection=self.batch.selection,
         )  # fmt: skip
-        return what_next(
-            self.counts,
-            batch=self.batch.name,
-            ledger=self.ledger,
-            command=self._command(),
-            was_stopped=self.going is Going.BROKEN_OFF or is_early,
-            restores=self.batch.kind == "restore",
-            selection=self.batch.selection,
-        )
+        return what_next(standing, self._command(), was_stopped=was_stopped)
 
     def _command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""
-        told = dict(self.last.options or {}) if self.last else {}
-        manifest = _from_here(str(told.get("manifest", "MANIFEST")))
-        name = "restore" if self.batch.kind == "restore" else "run"
-        words = [name, self.ledger if name == "restore" else manifest]
-        if name == "restore":
-            words += ["--batch", str(self.batch.of_batch), *shlex.split(told.get("how", ""))]
-        beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
-        if name == "run" and Path(self.ledger).resolve() != beside.resolve():
-            words += ["--ledger", self.ledger]
-        if name == "run" and self.batch.name != Path(manifest).stem:
-            words += ["--batch", self.batch.name]
+        told = _options(self.last)
+        if self.batch.kind == "restore":
+            words = ["restore", self.ledger, "--batch", str(self.batch.of_batch)]
+            words += shlex.split(told.get("how", ""))
+        else:
+            manifest = _from_here(told.get("manifest", "MANIFEST"))
+            beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
+            words = ["run", manifest]
+            if Path(self.ledger).resolve() != beside.resolve():
+                words += ["--ledger", self.ledger]
+            if self.batch.name != Path(manifest).stem:
+                words += ["--batch", self.batch.name]
         for option in OPTIONS:
             value = told.get(option.field)
             usual = None if option.default is None else str(option.parse(option.default))
             if value in (None, "", option.default, usual) or option.field in _NOT_TYPED_AGAIN:
                 continue
-            words += [f"--{option.name}"] + ([str(value)] if option.metavar else [])
+            words += [f"--{option.name}"] + ([value] if option.metavar else [])
         return f"batchcancel {shlex.join(words)}"
 
     def as_json(self) -> dict[str, Any]:
         last = self.last
+        ended_at = last and last.ended_at
         return {
             "batch": self.batch.name,
             "origin": self.batch.origin,
@@ -143,16 +126,33 @@ class BatchStatus:
             "duplicates": self.batch.duplicates,
             "state": self.going.value,
             "runs": self.runs,
-            "run_id": last and last.run_id,
-            "pid": last and last.pid,
-            "host": last and last.host,
+            **{name: last and getattr(last, name) for name in ("run_id", "pid", "host", "why")},
             "began_at": last and last.started_at.isoformat(),
-            "ended_at": last and last.ended_at and last.ended_at.isoformat(),
+            "ended_at": ended_at and ended_at.isoformat(),
             "last_exit_code": last and last.exit_code,
-            "why": last and last.why,
             "next": self.next,
             "ledger": self.ledger,
         }
+
+
+def _options(run: Run | None) -> dict[str, str]:
+    kept = (run.options if run else None) or {}
+    return {name: str(told) for name, told in kept.items() if told is not None}
+
+
+def zone_of(batch: Batch) -> ZoneInfo | None:
+    """The clinic's timezone, where the ledger keeps one that this machine knows."""
+    with suppress(KeyError, ValueError, OSError):
+        return ZoneInfo(batch.timezone) if batch.timezone else None
+    return None
+
+
+def _seconds_for(rows: int, run: Run) -> float | None:
+    """By the rate of the run; None where it has none."""
+    with suppress(ValueError, KeyError):
+        rate = quantities.rate(_options(run)["rate"])
+        return None if rate.is_unlimited else rate.seconds_for(rows)
+    return None
 
 
 def _from_here(path: str) -> str:
@@ -204,33 +204,26 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
 def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
     runs = account.runs(batch.name)
     last = runs[-1] if runs else None
-    return BatchStatus(
-        batch=batch,
-        counts=counts_from(account.tally(batch.name)),
-        runs=len(runs),
-        last=last,
-        going=_going(last, is_held=account.is_held(batch.name)),
-        ledger=ledger,
-        at=at,
-    )
-
-
-def _going(last: Run | None, *, is_held: bool) -> Going:
     if last is None:
-        return Going.NO_RUN
-    if last.ended_at is not None:
-        return Going.ENDED
-    return Going.RUNNING if is_held and _may_be_alive(last) else Going.BROKEN_OFF
+        going = Going.NO_RUN
+    elif last.ended_at is not None:
+        going = Going.ENDED
+    else:
+        is_alive = account.is_held(batch.name) and _may_be_alive(last)
+        going = Going.RUNNING if is_alive else Going.BROKEN_OFF
+    counts = counts_from(account.tally(batch.name))
+    return BatchStatus(
+        batch=batch, counts=counts, runs=len(runs), last=last, going=going, ledger=ledger, at=at
+    )
 
 
 def _may_be_alive(run: Run) -> bool:
     """False where its process is gone from this machine, although its lease lasts a while yet."""
-    if run.pid is None or run.host != socket.gethostname():
-        return True
-    try:
-        os.kill(run.pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
+    if run.pid is not None and run.host == socket.gethostname():
+        try:
+            os.kill(run.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:  # another user's
+            return True
     return True

@@ -12,22 +12,28 @@ from batchcancel.settings.quantities import is_rehearsal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a run did, and where its batch stands; `elapsed_s` is in seconds."""
+class Standing:
+    """Where a batch stands; `selection` is what its manifest was found by."""
 
     batch: str
-    run_id: str
+    ledger: str
     counts: Counts
+    restores: bool = False
+    selection: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(Standing):
+    """What a run did, and where its batch stands; `elapsed_s` is in seconds."""
+
+    run_id: str
     duplicates: int
     requests: int
     rate_limited: int
     elapsed_s: float
     exit_code: int
-    ledger: str
     origin: str
     approval: str | None = None
-    restores: bool = False
-    selection: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -66,18 +72,10 @@ def headline(counts: Counts, *, restores: bool = False) -> str:
     return f"{grouped(done)} of {grouped(counts.rows)} rows are {how}"
 
 
-def what_next(
-    counts: Counts,
-    *,
-    batch: str,
-    ledger: str,
-    command: str,
-    was_stopped: bool,
-    restores: bool = False,
-    selection: str | None = None,
-) -> str:
-    """What to type next, or that nothing is left; `selection` is what the manifest was found by."""
-    export = f"batchcancel export {shlex.quote(ledger)} --batch {shlex.quote(batch)} -o"
+def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
+    """What to type next, or that nothing is left."""
+    counts, ledger, batch = standing.counts, shlex.quote(standing.ledger), standing.batch
+    export = f"batchcancel export {ledger} --batch {shlex.quote(batch)} -o"
     lines = []
     if was_stopped:
         lines.append(f"To go on:       {command}")
@@ -92,25 +90,25 @@ def what_next(
             "All are done:   by the manifest's column outcome; without it they are decided"
         )
     if persons := counts.to_resolve:
-        lines.append(
-            f"To decide:      {grouped(persons)} rows; somebody must look at each of them:"
-        )
-        lines.append(f"                {export} look.csv --outcome needs_review --outcome skipped")
-        lines.append(f"                batchcancel resolve {shlex.quote(ledger)} --as kept ID ...")
+        lines += [
+            f"To decide:      {grouped(persons)} rows; somebody must look at each of them:",
+            f"                {export} look.csv --outcome needs_review --outcome skipped",
+            f"                batchcancel resolve {ledger} --as kept ID ...",
+        ]
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
-        label = "Not restored: " if restores else "Not cancelled:"
+        label = "Not restored: " if standing.restores else "Not cancelled:"
         lines.append(f"{label}  {export} left.csv {flags}")
-    if selection and not was_stopped:
-        lines.append(f"Booked since:   {_sweep(batch, selection)} --not-in {shlex.quote(ledger)}")
-    whom = _whom(counts, export, restores=restores)
-    return "\n".join([*(lines or ["Nothing is left to do."]), *whom])
+    if standing.selection and not was_stopped:
+        lines.append(f"Booked since:   {_sweep(batch, standing.selection)} --not-in {ledger}")
+    lines = lines or ["Nothing is left to do."]
+    return "\n".join([*lines, *_whom(standing, export)])
 
 
-def _whom(counts: Counts, export: str, *, restores: bool) -> list[str]:
-    if restores and counts[OutcomeName.RESTORED]:
+def _whom(standing: Standing, export: str) -> list[str]:
+    if standing.restores and standing.counts[OutcomeName.RESTORED]:
         return [f"Whom to tell:   {export} tell.csv --outcome restored"]
-    if not counts[OutcomeName.CANCELLED]:
+    if not standing.counts[OutcomeName.CANCELLED]:
         return []
     return [
         "Patients:       the API fires no webhooks; do not count on patients having been told.",

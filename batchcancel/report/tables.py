@@ -7,9 +7,10 @@ from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.settings.quantities import is_rehearsal
 
-Figure = tuple[str, str, str]
+Figure = tuple[str, int | str, str]
 """One line of a table: a name, a number, a remark."""
 
+_LONGEST = 36
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
 
@@ -38,12 +39,21 @@ def grouped(count: int) -> str:
 
 def table(figures: Iterable[Figure]) -> list[str]:
     """Aligned columns: names, numbers flush right, remarks."""
-    rows = list(figures)
+    rows = [(name, _shown(value), remark) for name, value, remark in figures]
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)
     return [
         f"  {name:<{label}}  {value:>{width}}  {remark}".rstrip() for name, value, remark in rows
     ]
+
+
+def _shown(value: int | str) -> str:
+    return value if isinstance(value, str) else grouped(value)
+
+
+def plain(word: str) -> str:
+    """As a literal, cut to a length, so that it can neither steer a terminal nor fill it."""
+    return repr(word)[1:-1][:_LONGEST]
 
 
 def count_table(counts: Counts) -> list[str]:
@@ -55,14 +65,14 @@ def count_figures(counts: Counts) -> Iterable[Figure]:
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
             for reason, rows in counts.skipped.items():
-                yield f"{name}: {reason}", grouped(rows), name.remark
+                yield f"{name}: {reason}", rows, name.remark
         elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
-            yield key_of(name), grouped(counts[name]), name.remark
+            yield key_of(name), counts[name], name.remark
     if counts.open:
-        yield "open", grouped(counts.open), "result unknown; the next run reads them back"
+        yield "open", counts.open, "result unknown; the next run reads them back"
     if counts.waiting:
-        yield "waiting", grouped(counts.waiting), "not sent yet, or turned away"
-    yield "rows", grouped(counts.rows), "in all"
+        yield "waiting", counts.waiting, "not sent yet, or turned away"
+    yield "rows", counts.rows, "in all"
 
 
 def duration(seconds: float) -> str:

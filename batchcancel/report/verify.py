@@ -6,13 +6,11 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from batchcancel.api import Record
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import CancelledRow
-from batchcancel.report.results import write_table
-from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, table
+from batchcancel.report.results import write_texts
+from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _REMARKS = {
@@ -27,7 +25,6 @@ _COLUMNS = (
     *("appointment_id", "date", "session", "branch_id", "batch", "status", "updated_at"),
     "drift",
 )
-_LONGEST = 36
 
 
 class Checked(NamedTuple):
@@ -63,26 +60,32 @@ class Verified:
         return ExitCode.DONE if is_well else ExitCode.INCOMPLETE
 
     def as_json(self) -> dict[str, Any]:
-        told = {"requests": self.requests, "drift": len(self.drift)}
-        whose = {"origin": self.origin, "rehearsal": is_rehearsal(self.origin)}
-        where = {"ledger": self.ledger, **whose, "exit_code": int(self.exit_code)}
-        return {"batch": self.batch, "checked": len(self.rows), **self.counts, **told, **where}
+        return {
+            "batch": self.batch,
+            "checked": len(self.rows),
+            **self.counts,
+            "requests": self.requests,
+            "drift": len(self.drift),
+            "ledger": self.ledger,
+            "origin": self.origin,
+            "rehearsal": is_rehearsal(self.origin),
+            "exit_code": int(self.exit_code),
+        }
 
 
 def verified_text(verified: Verified) -> str:
     """The counts, and by name the first of those that are not cancelled any more."""
     counts = verified.counts
-    figures = [(now, grouped(many), _REMARKS[now]) for now, many in counts.items() if many]
-    told = list(_named(verified))
+    figures = [(now, many, _REMARKS[now]) for now, many in counts.items() if many]
+    told = [*_named(verified)]
     if len(told) > SHOWN_ROWS:
         told[SHOWN_ROWS:] = [f"  and {grouped(len(told) - SHOWN_ROWS)} more"]
     head = (
         f"Batch {verified.batch} at {verified.origin}: {grouped(counts['cancelled'])} of "
         f"{grouped(len(verified.rows))} appointments that it cancelled are cancelled now"
     )
-    figures.append(("requests", grouped(verified.requests), ""))
-    head = headed(verified.origin, head)
-    return "\n".join([head, "", *table(figures), *([""] if told else []), *told])
+    lines = table([*figures, ("requests", verified.requests, "")])
+    return "\n".join([headed(verified.origin, head), "", *lines, *([""] if told else []), *told])
 
 
 def _named(verified: Verified) -> Iterator[str]:
@@ -93,15 +96,11 @@ def _named(verified: Verified) -> Iterator[str]:
         if record is not None:
             at = record.updated_at
             since = "" if at is None else f" since {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            told.append(f"{_plain(record.status)}{since}")
-        if record is not None and now == "moved":
-            place = (str(record.date), record.session, record.branch_id)
-            told.append(f"on {' '.join(_plain(word) for word in place if word)}")
+            told.append(f"{plain(record.status)}{since}")
+            if now == "moved":
+                place = (str(record.date), record.session, record.branch_id)
+                told.append(f"on {' '.join(plain(word) for word in place if word)}")
         yield f"  {'  '.join(told)}"
-
-
-def _plain(word: str) -> str:
-    return repr(word)[1:-1][:_LONGEST]
 
 
 def write_drift(verified: Verified, path: Path) -> None:
@@ -110,10 +109,9 @@ def write_drift(verified: Verified, path: Path) -> None:
     for row, now, record in verified.drift:
         where = record or row
         status, at = (None, None) if record is None else (record.status, record.updated_at)
-        day, moment = where.date and where.date.isoformat(), at and at.isoformat()
-        place = (day, where.session, where.branch_id, where.label)
-        rows.append((row.appointment_id, *place, status, moment, now))
+        place = (where.date and where.date.isoformat(), where.session, where.branch_id, where.label)
+        rows.append((row.appointment_id, *place, status, at and at.isoformat(), now))
     if rows:
-        write_table(pl.DataFrame(rows, dict.fromkeys(_COLUMNS, pl.String), orient="row"), path)
+        write_texts(_COLUMNS, rows, path)
     else:
         path.unlink(missing_ok=True)

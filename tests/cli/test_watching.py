@@ -56,7 +56,7 @@ def ended(number, name=OutcomeName.CANCELLED, reason=None):
     return RowEnded(appointment_id=f"a{number}", outcome=Outcome(name, reason))
 
 
-def watch(capsys, *events, seconds, is_log=False, columns="100", monkeypatch=None, **flags):
+def watch(capsys, *events, seconds, verb=None, columns="100", monkeypatch=None, **flags):
     """What stands on stderr after so many seconds of virtual time."""
     asked = settings(**flags)
     if monkeypatch:
@@ -64,7 +64,7 @@ def watch(capsys, *events, seconds, is_log=False, columns="100", monkeypatch=Non
     terminal.this_call().logs_json = asked.log_format == "json"
 
     async def main():
-        watching = Watching(asked, is_log=is_log)
+        watching = Watching(asked, verb)
         async with background(watching.tick):
             for event in events:
                 watching(event(asked) if callable(event) else event)
@@ -167,7 +167,7 @@ def test_a_log_tells_every_retry_every_closed_gate_and_every_half_minute_how_far
     def closed(asked):
         return started(asked, wait=20.0, closed=20.0)
 
-    told = watch(capsys, closed, ended(1), OUTAGE, seconds=61, is_log=True, log_format="json")
+    told = watch(capsys, closed, ended(1), OUTAGE, seconds=61, verb="cancel", log_format="json")
     events = [json.loads(line) for line in told.splitlines()]
 
     assert ["started", "settled", "retry", "gate_closed", "progress", "progress"] == [
@@ -181,10 +181,8 @@ def test_a_log_tells_every_retry_every_closed_gate_and_every_half_minute_how_far
 
 
 def test_a_log_for_people_has_the_time_the_level_and_what_goes_with_the_event(capsys):
-    plan = PlanMade(
-        text="", rows=3, eligible=2, settled=1, skipped={}, rejected=[], will_miss=0, seconds=0.0
-    )
-    told = watch(capsys, plan, seconds=0.1, is_log=True)
+    plan = PlanMade(text="", facts={"rows": 3, "eligible": 2, "settled": 1, "skipped": {}})
+    told = watch(capsys, plan, seconds=0.1, verb="cancel")
     assert re.search(r"Z \[info +\] planned +rows=3 eligible=2 settled=1", told)
 
 

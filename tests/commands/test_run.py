@@ -2,7 +2,9 @@
 
 import os
 import socket
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -11,6 +13,7 @@ import pytest
 from batchcancel import __version__
 from batchcancel.errors import GateClosed, InputError, Refusal
 from batchcancel.sandbox import Fault, Rate
+from batchcancel.writer import Writer
 from tests.world import BEGIN, ended
 
 pytestmark = pytest.mark.anyio
@@ -148,6 +151,23 @@ async def test_max_duration_stops_the_run_resumably(world):
     # The rules, a page and the windows of the day took three turns of 120.
     assert (5, {"cancelled": 117, "waiting": 83}) == ended(stopped)
     assert 0 == (await world.run(manifest)).summary.exit_code
+
+
+@pytest.mark.promise(16)
+@pytest.mark.parametrize("seconds", [36, 38, 40, 42])
+async def test_max_duration_stops_no_run_whose_rows_have_ended(world, monkeypatch, seconds):
+    """On a slow disk their last commit may take longer than that."""
+
+    async def slowly(call, *how):
+        await anyio.sleep(4)
+        return call(*how)
+
+    around = replace(world.surroundings(), new_writer=partial(Writer, offload=slowly))
+    monkeypatch.setattr(world, "surroundings", lambda: around)
+    code, rows = ended(
+        await world.run(world.manifest(world.appointments(1)), max_duration=f"{seconds}s")
+    )
+    assert (code, rows) in [(0, {"cancelled": 1}), (5, {"waiting": 1})]
 
 
 async def test_the_ledger_tells_who_ran_what_with_which_options_and_how_it_ended(world):

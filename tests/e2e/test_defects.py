@@ -30,7 +30,7 @@ def sabotage(stage):
 @pytest.mark.parametrize(
     ("module", "name"),
     sampled(
-        [("batchcancel.cli.run", "settings_from"), ("batchcancel.commands.plan", "batch_of")],
+        [("batchcancel.cli.sending", "send"), ("batchcancel.commands.plan", "batch_of")],
         every=2,
     ),
 )

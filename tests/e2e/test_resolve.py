@@ -68,7 +68,7 @@ def test_who_decided_when_and_why_is_kept(stage, moved):
     stage.write("moved.csv", [moved])
     resolve(stage, "--as", "kept", "--only", "moved.csv", "--reason", "by the front desk")
     account = read_sqlite(stage.folder / LEDGER)
-    [found] = account._ask("SELECT resolved_as, resolved_reason, resolved_at FROM rows "
+    [found] = account.ask("SELECT resolved_as, resolved_reason, resolved_at FROM rows "
                            "WHERE resolved_as IS NOT NULL")  # fmt: skip
     account.close()
 

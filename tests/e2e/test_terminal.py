@@ -23,6 +23,14 @@ def test_only_the_right_number_confirms(stage, typed, code, sent):
     assert sent == len(stage.patched())
 
 
+def test_a_person_who_only_looks_is_shown_the_plan_once(stage):
+    stage.closure(3)
+    with terminal(stage, "plan", "closure.csv") as person:
+        assert 0 == person.end()
+
+    assert 1 == person.shown.count("Plan for batch closure")
+
+
 def test_ctrl_c_at_the_question_leaves_and_sends_nothing(stage):
     stage.closure(3)
     with terminal(stage, "run", "closure.csv") as person:

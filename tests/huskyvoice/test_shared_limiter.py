@@ -12,9 +12,10 @@ from trio.testing import MockClock
 
 from batchcancel.api import PERMIT_S
 from batchcancel.errors import LedgerWriteFailed
-from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.limiter import WindowLimiter
+from batchcancel.huskyvoice.window_log import MemoryWindow, WindowLog
 from tests.huskyvoice.test_limiter import most_in_any, send_all
-from tests.windows import Book, MemoryWindow
+from tests.windows import memory_window
 
 pytestmark = pytest.mark.anyio
 
@@ -36,16 +37,16 @@ class Slow:
 
 
 def window_of(book, *, limit=2, length=60.0):
-    return MemoryWindow(anyio.current_time, limit=limit, length=length, book=book)
+    return memory_window(anyio.current_time, limit=limit, length=length, log=book)
 
 
 def limiter_of(book, *, offload=None, **rate):
     window = window_of(book, **rate)
-    return SharedLimiter(window, offload=offload or Slow(), clocks=lambda: (anyio.current_time(),))
+    return WindowLimiter(window, offload=offload or Slow(), clocks=lambda: (anyio.current_time(),))
 
 
 async def test_two_programs_have_one_window():
-    book = Book()
+    book = WindowLog("a boot")
     first, second = limiter_of(book), limiter_of(book)
     first.used(await first.permit())
     await second.permit()
@@ -56,7 +57,7 @@ async def test_two_programs_have_one_window():
 
 @pytest.mark.parametrize("asked_for", [0.5, 1.5])
 async def test_an_answer_that_comes_while_the_window_is_asked_is_told_before_the_wait(asked_for):
-    limiter = limiter_of(Book(), limit=1, offload=Slow(2.0))
+    limiter = limiter_of(WindowLog("a boot"), limit=1, offload=Slow(2.0))
     permit = await limiter.permit()
     async with anyio.create_task_group() as group:
         group.start_soon(limiter.permit)
@@ -66,7 +67,7 @@ async def test_an_answer_that_comes_while_the_window_is_asked_is_told_before_the
 
 
 async def test_a_gate_closed_here_is_closed_elsewhere():
-    book = Book()
+    book = WindowLog("a boot")
     here, there = limiter_of(book), limiter_of(book)
     here.close_for(30)
     assert 30.0 == here.wait()
@@ -77,7 +78,7 @@ async def test_a_gate_closed_here_is_closed_elsewhere():
 
 @pytest.mark.promise(8)
 async def test_a_gate_closed_here_is_closed_elsewhere_while_somebody_waits_for_it_here():
-    book, granted = Book(), []
+    book, granted = WindowLog("a boot"), []
     here, there = limiter_of(book), limiter_of(book)
 
     async def take(limiter):
@@ -97,7 +98,7 @@ async def test_a_closing_that_could_not_be_told_in_time_is_not_told_late_and_beg
         def used(self, slot):
             raise LedgerWriteFailed("away")
 
-    limiter = SharedLimiter(Deaf(anyio.current_time, limit=2, length=60.0), offload=Slow())
+    limiter = WindowLimiter(memory_window(anyio.current_time, limit=2, kind=Deaf), offload=Slow())
     limiter.used(await limiter.permit())
     limiter.close_for(30)
     await limiter.permit()
@@ -109,24 +110,26 @@ async def test_a_window_that_cannot_be_asked_grants_nothing():
         def take(self):
             raise LedgerWriteFailed("away")
 
-    limiter = SharedLimiter(Away(anyio.current_time, limit=2, length=60.0), offload=Slow())
+    limiter = WindowLimiter(memory_window(anyio.current_time, limit=2, kind=Away), offload=Slow())
     with pytest.raises(LedgerWriteFailed):
         await limiter.permit()
 
 
 async def test_who_is_stopped_while_a_slot_is_being_taken_gives_it_back():
-    book, granted = Book(), []
-    limiter = limiter_of(book, offload=Slow(2.0))
+    book, granted = WindowLog("a boot"), []
+    limiter, first = limiter_of(book, offload=Slow(2.0)), book.next_slot
     with anyio.move_on_after(1):
         granted.append(await limiter.permit())
     await limiter.flush()
-    assert ([], 1, {}) == (granted, book.taken_ever, book.slots)
+    assert ([], 1, {}) == (granted, book.next_slot - first, book.slots)
 
 
 async def test_a_permit_is_good_for_as_long_as_others_wait_for_its_slot():
     now = [0.0]
-    limiter = SharedLimiter(
-        window_of(Book()), offload=Slow(), clocks=lambda: (anyio.current_time(), now[0])
+    limiter = WindowLimiter(
+        window_of(WindowLog("a boot")),
+        offload=Slow(),
+        clocks=lambda: (anyio.current_time(), now[0]),
     )
     permit = await limiter.permit()
     await anyio.sleep(PERMIT_S - 0.1)
@@ -136,7 +139,7 @@ async def test_a_permit_is_good_for_as_long_as_others_wait_for_its_slot():
 
 
 async def test_what_is_known_before_anything_was_asked_is_how_the_window_stands():
-    book = Book()
+    book = WindowLog("a boot")
     earlier = limiter_of(book)
     for _ in range(2):
         earlier.used(await earlier.permit())
@@ -147,7 +150,7 @@ async def test_what_is_known_before_anything_was_asked_is_how_the_window_stands(
 
 
 async def test_waiting_asks_no_more_often_than_it_may_help():
-    book, offload = Book(), Slow()
+    book, offload = WindowLog("a boot"), Slow()
     first, second = limiter_of(book, limit=1), limiter_of(book, limit=1, offload=offload)
     permit = await first.permit()
     async with anyio.create_task_group() as group:
@@ -167,7 +170,7 @@ async def test_waiting_asks_no_more_often_than_it_may_help():
 def test_no_latency_makes_the_server_count_more_than_the_limit_of_all_together(
     seed, programs, limit, worst, database
 ):
-    random, book, arrivals = Random(seed), Book(), []
+    random, book, arrivals = Random(seed), WindowLog("a boot"), []
 
     async def program():
         limiter = limiter_of(book, limit=limit, offload=Slow(database))

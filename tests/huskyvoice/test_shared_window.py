@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from batchcancel.api import PERMIT_S, Rate
+from batchcancel.huskyvoice.window_log import WindowLog
 from batchcancel.ledger.postgres.opening import open_postgres
-from tests.windows import Book, MemoryWindow, file_window
+from tests.windows import file_window, memory_window
 
 LENGTH, TIMEOUT = 1000.0, 10.0
 SLACK = 100.0
@@ -26,11 +27,11 @@ class Kit:
 
 @pytest.fixture
 def memory():
-    now, books = [0.0], {}
+    now, logs = [0.0], {}
 
     def window(limit, key="key", length=LENGTH):
-        book = books.setdefault(key, Book())
-        return MemoryWindow(lambda: now[0], limit=limit, length=length, timeout=TIMEOUT, book=book)
+        log = logs.setdefault(key, WindowLog("a boot"))
+        return memory_window(lambda: now[0], limit=limit, length=length, timeout=TIMEOUT, log=log)
 
     def let_pass(seconds):
         now[0] += seconds

@@ -13,8 +13,6 @@ from batchcancel.appointments import Outcome, OutcomeName, SkipReason
 from batchcancel.ledger.contract import (
     Batch,
     Intent,
-    Ledger,
-    LedgerReader,
     LedgerRow,
     Noted,
     RowRecord,
@@ -24,7 +22,9 @@ from batchcancel.ledger.contract import (
     Withdrawn,
 )
 from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
+from batchcancel.ledger.writing import Ledger
 from tests.postgres import Server
 
 ORIGIN = "https://api.example.test"

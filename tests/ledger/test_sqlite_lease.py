@@ -193,7 +193,7 @@ def heartbeats():
 
 
 def expiry(ledger):
-    ((expires_at,),) = ledger._ask("SELECT expires_at FROM leases")
+    ((expires_at,),) = ledger.ask("SELECT expires_at FROM leases")
     return expires_at
 
 

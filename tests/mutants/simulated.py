@@ -30,7 +30,7 @@ seed 20
 pool.patience: a Retry-After is waited for, however long it is
 - if seconds > self._longest:
 + if False:
-@ huskyvoice.shared_limiter
+@ huskyvoice.limiter
 - if closed > self.seconds + _ROUNDING_S:
 + if False:
 

@@ -6,9 +6,15 @@ import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError, Refusal
-from batchcancel.ledger.contract import Batch, Intent, Run, Settled
+from batchcancel.ledger.contract import Batch, Intent, OpenRow, Run, Settled
 from batchcancel.ledger.sqlite.ledger import memory_sqlite
-from batchcancel.policy.earlier_runs import EarlierRuns, batch_of, earlier_runs, refuse_other_work
+from batchcancel.policy.earlier_runs import (
+    EarlierRuns,
+    batch_of,
+    earlier_runs,
+    is_nothing_left,
+    refuse_other_work,
+)
 from batchcancel.reader.manifest import Manifest, manifest_of
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -194,3 +200,19 @@ def test_a_day_that_was_left_out_in_between_is_still_held_against_the_next_manif
     ledger.enrol(batch(between), between.ledger_rows(), [])
     with pytest.raises(Refusal, match="contradicts 1 row "):
         compare(manifest("done", "open", date=["2026-06-22", "2026-06-15"]), is_accepted=True)
+
+
+@pytest.mark.parametrize(
+    ("settled", "opened", "is_nothing"),
+    [
+        (["a"], [], True),
+        ([], [], False),
+        (["a"], ["b"], False),  # what was sent has to be read back, whoever says that it is done
+        (["a", "b"], [], True),
+    ],
+)
+def test_nothing_is_left_where_each_row_is_settled_or_marked(settled, opened, is_nothing):
+    open_rows = [OpenRow(one, 1, NOW) for one in opened]
+    earlier = EarlierRuns(settled_ids=settled, open_rows=open_rows)
+    marked = manifest("a", "b", outcome=[None, "cancelled"])
+    assert is_nothing == is_nothing_left(marked, earlier)

@@ -17,7 +17,7 @@ from batchcancel.appointments import (
 )
 from batchcancel.errors import ScopeMissing
 from batchcancel.huskyvoice.retry import Backoff
-from batchcancel.ledger.contract import Learned, Saw
+from batchcancel.ledger.contract import Learned
 from batchcancel.policy.fresh import Word
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.cancel import Cancellation, Means
@@ -281,7 +281,7 @@ async def test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_w
     scene = Scene(*([DONE] if is_sent else []), pages=pages, seen=SEEN)
     assert outcome == await scene.ends()
     assert (["patch"] if is_sent else []) == scene.told
-    assert [Saw(appointment_id="a1", seen=shown.record)] == scene.entries
+    assert [shown.record] == scene.entries
 
 
 @pytest.mark.promise(3)

@@ -9,8 +9,8 @@ from pathlib import Path
 import html5lib
 import pytest
 
-from batchcancel.appointments import Look, Outcome, OutcomeName, RejectedRow, SkipReason
-from batchcancel.ledger.contract import Answered, Batch, Intent, LedgerRow, Run, Settled
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
+from batchcancel.ledger.contract import Answered, Batch, Intent, LedgerRow, Look, Run, Settled
 from batchcancel.ledger.sqlite.ledger import open_sqlite
 from batchcancel.report import page as page_module
 from batchcancel.report.page import page_html

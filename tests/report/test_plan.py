@@ -16,8 +16,7 @@ from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.manifest import Manifest, manifest_of
-from batchcancel.report.observed import observed_json
-from batchcancel.report.plan import plan_json, plan_text
+from batchcancel.report.plan import observed_json, plan_json, plan_text
 from batchcancel.report.tables import duration, moment
 from batchcancel.settings.approval import PARTS, Approval
 from batchcancel.settings.load import Settings, load_settings

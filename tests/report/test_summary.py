@@ -2,7 +2,7 @@ import shlex
 
 import pytest
 
-from batchcancel.report.summary import Summary, summary_text, what_next
+from batchcancel.report.summary import Standing, Summary, summary_text, what_next
 from tests.tallies import counts_of
 
 COMMAND = "batchcancel run closure.csv --yes"
@@ -24,10 +24,8 @@ def summary(*, ledger="closure.ledger.db", origin="https://h.example", **counts:
 
 
 def next_text(*, was_stopped=False, ledger="closure.ledger.db", **counts):
-    return what_next(
-        counts_of(**counts), batch="closure", ledger=ledger, command=COMMAND,
-        was_stopped=was_stopped,
-    )  # fmt: skip
+    standing = Standing(batch="closure", ledger=ledger, counts=counts_of(**counts))
+    return what_next(standing, COMMAND, was_stopped=was_stopped)
 
 
 def next_lines(**counts) -> dict[str, str]:

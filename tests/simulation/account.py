@@ -8,7 +8,7 @@ from typing import NamedTuple
 SEEN = ("completed", "moved", "unknown_status")
 """Reasons to leave a row alone for what was seen of it."""
 
-FOR_A_PERSON = ("moved", "unknown_status", "unknown_start")
+FOR_A_PERSON = ("moved", "unknown_status", "unknown_start", "changed_since")
 FINAL = frozenset({"cancelled", "already_cancelled", "not_found", "needs_review", "refused"})
 
 

@@ -68,6 +68,8 @@ def stopped_runs_settle_no_streak(world: World, end: End) -> Iterator[str]:
     # What was on its way to the disk when the signal came had ended before.
     signalled_at = (end.process.signalled_at or 0.0) + 2 * world.scenario.disk_latency
     for one in world.account.having("not_found", "refused"):
+        if world.settled_at[one] < end.process.began:
+            continue  # an earlier run did; when that ended, it was held against its own answers
         noes = [other.answered for other in mine if other.appointment_id == one and other.answered]
         if end.process.signalled_at and world.settled_at[one] <= signalled_at:
             continue

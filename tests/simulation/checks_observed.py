@@ -93,7 +93,10 @@ def spent_credits_say_nothing_of_a_row(world: World, end: End) -> Iterator[str]:
             continue
         if standing.outcome in ("refused", "not_found"):
             yield f"{one} stands as {standing} after status {departure.status}"
-        if standing.state == "open" and not any(map(leaves_doubt, patches_of(world, one))):
+        sent = patches_of(world, one)
+        # Killed between its intent and its PATCH, a run leaves a doubt that no later answer ends.
+        is_unsent = one in process.open_before and world.account.intents[one] > len(sent)
+        if standing.state == "open" and not (is_unsent or any(map(leaves_doubt, sent))):
             yield f"{one} is in doubt after status {departure.status}"
 
 

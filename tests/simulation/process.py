@@ -14,8 +14,7 @@ from batchcancel.commands import find, plan, run
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
-from batchcancel.huskyvoice.offload import Result, inline
-from batchcancel.huskyvoice.shared_limiter import SharedLimiter
+from batchcancel.huskyvoice.limiter import Result, WindowLimiter
 from batchcancel.report.find import Finding
 from batchcancel.report.summary import Summary
 from batchcancel.sandbox import FULL_KEY
@@ -187,11 +186,11 @@ class Process:
             raise Crash
         return call()
 
-    def limiter(self) -> SharedLimiter:
+    def limiter(self) -> WindowLimiter:
         """One that shares the window of this user's programs."""
         around = self._surroundings()
         window = wiring._window_file(self._settings(), around=around, observe=self._observe)
-        return SharedLimiter(window, offload=inline, clocks=lambda: (around.boot.seconds(),))
+        return WindowLimiter(window, clocks=lambda: (around.boot.seconds(),))
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

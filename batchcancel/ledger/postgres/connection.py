@@ -24,6 +24,7 @@ from batchcancel.ledger.postgres.trouble import Closed, is_lost, is_passing
 from batchcancel.ledger.statements import Statements, Values, for_psycopg
 
 Result = TypeVar("Result")
+Told = TypeVar("Told", bound=Iterable[object])
 
 PATIENCE_S = 20.0
 """How long a silent or restarting server, or a lock in the way, is waited for in all."""
@@ -71,27 +72,27 @@ class PostgresStatements(Statements):
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
 
-    def execute(self, sql: str, values: Values) -> int:
-        return self._cursor.execute(for_psycopg(sql), values).rowcount
-
-    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
-        return self._cursor.execute(for_psycopg(sql), values).fetchall()
-
     def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:  # noqa: ARG002 - COPY counts them itself
         with self._cursor.copy(for_psycopg(f"COPY {table} FROM STDIN")) as copy:
             for row in rows:
-                copy.write_row(row)
+                copy.write_row(_aware(row))
 
     def script(self, sql: str) -> None:
         """Execute several statements, without values."""
         self._cursor.execute(sql)
 
-    def stored(self, moment: datetime | None) -> datetime | None:
-        require_aware(moment)
-        return moment
+    def _done(self, sql: str, values: Values) -> Cursor[Any]:
+        _aware(values.values())
+        return self._cursor.execute(for_psycopg(sql), values)
 
 
 Work = Callable[[PostgresStatements], Result]
+
+
+def _aware(values: Told) -> Told:
+    """The same values, where no instant is one of which the database would guess the timezone."""
+    require_aware(*(one for one in values if isinstance(one, datetime)))
+    return values
 
 
 class SilentServer(psycopg.OperationalError):
@@ -205,7 +206,7 @@ class PatientConnection:
             time.sleep(_PAUSE_S)
 
     @contextmanager
-    def stream(self, sql: str, values: dict[str, object]) -> Iterator[Iterator[Any]]:
+    def stream(self, sql: str, values: Values) -> Iterator[Iterator[Any]]:
         """The rows of one moment, however many, over a connection of their own."""
         with closing(self._connect(self._silence)) as db, db.cursor(name="rows") as cursor:
             db.execute(_TERMS, _FOR_WORK | _FOR_STREAMS)

@@ -13,8 +13,9 @@ from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 from batchcancel.clock import Stopwatch, boot_clock
 from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import held, signature, taken_over
+from batchcancel.ledger.lease import SomeLease, held, signature
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements, Work
+from batchcancel.ledger.statements import Statements
 
 Result = TypeVar("Result")
 
@@ -53,9 +54,7 @@ _RELEASE = """
 """
 
 
-def take(
-    statements: PostgresStatements, run: Run, *, session: UUID, ttl: float
-) -> tuple[int, bool]:
+def take(statements: Statements, run: Run, *, session: UUID, ttl: float) -> tuple[int, bool]:
     """Take the batch for a run in this transaction; `BatchHeld` while another one has it.
 
     Gives the token, and whether this is the first time: the same session may ask once more when
@@ -84,13 +83,12 @@ def refusal(error: LedgerWriteFailed, run: Run) -> BatchcancelError:
     return error
 
 
-class Lease:
-    """The right of one run to write on its batch, while nobody else has taken it."""
+class Lease(SomeLease):
+    """Its writes are numbered, and it knows when it was renewed, and by which clock."""
 
     def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
+        super().__init__(batch=batch, token=token, ttl=ttl)
         self._values = {"batch": batch, "token": token, "ttl": ttl}
-        self._batch = batch
-        self._ttl = ttl
         self._renewed = taken
         self._commits = 0
         self._is_lost = False
@@ -112,7 +110,7 @@ class Lease:
             if not self._meets(into, _FENCE, number=number):
                 if results and self._meets(into, _HAPPENED, number=number):
                     return results[-1]
-                raise taken_over(self._batch, ttl=self._ttl)
+                raise self.taken_over()
             tries += 1
             if is_long and tries > 1:
                 raise LedgerWriteFailed(
@@ -141,15 +139,14 @@ class Lease:
             self._its_start = self._its_start or its - boot
             self._set_by = its - boot - self._its_start
 
-    def release(self, into: PostgresStatements, /) -> None:
-        """Let the next run have the batch at once."""
+    def release(self, into: Statements, /) -> None:
         if not self._meets(into, _RELEASE):
-            raise taken_over(self._batch, ttl=self._ttl)
+            raise self.taken_over()
 
     def require(self) -> None:
         """Raise `LedgerWriteFailed` where another run may have the batch by now."""
         if self._is_lost:
-            raise taken_over(self._batch, ttl=self._ttl)
+            raise self.taken_over()
         if abs(self._set_by) > CLOCKS_DIFFER_S:
             raise LedgerWriteFailed(
                 f"the clock of the ledger's database was set by {self._set_by:+.0f} s meanwhile, "
@@ -163,5 +160,5 @@ class Lease:
                 hint="Run the same command again.",
             )
 
-    def _meets(self, into: PostgresStatements, sql: str, **values: object) -> bool:
+    def _meets(self, into: Statements, sql: str, **values: object) -> bool:
         return into.execute(sql, self._values | values) == 1

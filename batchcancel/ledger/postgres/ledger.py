@@ -1,9 +1,8 @@
 """The PostgreSQL ledger: many batches in one database, for runs that may go on elsewhere."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
@@ -22,14 +21,14 @@ from batchcancel.ledger.postgres.connection import (
 from batchcancel.ledger.postgres.lease import Lease, refusal, take
 from batchcancel.ledger.postgres.trouble import diagnose, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
-from batchcancel.ledger.questions import SqlReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.statements import Values, for_psycopg
-from batchcancel.ledger.writing import SqlLedger
+from batchcancel.ledger.writing import Ledger
 
 Result = TypeVar("Result")
 
 
-class PostgresReader(SqlReader):
+class PostgresReader(LedgerReader):
     """The questions, also while runs are writing; each is answered as of one moment."""
 
     _order = "number"
@@ -37,53 +36,37 @@ class PostgresReader(SqlReader):
     _db: PatientConnection
 
     def is_held(self, batch: str) -> bool:
-        return self._version > 1 and bool(self._ask(self._alive, batch=batch))
+        return self._version > 1 and bool(self.ask(self._alive, batch=batch))
 
-    def _ask(self, sql: str, **values: object) -> Sequence[Any]:
+    def _execute(self, sql: str, values: Values, *, is_streamed: bool) -> Iterable[Any]:
+        if is_streamed:
+            return self._streamed(sql, values)
         try:
-            return self._db.repeat(lambda asked: asked.fetch(sql, values))
+            return self._db.repeat(lambda into: into.fetch(sql, values))
         except psycopg.Error as error:
             raise self._trouble(diagnose(error)) from error
 
-    def _stream(self, sql: str, **values: object) -> Iterator[Any]:
+    def _streamed(self, sql: str, values: Values) -> Iterator[Any]:
         try:
             with self._db.stream(for_psycopg(sql), values) as rows:
                 yield from rows
         except psycopg.Error as error:
             raise self._trouble(diagnose(error)) from error
 
-    def _stored(self, moment: datetime) -> datetime:
-        return moment
 
-
-class PostgresLedger(SqlLedger, PostgresReader):
+class PostgresLedger(Ledger, PostgresReader):
     """The account of one run. `db` is for its account; `side` for what must not wait for that."""
 
     _ORIGINS = "SELECT origin FROM batches WHERE name = :batch"
-    # A plan holds no lease, so its lost COMMIT is written once more: that must change nothing.
-    _REQUEST = """
-        INSERT INTO requests
-            (session, request, run_id, key, kind, appointment_id, attempt, sent_at)
-        VALUES (:session, :request, :run_id, :key, :kind, :appointment_id, :attempt, :at)
-        ON CONFLICT (session, request) DO UPDATE SET sent_at = excluded.sent_at
-    """
-    _ANSWER = """
-        UPDATE requests SET answered_at = :at, result = :result
-        WHERE session = :session AND request = :request
-    """
 
     def __init__(
         self,
         db: PatientConnection,
         side: PatientConnection,
         patience: Patience,
-        *,
-        name: str,
-        origin: str,
-        key: str,
-        ttl: float,
+        **whose: Any,
     ) -> None:
-        super().__init__(db, name=name, origin=origin, key=key, ttl=ttl)
+        super().__init__(db, **whose)
         self._side = side
         self._patience = patience
         self._session = uuid.uuid4()
@@ -97,7 +80,7 @@ class PostgresLedger(SqlLedger, PostgresReader):
         """A database whose encoding is not UTF-8 lacks some characters."""
         for text in sorted({text for text in texts if not text.isascii()}):
             try:
-                self._ask("SELECT :text", text=text)
+                self.ask("SELECT :text", text=text)
             except BatchcancelError as error:
                 if not isinstance(error.__cause__, UntranslatableCharacter):
                     raise

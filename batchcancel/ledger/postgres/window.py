@@ -68,7 +68,7 @@ class PostgresWindow(SharedWindow):
         self._name = self.kept_in = name
         self._values = {
             "key": key,
-            "limit": int(rate.limit),
+            "limit": int(min(rate.limit, 2**31 - 1)),
             "window": rate.window,
             "unknown": PERMIT_S + timeout,
         }

@@ -5,9 +5,9 @@ is one plain file: it may be copied, and reading it leaves nothing behind.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from batchcancel.ledger.tables import VERSION
 _TO_WRITE = "Name another file with --ledger; this one was left as it is."
 _TO_READ = "Name a ledger of batchcancel; this file was left as it is."
 _PATIENCE_S = 5.0
+_KEPT: dict[type, Callable[[Any], object]] = {datetime: in_micros, date: date.isoformat}
 
 
 class SqliteStatements(Statements):
@@ -29,18 +30,17 @@ class SqliteStatements(Statements):
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def execute(self, sql: str, values: Values) -> int:
-        return self._db.execute(sql, values).rowcount
-
-    def fetch(self, sql: str, values: Values) -> Sequence[Any]:
-        return self._db.execute(sql, values).fetchall()
-
     def fill(self, table: str, rows: Iterable[Sequence[object]], *, columns: int) -> None:
         values = ", ".join("?" * columns)
-        self._db.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+        self._db.executemany(f"INSERT INTO {table} VALUES ({values})", map(_kept, rows))
 
-    def stored(self, moment: datetime | None) -> int | None:
-        return in_micros(moment)
+    def _done(self, sql: str, values: Values) -> sqlite3.Cursor:
+        return asked(self._db, sql, values)
+
+
+def asked(db: sqlite3.Connection, sql: str, values: Values) -> sqlite3.Cursor:
+    """Execute a statement; instants and days are kept as the tables have them."""
+    return db.execute(sql, dict(zip(values, _kept(values.values()), strict=True)))
 
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
@@ -83,6 +83,10 @@ def settle_into_one_file(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA busy_timeout = 0")
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         db.execute("PRAGMA journal_mode = DELETE")
+
+
+def _kept(values: Iterable[object]) -> list[object]:
+    return [keep(one) if (keep := _KEPT.get(type(one))) else one for one in values]
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ import time
 
 from batchcancel.clock import boot_clock
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import BEATS, held, signature, taken_over
+from batchcancel.ledger.lease import BEATS, SomeLease, held, signature
 from batchcancel.ledger.statements import Statements, Values
 
 _CLOCK = boot_clock()
@@ -38,31 +38,26 @@ _HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
 
-class Lease:
-    """The right of one run to write on its ledger, while nobody else has taken it."""
+class Lease(SomeLease):
+    """The database lets one write at a time: nobody takes it before a transaction ends."""
 
     def __init__(self, *, batch: str, token: int, ttl: float) -> None:
-        self.token = token
-        self._batch = batch
-        self._ttl = ttl
+        super().__init__(batch=batch, token=token, ttl=ttl)
         self._renewed_at = _seconds()
 
-    def fence(self, statements: Statements) -> None:
-        """Keep the open transaction from a run that lost its lease: `LedgerWriteFailed`.
-
-        The database lets one write at a time, so nobody takes it before the transaction ends.
-        """
+    def fence(self, into: Statements) -> None:
+        """Keep the open transaction from a run that lost its lease: `LedgerWriteFailed`."""
         if self.is_due():
-            self.renew(statements)
-        elif not statements.fetch(_HELD, {"batch": self._batch, "token": self.token}):
-            raise taken_over(self._batch, ttl=self._ttl)
+            self.renew(into)
+        elif not into.fetch(_HELD, {"batch": self._batch, "token": self.token}):
+            raise self.taken_over()
 
-    def renew(self, statements: Statements) -> None:
+    def renew(self, into: Statements) -> None:
         """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
         renewed_at = _seconds()
         values = {**until(self._ttl), "batch": self._batch, "token": self.token}
-        if statements.execute(_RENEW, values) != 1:
-            raise taken_over(self._batch, ttl=self._ttl)
+        if into.execute(_RENEW, values) != 1:
+            raise self.taken_over()
         self._renewed_at = renewed_at
 
     def is_due(self) -> bool:
@@ -70,28 +65,27 @@ class Lease:
         return _seconds() - self._renewed_at > self._ttl / BEATS
 
     def release(self, into: Statements, /) -> None:
-        """Let the next run have the ledger at once."""
         end(into, self.token)
 
 
-def take(statements: Statements, run: Run, *, ttl: float) -> Lease:
+def take(into: Statements, run: Run, *, ttl: float) -> Lease:
     """Take the ledger for a run in this transaction; `BatchHeld` while another one has it."""
     values = {**until(ttl), "batch": run.batch, "holder": signature(run)}
-    require_free(statements, batch=run.batch)
-    statements.execute(_TAKE, values)
-    ((token,),) = statements.fetch(_GIVEN, values)
+    require_free(into, batch=run.batch)
+    into.execute(_TAKE, values)
+    ((token,),) = into.fetch(_GIVEN, values)
     return Lease(batch=run.batch, token=token, ttl=ttl)
 
 
-def require_free(statements: Statements, *, batch: str = "") -> None:
+def require_free(into: Statements, *, batch: str = "") -> None:
     """`BatchHeld` while a run has any batch of the ledger; where several do, this one is named."""
-    for other, holder, left in statements.fetch(_ALIVE, {**until(0), "batch": batch}):
+    for other, holder, left in into.fetch(_ALIVE, {**until(0), "batch": batch}):
         raise held(other, holder=holder, left=left / _MICROS)
 
 
-def end(statements: Statements, token: int) -> None:
+def end(into: Statements, token: int) -> None:
     """End the lease with that token, if it is still there: its holder is done, or dead."""
-    statements.execute(_END, {"token": token})
+    into.execute(_END, {"token": token})
 
 
 def until(ttl: float) -> Values:

@@ -4,7 +4,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,9 +11,10 @@ from batchcancel.api import Rate
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import TTL_S
-from batchcancel.ledger.questions import SqlReader
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.connection import (
     SqliteStatements,
+    asked,
     connect_for_reading,
     connect_for_writing,
     connect_in_memory,
@@ -23,55 +23,42 @@ from batchcancel.ledger.sqlite.connection import (
 from batchcancel.ledger.sqlite.lease import HELD_NOW, Lease, end, require_free, take, until
 from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
 from batchcancel.ledger.sqlite.trouble import diagnose
-from batchcancel.ledger.statements import Statements, Values, in_micros
-from batchcancel.ledger.writing import SqlLedger
+from batchcancel.ledger.statements import Statements, Values
+from batchcancel.ledger.writing import Ledger
 
 Result = TypeVar("Result")
 
 
-class SqliteReader(SqlReader):
+class SqliteReader(LedgerReader):
     """The questions, asked over one connection, also while a run is writing."""
 
     _order = "rowid"
     _db: sqlite3.Connection
 
     def is_held(self, batch: str) -> bool:
-        return self._version > 1 and bool(list(self._ask(HELD_NOW, **until(0), batch=batch)))
+        return self._version > 1 and bool(list(self.ask(HELD_NOW, **until(0), batch=batch)))
 
-    def _ask(self, sql: str, **values: object) -> Iterator[Any]:
+    def _execute(self, sql: str, values: Values, *, is_streamed: bool) -> Iterator[Any]:  # noqa: ARG002 - rows always come one by one
         try:
-            yield from self._db.execute(sql, values)
+            yield from asked(self._db, sql, values)
         except sqlite3.Error as error:
             raise self._trouble(diagnose(error)) from error
 
-    def _stored(self, moment: datetime) -> int | None:
-        return in_micros(moment)
 
-
-class SqliteLedger(SqlLedger, SqliteReader):
+class SqliteLedger(Ledger, SqliteReader):
     """The account of one run in a database that only this object writes."""
 
     _ORIGINS = "SELECT DISTINCT origin FROM batches"
-    _REQUEST = """
-        INSERT INTO requests (request_id, run_id, key, kind, appointment_id, attempt, sent_at)
-        VALUES (:request_id, :run_id, :key, :kind, :appointment_id, :attempt, :at)
-    """
-    _ANSWER = """
-        UPDATE requests SET answered_at = :at, result = :result WHERE request_id = :request_id
-    """
 
     def __init__(
         self,
         db: sqlite3.Connection,
         *,
-        name: str,
-        origin: str,
-        key: str,
         lock: FileLock | None = None,
         place: Place | None = None,
-        ttl: float = TTL_S,
+        **whose: Any,
     ) -> None:
-        super().__init__(db, name=name, origin=origin, key=key, ttl=ttl)
+        super().__init__(db, **whose)
         self._turn = threading.Lock()
         self._lease: Lease | None = None
         self._place = place
@@ -79,12 +66,11 @@ class SqliteLedger(SqlLedger, SqliteReader):
         self._earlier_requests = self._last_request()
 
     def require_held(self) -> None:
-        """Raise where another run took the lease: it can, if somebody removed the lock file."""
         if self._lease is not None and self._lease.is_due():
             self._renew()
 
     def require_room_for(self, texts: Iterable[str]) -> None:
-        """Every text can be kept."""
+        """Every one can."""
 
     def shared_window(self, rate: Rate, *, timeout: float) -> None:
         """Nobody else writes here meanwhile, so the window is the run's own."""
@@ -179,7 +165,7 @@ class SqliteLedger(SqlLedger, SqliteReader):
         return {"request_id": self._earlier_requests + number}
 
     def _last_request(self) -> int:
-        ((last,),) = self._ask("SELECT coalesce(max(request_id), 0) FROM requests")
+        ((last,),) = self.ask("SELECT coalesce(max(request_id), 0) FROM requests")
         return int(last)
 
 
