@@ -101,7 +101,7 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
         "plan": plan,
         "drift": looks.get("drift"),
         "since": _booked_since(account, status),
-        "figures": [*count_figures(status.counts)],
+        "figures": count_figures(status.counts),
         "bar": bar(parts(status.counts)),
         "places": _by_place(rows, plan.get("branches", {})),
         "more_places": max(0, len(rows.places) - _SHOWN_PLACES),
