@@ -37,15 +37,13 @@ def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]
     return [one for one in changes if (one.who, one.after) == ("api", status)]
 
 
-@promise(22, at="departure, undoing")
+@promise(22, at="PATCH, undoing")
 def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departure) -> Iterator[str]:
     """A PATCH confirms what this batch cancelled, was shown to be as that left it, was confirmed
     before, and has not begun; what is in doubt was shown after the PATCH before.
     """
     one, process = departure.appointment_id or "", departure.process
     undo = process.command.undo
-    if departure.method != "PATCH":
-        return
     if json.loads(departure.body) != {"status": "confirmed"}:
         yield f"{departure.body!r} for {one}"
     standing, shown = world.account.rows.get(one), process.shown.last.get(one)
@@ -64,17 +62,17 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
         yield f"{one} was in doubt since {before[-1].at:.3f}, and was not read"
 
 
-@promise(1, at="departure, undoing")
+@promise(1, at="PATCH, undoing")
 def intent_to_restore_is_durable(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH that confirms leaves before an intent of its own is committed."""
     one, account = departure.appointment_id or "", world.account
     intents, sent = account.undoing.get(one, 0), len(restoring(world, one))
     is_open = one in account.ids("open", account.undone)
-    if departure.method == "PATCH" and (not is_open or intents < sent):
+    if not is_open or intents < sent:
         yield f"{one} has {intents} intents for {sent} PATCHes"
 
 
-@promise(22, at="departure, undoing")
+@promise(22, at="PATCH, undoing")
 def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Iterator[str]:
     """Unless asked to, a process sends for a window no more than it was told is free there, with
     those that were under way when it asked.
@@ -82,7 +80,7 @@ def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Ite
     process = departure.process
     where = {one: shown.place for one, shown in process.shown.last.items()}
     place = where.get(departure.appointment_id or "")
-    if departure.method != "PATCH" or process.command.undo.overbook:
+    if process.command.undo.overbook:
         return
     asked_at, free = _free(world, process, place) if place else (0.0, 0)
     taken = {

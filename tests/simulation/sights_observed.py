@@ -99,10 +99,8 @@ def answers(world: World, departure: Departure) -> Iterator[str]:
             yield "a move between a look and its PATCH"
 
 
-@sight(at="departure")
+@sight(at="PATCH")
 def reads_between_patches(world: World, departure: Departure) -> Iterator[str]:
-    if departure.method != "PATCH":
-        return
     *before, _ = patches_of(world, departure.appointment_id)
     if before and before[-1].process is departure.process and leaves_doubt(before[-1]):
         yield "a read between two PATCHes of a run"

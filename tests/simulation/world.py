@@ -82,7 +82,7 @@ class World:
             on_commit=self._committed,
         )
         self.network = Network(
-            self.sandbox,
+            sandbox=self.sandbox,
             elsewhere=self.elsewhere,
             spec=scenario.network,
             random=Random(f"{scenario.seed} network"),
@@ -274,6 +274,8 @@ class World:
         who = f"run {departure.process.number}"
         self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
         self.oracle.look_at(departure.process, "departure", self, departure)
+        if departure.method == "PATCH":
+            self.oracle.look_at(departure.process, "PATCH", self, departure)
 
     def _answered(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
