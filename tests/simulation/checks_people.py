@@ -27,9 +27,7 @@ SOMETIMES_PEOPLE = (
 def what_is_marked_as_done_is_not_sent(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH leaves for a row that the manifest itself marks as done."""
     row = world.rows.get(departure.appointment_id or "")
-    if row is None:
-        return
-    if row.is_done(but_refused=departure.process.command.retry_refused):
+    if row is not None and row.is_done(but_refused=departure.process.command.retry_refused):
         yield f"{row.appointment_id} is marked as {row.mark}"
 
 

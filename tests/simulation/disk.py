@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
@@ -17,19 +17,7 @@ from batchcancel.ledger.contract import Entry
 from batchcancel.ledger.sqlite.ledger import SqliteLedger
 from batchcancel.writer import Commit
 from tests.simulation.account import Account, read_account
-from tests.simulation.crash import Crash
-
-
-class Mortal(Protocol):
-    """A process, as its disk knows it."""
-
-    number: int
-    is_dead: bool
-
-    def boundary(self, kind: str) -> None: ...
-
-    def commit_fails(self) -> bool: ...
-
+from tests.simulation.crash import Crash, Mortal
 
 Told = Callable[[Mortal, Account, Account], None]
 

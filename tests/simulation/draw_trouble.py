@@ -209,12 +209,8 @@ def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's machine sleeps, and for how long."""
     if rng.random() < 0.75:
         return ()
-    return (
-        (
-            rng.uniform(0, rng.choice((3, 60))),
-            rng.choice((3.0, 70.0, 700.0, 700.0, rng.uniform(0, 50_000))),
-        ),
-    )
+    at = rng.uniform(0, rng.choice((3, 60)))
+    return ((at, rng.choice((3.0, 70.0, 700.0, 700.0, rng.uniform(0, 50_000)))),)
 
 
 def draw_skew(rng: Random) -> float:

@@ -9,28 +9,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import trio
 
 from batchcancel.sandbox import FULL_KEY, Sandbox
-from tests.simulation.crash import Crash
+from tests.simulation.crash import Crash, Mortal
 from tests.simulation.scenario import NetworkSpec
 
 Message = MutableMapping[str, Any]
-
-
-class Sender(Protocol):
-    """A process, as the network knows it."""
-
-    number: int
-    is_dead: bool
-    key: str
-
-    def boundary(self, kind: str) -> None: ...
-
-    def boundary_outside(self, kind: str) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +30,7 @@ class Departure:
     `records` are what the oracle read in it; `date` is that of the sandbox, told or not.
     """
 
-    process: Sender
+    process: Mortal
     at: float
     method: str
     url: str
@@ -205,7 +193,7 @@ class Wire(httpx.AsyncBaseTransport):
     """The transport handed to the program's client: one process's end of the network."""
 
     _network: Network
-    _process: Sender
+    _process: Mortal
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
@@ -250,7 +238,7 @@ class _Body(httpx.AsyncByteStream):
         self._talk.hang_up()
 
 
-def _departure(request: httpx.Request, body: bytes, *, process: Sender) -> Departure:
+def _departure(request: httpx.Request, body: bytes, *, process: Mortal) -> Departure:
     head, _, last = request.url.path.rpartition("/")
     return Departure(
         process=process,

@@ -13,7 +13,8 @@ from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.approval import Approval
 from tests.simulation.account import Account, Commit, Standing
-from tests.simulation.disk import Disk, Mortal
+from tests.simulation.crash import Mortal
+from tests.simulation.disk import Disk
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
 from tests.simulation.rows import (
