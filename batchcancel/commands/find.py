@@ -48,17 +48,9 @@ class Wanted:
     not_in: str | None = None
 
     def selection(self, settings: ApiSettings) -> Selection:
-        words = {name: tuple(given) for name, given in self.filters.items()}
-        return Selection(
-            first=self.first,
-            last=self.last,
-            branches=tuple(settings.branches.get(one, one) for one in words["branch"]),
-            sessions=words["session"],
-            labels=words["batch-label"],
-            services=words["service"],
-            doctors=words["doctor"],
-            statuses=settings.status,
-        )
+        filters = {name: tuple(given) for name, given in self.filters.items()}
+        filters["branch"] = tuple(settings.branches.get(one, one) for one in filters["branch"])
+        return Selection(first=self.first, last=self.last, filters=filters, status=settings.status)
 
 
 async def find(
@@ -119,7 +111,7 @@ async def _look(
             "the API does not tell the organisation's timezone, and where a day ends needs it",
             hint="Pass --timezone, like Asia/Kolkata.",
         )
-    services = await tools.lookup.services() if selection.services else {}
+    services = await tools.lookup.services() if selection.filters["service"] else {}
     windows = {day: await calendar.windows(day) or () for day in selection.days()}
     starts = Starts(sessions=settings.sessions, lookup=calendar, timezone=zone)
     found: dict[Part, Found] = {}

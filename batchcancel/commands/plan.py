@@ -19,10 +19,10 @@ from batchcancel.policy.earlier_runs import (
     batch_of,
     earlier_runs,
     is_nothing_left,
-    refuse_conflicts,
     refuse_other_work,
 )
-from batchcancel.policy.look import Looked, look
+from batchcancel.policy.observed import Observed
+from batchcancel.policy.observing import observed_of
 from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
@@ -108,28 +108,24 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-    refuse_other_work(
-        tools.account, batch, manifest, ledger=settings.redacted_ledger, timezone=settings.timezone,
-        is_accepted=settings.accept_changed_manifest, but_refused=settings.retry_refused,
-    )  # fmt: skip
+    _refuse_other_work(manifest, settings, timezone=settings.timezone, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
-        rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
+        rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
-        looked.manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
-        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
-        approved=settings.approved.number if settings.approved else None, observed=looked.observed,
+        manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
+        pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
+        approved=settings.approved.number if settings.approved else None, observed=observed,
     )  # fmt: skip
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin), manifest=manifest,
         rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
-        rate=settings.rate, limit=settings.limit, looked=looked, at=at,
+        rate=settings.rate, limit=settings.limit, observed=observed, at=at,
         branches={one: name for name, one in settings.branches.items()},
     )  # fmt: skip
     for caution in planned.rules.cautions:
@@ -144,9 +140,23 @@ def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> Non
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
 
 
-async def _rules_and_look(
+def _refuse_other_work(
+    manifest: Manifest, settings: Settings, *, timezone: ZoneInfo | None, tools: Tools
+) -> None:
+    refuse_other_work(
+        tools.account,
+        batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest,
+        ledger=settings.redacted_ledger,
+        timezone=timezone,
+        is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
+
+
+async def _observed(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, Looked]:
+) -> tuple[Rules, Manifest, Observed]:
     """The rules, the manifest with every start that it gives itself, and what was observed.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
@@ -155,7 +165,7 @@ async def _rules_and_look(
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
-        return rules, manifest, Looked(manifest=manifest)
+        return rules, manifest, Observed()
     rules = await rules_in_force(
         tools.lookup, manifest=manifest, notice_hours=settings.notice_hours,
         timezone=settings.timezone,
@@ -164,15 +174,13 @@ async def _rules_and_look(
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
     if zone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-            again = settings.retry_refused
-            refuse_conflicts(tools.account, batch, manifest, timezone=zone, but_refused=again)
+            _refuse_other_work(manifest, settings, timezone=zone, tools=tools)
         manifest = manifest.in_timezone(zone)
         if not settings.allow_rejected_rows:
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
-    looked = await look(
+    observed = await observed_of(
         manifest, earlier, rules=rules, lookup=tools.lookup, starts=starts, clock=tools.clock,
         statuses=settings.status, halt_after=settings.halt_after,
         approved_at=settings.approved.left_at if settings.approved else None,
@@ -180,13 +188,13 @@ async def _rules_and_look(
     )  # fmt: skip
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
-    return replace(rules, cautions=cautions), manifest, looked
+    cautions = (*rules.cautions, *told, *manifest.cautions, *observed.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, observed
 
 
-def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
-    pages = {day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()}
-    left = looked.budget.left
+def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -> Pace:
+    pages = {day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()}
+    left = observed.budget.left
     return Pace(now=at, rate=settings.rate, taken=taken, pages=pages, budget=left)
 
 

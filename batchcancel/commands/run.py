@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -16,7 +16,7 @@ from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Learned, Run
+from batchcancel.ledger.contract import Approved, Look, Run
 from batchcancel.ledger.writing import Ledger
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
@@ -64,6 +64,7 @@ async def run(
                 await answer
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
+            tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
@@ -112,13 +113,21 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
-    ledger.decide(batch.name, planned.plan.endings(), planned.looked.observed.observations())
-    tools.writer.enqueue(
-        *(
-            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
-            for one, start in planned.looked.learned
-        )
-    )
+    ledger.decide(batch.name, planned.plan.endings(), planned.observed.observations())
+    tools.writer.enqueue(*planned.observed.learned())
+
+
+def _shown(planned: Planned, settings: Settings) -> dict[str, Any]:
+    """What a report tells later of what was decided then; of the notes only that there are some."""
+    windows = planned.windows
+    return {
+        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+        "notes": settings.notes is not None,
+        "windows": {
+            "open": windows.windows, "places": windows.places, "unread": windows.unread,
+        },
+        "branches": dict(planned.branches),
+    }  # fmt: skip
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -131,19 +140,19 @@ def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
 async def _run_pool(
     planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
 ) -> None:
-    rules, looked = planned.rules, planned.looked
+    rules, observed = planned.rules, planned.observed
     starts = Starts(
         sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone,
         needed=rules.policy.needs_start,
     )  # fmt: skip
     fresh = Fresh(
-        planned.plan.pages(), lookup=tools.lookup, now=tools.clock.now, budget=looked.budget,
-        shuffled=[day for day, one in looked.days.items() if one.is_shuffled],
+        planned.plan.pages(), lookup=tools.lookup, now=tools.clock.now, budget=observed.budget,
+        shuffled=[day for day, one in observed.days.items() if one.is_shuffled],
     )  # fmt: skip
     means = Means(
         exchange=tools.exchange, retry=tools.retry, policy=rules.policy, starts=starts,
         writer=tools.writer, statuses=settings.status, fresh=fresh,
-        approved_at=looked.observed.approved_at,
+        approved_at=observed.approved_at,
     )  # fmt: skip
     appointments = planned.plan.appointments()
     if settings.notes is not None:

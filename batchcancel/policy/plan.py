@@ -19,8 +19,7 @@ from batchcancel.appointments import (
 )
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
-from batchcancel.policy.earlier_runs import EarlierRuns
-from batchcancel.policy.look import Looked
+from batchcancel.policy.earlier_runs import EarlierRuns, is_among
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
@@ -29,7 +28,7 @@ from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.beside import left_join
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.times import STARTS, start_of
+from batchcancel.reader.times import STARTS, UTC_TIME, start_of
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
@@ -38,6 +37,8 @@ _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
     *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE, "may_send"),
 )
+
+_OPENED = {"appointment_id": pl.String(), "attempts": pl.Int64(), "opened_at": UTC_TIME}
 
 FEW = 20
 """Where so many rows are observed, and most of them seem moved, the manifest is doubted instead."""
@@ -133,7 +134,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    looked: Looked
+    observed: Observed
     at: datetime
     branches: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,7 +142,7 @@ class Planned:
     def windows(self) -> OpenWindows:
         """The windows that are open where rows would be cancelled."""
         where = ((one.day, one.session, one.branch_id) for one in self.plan.places)
-        return open_windows(where, self.looked.windows)
+        return open_windows(where, self.observed.windows)
 
 
 def make_plan(
@@ -206,7 +207,7 @@ def _decided(
     rows: pl.DataFrame, *, policy: NoticePolicy, now: datetime, observed: Observed
 ) -> pl.DataFrame:
     """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
-    seen = observed.beside(rows)
+    seen = observed.beside(observed.with_starts(rows))
     is_marked = pl.col("marked").is_not_null()
     marked = pl.when(is_marked).then(pl.lit(SkipReason.MARKED_DONE.value))
     by_policy = pl.coalesce(marked, policy.skip_reasons(now=now)).cast(pl.Categorical)
@@ -238,20 +239,8 @@ def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
 
 
 def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
-    settled = pl.DataFrame(
-        {"appointment_id": earlier.settled_ids}, schema={"appointment_id": pl.String}
-    )
-    opened = pl.DataFrame(
-        list(earlier.open_rows),
-        schema={
-            "appointment_id": pl.String,
-            "attempts": pl.Int64,
-            "opened_at": pl.Datetime("us", "UTC"),
-        },
-        orient="row",
-    )
-    if not settled.is_empty():
-        rows = rows.join(settled, on="appointment_id", how="anti", maintain_order="left")
+    opened = pl.DataFrame(earlier.open_rows, schema=_OPENED, orient="row")
+    rows = rows.filter(~is_among(earlier.settled_ids)) if earlier.settled_ids else rows
     return left_join(rows, opened, ["appointment_id"]).with_columns(pl.col("attempts").fill_null(0))
 
 
@@ -294,7 +283,7 @@ def refuse_if_mostly_moved(planned: Planned) -> None:
 
     Then rather a column of the manifest means something else. Rows that are settled were not.
     """
-    plan, observed = planned.plan, planned.looked.observed
+    plan, observed = planned.plan, planned.observed
     moved = plan.skipped.get(SkipReason.MOVED, 0)
     rows = observed.seen.height + plan.settled
     if rows < FEW or moved * 2 <= rows:

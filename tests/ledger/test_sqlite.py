@@ -14,7 +14,7 @@ import pytest
 
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger.contract import Asked, OpenRow
-from batchcancel.ledger.sqlite import connection, files
+from batchcancel.ledger.sqlite import connection
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from tests.ledger.conftest import WHO
 
@@ -105,7 +105,7 @@ class TestFiles:
         def killed(_db):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(files, "create", killed)
+        monkeypatch.setattr(connection, "create", killed)
         with pytest.raises(KeyboardInterrupt):
             open_sqlite(path, **WHO)
         assert names(path.parent) == []
@@ -119,6 +119,10 @@ class TestFiles:
         (synchronous,) = ledger._db.execute("PRAGMA synchronous").fetchone()
         (journal,) = ledger._db.execute("PRAGMA journal_mode").fetchone()
         assert (synchronous, journal) == (2, "wal")
+
+    def test_the_runs_of_a_batch_are_found_by_an_index(self, ledger):
+        sql = "EXPLAIN QUERY PLAN SELECT run_id FROM runs WHERE batch = 'closure'"
+        assert "USING INDEX runs_of_batch" in str(ledger._db.execute(sql).fetchall())
 
     def test_commits_may_come_from_any_thread(self, begun, example):
         thread = threading.Thread(target=begun.commit, args=([example.intent("a")],))

@@ -24,8 +24,9 @@ DIALECT = Dialect(
         "instant": "timestamptz",
         "day": "date",
         "day_long": "interval '1 day'",
+        "in_doubt": f"INDEX in_doubt (batch_id) WHERE {tables.IN_DOUBT}",
         "request": "1   session uuid NOT NULL\n1   request bigint NOT NULL\n"
-        "1   number bigint GENERATED ALWAYS AS IDENTITY\nKEY (session, request)",
+        "1   number bigint GENERATED ALWAYS AS IDENTITY\n1   KEY (session, request)",
     },
     own="""
 leases -- who may write on a batch, until when
@@ -46,7 +47,7 @@ slots
 1   taken_at {instant} NOT NULL
 1   counted_by {instant} NOT NULL -- the API has counted the request by then
 1   is_answered boolean NOT NULL DEFAULT false
-INDEX of_key (key, counted_by)
+1   INDEX of_key (key, counted_by)
 """,
 )
 _ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(
@@ -77,7 +78,6 @@ END $$;
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
 """
-
 _HAS_SCHEMA = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'batchcancel'"
 
 
@@ -99,14 +99,14 @@ COMMIT;"""
 
 def prepare(into: PostgresStatements, *, name: str) -> None:
     """Leave tables of this version behind: made, or migrated; two at once wait in line."""
-    if found_version(into) == VERSION:
-        return
-    into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
-    version = found_version(into)
-    if version is None:
-        _create(into, name=name)
-    elif version < VERSION:
-        _migrate(into, version, name=name)
+    if found_version(into) != VERSION:
+        into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
+        version = found_version(into)
+        if version is None:
+            _create(into, name=name)
+        elif version < VERSION:
+            _migrate(into, version, name=name)
+    require_ledger(into, name=name)
 
 
 def require_ledger(into: PostgresStatements, *, name: str) -> int:
@@ -122,16 +122,16 @@ def require_ledger(into: PostgresStatements, *, name: str) -> int:
 
 
 def found_version(into: PostgresStatements) -> int | None:
-    if not into.fetch(_IS_THERE, {}):
+    if not into.fetch(_IS_THERE):
         return None
     # With its schema's name: a search_path passes over a schema that this user may not use.
-    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version", {})
+    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version")
     return None if version is None else int(version)
 
 
 def _create(into: PostgresStatements, *, name: str) -> None:
     try:
-        if not into.fetch(_HAS_SCHEMA, {}):
+        if not into.fetch(_HAS_SCHEMA):
             into.script("CREATE SCHEMA batchcancel")
         into.script(_TABLES)
     except InsufficientPrivilege as error:
