@@ -63,7 +63,7 @@ async def observed_of(
     in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
-    seen = reading.sightings.frame()
+    seen = reading.records.frame()
     has_starts = rules.policy.needs_start and rules.timezone is not None
     days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Observed(
@@ -110,7 +110,7 @@ def _left_alone(earlier: EarlierRuns, reading: Reading) -> list[LeftAlone]:
     """
     already = OutcomeName.ALREADY_CANCELLED.value
     left = {one.appointment_id: one for one in earlier.left_alone}
-    left |= {one: LeftAlone(one, already, None) for one in reading.sightings.ever(CANCELLED)}
+    left |= {one: LeftAlone(one, already, None) for one in reading.records.ever(CANCELLED)}
     return list(left.values())
 
 
