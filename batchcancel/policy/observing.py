@@ -1,6 +1,6 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from functools import partial
 
@@ -149,14 +149,12 @@ async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
     return rows.join(known, on=_PLACE, nulls_equal=True).select(NO_STARTS.columns)
 
 
-def _cautions(reading: Reading) -> list[Caution]:
-    cautions = [] if reading.is_possible else [NOT_OBSERVED]
+def _cautions(reading: Reading) -> Iterator[Caution]:
+    if not reading.is_possible:
+        yield NOT_OBSERVED
     if reading.also_there:
-        cautions.append(
-            Caution(
-                code="not_found_before",
-                text=f"{reading.also_there} appointments that an earlier run did not find are "
-                "there: --retry-refused sends them",
-            )
+        yield Caution(
+            code="not_found_before",
+            text=f"{len(reading.also_there)} appointments that an earlier run did not find are "
+            "there: --retry-refused sends them",
         )
-    return cautions
