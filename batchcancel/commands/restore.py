@@ -22,8 +22,8 @@ from batchcancel.policy.back import read_back
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.pages import Budget
 from batchcancel.policy.places import Places
+from batchcancel.policy.restoring import UNTIL_START, Candidate, Choice, choose, reason_by_ledger
 from batchcancel.policy.starts import Starts
-from batchcancel.policy.undo import UNTIL_START, Candidate, Choice, choose, reason_by_ledger
 from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
 from batchcancel.reader.fetch import fetched
