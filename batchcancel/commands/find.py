@@ -54,13 +54,9 @@ class Wanted:
 
 
 async def find(
-    settings: ApiSettings,
-    wanted: Wanted,
-    *,
-    stop: Stop,
-    observe: Observer,
+    settings: ApiSettings, wanted: Wanted, *, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
     require_new(wanted.output, force=wanted.force, kinds=(".csv", ".parquet"))
     began = anyio.current_time()
@@ -76,19 +72,12 @@ async def find(
             selection = wanted.selection(settings)
             finding = await _look(settings, selection, tools=tools, observe=observe)
         rows = [one for one in finding.picked.rows if one.appointment_id not in known]
-        alive = [known[one.appointment_id] for one in finding.picked.rows
-                 if one.appointment_id in known]  # fmt: skip
+        ids = [one.appointment_id for one in finding.picked.rows]
         finding = replace(
-            finding,
-            rows=rows,
-            known=Counter(alive),
-            ledger=wanted.not_in,
-            manifest=wanted.output if rows else None,
-            requests=tools.exchange.requests,
-            elapsed_s=anyio.current_time() - began,
-            origin=settings.origin,
-            branches={one: name for name, one in settings.branches.items()},
-        )
+            finding, rows=rows, known=Counter(known[one] for one in ids if one in known),
+            ledger=wanted.not_in, manifest=wanted.output if rows else None,
+            requests=tools.exchange.requests, elapsed_s=anyio.current_time() - began,
+        )  # fmt: skip
     if rows:
         write_manifest(finding, wanted.output)
     elif wanted.force:
@@ -143,16 +132,14 @@ async def _look(
     picked = pick(selection, records, services)
     filled, difference = _held_against(records, windows)
     return Finding(
-        selection=selection.typed,
-        picked=picked,
+        origin=settings.origin, branches={one: name for name, one in settings.branches.items()},
+        selection=selection.typed, picked=picked,
         starts={one.appointment_id: spans[_spot(one)] for one in picked.rows},
         how=max(one.how for one in found.values()),
         doubts=[doubt for one in found.values() for doubt in one.doubts],
         unused=[*unused(selection, records, chain.from_iterable(windows.values()), services)],
-        filled=filled,
-        difference=difference,
-        edge=[*_edge(found, selection)],
-    )
+        filled=filled, difference=difference, edge=[*_edge(found, selection)],
+    )  # fmt: skip
 
 
 class Readable:

@@ -171,8 +171,11 @@ def _refuse_changed_manifest(
             hint="Put them back, so that they can be read back. Nothing was sent.",
         )
     if not is_accepted:
+        ways = ["--accept-changed-manifest to let it join the batch",
+                "--batch with a new name for a new batch"]  # fmt: skip
+        if len(ids & rows.keys()) < min(new, len(gone)):  # rather another piece of work
+            ways.reverse()
         raise Refusal(
             f"the manifest of batch {batch.name} changed: {what}",
-            hint="Pass --accept-changed-manifest to let it join the batch, or --batch with a new "
-            "name for a new batch. Nothing was sent.",
+            hint=f"Pass {', or '.join(ways)}. Nothing was sent.",
         )

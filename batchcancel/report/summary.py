@@ -10,16 +10,25 @@ from batchcancel.report.counts import Counts
 from batchcancel.report.tables import count_table, duration, grouped, headed
 from batchcancel.settings.quantities import is_rehearsal
 
+_TOLD = (
+    *("run_id", "duplicates", "moved_here", "requests", "rate_limited", "ledger", "origin"),
+    "approval",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a batch stands; `selection` is what its manifest was found by."""
+    """Where a batch stands; `selection` is what its manifest was found by.
+
+    `moved_here` are the moved rows that are still on a day of the manifest.
+    """
 
     batch: str
     ledger: str
     counts: Counts
     restores: bool = False
     selection: str | None = None
+    moved_here: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +46,10 @@ class Summary(Standing):
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
-        return {
-            "batch": self.batch,
-            "run_id": self.run_id,
-            **self.counts.as_json(),
-            "duplicates": self.duplicates,
-            "requests": self.requests,
-            "rate_limited": self.rate_limited,
-            "elapsed_s": round(self.elapsed_s, 3),
-            "exit_code": int(self.exit_code),
-            "ledger": self.ledger,
-            "origin": self.origin,
-            "rehearsal": is_rehearsal(self.origin),
-            "approval": self.approval,
-        }
+        told = {name: getattr(self, name) for name in _TOLD}
+        rounded = {"elapsed_s": round(self.elapsed_s, 3), "exit_code": int(self.exit_code)}
+        rehearsal = {"rehearsal": is_rehearsal(self.origin)}
+        return {"batch": self.batch, **self.counts.as_json(), **told, **rounded, **rehearsal}
 
 
 def summary_text(summary: Summary) -> str:
@@ -90,8 +89,10 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
             "All are done:   by the manifest's column outcome; without it they are decided"
         )
     if persons := counts.to_resolve:
+        still = f", {grouped(standing.moved_here)} were moved within the manifest's days"
+        here = still if standing.moved_here else ""
         lines += [
-            f"To decide:      {grouped(persons)} rows; somebody must look at each of them:",
+            f"To decide:      {grouped(persons)} rows; somebody must look at each of them{here}:",
             f"                {export} look.csv --outcome needs_review --outcome skipped",
             f"                batchcancel resolve {ledger} --as kept ID ...",
         ]
