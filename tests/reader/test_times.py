@@ -49,10 +49,10 @@ def utc(*parts: int) -> datetime:
      ("2026-06-15", date(2026, 6, 15)), ("1970-01-01", date(1970, 1, 1))],
 )  # fmt: skip
 def test_a_time_is_an_instant_by_its_offset_else_local_and_a_day_is_no_midnight(text, expected):
-    found = read_start(text)
-    [place] = [place for place, one in enumerate(found) if one is not None]
     is_day, has_offset = not isinstance(expected, datetime), getattr(expected, "tzinfo", None)
-    assert (expected, 2 if is_day else 0 if has_offset else 1) == (found[place], place)
+    row = [None, None, None]
+    row[2 if is_day else 0 if has_offset else 1] = expected
+    assert tuple(row) == read_start(text)
 
 
 @pytest.mark.parametrize(
