@@ -24,6 +24,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.workers import Pool, Settlement
 from batchcancel.report.counts import counts_from, exit_code
+from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import ApiSettings, Settings
@@ -188,6 +189,8 @@ async def finished(
     failure = await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
+        # It reads every row: not in the seconds that a signal leaves.
+        here = 0 if tools.stop.reason else moved_here(tools.ledger, run.batch, counts)
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
@@ -204,6 +207,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
+        moved_here=here,
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

@@ -10,7 +10,7 @@ from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
 from batchcancel.ledger.statements import Diagnosis, Values, restored, restored_day
-from batchcancel.ledger.tables import VERSION
+from batchcancel.ledger.tables import IN_DOUBT, VERSION
 
 Record = TypeVar("Record")
 
@@ -210,11 +210,9 @@ class LedgerReader(ABC):
     """)
     """The approval of the batch; None where it was run without one."""
 
-    open_rows = _Answers(contract.OpenRow).listed("""
+    open_rows = _Answers(contract.OpenRow).listed(f"""
         SELECT appointment_id, attempts, opened_at
-        FROM account
-        WHERE batch = :batch AND (state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)
-        ORDER BY appointment_id
+        FROM account WHERE batch = :batch AND {IN_DOUBT} ORDER BY appointment_id
     """)
     """Rows to be read back before anything else is done about them."""
 
