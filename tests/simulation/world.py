@@ -300,9 +300,8 @@ class World:
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
         changed = dict(after.rows.items() - before.rows.items())
-        for one, standing in sorted(
-            (*changed.items(), *after.undone.items() - before.undone.items())
-        ):
+        changes = (*changed.items(), *after.undone.items() - before.undone.items())
+        for one, standing in sorted(changes, key=str):
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
         self.oracle.look_at(process, "commit", self, Commit(process, before, after))
         self.settled_at |= dict.fromkeys(changed, self.seconds())
