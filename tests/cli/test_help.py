@@ -71,14 +71,36 @@ def test_what_only_tells_loads_nothing_heavy(imports, words):
 
 def test_the_commands_are_those_of_the_design():
     assert COMMANDS == [
-        *("demo", "export", "find", "ledger", "plan", "resolve", "restore", "run", "sandbox"),
+        *(
+            "demo",
+            "export",
+            "find",
+            "ledger",
+            "plan",
+            "report",
+            "resolve",
+            "restore",
+            "run",
+            "sandbox",
+        ),
         *("status", "verify"),
     ]
 
 
 def test_the_group_lists_its_commands_in_the_order_people_meet_them():
     told = CliRunner().invoke(cli, ["--help"]).output
-    order = ["find", "plan", "run", "status", "verify", "restore", "resolve", "export", "ledger"]
+    order = [
+        "find",
+        "plan",
+        "run",
+        "status",
+        "verify",
+        "restore",
+        "resolve",
+        "export",
+        "report",
+        "ledger",
+    ]
 
     assert [*order, "sandbox", "demo"] == re.findall(r"^  (\w+) {2,}", told, re.MULTILINE)
 
