@@ -54,11 +54,8 @@ def no_more_than_approved_is_done(world: World, departure: Departure) -> Iterato
     notes = process.command.notes or world.scenario.options.get("notes")
     if (approved.text, approved.notes) != (world.text, notes):
         yield f"{departure.url} left, and another manifest or other notes were approved"
-    mine = {
-        one.appointment_id
-        for one in world.network.departures
-        if one.process is process and one.method == "PATCH"
-    }
+    patches = [one for one in world.network.departures if one.method == "PATCH"]
+    mine = {one.appointment_id for one in patches if one.process is process}
     if len(mine) > approved.eligible:
         yield f"{len(mine)} were sent, and {approved.eligible} approved"
 

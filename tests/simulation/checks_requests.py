@@ -17,11 +17,8 @@ A_TRIFLE = 1e-6
 
 
 def patches_of(world: World, appointment_id: str) -> list[Departure]:
-    return [
-        one
-        for one in world.network.departures
-        if one.method == "PATCH" and one.appointment_id == appointment_id
-    ]
+    about = [one for one in world.network.departures if one.appointment_id == appointment_id]
+    return [one for one in about if one.method == "PATCH"]
 
 
 @promise(1, at="PATCH")

@@ -30,6 +30,11 @@ def restoring(world: World, appointment_id: str) -> list[Departure]:
     return [one for one in patches_of(world, appointment_id) if one.process.command.undo]
 
 
+def _shown_to_runs(world: World, appointment_id: str) -> list[Shown]:
+    runs = [one for one in world.network.departures if one.process.command.undo is None]
+    return [records_in(one)[appointment_id] for one in runs if appointment_id in records_in(one)]
+
+
 def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]:
     changes = world.sandbox.changes(appointment_id)
     return [one for one in changes if (one.who, one.after) == ("api", status)]
@@ -44,19 +49,28 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
     if json.loads(departure.body) != {"status": "confirmed"}:
         yield f"{departure.body!r} for {one}"
     standing, shown = world.account.rows.get(one), process.shown.last.get(one)
-    ours = _by_us(world, one, "cancelled")
+    runs = [each for each in patches_of(world, one) if not each.process.command.undo]
+    # Cancelled by others while it was in doubt, it looks as if we had; and what it was when a PATCH
+    # came, no answer tells: what a run was shown last must do.
+    is_in_doubt = any(map(leaves_doubt, runs)) or world.account.intents.get(one, 0) > len(runs)
+    cancelled = [each for each in world.sandbox.changes(one) if each.after == "cancelled"]
+    ours = cancelled if is_in_doubt else _by_us(world, one, "cancelled")
+    alive = [each.status for each in _shown_to_runs(world, one) if each.status != "cancelled"]
     if standing is None or standing.outcome != "cancelled" or not ours:
         yield f"{one} stands as {standing}"
     elif shown is None or (shown.status, shown.updated_at) != ("cancelled", ours[-1].at):
         yield f"{one} was shown as {shown}, and we cancelled it at {ours[-1].at}"
-    elif ours[-1].before not in ("confirmed", process.command.undo.also):
-        yield f"{one} was {ours[-1].before}"
+    elif (before := (alive or [ours[-1].before])[-1]) not in (
+        "confirmed",
+        process.command.undo.also,
+    ):
+        yield f"{one} was {before}"
     starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
     if all(world.sandbox.now() > start.latest for start in starts):
         yield f"{one} starts at {starts}"
-    *before, _ = restoring(world, one)
-    if before and leaves_doubt(before[-1]) and (shown is None or shown.at < before[-1].at):
-        yield f"{one} was in doubt since {before[-1].at:.3f}, and was not read"
+    *sent, _ = restoring(world, one)
+    if sent and leaves_doubt(sent[-1]) and (shown is None or shown.at < sent[-1].at):
+        yield f"{one} was in doubt since {sent[-1].at:.3f}, and was not read"
 
 
 @promise(1, at="PATCH, undoing")
@@ -163,8 +177,7 @@ def drift_is_told(world: World, end: End) -> Iterator[str]:
 
 def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
     """As what it may be told; a manifest that names no more than an id may not tell of a move."""
-    runs = [one for one in world.network.departures if one.process.command.undo is None]
-    before = [records_in(one)[appointment_id] for one in runs if appointment_id in records_in(one)]
+    before = [one for one in _shown_to_runs(world, appointment_id) if one.status == "cancelled"]
     if shown.status == "cancelled":
         yield "cancelled"
         return

@@ -48,11 +48,8 @@ def crash_between_answer_and_commit(world: World, process: Process) -> Iterator[
 
 @sight(at="PATCH")
 def read_back_that_found_it_not_applied(world: World, departure: Departure) -> Iterator[str]:
-    mine = [
-        one
-        for one in world.network.departures
-        if one.process is departure.process and one.appointment_id == departure.appointment_id
-    ]
+    mine = [one for one in world.network.departures if one.process is departure.process]
+    mine = [one for one in mine if one.appointment_id == departure.appointment_id]
     began_open = departure.appointment_id in departure.process.open_before
     if began_open and len(mine) > 1 and mine[-2].method == "GET":
         yield "a read-back that found it not applied"
