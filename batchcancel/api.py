@@ -221,12 +221,10 @@ class Answer:
         return self.meaning in (Meaning.BUSY, Meaning.UNKNOWN)
 
 
-class ApiClient(Protocol):
-    """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
-    """
-
-    async def send(self, request: Request) -> Answer: ...
+Send = Callable[[Request], Awaitable[Answer]]
+"""The remote side. Trouble with one request is an `Answer`; what makes every further request wrong
+raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +259,10 @@ class Limiter(Protocol):
         """The answer came, or its time is over: the slot is free one window from now."""
 
     def close_for(self, seconds: float) -> None:
-        """Grant no permit for so long; a longer closure that is in force stays."""
+        """Grant no permit for so long, here and elsewhere; a longer closure in force stays.
+
+        Raises `GateClosed` where that is longer than is to be waited.
+        """
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
@@ -277,13 +278,8 @@ SendOnce = Callable[[], Awaitable[Answer]]
 """One request with all that precedes it: permit, intent, send."""
 
 
-class Retry(Protocol):
-    """Repeats a request while its answer is worth retrying and attempts are left.
-
-    An answer that is `BUSY` costs no attempt.
-    """
-
-    async def __call__(self, attempt: SendOnce) -> Answer: ...
+Retry = Callable[[SendOnce], Awaitable[Answer]]
+"""Repeats a request while its answer is worth retrying and attempts are left; `BUSY` costs none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

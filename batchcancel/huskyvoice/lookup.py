@@ -1,6 +1,6 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from batchcancel.api import (
     Page,
     Record,
     Request,
+    Send,
     Window,
 )
 from batchcancel.errors import WRONG_ADDRESS, InputError, StoppedEarly, Unreachable
@@ -24,8 +25,6 @@ from batchcancel.huskyvoice.answers import record_from, window_from
 
 # The page on services does not tell its fields.
 _SERVICE_ID, _SERVICE_NAME = ("id", "service_id", "appointment_type"), ("name", "service_name")
-
-Send = Callable[[Request], Awaitable[Answer]]
 
 
 class HuskyLookup:

@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
+import anyio
+
+from batchcancel.api import Answer, Limiter, Meaning, Permit, Request, Send
 from batchcancel.appointments import Decision, Skip
 from batchcancel.clock import Now, ServerClock
 from batchcancel.errors import (
@@ -26,12 +28,17 @@ from batchcancel.errors import (
 )
 from batchcancel.events import Observer, RequestAnswered, RequestSent
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent, Withdrawn
-from batchcancel.pool.patience import Patience
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
 
 TURNED_AWAY = (Meaning.BUSY, Meaning.ABSENT, Meaning.REFUSED)
 """What is answered so was not applied: its intent leaves no doubt."""
+
+PAUSE_WITHOUT_RETRY_AFTER = 5.0
+"""How long a 429 that names no time closes the gate, in seconds."""
+
+SHORTEST_PAUSE = 1.0
+"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
 
 Decide = Callable[[datetime], Decision]
 
@@ -84,7 +91,7 @@ class Exchange:
     def __init__(
         self,
         *,
-        api: ApiClient,
+        send: Send,
         limiter: Limiter,
         writer: Writer,
         stop: Stop,
@@ -95,13 +102,14 @@ class Exchange:
         max_requests: int | None = None,
         observe: Observer = lambda _event: None,
     ) -> None:
-        self._api = api
+        self._send = send
         self._limiter = limiter
         self._writer = writer
         self._stop = stop
         self._now = now
         self._clock = clock
-        self._patience = Patience(limiter, now=clock.now, longest=max_retry_after)
+        self._max_retry_after = max_retry_after
+        self._turned_away_since: float | None = None
         self._require_held = require_held
         self._max_requests = max_requests
         self._observe = observe
@@ -167,7 +175,7 @@ class Exchange:
     async def _answer(self, request: Request, slot: _Slot) -> Answer:
         self._observe(RequestSent(ask=request.ask, appointment_id=request.appointment_id))
         try:
-            answer = await self._api.send(request)
+            answer = await self._send(request)
         except Exception:
             slot.is_over = True
             raise
@@ -244,7 +252,29 @@ class Exchange:
         self._is_proved |= answer.meaning is not Meaning.UNKNOWN and answer.code != "404"
         is_wrong = answer.code in WRONG_ADDRESS and not self._is_proved
         self.wrong_address = answer.code if is_wrong else None
-        self._patience.take_in(answer)
+        self._heed(answer)
+
+    def _heed(self, answer: Answer) -> None:
+        """Close the gate as the answer asks for; `BUSY` for too long stops the run."""
+        is_busy = answer.meaning is Meaning.BUSY
+        # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
+        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
+            asked = answer.retry_after
+            seconds = PAUSE_WITHOUT_RETRY_AFTER if asked is None else asked
+            self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
+        if not is_busy:
+            self._turned_away_since = None
+            return
+        # It costs no row its attempts, so the time must bound how often it is asked again.
+        now = anyio.current_time()
+        if self._turned_away_since is None:
+            self._turned_away_since = now
+        if (lasted := now - self._turned_away_since) > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {lasted:.0f} s the API has turned every request away (429): does another "
+                "program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
+            )
 
 
 def _undone(intent: Intent, write: Write, *, is_sent: bool = True) -> Withdrawn:

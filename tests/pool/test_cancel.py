@@ -16,7 +16,7 @@ from batchcancel.appointments import (
     Start,
 )
 from batchcancel.errors import ScopeMissing
-from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.huskyvoice.retry import backoff
 from batchcancel.ledger.contract import Learned
 from batchcancel.policy.fresh import Word
 from batchcancel.policy.notice import NoticePolicy
@@ -83,7 +83,7 @@ class Scene:
         self.told, self.writes, self.entries = [], [], []
         self.means = Means(
             exchange=self,
-            retry=Backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
+            retry=backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
             policy=NoticePolicy(notice=HOUR),
             starts=self,
             writer=self,

@@ -9,6 +9,7 @@ import pytest
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
 from batchcancel.appointments import Cancel
 from batchcancel.errors import FatalAnswer, GateClosed, Interrupted, LedgerWriteFailed, StoppedEarly
+from batchcancel.huskyvoice.limiter import Patience
 from batchcancel.pool.exchange import Exchange, Write
 from batchcancel.stop import Stop, Stopped, background
 from batchcancel.writer import Writer, inline
@@ -30,8 +31,6 @@ def busy(seconds):
 
 class Parts:
     """An API, a limiter and a ledger that remember what they were asked."""
-
-    kept_in = "memory"
 
     def __init__(
         self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED, most=None
@@ -56,6 +55,7 @@ class Parts:
 
     def close_for(self, seconds):
         self.told.append(f"gate closed for {seconds} s")
+        Patience(300, lambda: NOW).require(seconds, kept_in="memory")
 
     def commit(self, entries):
         self.entries += entries
@@ -80,7 +80,7 @@ class Parts:
 
     def _exchange(self, writer):
         return Exchange(
-            api=self,
+            send=self.send,
             limiter=self,
             writer=writer,
             stop=self.stop,
