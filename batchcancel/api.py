@@ -227,15 +227,17 @@ raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Permit:
-    """Leave to send one request, in a slot of the rate limit's window.
+    """Leave to send one request, in a slot of the rate limit's window; then, what became of it.
 
     `is_good` is asked right before sending: a permit of a shared window expires after `PERMIT_S`.
     """
 
     slot: int = 0
     is_good: Callable[[], bool] = lambda: True
+    is_sent: bool = False
+    is_over: bool = False
 
 
 class Limiter(Protocol):

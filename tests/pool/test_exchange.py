@@ -39,13 +39,13 @@ class Parts:
         self.decisions, self.is_in_doubt = iter(()), False
         self.stop = Stop()
         self.permit = self._permit
-        self._given = Permit(7, is_good)
+        self._is_good = is_good
         self._answer = answer
         self._most = most
         self.require_held = require_held
 
     async def _permit(self):
-        return self._given
+        return Permit(7, self._is_good)
 
     def used(self, permit):
         self.told.append(f"slot {permit.slot} used")
