@@ -95,6 +95,11 @@ def as_meant(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+def differ(one: str | None, other: str | None) -> bool:
+    """Whether two words mean different things; what one of them leaves open is no difference."""
+    return one is not None and other is not None and as_meant(one) != as_meant(other)
+
+
 def require_aware(*moments: datetime | None) -> None:
     """Raise ValueError for naive datetimes: they mean another instant on every machine."""
     for moment in moments:

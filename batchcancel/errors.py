@@ -1,23 +1,5 @@
 """Exception hierarchy: what can stop a run. Each class carries an exit code, each error a hint.
 
-    BatchcancelError
-    ├── UnexpectedFailure     1  a defect of ours
-    ├── InputError            2  usage, configuration or manifest; nothing was sent
-    │   ├── UnsafeLedger         somebody else may write it, or it has other names
-    │   └── NoPlaceForLedger     no ledger can be made or kept there
-    ├── Refusal               3  refused before any write
-    ├── StoppedEarly          5  resumable: run the same command again
-    │   ├── Unreachable          nobody who is the API answers
-    │   ├── GateClosed           the API asked for more patience than is allowed
-    │   ├── RequestsSpent        --max-requests were sent
-    │   ├── CreditsSpent         credits or a quota are used up
-    │   └── LedgerWriteFailed
-    ├── BatchHeld             6  another run holds the batch
-    ├── FatalAnswer           7  redirect, wrong record
-    │   ├── KeyRejected          the API does not know the key
-    │   └── ScopeMissing         the key may not do this
-    └── Interrupted     130/143  SIGINT or SIGTERM, after the drain
-
 Trouble with a single row is a value (`Outcome`), never one of these.
 """
 

@@ -4,30 +4,26 @@ An observer is called with each of them, in their order, inside the event loop: 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchcancel.api import Ask, Limiter, Meaning, Rate
 from batchcancel.appointments import Outcome, RejectedRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchBegan:
+class FetchBegan(NamedTuple):
     """The download of a remote manifest begins; `manifest` is its redacted address."""
 
     manifest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchEnded:
+class FetchEnded(NamedTuple):
     """The download is complete; `size` is in bytes."""
 
     manifest: str
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateWindowFull:
+class RateWindowFull(NamedTuple):
     """No request for so many seconds: earlier ones fill the rate limit's window.
 
     Or the gate is closed: the API asked for patience (Retry-After).
@@ -37,16 +33,14 @@ class RateWindowFull:
     is_closed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowNotShared:
+class WindowNotShared(NamedTuple):
     """Other programs with this key do not see our requests: `folder` cannot hold the window."""
 
     folder: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caution:
+class Caution(NamedTuple):
     """Something about the plan's ground that a person should know; `text` is a sentence of ours.
 
     `code` names its kind, for logs and machines.
@@ -56,8 +50,7 @@ class Caution:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanMade:
+class PlanMade(NamedTuple):
     """Every row was decided on: `text` is the plan for people, `facts` that for machines.
 
     `rejected` are the rows that cannot be read, by line.
@@ -68,8 +61,7 @@ class PlanMade:
     rejected: Sequence[RejectedRow] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """Cancelling begins: `eligible` appointments at most, at the pace of `limiter`."""
 
     eligible: int
@@ -77,24 +69,21 @@ class RunStarted:
     limiter: Limiter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowEnded:
+class RowEnded(NamedTuple):
     """An appointment has its outcome in this run."""
 
     appointment_id: str
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSent:
+class RequestSent(NamedTuple):
     """A request leaves; `appointment_id` is None where it is about none."""
 
     ask: Ask
     appointment_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestAnswered:
+class RequestAnswered(NamedTuple):
     """What came of it; `retry_after` is for how many seconds the API asks for patience."""
 
     ask: Ask

@@ -5,7 +5,6 @@ fsync, and a single entry never waits for a timer or for a group to fill.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import anyio
 
@@ -15,15 +14,8 @@ from batchcancel.ledger.contract import Entry
 Commit = Callable[[Sequence[Entry]], None]
 
 
-class OffloadCommit(Protocol):
-    """Calls a blocking commit without blocking the event loop."""
-
-    def __call__(self, commit: Commit, entries: Sequence[Entry], /) -> Awaitable[None]: ...
-
-
-async def in_thread(commit: Commit, entries: Sequence[Entry], /) -> None:
-    """Commit in a worker thread."""
-    await anyio.to_thread.run_sync(commit, entries)
+OffloadCommit = Callable[[Commit, Sequence[Entry]], Awaitable[None]]
+"""Calls a blocking commit without blocking the event loop."""
 
 
 async def inline(commit: Commit, entries: Sequence[Entry], /) -> None:
@@ -43,7 +35,9 @@ class Writer:
     After a write failed, every call raises `LedgerWriteFailed`: no ledger, no sends.
     """
 
-    def __init__(self, commit: Commit, *, offload: OffloadCommit = in_thread) -> None:
+    def __init__(
+        self, commit: Commit, *, offload: OffloadCommit = anyio.to_thread.run_sync
+    ) -> None:
         self._commit = commit
         self._offload = offload
         self._group = _Group()

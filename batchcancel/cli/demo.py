@@ -64,14 +64,13 @@ def tell() -> bool:
 
     from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox, serving
 
-    rows = _rows_moved_to_now()
     clinic = Clinic(appointments=20)
     sandbox = Sandbox(clinic, rate=Rate(limit=LIMIT, seconds=WINDOW))
-    for row in rows:
-        day = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(clinic.timezone)).date()
-        sandbox.add(row["appointment_id"], date=day, session=row["session"])
     with tempfile.TemporaryDirectory() as folder, serving(sandbox) as url:
-        _write(Path(folder, "closure.csv"), rows)
+        rows = _put_sample(Path(folder, "closure.csv"))
+        for row in rows:
+            start = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(clinic.timezone))
+            sandbox.add(row["appointment_id"], date=start.date(), session=row["session"])
         return _tell_the_story(_Stage(folder, url, key=FULL_KEY), sandbox, rows=len(rows))
 
 
@@ -96,17 +95,14 @@ def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:
 
 def _prove(sandbox: "Sandbox", *, rows: int, codes: list[int]) -> bool:
     """Compare what the sandbox counted, not what the program says of itself."""
-    arrivals = sandbox.history.arrivals
+    arrivals, most = sandbox.history.arrivals, sandbox.most_arrivals
     sent = Counter(one.path for one in arrivals if one.method == "PATCH" and one.applied)
     cancelled = sum(1 for one in sandbox.changes() if one.after == "cancelled")
     refused, broken = (len(sandbox.history.answered(status)) for status in (429, 503))
     _say("What was proved, counted by the sandbox:")
     claims = [
         (refused == 0, f"{len(arrivals)} requests arrived, {refused} of them answered 429"),
-        (
-            sandbox.most_arrivals <= LIMIT,
-            f"never more than {sandbox.most_arrivals} in any {WINDOW:g} s; {LIMIT} are allowed",
-        ),
+        (most <= LIMIT, f"never more than {most} in any {WINDOW:g} s; {LIMIT} are allowed"),
         (
             broken == OUTAGE,
             f"{broken} were answered 503, and read back before they were sent again",
@@ -158,30 +154,21 @@ def _say(text: str) -> None:
     click.secho(f"\n== {text}\n", bold=True)
 
 
-def _rows_moved_to_now() -> list[dict[str, str]]:
-    """The sample with its first midnight moved to the last full hour."""
+def _put_sample(path: Path) -> list[dict[str, str]]:
+    """Write the sample with its first midnight moved to the last full hour, and give its rows."""
     import csv
 
+    package = Path(__file__).parents[1]
+    inside = package / "sample_inputs"  # of an installed package; a checkout has them beside it
+    sample = (inside if inside.is_dir() else package.parent / "sample_inputs") / SAMPLE
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    with (_samples() / SAMPLE).open(encoding="utf-8", newline="") as file:
+    with sample.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         moved = datetime.fromisoformat(row["starts_at"]) - SAMPLE_BEGINS + now
         row["starts_at"] = moved.isoformat()
-    return rows
-
-
-def _samples() -> Path:
-    """The sample inputs: inside an installed package, or beside a checkout's."""
-    package = Path(__file__).parents[1]
-    inside = package / "sample_inputs"
-    return inside if inside.is_dir() else package.parent / "sample_inputs"
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    import csv
-
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return rows

@@ -35,25 +35,16 @@ def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[]
 
 
 def _run(
-    command: str,
-    code: int,
-    told: IO[bytes],
-    output: IO[bytes],
-    is_hurried: Callable[[], bool],
+    command: str, code: int, told: IO[bytes], output: IO[bytes], is_hurried: Callable[[], bool]
 ) -> str:
     """Why the command failed; empty where it did not. It does not get the key."""
     import subprocess
 
     environ = {name: text for name, text in os.environ.items() if name != KEY_VARIABLE}
     process = subprocess.Popen(  # noqa: S602 - the operator's own command, for a shell
-        command,
-        shell=True,
-        stdin=told,
-        stdout=output,
-        stderr=output,
+        command, shell=True, stdin=told, stdout=output, stderr=output, start_new_session=True,
         env=environ | {"BATCHCANCEL_EXIT_CODE": str(code)},
-        start_new_session=True,
-    )
+    )  # fmt: skip
     longest = LONGEST_AFTER_SIGNAL_S if code > _A_SIGNAL else LONGEST_S
     until = time.monotonic() + longest
     while process.poll() is None and time.monotonic() < until and not is_hurried():

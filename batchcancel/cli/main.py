@@ -75,18 +75,8 @@ def cli() -> None:
     """
 
 
-for command in (
-    *(find, plan, run, status, verify, restore, resolve, export, ledger),
-    *(sandbox, demo),
-):
-    cli.add_command(command)
-
-
-def _usage(error: click.ClickException) -> BatchcancelError:
-    """What click would say, as an error of ours."""
-    context = getattr(error, "ctx", None)
-    call = context.command_path if context else "batchcancel"
-    return InputError(error.format_message(), hint=f"{call} --help lists what can be typed.")
+for one in (find, plan, run, status, verify, restore, resolve, export, ledger, sandbox, demo):
+    cli.add_command(one)
 
 
 def leave_no_secrets() -> None:
@@ -132,14 +122,16 @@ def _ended() -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        failure = _usage(error)
+        context = getattr(error, "ctx", None)
+        call = context.command_path if context else "batchcancel"
+        hint = f"{call} --help lists what can be typed."
+        failure: BatchcancelError = InputError(error.format_message(), hint=hint)
     except (click.Abort, KeyboardInterrupt):
         failure = Interrupted(signal.SIGINT)
-    except Interrupted as error:
-        error.message += f", nothing cancelled. To begin again: {same_command()}"
-        failure = error
     except BatchcancelError as error:
         failure = error
+        if isinstance(error, Interrupted):
+            error.message += f", nothing cancelled. To begin again: {same_command()}"
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback may show values
         failure = UnexpectedFailure(error)
     complain(failure)

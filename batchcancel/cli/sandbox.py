@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from batchcancel.errors import InputError
 
 if TYPE_CHECKING:
     from batchcancel.sandbox import Sandbox
+
+_REFUSED = {errno.EADDRINUSE: "is taken", errno.EACCES: "may not be used without more rights"}
 
 
 @click.command(short_help="An imitation of the API, to rehearse with.")
@@ -57,18 +60,14 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
         seeded = parse_faults(faults) if faults else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    allowed = Rate(limit=None) if limit.is_unlimited else Rate(
-        limit=int(limit.limit), seconds=limit.window
-    )  # fmt: skip
+    is_free = limit.is_unlimited
+    allowed = Rate(limit=None) if is_free else Rate(limit=int(limit.limit), seconds=limit.window)
     imitation = Sandbox(Clinic(appointments=appointments), rate=allowed, faults=seeded)
     if manifest is not None:
         _add_rows(imitation, manifest)
+    told = partial(_tell, limit=str(limit), manifest=manifest or "closure.csv")
     with _port_refusals(port):
-        serve(
-            imitation,
-            port=port,
-            on_ready=lambda url: _tell(url, str(limit), manifest or "closure.csv"),
-        )
+        serve(imitation, port=port, on_ready=told)
 
 
 def require_extra() -> None:
@@ -87,15 +86,10 @@ def _port_refusals(port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = "is taken"
-        elif error.errno == errno.EACCES:
-            why = "may not be used without more rights"
-        else:
+        if (why := _REFUSED.get(error.errno or 0)) is None:
             raise
-        raise InputError(
-            f"port {port} {why}", hint="Name another with --port; 0 takes a free one."
-        ) from None
+        hint = "Name another with --port; 0 takes a free one."
+        raise InputError(f"port {port} {why}", hint=hint) from None
 
 
 def _add_rows(imitation: "Sandbox", manifest: str) -> None:
@@ -106,12 +100,8 @@ def _add_rows(imitation: "Sandbox", manifest: str) -> None:
     later = date.today() + timedelta(days=2)  # noqa: DTZ011 - any day that is far enough does
     for row in manifest_rows(manifest, zone):
         day = row.starts_at.astimezone(zone).date() if row.starts_at else row.date or later
-        imitation.add(
-            row.appointment_id,
-            date=day,
-            session=row.session or "Morning",
-            branch_id=row.branch_id,
-        )
+        session = row.session or "Morning"
+        imitation.add(row.appointment_id, date=day, session=session, branch_id=row.branch_id)
 
 
 def _tell(url: str, limit: str, manifest: str) -> None:

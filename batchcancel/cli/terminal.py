@@ -10,9 +10,10 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
 from batchcancel.errors import BatchcancelError, defect_in
@@ -47,6 +48,9 @@ class Call:
         self.metrics_file: Path | None = None
         self.on_end: str | None = None
 
+    def wants(self, level: str) -> bool:
+        return LEVELS.index(level) >= LEVELS.index(self.least)
+
     def keep_secret(self, text: str) -> None:
         """Let the text show in no line, in whatever spelling."""
         self.secrets = frozenset({text, json.dumps(text)[1:-1], repr(text)[1:-1]})
@@ -67,32 +71,33 @@ def begin() -> None:
 
 def printable(text: str) -> str:
     """The text with control characters escaped, and without passwords of URLs and secrets."""
-    told = _secretly(redacted_text(text))
+    told = _without_secrets(text)
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
-def _as_called(text: str) -> str:
-    """Commands to type, with the program as it was called: it may not be on the path."""
-    return _AS_NAMED.sub(f"{shlex.join(program())} ", text)
-
-
-def _secretly(text: str) -> str:
+def _without_secrets(text: str) -> str:
+    text = redacted_text(text)
     for secret in _call.secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def _to_type(text: str) -> str:
+    """As it is shown, with commands to type as the program was called: perhaps not on the path."""
+    return printable(_AS_NAMED.sub(f"{shlex.join(program())} ", text))
 
 
 def say(text: str = "", event: str = "told", *, level: str = "info", **facts: Any) -> None:
     """A message on stderr: its text for people; in a JSON log the event, its facts and the text."""
     if _call.logs_json:
         log(event, level=level, **facts, text=text.strip())
-    elif _is_wanted(level):
-        _to_stderr(printable(_as_called(text)))
+    elif _call.wants(level):
+        _to_stderr(_to_type(text))
 
 
 def log(event: str, *, level: str = "info", **facts: Any) -> None:
     """A line of the log on stderr, in the format asked for."""
-    if _is_wanted(level):
+    if _call.wants(level):
         getattr(_logger(is_json=_call.logs_json), level)(event, **facts)
 
 
@@ -110,7 +115,6 @@ def _logger(*, is_json: bool) -> Any:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *lines,
-            _without_secrets,  # the last, for it has to see all of the line
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
     )
@@ -120,21 +124,13 @@ def _on_a_terminal(_logger: Any, _method: str, told: dict[str, Any]) -> dict[str
     return {name: printable(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
-def _without_secrets(_logger: Any, _method: str, line: Any) -> str:
-    return _secretly(redacted_text(line))
-
-
 class _Lines:
-    """Where structlog's lines go."""
+    """Where structlog's lines go, without secrets: here all of a line is there to be seen."""
 
     def msg(self, line: str) -> None:
-        _to_stderr(line)
+        _to_stderr(_without_secrets(line))
 
     debug = info = warning = error = msg
-
-
-def _is_wanted(level: str) -> bool:
-    return LEVELS.index(level) >= LEVELS.index(_call.least)
 
 
 def draw(text: str, *, stays: bool = False) -> None:
@@ -145,24 +141,22 @@ def draw(text: str, *, stays: bool = False) -> None:
 
 
 def _to_stderr(line: str, *, end: str = "\n") -> None:
-    """A stream that is closed or full does not stop the command."""
     above = _ERASE if _call.is_drawn and end else ""
     _call.is_drawn = _call.is_drawn and not above
-    try:
-        sys.stderr.write(f"{above}{line}{end}")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return
+    _write(sys.stderr, f"{above}{line}{end}")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """A stream that is closed or full does not stop the command: the exit code still tells."""
+    with suppress(OSError, ValueError):
+        stream.write(text)
+        stream.flush()
 
 
 def result(text: str, *, as_it_is: bool = False) -> None:
-    """A result on stdout; where that is closed, the exit code still tells."""
+    """A result on stdout."""
     draw("")
-    try:
-        sys.stdout.write(text if as_it_is else printable(_as_called(text)) + "\n")
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        return
+    _write(sys.stdout, text if as_it_is else _to_type(text) + "\n")
 
 
 def show(text: str, facts: Mapping[str, Any]) -> None:
@@ -177,18 +171,12 @@ def complain(error: BatchcancelError) -> None:
     _call.error, _call.hint = error.message, error.hint
     if _call.logs_json:
         return
-    lines = [f"batchcancel: {error.message}"]
-    if (cause := defect_in(error)) is not None:
-        lines += place_of(cause)
-    if error.hint:
-        lines.append(f"  {error.hint}")
-    say("\n".join(lines), level="error")
-
-
-def place_of(error: BaseException) -> list[str]:
-    """Where it was raised; its text might hold a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"    {frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
+    cause = defect_in(error)
+    # Where a defect was raised, and no more: its text might hold a secret.
+    frames = traceback.extract_tb(cause.__traceback__)[-6:] if cause else []
+    places = [f"    {frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    hint = [f"  {error.hint}"] if error.hint else []
+    say("\n".join([f"batchcancel: {error.message}", *places, *hint]), level="error")
 
 
 def close(

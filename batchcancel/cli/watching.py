@@ -147,19 +147,20 @@ class Watching:
         self._closed_until = now + closed
 
     def _draw(self, *, stays: bool = False) -> None:
+        width = _columns() - 1
         if not self._progress.is_running:
-            draw((self._progress.waiting() or "")[: _columns() - 1])
+            draw((self._progress.waiting() or "")[:width])
             return
         done, eligible = self._progress.rows
-        width, words = _columns() - 1, self._progress.words()
+        first, *words = self._progress.words()
         filled = _BAR * done // max(eligible, 1)
         bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] " if width >= _WIDE else ""
         heads = [f"{one} {mark}" for one in self._doing for mark in (bar, "")]
-        whole = ", ".join(words)
+        whole = ", ".join([first, *words])
         # Trouble before ornament; and the count before all.
         head = next((one for one in heads if len(one + whole) <= width), heads[-1])
-        text = head + words[0] if len(head + words[0]) <= width else words[0][:width]
-        for word in words[1:]:
+        text = head + first if len(head + first) <= width else first[:width]
+        for word in words:
             if len(text) + 2 + len(word) <= width:
                 text += f", {word}"
         draw(text, stays=stays)

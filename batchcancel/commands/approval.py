@@ -2,7 +2,7 @@
 
 from batchcancel.appointments import SkipReason, as_meant
 from batchcancel.errors import Refusal
-from batchcancel.policy.look import Looked
+from batchcancel.policy.observed import Observed
 from batchcancel.policy.plan import Plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.manifest import Manifest
@@ -13,7 +13,7 @@ _SEEN = (SkipReason.UNKNOWN_STATUS, SkipReason.COMPLETED, SkipReason.MOVED)
 
 
 def approval_of(
-    plan: Plan, looked: Looked, *, manifest: Manifest, rules: Rules, settings: Settings
+    plan: Plan, observed: Observed, *, manifest: Manifest, rules: Rules, settings: Settings
 ) -> Approval:
     """The approval for this plan: what decides who is cancelled, and how many; not the pace.
 
@@ -25,7 +25,7 @@ def approval_of(
     return Approval.of(
         eligible=plan.eligible,
         settled=plan.spent,
-        left_at=looked.began if is_left else None,
+        left_at=observed.began if is_left else None,
         content=manifest.digest,
         origin=settings.origin,
         key=settings.api_key.fingerprint,

@@ -48,27 +48,15 @@ class Wanted:
     not_in: str | None = None
 
     def selection(self, settings: ApiSettings) -> Selection:
-        words = {name: tuple(given) for name, given in self.filters.items()}
-        return Selection(
-            first=self.first,
-            last=self.last,
-            branches=tuple(settings.branches.get(one, one) for one in words["branch"]),
-            sessions=words["session"],
-            labels=words["batch-label"],
-            services=words["service"],
-            doctors=words["doctor"],
-            statuses=settings.status,
-        )
+        filters = {name: tuple(given) for name, given in self.filters.items()}
+        filters["branch"] = tuple(settings.branches.get(one, one) for one in filters["branch"])
+        return Selection(first=self.first, last=self.last, filters=filters, status=settings.status)
 
 
 async def find(
-    settings: ApiSettings,
-    wanted: Wanted,
-    *,
-    stop: Stop,
-    observe: Observer,
+    settings: ApiSettings, wanted: Wanted, *, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
-) -> Finding:
+) -> Finding:  # fmt: skip
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
     require_new(wanted.output, force=wanted.force, kinds=(".csv", ".parquet"))
     began = anyio.current_time()
@@ -84,19 +72,12 @@ async def find(
             selection = wanted.selection(settings)
             finding = await _look(settings, selection, tools=tools, observe=observe)
         rows = [one for one in finding.picked.rows if one.appointment_id not in known]
-        alive = [known[one.appointment_id] for one in finding.picked.rows
-                 if one.appointment_id in known]  # fmt: skip
+        ids = [one.appointment_id for one in finding.picked.rows]
         finding = replace(
-            finding,
-            rows=rows,
-            known=Counter(alive),
-            ledger=wanted.not_in,
-            manifest=wanted.output if rows else None,
-            requests=tools.exchange.requests,
-            elapsed_s=anyio.current_time() - began,
-            origin=settings.origin,
-            branches={one: name for name, one in settings.branches.items()},
-        )
+            finding, rows=rows, known=Counter(known[one] for one in ids if one in known),
+            ledger=wanted.not_in, manifest=wanted.output if rows else None,
+            requests=tools.exchange.requests, elapsed_s=anyio.current_time() - began,
+        )  # fmt: skip
     if rows:
         write_manifest(finding, wanted.output)
     elif wanted.force:
@@ -130,7 +111,7 @@ async def _look(
             "the API does not tell the organisation's timezone, and where a day ends needs it",
             hint="Pass --timezone, like Asia/Kolkata.",
         )
-    services = await tools.lookup.services() if selection.services else {}
+    services = await tools.lookup.services() if selection.filters["service"] else {}
     windows = {day: await calendar.windows(day) or () for day in selection.days()}
     starts = Starts(sessions=settings.sessions, lookup=calendar, timezone=zone)
     found: dict[Part, Found] = {}
@@ -151,16 +132,14 @@ async def _look(
     picked = pick(selection, records, services)
     filled, difference = _held_against(records, windows)
     return Finding(
-        selection=selection.typed,
-        picked=picked,
+        origin=settings.origin, branches={one: name for name, one in settings.branches.items()},
+        selection=selection.typed, picked=picked,
         starts={one.appointment_id: spans[_spot(one)] for one in picked.rows},
         how=max(one.how for one in found.values()),
         doubts=[doubt for one in found.values() for doubt in one.doubts],
         unused=[*unused(selection, records, chain.from_iterable(windows.values()), services)],
-        filled=filled,
-        difference=difference,
-        edge=[*_edge(found, selection)],
-    )
+        filled=filled, difference=difference, edge=[*_edge(found, selection)],
+    )  # fmt: skip
 
 
 class Readable:

@@ -22,7 +22,8 @@ from batchcancel.policy.earlier_runs import (
     refuse_conflicts,
     refuse_other_work,
 )
-from batchcancel.policy.look import Looked, look
+from batchcancel.policy.observed import Observed
+from batchcancel.policy.observing import observed_of
 from batchcancel.policy.open_windows import refuse_open
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
@@ -108,42 +109,30 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
+    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
     refuse_other_work(
-        tools.account,
-        batch_of(manifest, name=settings.batch, origin=settings.origin),
-        manifest,
-        ledger=settings.redacted_ledger,
-        timezone=settings.timezone,
-        is_accepted=settings.accept_changed_manifest,
-        but_refused=settings.retry_refused,
-    )
+        tools.account, batch, manifest, ledger=settings.redacted_ledger, timezone=settings.timezone,
+        is_accepted=settings.accept_changed_manifest, but_refused=settings.retry_refused,
+    )  # fmt: skip
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
-        rules, manifest, looked = await _rules_and_look(manifest, settings, earlier, tools=tools)
+        rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
     at = tools.clock.latest()
     plan = make_plan(
-        looked.manifest,
-        policy=rules.policy,
-        pace=_pace(settings, looked, at=at, taken=tools.limiter.taken()),
-        earlier=earlier,
-        limit=settings.limit,
-        approved=settings.approved.number if settings.approved else None,
-        observed=looked.observed,
-    )
+        manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
+        pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
+        approved=settings.approved.number if settings.approved else None, observed=observed,
+    )  # fmt: skip
     planned = Planned(
         plan=plan,
-        approval=approval_of(plan, looked, manifest=manifest, rules=rules, settings=settings),
+        approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
-        batch=batch_of(manifest, name=settings.batch, origin=settings.origin),
-        manifest=manifest,
+        batch=batch_of(manifest, name=settings.batch, origin=settings.origin), manifest=manifest,
         rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
-        rate=settings.rate,
-        limit=settings.limit,
-        looked=looked,
-        at=at,
+        rate=settings.rate, limit=settings.limit, observed=observed, at=at,
         branches={one: name for name, one in settings.branches.items()},
-    )
+    )  # fmt: skip
     for caution in planned.rules.cautions:
         observe(caution)
     observe(plan_made(planned, ledger=settings.redacted_ledger))
@@ -156,9 +145,9 @@ def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> Non
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
 
 
-async def _rules_and_look(
+async def _observed(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
-) -> tuple[Rules, Manifest, Looked]:
+) -> tuple[Rules, Manifest, Observed]:
     """The rules, the manifest with every start that it gives itself, and what was observed.
 
     Starts that an earlier run looked up are asked anew: staff may have moved the appointment.
@@ -167,7 +156,7 @@ async def _rules_and_look(
     # Nothing to decide costs no request, so a finished batch can be run again without the API.
     if is_nothing_left(manifest, earlier):
         rules = replace(NOTHING_TO_DECIDE, cautions=manifest.cautions)
-        return rules, manifest, Looked(manifest=manifest)
+        return rules, manifest, Observed()
     rules = await rules_in_force(
         tools.lookup, manifest=manifest, notice_hours=settings.notice_hours,
         timezone=settings.timezone,
@@ -184,55 +173,44 @@ async def _rules_and_look(
             manifest.require_clean()  # once more: only now are skipped local times known
         sessions = {one: await starts.of_session(*one) for one in manifest.sessions_wanted()}
         manifest = manifest.with_session_starts(sessions)
-    looked = await look(
-        manifest,
-        earlier,
-        rules=rules,
-        lookup=tools.lookup,
-        starts=starts,
-        clock=tools.clock,
-        statuses=settings.status,
+    observed = await observed_of(
+        manifest, earlier, rules=rules, lookup=tools.lookup, starts=starts, clock=tools.clock,
+        statuses=settings.status, halt_after=settings.halt_after,
         approved_at=settings.approved.left_at if settings.approved else None,
-        halt_after=settings.halt_after,
         require_windows=settings.require_closed,
-    )
+    )  # fmt: skip
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
-    cautions = (*rules.cautions, *told, *manifest.cautions, *looked.cautions, *starts.cautions())
-    return replace(rules, cautions=cautions), manifest, looked
+    cautions = (*rules.cautions, *told, *manifest.cautions, *observed.cautions, *starts.cautions())
+    return replace(rules, cautions=cautions), manifest, observed
 
 
-def _pace(settings: Settings, looked: Looked, *, at: datetime, taken: int) -> Pace:
-    return Pace(
-        now=at,
-        rate=settings.rate,
-        taken=taken,
-        pages={day: 1 if one.is_shuffled else one.pages for day, one in looked.days.items()},
-        budget=looked.budget.left,
-    )
+def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -> Pace:
+    pages = {day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()}
+    left = observed.budget.left
+    return Pace(now=at, rate=settings.rate, taken=taken, pages=pages, budget=left)
 
 
 def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
     """Tell what ends the run before its rows end, and a pace that the API does not allow."""
     left = (settings.max_requests or math.inf) - tools.exchange.requests
+    early = "the run will stop early, and the same command goes on"
     if plan.requests > left:
         yield Caution(
-            code="max_requests",
-            text=f"the plan needs {plan.requests:,} requests, and --max-requests "
-            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: the run will stop "
-            "early, and the same command goes on",
+            "max_requests",
+            f"the plan needs {plan.requests:,} requests, and --max-requests "
+            f"{settings.max_requests:,} leaves {max(left, 0):,.0f} for them: {early}",
         )
     if _is_too_long(plan, settings):
         yield Caution(
-            code="max_duration",
-            text=f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
-            f"{settings.max_duration:,.0f} s: the run will stop early, and the same command goes "
-            "on",
+            "max_duration",
+            f"the plan needs {plan.seconds:,.0f} s, and --max-duration allows "
+            f"{settings.max_duration:,.0f} s: {early}",
         )
     if settings.rate.is_above_documented and not settings.is_rehearsal:
         yield Caution(
-            code="rate_above",
-            text=f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
+            "rate_above",
+            f"--rate {settings.rate} is more than the 60 requests a minute that HuskyVoice "
             "allows: it will refuse requests, also those of other programs with this key",
         )
 

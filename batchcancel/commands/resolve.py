@@ -1,22 +1,17 @@
 """The resolve command: a person's decision on rows that nobody else may decide on."""
 
-import getpass
-import os
-import socket
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from batchcancel import __version__
 from batchcancel.appointments import OutcomeName, Resolved
+from batchcancel.commands.run import new_run
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import RowRecord, Run, State
+from batchcancel.ledger.contract import RowRecord, State
 from batchcancel.ledger.writing import Ledger
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
 
-DECISIONS = ("kept", "cancel")
 _SHOWN = 10
 
 
@@ -58,26 +53,16 @@ def resolve(
             hint="Rows that need review, are moved, of unknown status, or in doubt are resolved: "
             f"batchcancel export LEDGER --batch {batch} -o look.csv has them. Nothing is changed.",
         )
-    user = _user()
     last = next(reversed(ledger.runs(batch)), None)
-    run = Run(
-        run_id=f"resolve-{uuid.uuid4().hex[:8]}", batch=batch, started_at=now, user=user,
-        version=__version__, host=socket.gethostname(), pid=os.getpid(),
-        options=None if last is None else last.options,
-    )  # fmt: skip
+    run = new_run(
+        batch, None if last is None else last.options, run_id=None, now=now, kind="resolve"
+    )
     ledger.hold(run)  # so that no run decides on them meanwhile
-    decided = [Resolved(one, decision, user, now, reason) for one in ids]
+    decided = [Resolved(one, decision, run.user, now, reason) for one in ids]
     count = ledger.resolve(batch, decided)
     why = f"{count} rows were resolved as {decision}"
     ledger.finish(replace(run, ended_at=now, exit_code=int(ExitCode.DONE), why=why))
     return Resolution(batch=batch, resolved=count, decision=decision)
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
-        return None
 
 
 def _is_for_a_person(row: RowRecord) -> bool:

@@ -12,7 +12,7 @@ import anyio
 from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
-from batchcancel.commands.run import Finished, finished, holding, new_run
+from batchcancel.commands.run import Finished, finished, holding, new_run, settle_all
 from batchcancel.commands.verify import day_of, require_own
 from batchcancel.errors import InputError
 from batchcancel.events import Observer, PlanMade, RunStarted
@@ -25,7 +25,6 @@ from batchcancel.policy.starts import Starts
 from batchcancel.policy.undo import UNTIL_START, Candidate, Choice, choose, reason_by_ledger
 from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
-from batchcancel.pool.workers import Pool
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.restore import RestorePlan, restore_text
@@ -153,6 +152,7 @@ class _Restore:
         return plan
 
     async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:
+        settings, lookup, clock = self._settings, self._tools.lookup, self._tools.clock
         skipped = {
             one.row.appointment_id: reason
             for one in candidates
@@ -160,24 +160,18 @@ class _Restore:
             and (reason := reason_by_ledger(one.row, rescheduled_too=self._undoing.rescheduled_too))
         }
         left = [one for one in candidates if one.row.appointment_id not in skipped]
-        lookup, self._budget = self._tools.lookup, Budget.for_rows(len(left))
+        self._budget = Budget.for_rows(len(left))
         days = {
-            one.row.appointment_id: day_of(one.row, self._settings)
-            for one in left
-            if one.opened is None
+            one.row.appointment_id: day_of(one.row, settings) for one in left if one.opened is None
         }
         back = await read_back(
-            days,
-            lookup=lookup,
-            now=self._tools.clock.now,
-            budget=self._budget,
-            halt_after=self._settings.halt_after,
+            days, lookup=lookup, now=clock.now, budget=self._budget, halt_after=settings.halt_after
         )
         zone = await self._timezone() if left else None
-        starts = Starts(sessions=self._settings.sessions, lookup=lookup, timezone=zone)
+        starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=zone)
         seen = [replace(one, shown=back.shown.get(one.row.appointment_id)) for one in left]
         known = [replace(one, start=await _start(one, starts)) for one in seen]
-        choice = await choose(known, now=self._tools.clock.latest(), places=self._places, room=room)
+        choice = await choose(known, now=clock.latest(), places=self._places, room=room)
         choice.skipped |= skipped
         return choice
 
@@ -194,27 +188,20 @@ class _Restore:
             ) from None
 
     def _shown(self, *, settled: int, unknown: int) -> RestorePlan:
-        choice, rate = self._choice, self._settings.rate
+        choice, rate, undoing = self._choice, self._settings.rate, self._undoing
         reasons, work = Counter(choice.skipped.values()), choice.work
         requests = len(work) + sum(one.shown is None for one in work)
-        taken = self._tools.limiter.taken()
+        seconds = rate.seconds_for(requests + self._tools.limiter.taken()) if requests else 0.0
         return RestorePlan(
-            batch=self._undoing.own_batch,
-            of_batch=self._undoing.batch,
-            origin=self._settings.origin,
-            ledger=redacted_ledger(self._undoing.ledger),
-            rows=len(self._rows) + settled,
-            eligible=len(work),
-            settled=settled,
-            held_back=choice.held_back,
+            batch=undoing.own_batch, of_batch=undoing.batch, origin=self._settings.origin,
+            ledger=redacted_ledger(undoing.ledger), rows=len(self._rows) + settled,
+            eligible=len(work), settled=settled, held_back=choice.held_back,
             open=sum(one.opened is not None for one in work),
             rescheduled=sum(one.row.previous_status == "rescheduled" for one in work),
             unknown=unknown,
             skipped={reason: reasons[reason] for reason in SkipReason if reasons[reason]},
-            requests=requests,
-            seconds=rate.seconds_for(requests + taken) if requests else 0.0,
-            rate=rate,
-        )
+            requests=requests, seconds=seconds, rate=rate,
+        )  # fmt: skip
 
     async def enrol(self) -> None:
         """Let the rows join the restore's own batch, with the reasons of those left alone."""
@@ -240,22 +227,15 @@ class _Restore:
         ledger.decide(own, [(one, Outcome(OutcomeName.SKIPPED, reason)) for one, reason in skipped])
 
     async def put_back(self, observe: Observer) -> None:
-        tools, work = self._tools, self._choice.work
+        tools, work, now = self._tools, self._choice.work, self._tools.clock.now
         pages = Counter(one.shown.page for one in work if one.shown and one.shown.page)
         means = Means(
-            exchange=tools.exchange,
-            retry=tools.retry,
-            policy=UNTIL_START,
+            exchange=tools.exchange, retry=tools.retry, policy=UNTIL_START, writer=tools.writer,
             starts=Starts(sessions={}, lookup=tools.lookup, timezone=None),
-            writer=tools.writer,
-            fresh=Fresh(pages, lookup=tools.lookup, now=tools.clock.now, budget=self._budget),
-        )
-        pool = Pool(
-            tools.writer, stop=tools.stop, now=tools.clock.now, observe=observe,
-            halt_after=self._settings.halt_after,
+            fresh=Fresh(pages, lookup=tools.lookup, now=now, budget=self._budget),
         )  # fmt: skip
         ways = (Restoration(one, means, places=self._places, at=self._at) for one in work)
-        await pool.settle_all(ways, workers=min(self._settings.concurrency, len(work)))
+        await settle_all(ways, len(work), self._settings, tools=tools, observe=observe)
 
 
 async def _start(one: Candidate, starts: Starts) -> Start | None:

@@ -4,10 +4,11 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import anyio
 
@@ -15,17 +16,17 @@ from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Learned, Run
+from batchcancel.ledger.contract import Approved, Run
 from batchcancel.ledger.writing import Ledger
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Cancellation, Means
-from batchcancel.pool.workers import Pool
+from batchcancel.pool.workers import Pool, Settlement
 from batchcancel.report.counts import counts_from, exit_code
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
-from batchcancel.settings.load import Settings
+from batchcancel.settings.load import ApiSettings, Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
@@ -39,14 +40,9 @@ class Finished:
 
 
 async def run(
-    settings: Settings,
-    *,
-    stop: Stop,
-    observe: Observer,
-    confirm: Callable[[Planned], None],
-    run_id: str | None = None,
-    around: Surroundings | None = None,
-) -> Finished:
+    settings: Settings, *, stop: Stop, observe: Observer, confirm: Callable[[Planned], None],
+    run_id: str | None = None, around: Surroundings | None = None,
+) -> Finished:  # fmt: skip
     """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
     Raises what stops a run before its first write. Afterwards the reason for an early end is
@@ -70,33 +66,26 @@ async def run(
         )
         await _run_pool(planned, settings, tools=tools, observe=observe)
         return await finished(
-            run,
-            tools=tools,
-            began=began,
-            held_back=planned.plan.held_back,
-            duplicates=planned.batch.duplicates,
-            ledger=settings.redacted_ledger,
-            approval=settings.approved,
-            selection=planned.manifest.selection,
-        )
+            run, tools=tools, began=began, held_back=planned.plan.held_back,
+            ledger=settings.redacted_ledger, duplicates=planned.batch.duplicates,
+            approval=settings.approved, selection=planned.manifest.selection,
+        )  # fmt: skip
 
 
-def new_run(batch: str, options: Mapping[str, str], *, run_id: str | None, now: datetime) -> Run:
-    """A run that begins now, by whoever started this process."""
+def new_run(
+    batch: str, options: Mapping[str, Any] | None, *, run_id: str | None, now: datetime,
+    kind: str | None = None,
+) -> Run:  # fmt: skip
+    """A run that begins now, by whoever started this process; its name can be sorted by time."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may run as a number that has no name
         user = None
+    name = run_id or f"{kind or now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}"
     return Run(
-        run_id=run_id or f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",  # sortable by time
-        batch=batch,
-        started_at=now,
-        version=__version__,
-        user=user,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        options=options,
-    )
+        run_id=name, batch=batch, started_at=now, version=__version__, user=user,
+        host=socket.gethostname(), pid=os.getpid(), options=options,
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -120,13 +109,8 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     ledger.enrol(batch, planned.manifest.ledger_rows(), planned.manifest.rejected)
     if retry_refused:
         ledger.reopen_refused(batch.name)
-    ledger.decide(batch.name, planned.plan.endings(), planned.looked.observed.observations())
-    tools.writer.enqueue(
-        *(
-            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
-            for one, start in planned.looked.learned
-        )
-    )
+    ledger.decide(batch.name, planned.plan.endings(), planned.observed.observations())
+    tools.writer.enqueue(*planned.observed.learned())
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -139,40 +123,36 @@ def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
 async def _run_pool(
     planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
 ) -> None:
+    rules, observed = planned.rules, planned.observed
+    starts = Starts(
+        sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone,
+        needed=rules.policy.needs_start,
+    )  # fmt: skip
+    fresh = Fresh(
+        planned.plan.pages(), lookup=tools.lookup, now=tools.clock.now, budget=observed.budget,
+        shuffled=[day for day, one in observed.days.items() if one.is_shuffled],
+    )  # fmt: skip
     means = Means(
-        exchange=tools.exchange,
-        retry=tools.retry,
-        policy=planned.rules.policy,
-        starts=Starts(
-            sessions=settings.sessions,
-            lookup=tools.lookup,
-            timezone=planned.rules.timezone,
-            needed=planned.rules.policy.needs_start,
-        ),
-        writer=tools.writer,
-        statuses=settings.status,
-        approved_at=planned.looked.observed.approved_at,
-        fresh=Fresh(
-            planned.plan.pages(),
-            lookup=tools.lookup,
-            now=tools.clock.now,
-            budget=planned.looked.budget,
-            shuffled=[day for day, one in planned.looked.days.items() if one.is_shuffled],
-        ),
-    )
-    pool = Pool(
-        tools.writer,
-        stop=tools.stop,
-        now=tools.clock.now,
-        observe=observe,
-        halt_after=settings.halt_after,
-    )
+        exchange=tools.exchange, retry=tools.retry, policy=rules.policy, starts=starts,
+        writer=tools.writer, statuses=settings.status, fresh=fresh,
+        approved_at=observed.approved_at,
+    )  # fmt: skip
     appointments = planned.plan.appointments()
     if settings.notes is not None:
         appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
-    workers = min(settings.concurrency, planned.plan.eligible)
-    cancellations = (Cancellation(one, means) for one in appointments)
-    await pool.settle_all(cancellations, workers=workers)
+    ways = (Cancellation(one, means) for one in appointments)
+    await settle_all(ways, planned.plan.eligible, settings, tools=tools, observe=observe)
+
+
+async def settle_all(
+    ways: Iterator[Settlement], rows: int, settings: ApiSettings, *, tools: Tools, observe: Observer
+) -> None:
+    """Let workers settle each of so many rows, until the run is to stop."""
+    pool = Pool(
+        tools.writer, stop=tools.stop, now=tools.clock.now, observe=observe,
+        halt_after=settings.halt_after,
+    )  # fmt: skip
+    await pool.settle_all(ways, workers=min(settings.concurrency, rows))
 
 
 async def _flush(tools: Tools) -> LedgerWriteFailed | None:
@@ -186,17 +166,9 @@ async def _flush(tools: Tools) -> LedgerWriteFailed | None:
 
 
 async def finished(
-    run: Run,
-    *,
-    tools: Tools,
-    began: float,
-    held_back: int,
-    ledger: str,
-    duplicates: int = 0,
-    approval: Approval | None = None,
-    selection: str | None = None,
-    restores: bool = False,
-) -> Finished:
+    run: Run, *, tools: Tools, began: float, held_back: int, ledger: str, duplicates: int = 0,
+    approval: Approval | None = None, selection: str | None = None, restores: bool = False,
+) -> Finished:  # fmt: skip
     """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
     have_ended = tools.stop.reason is None
     failure = await _flush(tools)
@@ -208,28 +180,17 @@ async def finished(
     if have_ended and isinstance(reason, TimeSpent):
         reason = failure  # over while the last outcomes were written: it stopped nothing
     code = exit_code(counts, held_back=held_back, restores=restores)
-    failure = _close_run(
-        replace(run, counts=counts.as_json()),
-        code if reason is None else reason.exit_code,
-        why=None if reason is None else reason.message,
-        tools=tools,
-    )
+    run = replace(run, counts=counts.as_json())
+    why = None if reason is None else reason.message
+    failure = _close_run(run, reason.exit_code if reason else code, why=why, tools=tools)
     reason = reason or failure
     summary = Summary(
-        batch=run.batch,
-        run_id=run.run_id,
-        counts=counts,
-        duplicates=duplicates,
-        requests=tools.exchange.requests,
-        rate_limited=tools.exchange.rate_limited,
-        elapsed_s=anyio.current_time() - began,
-        exit_code=code if reason is None else reason.exit_code,
-        ledger=ledger,
-        origin=tools.origin,
-        approval=None if approval is None else str(approval),
-        selection=selection,
-        restores=restores,
-    )
+        batch=run.batch, run_id=run.run_id, counts=counts, duplicates=duplicates,
+        requests=tools.exchange.requests, rate_limited=tools.exchange.rate_limited,
+        elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
+        ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
+        selection=selection, restores=restores,
+    )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 
 

@@ -1,5 +1,6 @@
 """The ledger at an address: a file, or a database. Light, so that `status` is quick."""
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -9,11 +10,15 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger
 
+__all__ = ["is_there", "open_ledger", "passing_ledger", "postgres_ddl", "read_ledger"]
+
+passing_ledger = memory_sqlite
+
 
 def open_ledger(address: str, *, origin: str, key: str) -> Ledger:
     """A ledger to write; `key` is the key's fingerprint."""
     if is_postgres(address):
-        ledger: Ledger = _postgres().open_postgres(address, origin=origin, key=key)
+        ledger: Ledger = _postgres("ledger").open_postgres(address, origin=origin, key=key)
         return ledger
     return open_sqlite(_path(address), origin=origin, key=key)
 
@@ -21,14 +26,9 @@ def open_ledger(address: str, *, origin: str, key: str) -> Ledger:
 def read_ledger(address: str) -> LedgerReader:
     """A ledger to ask questions of, also while a run writes it."""
     if is_postgres(address):
-        reader: LedgerReader = _postgres().read_postgres(address)
+        reader: LedgerReader = _postgres("ledger").read_postgres(address)
         return reader
     return read_sqlite(_path(address))
-
-
-def passing_ledger(*, origin: str, key: str) -> Ledger:
-    """A ledger that is gone when it is closed, for a plan that may not write the real one."""
-    return memory_sqlite(origin=origin, key=key)
 
 
 def is_there(address: str) -> bool:
@@ -38,19 +38,18 @@ def is_there(address: str) -> bool:
 
 def postgres_ddl(role: str) -> str:
     """The SQL with which an administrator makes a ledger for a role."""
-    sql: str = _postgres().ddl(role)
+    sql: str = _postgres("schema").ddl(role)
     return sql
 
 
-def _postgres() -> ModuleType:
+def _postgres(module: str) -> ModuleType:
     try:
-        from batchcancel.ledger.postgres import opening
+        return import_module(f"batchcancel.ledger.postgres.{module}")
     except ImportError as error:
         raise InputError(
             "a PostgreSQL ledger needs psycopg, which is not installed",
             hint="In the checkout, type: pip install -e '.[postgres]'",
         ) from error
-    return opening
 
 
 def _path(address: str) -> Path:

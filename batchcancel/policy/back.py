@@ -8,7 +8,7 @@ from typing import NamedTuple
 from batchcancel.api import Lookup, Record
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
-from batchcancel.policy.pages import Budget, Wanted, read_rows
+from batchcancel.policy.pages import Budget, Reading, Wanted
 from batchcancel.policy.sightings import Sightings
 
 
@@ -42,11 +42,11 @@ async def read_back(
     for one, day in days.items():
         by_day.setdefault(day, []).append(one)
     back = Back()
-    reading = await read_rows(
-        Wanted(by_day=by_day), lookup=lookup, now=now, budget=budget, halt_after=halt_after,
-        sightings=back, patience=halt_after,
-    )  # fmt: skip
-    back.absent = {*reading.absent}
+    reading = await Reading(
+        wanted=Wanted(by_day=by_day), lookup=lookup, now=now, budget=budget,
+        halt_after=halt_after, sightings=back, patience=halt_after,
+    ).read()  # fmt: skip
+    back.absent = reading.absent
     if not reading.is_possible:
         left = next(one for one in days if one not in back.shown and one not in back.absent)
         answer = await lookup.read(left)  # raises where the key may not read

@@ -6,13 +6,13 @@ is certain counts: a time without an offset may be of any timezone while that is
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from batchcancel.appointments import KnownBy, as_meant
+from batchcancel.appointments import KnownBy, differ
 from batchcancel.ledger.contract import LedgerRow
 
 _FURTHEST_WEST, _FURTHEST_EAST = timedelta(hours=-12), timedelta(hours=14)
@@ -36,8 +36,8 @@ def conflicting_ids(
 def says_otherwise(before: LedgerRow, now: LedgerRow, *, timezone: ZoneInfo | None) -> bool:
     """Whether a field that both fill in is certain to mean something else; notes do not count."""
     return (
-        _means_otherwise(before.session, now.session)
-        or _means_otherwise(before.branch_id, now.branch_id)
+        differ(_word(before.session), _word(now.session))
+        or differ(_word(before.branch_id), _word(now.branch_id))
         or _is_at_another_time(before, now, timezone)
     )
 
@@ -53,26 +53,22 @@ def _in_both(
             yield row, again[0]
 
 
-def _means_otherwise(before: str | None, now: str | None) -> bool:
-    if before is None or now is None or before == now:
-        return False
-    # As an export may have it: the quote keeps a spreadsheet from taking it for a formula.
-    before, now = (as_meant(text.removeprefix("'")) for text in (before, now))
-    return bool(before) and bool(now) and before != now
+def _word(text: str | None) -> str | None:
+    """As an export may have it: the quote keeps a spreadsheet from taking it for a formula."""
+    word = (text or "").removeprefix("'")
+    return word if word.strip() else None
 
 
 def _is_at_another_time(before: LedgerRow, now: LedgerRow, timezone: ZoneInfo | None) -> bool:
     if before.manifest_start == now.manifest_start and before.date == now.date:
         return False  # as most do, of a million
     start, again = _start(before), _start(now)
-    if start is not None and again is not None and before.manifest_start != now.manifest_start:
-        known_by = {before.start_known_by, now.start_known_by}
-        is_exact = known_by <= {None, KnownBy.EXACT}
+    if before.manifest_start != now.manifest_start:
+        is_exact = {before.start_known_by, now.start_known_by} <= {None, KnownBy.EXACT}
         if _starts_differ(start, again, timezone, is_exact=is_exact):
             return True
     # A column that was `date` and is `starts_at` now, or the other way round, tells the day too.
-    day, day_now = before.date or start, now.date or again
-    return day is not None and day_now is not None and _starts_differ(day, day_now, timezone)
+    return _starts_differ(before.date or start, now.date or again, timezone, is_exact=False)
 
 
 def _start(row: LedgerRow) -> datetime | date | None:
@@ -93,38 +89,32 @@ def _start(row: LedgerRow) -> datetime | date | None:
 
 
 def _starts_differ(
-    one: datetime | date,
-    other: datetime | date,
+    one: datetime | date | None,
+    other: datetime | date | None,
     timezone: ZoneInfo | None,
     *,
-    is_exact: bool = False,
+    is_exact: bool,
 ) -> bool:
+    """A day alone, or the beginning of a session, says nothing of the time."""
+    if one is None or other is None:
+        return False
+    (first, last), (begin, end) = (_between(moment, timezone) for moment in (one, other))
     if is_exact and isinstance(one, datetime) and isinstance(other, datetime):
-        return _moments_differ(one, other, timezone)
-    # A day alone, or the beginning of a session, says nothing of the time.
-    (first, last), (begin, end) = _days(one, timezone), _days(other, timezone)
-    return last < begin or end < first
+        if one.tzinfo and other.tzinfo:
+            return one != other
+        return last < begin or end < first
+    return last.date() < begin.date() or end.date() < first.date()
 
 
-def _moments_differ(one: datetime, other: datetime, timezone: ZoneInfo | None) -> bool:
-    if (one.tzinfo is None) == (other.tzinfo is None):
-        return one != other
-    instant, local = (one, other) if other.tzinfo is None else (other, one)
-    if timezone is not None:
-        # This way round, for an instant has one local time, where a local time may have two.
-        return instant.astimezone(timezone).replace(tzinfo=None) != local
-    offset = local - instant.astimezone(UTC).replace(tzinfo=None)
-    return not _FURTHEST_WEST <= offset <= _FURTHEST_EAST
-
-
-def _days(start: datetime | date, timezone: ZoneInfo | None) -> tuple[date, date]:
-    """The first and the last day that a start may be on."""
+def _between(start: datetime | date, timezone: ZoneInfo | None) -> tuple[datetime, datetime]:
+    """The first and the last local time that a start may be."""
     if not isinstance(start, datetime):
-        return start, start
+        start = datetime.combine(start, time())
     if start.tzinfo is None:
-        return start.date(), start.date()
+        return start, start
+    # This way round, for an instant has one local time, where a local time may have two.
     if timezone is not None:
-        day = start.astimezone(timezone).date()
-        return day, day
-    utc = start.astimezone(UTC)
-    return (utc + _FURTHEST_WEST).date(), (utc + _FURTHEST_EAST).date()
+        local = start.astimezone(timezone).replace(tzinfo=None)
+        return local, local
+    utc = start.astimezone(UTC).replace(tzinfo=None)
+    return utc + _FURTHEST_WEST, utc + _FURTHEST_EAST

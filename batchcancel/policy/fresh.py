@@ -12,8 +12,9 @@ from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
 from batchcancel.ledger.contract import Observation
+from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.observed import CANCELLED
-from batchcancel.policy.pages import MIN_HITS, Budget, DayPages
+from batchcancel.policy.pages import MIN_HITS, Budget
 
 OLD = timedelta(minutes=10)
 """An observation that is older is made anew before its appointment is sent."""
@@ -131,7 +132,7 @@ class Fresh:
             if found is None:
                 break
             self._take(day, found)
-            pages.note(found, hits=len(found))
+            pages.note(found, len(found))
             if page in self._shuffled:
                 break
         day.tells_all = pages.tells_all

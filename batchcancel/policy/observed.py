@@ -4,20 +4,33 @@ Planning applies it to a whole table, sending to one row; both call `outcome_of`
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 from polars.selectors import by_name
 
 from batchcancel.api import Record
-from batchcancel.appointments import Decided, Outcome, OutcomeName, Said, SkipReason, as_meant
-from batchcancel.ledger.contract import LeftAlone, Observation
+from batchcancel.appointments import (
+    Decided,
+    KnownBy,
+    Outcome,
+    OutcomeName,
+    Said,
+    SkipReason,
+    differ,
+)
+from batchcancel.events import Caution
+from batchcancel.ledger.contract import Learned, LeftAlone, Observation
+from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.named import NAMED, SAID
+from batchcancel.policy.open_windows import Listed
+from batchcancel.policy.pages import Budget
 from batchcancel.policy.sightings import SEEN
 from batchcancel.reader.beside import left_join
+from batchcancel.reader.start_columns import FOUND, known_starts
 
 CANCELLED, COMPLETED = "cancelled", "completed"
 """Statuses of the API that are never sent, whatever `--status` names."""
@@ -32,8 +45,10 @@ _IN_WORDS = {"date": "day", "session": "session", "branch_id": "branch"}
 _COLUMNS = {"date": ("starts_at", "appointment_date", "date")}
 _PART = 50_000
 _CANCELLED = OutcomeName.ALREADY_CANCELLED.value
+_ID = {"appointment_id": pl.String()}
+NO_STARTS = known_starts((), {**_ID, "is_learned": pl.Boolean()})
 _LEFT = {
-    "appointment_id": pl.String(),
+    **_ID,
     "left_outcome": pl.Categorical(),
     "left_reason": pl.Categorical(),
 }
@@ -60,13 +75,10 @@ def what_moved(said: Said, record: Record) -> Iterator[str]:
     """Name what differs, as the record's fields are called; what one leaves open does not."""
     if said.day is not None and record.date is not None and said.day != record.date:
         yield "date"
-    words = (
-        ("session", said.session, record.session),
-        ("branch_id", said.branch_id, record.branch_id),
-    )
-    for what, named, found in words:
-        if named is not None and found is not None and as_meant(named) != as_meant(found):
-            yield what
+    if differ(said.session, record.session):
+        yield "session"
+    if differ(said.branch_id, record.branch_id):
+        yield "branch_id"
 
 
 def skip_of(said: Said, record: Record, *, statuses: Collection[str]) -> SkipReason | None:
@@ -120,6 +132,10 @@ class Observed:
     read then too, and stand where nothing `may_be_read`. `before` is what those saw of rows in
     doubt. `statuses` are those to be sent; since `approved_at` no record may have changed. What a
     person `decided` holds as long as the record is as it was then.
+
+    `days` are those whose pages were read, `budget` what is left, `starts` those that records tell
+    of rows that give no exact one. `not_shown` counts rows that the pages of their day do not show,
+    `absent` those that the API does not know. It `began` at the earliest at that moment.
     """
 
     named: pl.DataFrame = field(default_factory=NAMED.to_frame, repr=False)
@@ -131,14 +147,41 @@ class Observed:
     may_be_read: bool = False
     statuses: Collection[str] = SENDABLE
     approved_at: datetime | None = None
+    windows: Listed = field(default_factory=dict)
+    budget: Budget = field(default_factory=lambda: Budget(0))
+    days: Mapping[date, DayPages] = field(default_factory=dict)
+    began: datetime | None = None
+    starts: pl.DataFrame = field(default_factory=NO_STARTS.clone, repr=False)
+    not_shown: int = 0
+    absent: int = 0
+    cautions: tuple[Caution, ...] = ()
 
     def observations(self) -> Iterator[Observation]:
         """What was seen, as the ledger keeps it."""
         yield from map(Observation._make, self.seen.drop("page", "updated_at").iter_rows())
 
+    def learned(self) -> Iterator[Learned]:
+        """The starts of rows whose manifest gives none."""
+        rows = self.starts.filter("is_learned").select("appointment_id", FOUND[0], FOUND[2])
+        for one, earliest, known_by in rows.iter_rows():
+            yield Learned(appointment_id=one, starts_at=earliest, known_by=KnownBy(known_by))
+
+    def with_starts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Take over the starts that records tell; what proves that it has begun is the later."""
+        start, latest, known_by = FOUND
+        return (
+            left_join(rows, self.starts, [*_ID])
+            .with_columns(
+                starts_at=pl.coalesce(start, "starts_at"),
+                latest_start=pl.max_horizontal("latest_start", latest),
+                start_known_by=pl.coalesce(known_by, "start_known_by"),
+            )
+            .drop(FOUND, "is_learned")
+        )
+
     def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add all that to rows of the manifest, and the `outcome` and `reason` it gives alone."""
-        missed = pl.DataFrame({"appointment_id": self.missed}, schema={"appointment_id": pl.String})
+        missed = pl.DataFrame({"appointment_id": self.missed}, schema=_ID)
         left = pl.DataFrame(self.left, schema=_LEFT, orient="row")
         named = self.named.select("appointment_id", *SAID)
         before = pl.DataFrame(self.before, schema=[*SEEN.items()][:7], orient="row")

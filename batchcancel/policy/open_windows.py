@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from batchcancel.api import Calendar, Window
-from batchcancel.appointments import as_meant
+from batchcancel.appointments import differ
 from batchcancel.errors import Refusal, ScopeMissing
 from batchcancel.policy.pages import Budget
 
@@ -59,7 +59,7 @@ def open_windows(
         for day, these in where.items()
         for window in (() if day is None else listed.get(day, ()))
         if window.is_open
-        if any(_may_be(one, window.session) and _may_be(at, window.branch_id) for one, at in these)
+        if not all(differ(one, window.session) or differ(at, window.branch_id) for one, at in these)
     ]
     return OpenWindows(
         windows=len(windows),
@@ -79,7 +79,3 @@ def refuse_open(windows: OpenWindows) -> None:
         hint="Close these days in HuskyVoice's dashboard, then type the same command again; "
         "without --require-closed it goes on all the same. Nothing was sent.",
     )
-
-
-def _may_be(said: str | None, told: str | None) -> bool:
-    return said is None or told is None or as_meant(said) == as_meant(told)

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from itertools import chain, cycle
 
-from batchcancel.api import NOTHING, PAGE, USUAL_PAGE, Lookup, Meaning, Record
+from batchcancel.api import NOTHING, PAGE, Lookup, Meaning, Record
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing, StoppedEarly
-from batchcancel.policy.sightings import Place, Sightings, Words, parts_of_day, place_of
+from batchcancel.policy.day_pages import DayPages, parts_of_day
+from batchcancel.policy.sightings import Sightings, Words
 
 MIN_HITS = 3
 """A page of a day that no row names is the last one of it when it shows fewer wanted records."""
@@ -25,9 +27,6 @@ MAX_MISSES = 3
 
 ENOUGH_PAGES = 2
 """So many pages of a day without any of its rows raise the question whether it is their day."""
-
-MOSTLY_NEW = 0.9
-"""A page less of which is new shows that the order of pages is not kept."""
 
 ROWS_FOR_A_REQUEST, LEAST_REQUESTS = 20, 20
 
@@ -70,178 +69,99 @@ class Wanted:
     days_of: DaysOf = _own_day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What came of it; nothing, where nothing was read.
-
-    `missed` are rows that the pages of their day did not show and that there was no budget to read:
-    they are read when their turn comes. `not_shown` counts those that the whole of their pages does
-    not show, `absent` those that the API does not know, `also_there` those that were asked about
-    besides and are alive. `days` are those of which pages were read. `is_possible` tells whether
-    pages and records could be read.
-    """
-
-    sightings: Sightings = field(default_factory=Sightings)
-    words: Words = field(default_factory=Words)
-    missed: Sequence[str] = ()
-    not_shown: int = 0
-    absent: Collection[str] = ()
-    also_there: int = 0
-    days: Mapping[date, "DayPages"] = field(default_factory=dict)
-    is_possible: bool = True
-
-
 class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
     """Pages or records cannot be had, so no more of them are asked for."""
 
 
-async def read_rows(
-    wanted: Wanted,
-    *,
-    lookup: Lookup,
-    now: Now,
-    budget: Budget,
-    halt_after: int,
-    also: Collection[str] = (),
-    sightings: Sightings | None = None,
-    patience: int = 1,
-) -> Reading:
-    """Read what the budget allows; `StoppedEarly` after `halt_after` reads that found nothing.
+@dataclass(kw_only=True)
+class Reading:
+    """Reads what the budget allows, and has what came of it.
 
-    Nothing is read for the ids in `also`; it is noted where they are seen. Records go to
-    `sightings`. After `patience` rows in a row that the API gave no answer for nothing is read.
+    Nothing is read for the ids in `also`; it is noted where they are seen and alive (`also_there`).
+    Records go to `sightings`. `StoppedEarly` after `halt_after` reads that found nothing; after
+    `patience` rows in a row that the API gave no answer for nothing is read.
+
+    `not_shown` counts rows that the whole of their pages does not show, `absent` are those that the
+    API does not know. `days` are those of which pages were read. `is_possible` tells whether pages
+    and records could be read.
     """
-    reader = _Reader(
-        wanted, {*also}, lookup, now, budget, halt_after, patience, sightings or Sightings()
-    )
-    try:
-        await reader.read_all()
-    except (_OutOfReach, ScopeMissing):
-        return reader.reading(is_possible=False)
-    return reader.reading(is_possible=True)
-
-
-class DayPages:
-    """How far the pages of one day were read.
-
-    A page with nothing new on it is the last: so a server that ignores the number of a page, or
-    gives the last one again, ends it. Where pages show records twice, their order is not kept;
-    where they show many, a later one is worth no more than those that were read. A first page of
-    50 may be one of many: some servers give no more than where nothing is asked for.
-    """
-
-    def __init__(self, length: int | None = None) -> None:
-        """`length` is that of a full page, where it is known."""
-        self.pages = self.full = self.hits = self.last_hits = self.shown = 0
-        self.is_whole = self.is_shuffled = self.tells_all = False
-        self._ids: set[str] = set()
-        self.length, self._is_known = length or PAGE, length is not None
-        self.places: Counter[Place] = Counter()
-
-    def note(self, records: Sequence[Record], *, hits: int) -> bool:
-        """One more page was read, and `hits` records on it were wanted. Tells if it is the last."""
-        before = len(self._ids)
-        self._ids.update(one.appointment_id for one in records)
-        self.pages += 1
-        self.shown = len(self._ids)
-        self.hits, self.last_hits = self.hits + hits, hits
-        self.places.update(map(place_of, records))
-        if self.pages == 1 and not self._is_known and records and len(records) % USUAL_PAGE == 0:
-            self.length = min(len(records), PAGE)
-        is_end = len(records) < self.length
-        is_mixed = 0 < self.shown - before < len(records) * MOSTLY_NEW
-        self.full += not is_end
-        if self.shown == before or is_end or is_mixed:
-            self.is_whole = True
-            # A server that ignores the number of a page is not out of order, and tells no end.
-            self.is_shuffled = is_mixed or (is_end and self.places.total() > self.shown)
-            self.tells_all = is_end and not self.is_shuffled
-            if self.tells_all:
-                self._ids.clear()
-        return self.is_whole
-
-    def shown_again(self, records: Sequence[Record]) -> None:
-        """One of its pages was read again."""
-        self._ids.update(one.appointment_id for one in records)
-        self.shown = len(self._ids)
-
-
-@dataclass(slots=True)
-class _Reader:
-    """`day_of` has the rows that were not seen yet, `left` counts them by their day."""
 
     wanted: Wanted
-    also: set[str]
     lookup: Lookup
     now: Now
     budget: Budget
     halt_after: int
-    patience: int
-    sightings: Sightings
+    also: Collection[str] = frozenset()
+    patience: int = 1
+    sightings: Sightings = field(default_factory=Sightings)
     words: Words = field(default_factory=Words)
     days: dict[date, DayPages] = field(default_factory=dict)
-    day_of: dict[str, date | None] = field(init=False)
-    left: Counter[date | None] = field(init=False)
-    seen: set[str] = field(default_factory=set)
-    also_there: set[str] = field(default_factory=set)
-    to_read: set[str] = field(default_factory=set)
-    absent: set[str] = field(default_factory=set)
-    unread: set[str] = field(default_factory=set)
-    unanswered: int = 0
-    streak: list[str] = field(default_factory=list)
-    all_ids: list[str] = field(default_factory=list)
     not_shown: int = 0
-    misses_left: int = MAX_MISSES
+    absent: set[str] = field(default_factory=set)
+    also_there: set[str] = field(default_factory=set)
+    is_possible: bool = False
 
     def __post_init__(self) -> None:
-        self.day_of = {one: day for day, ids in self.wanted.by_day.items() for one in ids}
-        self.left = Counter(self.day_of.values())
+        self._day_of = {one: day for day, ids in self.wanted.by_day.items() for one in ids}
+        """Of the rows that were not seen yet; `_left` counts them."""
+        self._left = Counter(self._day_of.values())
+        self._seen: set[str] = set()
+        self._to_read: set[str] = set()
+        self._without_record: set[str] = set()
+        self._unanswered = 0
+        self._streak: list[str] = []
+        self._misses_left = MAX_MISSES
 
-    def reading(self, *, is_possible: bool) -> Reading:
-        return Reading(
-            sightings=self.sightings,
-            words=self.words,
-            missed=sorted((self.to_read & self.day_of.keys()) - self.absent),
-            not_shown=self.not_shown,
-            absent=self.absent - self.unread,
-            also_there=len(self.also_there),
-            days=self.days,
-            is_possible=is_possible,
-        )
+    @property
+    def missed(self) -> list[str]:
+        """Rows that the pages of their day did not show and that there was no budget to read.
 
-    async def read_all(self) -> None:
+        They are read when their turn comes.
+        """
+        return sorted((self._to_read & self._day_of.keys()) - self._without_record)
+
+    async def read(self) -> "Reading":
+        """Read it all; what cannot be had ends it."""
+        try:
+            await self._read_all()
+            self.is_possible = True
+        except (_OutOfReach, ScopeMissing):
+            self.is_possible = False
+        return self
+
+    async def _read_all(self) -> None:
         """Days with most rows first: there a page saves most."""
         days = [day for day in self.wanted.by_day if day is not None]
         alone = []
-        for day in sorted(days, key=lambda one: (-self.left[one], one)):
-            if self.left[day] > 1:
+        for day in sorted(days, key=lambda one: (-self._left[one], one)):
+            if self._left[day] > 1:
                 await self._read_day(day)
             else:  # a page would cost as much as the record, and might not tell
                 alone += self._unseen(day)
-        for ids in (alone, self._unseen(None), sorted(self.to_read)):
+        for ids in (alone, self._unseen(None), sorted(self._to_read)):
             await self._read_singly(ids)
 
     async def _read_day(self, day: date) -> None:
         """The pages of a day that rows name, and of the days beside it that may show them."""
-        rows = self.left[day]
+        rows = self._left[day]
         is_cut = await self._read_pages(
             day,
-            lambda one: self.left[day] > one.pages and (one.hits > 0 or one.pages < ENOUGH_PAGES),
+            lambda one: self._left[day] > one.pages and (one.hits > 0 or one.pages < ENOUGH_PAGES),
         )
         if not (is_cut or self.days[day].is_whole or self.days[day].hits):
             # None of them so far: is it their day at all? One tells, and where they are.
             found = await self._read_singly(self._unseen(day)[:1])
             if [one.date for one in found] == [day]:
-                is_cut = await self._read_pages(day, lambda one: self.left[day] > one.pages)
+                is_cut = await self._read_pages(day, lambda one: self._left[day] > one.pages)
         others = self.wanted.beside.get(day, {}).items()
-        beside = [other for other, ids in others if not self.day_of.keys().isdisjoint(ids)]
+        beside = [other for other, ids in others if not self._day_of.keys().isdisjoint(ids)]
         for other in beside:
-            if self.left[day] > 1:
-                is_cut |= await self._read_pages(other, lambda one: self.left[day] > one.pages)
+            if self._left[day] > 1:
+                is_cut |= await self._read_pages(other, lambda one: self._left[day] > one.pages)
         if is_cut:
             return  # whether further pages would have shown the others is not known
         missing = self._unseen(day)
-        self.to_read.update(missing)
+        self._to_read.update(missing)
         if all(one in self.days and self.days[one].is_whole for one in (day, *beside)):
             self.not_shown += len(missing)
         if len(missing) * 2 > rows:
@@ -251,9 +171,9 @@ class _Reader:
         """Records one by one; where one is on a day of which nothing was read, that day's pages."""
         found = []
         for one in ids:
-            if one not in self.day_of or one in self.absent:
+            if one not in self._day_of or one in self._without_record:
                 continue
-            said = self.day_of[one]
+            said = self._day_of[one]
             if not self.budget.spend():
                 break
             record = await self._read_row(one)
@@ -269,34 +189,36 @@ class _Reader:
         for day in await self.wanted.days_of(record):
             if day in {said, *self.days} or not self._may_pay():
                 continue
-            before = len(self.day_of)
-            await self._read_pages(day, lambda one: one.last_hits >= MIN_HITS and bool(self.day_of))
-            has_paid = before - len(self.day_of) >= MIN_HITS
-            self.misses_left = MAX_MISSES if has_paid else self.misses_left - 1
+            before = len(self._day_of)
+            await self._read_pages(
+                day, lambda one: one.last_hits >= MIN_HITS and bool(self._day_of)
+            )
+            has_paid = before - len(self._day_of) >= MIN_HITS
+            self._misses_left = MAX_MISSES if has_paid else self._misses_left - 1
 
     def _may_pay(self) -> bool:
-        return self.misses_left > 0 and len(self.day_of) >= MIN_HITS
+        return self._misses_left > 0 and len(self._day_of) >= MIN_HITS
 
     async def _read_row(self, appointment_id: str) -> Record | None:
         answer = await self.lookup.read(appointment_id)
         if answer.record is not None:
-            self.unanswered = 0
+            self._unanswered = 0
             self._take([answer.record], page=None)
             return answer.record
         if answer.is_worth_retrying:
-            self.unanswered += 1
-            if self.unanswered >= self.patience:
+            self._unanswered += 1
+            if self._unanswered >= self.patience:
                 raise _OutOfReach
             return None
-        self.absent.add(appointment_id)
-        if answer.meaning is not Meaning.ABSENT:
-            self.unread.add(appointment_id)
-        if self.streak and self._is_any_seen_between(self.streak[-1], appointment_id):
-            self.streak.clear()
-        self.streak.append(appointment_id)
-        if len(self.streak) >= self.halt_after:
+        self._without_record.add(appointment_id)
+        if answer.meaning is Meaning.ABSENT:
+            self.absent.add(appointment_id)
+        if self._streak and self._is_any_seen_between(self._streak[-1], appointment_id):
+            self._streak.clear()
+        self._streak.append(appointment_id)
+        if len(self._streak) >= self.halt_after:
             raise StoppedEarly(
-                f"the API knows none of {len(self.streak)} appointments in a row",
+                f"the API knows none of {len(self._streak)} appointments in a row",
                 hint="Does the key belong to this clinic? Nothing is ever deleted there. With the "
                 "right key the same command goes on; if these ids are nowhere, raise --halt-after. "
                 "Nothing was sent.",
@@ -308,9 +230,12 @@ class _Reader:
 
         Only rows that are not shown are read singly, so the order of reading tells nothing.
         """
-        self.all_ids = self.all_ids or sorted(chain.from_iterable(self.wanted.by_day.values()))
-        begin, end = (bisect_left(self.all_ids, one) for one in sorted(two))
-        return any(one not in self.day_of for one in self.all_ids[begin:end])
+        begin, end = (bisect_left(self._all_ids, one) for one in sorted(two))
+        return any(one not in self._day_of for one in self._all_ids[begin:end])
+
+    @cached_property
+    def _all_ids(self) -> list[str]:
+        return sorted(chain.from_iterable(self.wanted.by_day.values()))
 
     async def _read_pages(self, day: date, is_worth: Callable[[DayPages], bool]) -> bool:
         """Pages, from the first that was not read yet, until they end or are not worth it.
@@ -321,11 +246,10 @@ class _Reader:
         while not of_day.is_whole:
             if not self.budget.spend():
                 return True
-            records = await self._page(day, of_day.pages + 1)
-            is_last = of_day.note(records, hits=self._take(records, page=day))
+            is_last = of_day.note(*await self._page(day, of_day.pages + 1))
             if is_last and of_day.is_shuffled:
                 parts = parts_of_day(of_day.places, len(self.wanted.by_day.get(day, ())))
-                if 1 < len(parts) < self._left_on(day):
+                if 1 < len(parts) < self._rows_left_on(day):
                     return await self._read_parts(day, parts, length=of_day.length)
                 await self._read_again(day, of_day)
             if not is_last and not is_worth(of_day):
@@ -338,49 +262,48 @@ class _Reader:
         """What fits on one page has no order to keep."""
         for part in parts:
             pages = DayPages(length)
-            while not pages.is_whole and self._left_on(day) > pages.pages:
+            while not pages.is_whole and self._rows_left_on(day) > pages.pages:
                 if not self.budget.spend():
                     return True
-                found = await self._page(day, pages.pages + 1, part)
-                pages.note(found, hits=self._take(found, page=day))
+                pages.note(*await self._page(day, pages.pages + 1, part))
         return False
 
-    def _left_on(self, day: date) -> int:
+    def _rows_left_on(self, day: date) -> int:
         """Rows that name no day may be on any."""
-        return self.left[day] + self.left[None]
+        return self._left[day] + self._left[None]
 
     async def _read_again(self, day: date, of_day: DayPages) -> None:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
         numbers = cycle(range(1, of_day.full + 1))
-        while self._left_on(day) * PAGE > of_day.shown and self.budget.spend():
-            records = await self._page(day, next(numbers))
+        while self._rows_left_on(day) * PAGE > of_day.shown and self.budget.spend():
+            records, hits = await self._page(day, next(numbers))
             of_day.shown_again(records)
-            if self._take(records, page=day) == 0:
+            if not hits:
                 return
 
     async def _page(
         self, day: date, number: int, part: Mapping[str, str] = NOTHING
-    ) -> list[Record]:
+    ) -> tuple[list[Record], int]:
+        """One page, and how many of the rows not seen so far it shows."""
         found = await self.lookup.page_of_day(day, page=number, part=part)
         if found is None:
             raise _OutOfReach
-        return found
+        return found, self._take(found, page=day)
 
     def _take(self, records: Iterable[Record], *, page: date | None) -> int:
         """Keep those that are wanted, and tell how many of them are new."""
-        hits, again = [], []
+        wanted, before = [], len(self._day_of)
         for one in records:
             self.words.note(one.date, session=one.session, branch_id=one.branch_id)
-            if one.appointment_id in self.day_of:
-                self.left[self.day_of.pop(one.appointment_id)] -= 1
-                self.seen.add(one.appointment_id)
-                hits.append(one)
-            elif one.appointment_id in self.seen:
-                again.append(one)
+            if one.appointment_id in self._day_of:
+                self._left[self._day_of.pop(one.appointment_id)] -= 1
+                self._seen.add(one.appointment_id)
+            if one.appointment_id in self._seen:
+                wanted.append(one)
             elif one.appointment_id in self.also and one.status != "cancelled":
                 self.also_there.add(one.appointment_id)
-        self.sightings.add([*hits, *again], at=self.now(), page=page)
-        return len(hits)
+        self.sightings.add(wanted, at=self.now(), page=page)
+        return before - len(self._day_of)
 
     def _unseen(self, day: date | None) -> list[str]:
-        return [one for one in self.wanted.by_day.get(day, ()) if one in self.day_of]
+        return [one for one in self.wanted.by_day.get(day, ()) if one in self._day_of]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import anyio
 
 from batchcancel.api import Lookup, Record, Window
-from batchcancel.appointments import as_meant
+from batchcancel.appointments import differ
 from batchcancel.clock import Now
 from batchcancel.ledger.contract import CancelledRow
 
@@ -58,8 +58,9 @@ class Places:
         if where.date is None:
             return None
         day = await self._counted(where.date)
+        mine = where.branch_id, where.session, where.label
         for key in day.free:
-            if _is_of(where, key) and day.left(key) > 0:
+            if not any(map(differ, mine, key)) and day.left(key) > 0:
                 day.held[key] += 1
                 return Place(where.date, key)
         return None
@@ -101,12 +102,3 @@ def _free(windows: Iterable[Window]) -> Counter[_Key]:
     for one in windows:
         free[one.branch_id, one.session, one.label] += (one.free or 0) if one.is_open else 0
     return free
-
-
-def _is_of(where: Record | CancelledRow, key: _Key) -> bool:
-    """What an appointment or a window leaves open is no difference."""
-    pairs = zip((where.branch_id, where.session, where.label), key, strict=True)
-    return all(
-        mine is None or theirs is None or as_meant(mine) == as_meant(theirs)
-        for mine, theirs in pairs
-    )

@@ -20,7 +20,6 @@ from batchcancel.appointments import (
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
 from batchcancel.policy.earlier_runs import EarlierRuns
-from batchcancel.policy.look import Looked
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
@@ -133,7 +132,7 @@ class Planned:
     rules: Rules
     rate: Rate
     limit: int | None
-    looked: Looked
+    observed: Observed
     at: datetime
     branches: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,7 +140,7 @@ class Planned:
     def windows(self) -> OpenWindows:
         """The windows that are open where rows would be cancelled."""
         where = ((one.day, one.session, one.branch_id) for one in self.plan.places)
-        return open_windows(where, self.looked.windows)
+        return open_windows(where, self.observed.windows)
 
 
 def make_plan(
@@ -206,7 +205,7 @@ def _decided(
     rows: pl.DataFrame, *, policy: NoticePolicy, now: datetime, observed: Observed
 ) -> pl.DataFrame:
     """Add `deadline`, and the `outcome` and `reason` of rows that are not to be cancelled."""
-    seen = observed.beside(rows)
+    seen = observed.beside(observed.with_starts(rows))
     is_marked = pl.col("marked").is_not_null()
     marked = pl.when(is_marked).then(pl.lit(SkipReason.MARKED_DONE.value))
     by_policy = pl.coalesce(marked, policy.skip_reasons(now=now)).cast(pl.Categorical)
@@ -294,7 +293,7 @@ def refuse_if_mostly_moved(planned: Planned) -> None:
 
     Then rather a column of the manifest means something else. Rows that are settled were not.
     """
-    plan, observed = planned.plan, planned.looked.observed
+    plan, observed = planned.plan, planned.observed
     moved = plan.skipped.get(SkipReason.MOVED, 0)
     rows = observed.seen.height + plan.settled
     if rows < FEW or moved * 2 <= rows:

@@ -1,13 +1,12 @@
 """What was seen of appointments: a table of records, and the words the API uses on each day."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime
 from operator import attrgetter
 
 import polars as pl
 
-from batchcancel.api import PAGE, Record
+from batchcancel.api import Record
 from batchcancel.appointments import as_meant
 
 SEEN = pl.Schema(
@@ -27,7 +26,6 @@ SEEN = pl.Schema(
 
 _FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
 _PART = 10_000
-_QUERY = ("branch_id", "session", "batch", "appointment_type")
 
 
 class Sightings:
@@ -61,52 +59,24 @@ class Sightings:
         self._rows = []
 
 
-Place = tuple[str | None, ...]
-"""A branch, a session, a batch label and a service, as a record names them."""
-
-place_of: Callable[[Record], Place] = attrgetter("branch_id", "session", "label", "service_id")
-
-
-def parts_of_day(places: Counter[Place], rows: int) -> list[dict[str, str]]:
-    """The coarsest parts of a day that are likely to fit on a page each, else the finest.
-
-    `places` counts what pages have shown; so many `rows` are on the day at least.
-    """
-    shown, parts = places.total(), Counter[Place]()
-    for depth in range(1, len(_QUERY) + 1):
-        parts = Counter()
-        for place, many in places.items():
-            parts[place[:depth]] += many
-        if all(many * max(rows, shown) < PAGE * shown for many in parts.values()):
-            break
-    words = [zip(_QUERY, part, strict=False) for part, _ in parts.most_common()]
-    return [{name: word for name, word in one if word is not None} for one in words]
-
-
 class Words:
     """The sessions and branches that records and windows of a day use."""
 
     def __init__(self) -> None:
-        self._used: dict[date, set[tuple[str, str]]] = {}
-        self._noted: set[tuple[date | None, str | None, str | None]] = set()
+        self._used: dict[date, set[tuple[str | None, str | None]]] = {}
 
     def note(self, day: date | None, *, session: str | None, branch_id: str | None) -> None:
         """A record or a window of that day uses these."""
-        key = day, session, branch_id
-        if day is not None and key not in self._noted:
-            self._noted.add(key)
-            used = self._used.setdefault(day, set())
-            used |= {
-                (field, as_meant(word))
-                for field, word in (("session", session), ("branch_id", branch_id))
-                if word is not None
-            }
+        if day is not None:
+            self._used.setdefault(day, set()).add((session, branch_id))
 
     def is_used(self, field: str, word: str, *, day: date | None) -> bool:
         """Whether anybody uses the word on that day; where no day is known, on any."""
         days = self._used.values() if day is None else [self._used.get(day, set())]
-        return any((field, as_meant(word)) in used for used in days)
+        at = ("session", "branch_id").index(field)
+        used = {one[at] for pairs in days for one in pairs}
+        return as_meant(word) in {as_meant(one) for one in used if one is not None}
 
     def is_known(self, day: date | None) -> bool:
         """Whether anything was read of that day."""
-        return day is not None and day in self._used
+        return day in self._used

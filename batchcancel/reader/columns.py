@@ -4,7 +4,7 @@ import re
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -71,7 +71,7 @@ def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
     }
     # A column that --column names may be ignored by our name for it too.
     unread = {plain(one) for one in asked.ignoring if one not in names}
-    named = {our: header for our, header in _pairs(asked.named) if our not in unread}
+    named = {our: header for our, header in _named(asked).items() if our not in unread}
     found = {our: _found(header, names, option="--column") for our, header in named.items()}
     taken = ignored.union(*found.values())
     for name in names:
@@ -93,7 +93,7 @@ def columns_of(names: Sequence[str], asked: Asked = NOTHING_ASKED) -> Columns:
 
 def has_id(names: Sequence[str], asked: Asked) -> bool:
     """Whether the column that is needed is among the names."""
-    told = dict(_pairs(asked.named)).get(ID, ID)
+    told = _named(asked).get(ID, ID)
     return told in names or plain(told) in map(plain, names)
 
 
@@ -106,18 +106,17 @@ def plain(name: str) -> str:
 def quoted(names: Sequence[str]) -> str:
     """Names as literals, cut to a length, so that they can neither steer a terminal nor fill it."""
     shown = [shortened(name) for name in names[:_SHOWN_NAMES]]
-    more = [f"{len(names) - _SHOWN_NAMES} more"] if len(names) > _SHOWN_NAMES else []
-    return ", ".join(shown + more)
+    more = len(names) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else [])])
 
 
 def shortened(text: str, literal: Callable[[str], str] = repr) -> str:
     return literal(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "...")
 
 
-def _pairs(named: Collection[str]) -> Iterator[tuple[str, str]]:
-    for one in named:
-        our, _, header = one.partition("=")
-        yield plain(our), header
+def _named(asked: Asked) -> dict[str, str]:
+    pairs = (one.partition("=") for one in asked.named)
+    return {plain(our): header for our, _, header in pairs}
 
 
 def _found(name: str, names: Sequence[str], *, option: str) -> list[str]:
@@ -150,10 +149,12 @@ def _refuse_same(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> No
 def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
     # These two are not missed by themselves: they stand beside others, in files of our own.
     absent = [our for our in COLUMNS if our not in (*found, "reason", "selection")]
-    close = [(name, our) for name in names for our in absent if _is_close(plain(name), our)]
-    if not close:
+    most = {our: 1 if len(our) < _SHORT else 2 for our in absent}
+    misspelt = {
+        name: our for name in names for our in absent if _is_close(plain(name), our, most[our])
+    }
+    if not misspelt:
         return
-    misspelt = dict(close)
     meant = " ".join(_typed("--column", f"{our}={name}") for name, our in misspelt.items())
     other = " ".join(_typed("--ignore-column", name) for name in misspelt)
     raise InputError(
@@ -170,21 +171,13 @@ def _typed(option: str, value: str) -> str:
     return f"{option} {shlex.quote(value)}"
 
 
-def _is_close(name: str, our: str) -> bool:
-    """One or two letters added, missing, changed or swapped; one in a short word."""
-    most = 1 if len(our) < _SHORT else 2
-    return abs(len(name) - len(our)) <= most and _distance(name, our) <= most
-
-
-def _distance(one: str, other: str) -> int:
-    """The least number of such changes from one word to the other."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, start=1):
-        two_before, before, row = before, row, [i]
-        for j, opposite in enumerate(other, start=1):
-            changed = before[j - 1] + (letter != opposite)
-            row.append(min(before[j] + 1, row[j - 1] + 1, changed))
-            if i > 1 < j and (letter, one[i - 2]) == (other[j - 2], opposite):
-                row[j] = min(row[j], two_before[j - 2] + 1)
-    return row[-1]
+def _is_close(one: str, other: str, most: int) -> bool:
+    """At most so many letters added, missing, changed or swapped."""
+    if one == other or not most:
+        return one == other
+    if one[:1] == other[:1]:
+        return _is_close(one[1:], other[1:], most)
+    ways = [(one[1:], other), (one, other[1:]), (one[1:], other[1:])]
+    if one[:2] == other[1::-1]:
+        ways.append((one[2:], other[2:]))
+    return any(_is_close(*way, most - 1) for way in ways)

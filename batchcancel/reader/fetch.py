@@ -30,7 +30,6 @@ MOST_BYTES: Final = 1 << 30
 """The largest manifest that is read: 1 GiB."""
 
 _PIECE = 1 << 16
-_HINT = "Check what is written into it. Nothing was sent."
 _LOGGERS = (
     "adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs",
     "urllib3",
@@ -86,11 +85,11 @@ async def _beside(work: Callable[..., Result], longest: float | None, *, stop: S
     raise AssertionError  # `breaks` has raised
 
 
-def content_of(path: str, stdin: BinaryIO | None = None) -> bytes:
+def content_of(path: str) -> bytes:
     """All that is in a file or a pipe, or in standard input when the path is `-`."""
     try:
         if path == STDIN:
-            return _read_whole(stdin or sys.stdin.buffer)
+            return _read_whole(sys.stdin.buffer)
         if not _is_pipe(path):
             return Path(path).read_bytes()
         with Path(path).open("rb", buffering=0) as stream:
@@ -126,22 +125,23 @@ def _read_whole(stream: BinaryIO) -> bytes:
     while piece := _piece(stream):
         content += piece
         if len(content) > MOST_BYTES:
-            raise InputError("the manifest is larger than 1 GiB, which none is", hint=_HINT)
+            raise InputError(
+                "the manifest is larger than 1 GiB, which none is",
+                hint="Check what is written into it. Nothing was sent.",
+            )
     return bytes(content)
 
 
 def _piece(stream: BinaryIO) -> bytes:
-    try:
-        descriptor = stream.fileno()
-    except UnsupportedOperation:
-        return stream.read(_PIECE)
     while True:
         try:
             # Not by the stream: it would give what is there for all there is, and hold a lock that
             # the end of the interpreter waits for.
-            return os.read(descriptor, _PIECE)
+            return os.read(stream.fileno(), _PIECE)
+        except UnsupportedOperation:
+            return stream.read(_PIECE)
         except BlockingIOError:
-            select.select([descriptor], [], [])
+            select.select([stream], [], [])
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def private_file() -> Iterator[Path]:
     except OSError as error:
         raise no_room(error) from None
     with folder as name:
-        path = Path(name) / "manifest"
+        path = Path(name, "manifest")
         path.touch(mode=0o600)
         yield path
 
@@ -162,13 +162,23 @@ def download(source: Source, path: Path, *, is_wanted: IsWanted = lambda: True) 
 
     It ends with the next piece that comes once `is_wanted` says no.
     """
-    progress = _Progress(source, is_wanted)
+
+    def bound(size: int | None, done: int, **_: object) -> None:
+        if max(size or 0, done) > MOST_BYTES:
+            raise trouble("too_large", source)
+        if not is_wanted():
+            raise InputError(f"{source} is not wanted any more")
+
     address = source.reveal()
     if source.scheme != "https":
         address = address.removeprefix(f"{source.scheme}://")
     with _silence():
         try:
-            open_store(source.scheme).get_file(address, str(path), callback=progress)
+            store = open_store(source.scheme)
+            from fsspec.callbacks import Callback
+
+            progress = Callback(hooks={"bound": bound})
+            store.get_file(address, str(path), callback=progress)
         except BatchcancelError:
             raise
         except Exception as error:  # noqa: BLE001 - four libraries, and each raises its own
@@ -181,38 +191,14 @@ def download(source: Source, path: Path, *, is_wanted: IsWanted = lambda: True) 
     return size
 
 
-class _Progress:
-    """An fsspec callback: bounds the size, and ends a download that nobody waits for."""
-
-    def __init__(self, source: Source, is_wanted: IsWanted) -> None:
-        self._source = source
-        self._is_wanted = is_wanted
-        self._done = 0
-        self.size: int | None = None
-
-    def set_size(self, size: int | None) -> None:
-        self.size = size
-        self.absolute_update(size or 0)
-
-    def relative_update(self, inc: int = 1) -> None:
-        self._done += inc
-        self.absolute_update(self._done)
-
-    def absolute_update(self, value: int) -> None:
-        if value > MOST_BYTES:
-            raise trouble("too_large", self._source)
-        if not self._is_wanted():
-            raise InputError(f"{self._source} is not wanted any more")
-
-
 @contextmanager
 def _silence() -> Iterator[None]:
     """Keep the libraries' logs from showing addresses and signatures, however loud they are set."""
-    loggers = [(one, one.level) for one in map(logging.getLogger, _LOGGERS)]
-    for one, _ in loggers:
-        one.setLevel(logging.CRITICAL + 1)
+    levels = {one: one.level for one in map(logging.getLogger, _LOGGERS)}
     try:
+        for one in levels:
+            one.setLevel(logging.CRITICAL + 1)
         yield
     finally:
-        for one, level in loggers:
+        for one, level in levels.items():
             one.setLevel(level)

@@ -16,32 +16,13 @@ from batchcancel.appointments import OutcomeName, RejectedRow, Start
 from batchcancel.errors import InputError
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LedgerRow
+from batchcancel.reader import start_columns, times
 from batchcancel.reader.beside import left_join
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.outcomes import SENT_AGAIN, mark
 from batchcancel.reader.rejected import in_words, whole_column
 from batchcancel.reader.remarks import remarks
 from batchcancel.reader.selection import repeated
-from batchcancel.reader.start_columns import (
-    EXACT,
-    SESSION_KEY,
-    contradicts_itself,
-    fill_starts,
-    known_by_told,
-    known_starts,
-    lacks_session_start,
-    latest_if_exact,
-    session_key,
-    with_days,
-)  # fmt: skip
-from batchcancel.reader.times import (
-    UTC_TIME,
-    in_format,
-    instant_of,
-    read_dates,
-    read_known_by,
-    read_starts,
-)  # fmt: skip
 from batchcancel.settings.quantities import COLUMNS, ID
 
 SessionKey = tuple[date, str | None, str | None]
@@ -54,6 +35,7 @@ _WHOLE = (("start", "manifest_start", "unreadable_time"), ("date", "date", "unre
 _HEADER = "^(?i)\ufeff?appointment[ _-]*id$"
 _READABLE_ID = "^[A-Za-z0-9_-]{1,64}$"
 _SHOWN_ROWS = 20
+_ID, _START, _UNDONE = pl.col(ID), pl.col("manifest_start"), pl.col("marked").is_null()
 _SLICE = 50_000  # the digest is made slice by slice: another number would change every digest
 
 
@@ -94,20 +76,20 @@ class Manifest:
     def needs_timezone(self) -> bool:
         """Some start cannot be told without the timezone of the clinic."""
         has_local = pl.col("local_start").is_not_null()
-        is_asked = _is_undone() & (has_local | lacks_session_start())
+        is_asked = _UNDONE & (has_local | start_columns.lacks_session_start())
         return bool(self.frame.select(is_asked.any()).item())
 
     def unknown_starts(self) -> list[str]:
         """Give the ids of rows to be done that say nothing of their start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
-        return self.frame.filter(_is_undone(), unknown).get_column("appointment_id").to_list()
+        return self.frame.filter(_UNDONE, unknown).get_column("appointment_id").to_list()
 
     def ids(self) -> list[str]:
         return self.frame.get_column("appointment_id").to_list()
 
     def marked_ids(self) -> list[str]:
         """Give the ids of rows that the manifest itself says are done."""
-        return self.frame.filter(~_is_undone()).get_column("appointment_id").to_list()
+        return self.frame.filter(~_UNDONE).get_column("appointment_id").to_list()
 
     def with_refused_undone(self) -> "Manifest":
         """Let rows that are marked as refused or not found be done once more."""
@@ -121,28 +103,32 @@ class Manifest:
         say, are rejected.
         """
         local = self.frame.get_column("local_start").drop_nulls().unique()
-        instants = [instant_of(moment, tz) for moment in local]
-        known = pl.DataFrame([local, pl.Series("instant", instants, UTC_TIME)])
+        instants = [times.instant_of(moment, tz) for moment in local]
+        known = pl.DataFrame([local, pl.Series("instant", instants, times.UTC_TIME)])
         frame = left_join(self.frame, known, ["local_start"])
         skipped = pl.col("local_start").is_not_null() & pl.col("instant").is_null()
-        lost = frame.filter(skipped).with_columns(why=pl.lit("non_existent_time"))
         kept = frame.filter(~skipped).with_columns(
             starts_at=pl.coalesce("starts_at", "instant"),
             local_start=pl.lit(None, pl.Datetime("us")),
         )
-        dated = with_days(kept.drop("instant").with_columns(latest_if_exact()), tz)
+        dated = start_columns.with_days(kept.drop("instant"), tz)
         is_another = (pl.col("own_day") != pl.col("date")).fill_null(value=False)
-        at_odds = dated.filter(is_another).with_columns(why=pl.lit("contradicting_start"))
         return replace(
             self,
             frame=dated.filter(~is_another).drop("own_day"),
-            rejected=_merged(self.rejected, _rejected_rows(lost), _rejected_rows(at_odds)),
+            rejected=_merged(
+                self.rejected,
+                _rejected_rows(frame.filter(skipped), "non_existent_time"),
+                _rejected_rows(dated.filter(is_another), "contradicting_start"),
+            ),
         )
 
     def sessions_wanted(self) -> list[SessionKey]:
         """The sessions whose starts would complete the rows that have a day and no exact start."""
-        wanted = self.frame.filter(_is_undone(), lacks_session_start()).select(session_key())
-        return wanted.unique().sort(SESSION_KEY).rows()
+        wanted = self.frame.filter(_UNDONE, start_columns.lacks_session_start()).select(
+            start_columns.session_key()
+        )
+        return wanted.unique().sort(start_columns.SESSION_KEY).rows()
 
     def with_session_starts(self, starts: Mapping[SessionKey, Start]) -> "Manifest":
         """Give the rows that have a day and no exact start that of their session.
@@ -152,12 +138,12 @@ class Manifest:
         """
         if not starts:
             return self
-        keys = {name: self.frame.schema[name] for name in SESSION_KEY}
-        known = known_starts(((*key, start) for key, start in starts.items()), keys)
-        keyed = self.frame.with_columns(session_key(prefix="of_"))
+        keys = {name: self.frame.schema[name] for name in start_columns.SESSION_KEY}
+        known = start_columns.known_starts(((*key, start) for key, start in starts.items()), keys)
+        keyed = self.frame.with_columns(start_columns.session_key(prefix="of_"))
         found = left_join(keyed, known, [f"of_{name}" for name in keys], right_on=[*keys])
         frame = found.drop(f"of_{name}" for name in keys)
-        return replace(self, frame=fill_starts(frame))
+        return replace(self, frame=start_columns.fill_starts(frame))
 
     def rejected_in_words(self, most: int) -> Iterator[str]:
         """A line for each of the first rejected rows, and how many more there are."""
@@ -211,8 +197,8 @@ def manifest_of(
     del given  # a million rows of it would be the peak of a plan
     distinct = _distinct(good)
     conflicting = distinct.select(_conflicting(bad.get_column(ID))).to_series()
-    at_odds = distinct.filter(conflicting).with_columns(why=pl.lit("conflicting_duplicate"))
-    everything = _merged(rejected, _rejected_rows(bad), _rejected_rows(at_odds))
+    at_odds = _rejected_rows(distinct.filter(conflicting), "conflicting_duplicate")
+    everything = _merged(rejected, _rejected_rows(bad), at_odds)
     frame = distinct.filter(~conflicting)  # none of them is used: nothing says which one is right
     return Manifest(
         source=source,
@@ -233,14 +219,14 @@ def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.D
     given = texts.select("line", *(_text_or_null(name, texts.columns) for name in COLUMNS))
     if date_format is not None:
         days = (given.get_column(name) for name in ("starts_at", "appointment_date", "date"))
-        given = given.with_columns(in_format(one, date_format) for one in days)
+        given = given.with_columns(times.in_format(one, date_format) for one in days)
     given = given.with_columns(manifest_start=pl.coalesce("starts_at", "appointment_date"))
-    starts = read_starts(given.get_column("manifest_start"))
+    starts = times.read_starts(given.get_column("manifest_start"))
     has_two = {"starts_at", "appointment_date"} <= {*texts.columns}
     other = given.get_column("appointment_date")
-    others = read_starts(other) if has_two else starts.clear(starts.height)
-    day = read_dates(given.get_column("date")).alias("day")
-    known_by = read_known_by(given.get_column("start_known_by")).alias("known_by")
+    others = times.read_starts(other) if has_two else starts.clear(starts.height)
+    day = times.read_dates(given.get_column("date")).alias("day")
+    known_by = times.read_known_by(given.get_column("start_known_by")).alias("known_by")
     others.columns = [f"other_{name}" for name in others.columns]
     has_start = pl.any_horizontal(pl.col("starts_at", "local_start", "start_day").is_not_null())
     return (
@@ -251,9 +237,9 @@ def _given(texts: pl.DataFrame, date_format: str | None, *, header: str) -> pl.D
 
 
 def _typed(given: pl.DataFrame) -> pl.DataFrame:
-    known_by, day = known_by_told(), pl.coalesce("day", "start_day").alias("date")
+    known_by, day = start_columns.known_by_told(), pl.coalesce("day", "start_day").alias("date")
     return given.select(
-        "line", "appointment_id", "starts_at", latest_if_exact(known_by),
+        "line", "appointment_id", "starts_at", start_columns.latest_if_exact(known_by),
         known_by.alias("start_known_by"), "local_start", day, "session", "branch_id", "notes",
         "manifest_start", "marked",
     )  # fmt: skip
@@ -274,23 +260,20 @@ def _text_or_null(name: str, given: Sequence[str]) -> pl.Expr:
 
 
 def _why(header: str) -> pl.Expr:
-    appointment_id = pl.col("appointment_id")
-    has_nul = pl.any_horizontal(
-        pl.col("session", "branch_id", "notes").str.contains("\0", literal=True)
-    )
+    texts = pl.col("session", "branch_id", "notes")
     is_given = {name: pl.col(name).is_not_null() for name in _GIVEN}
     # The first that applies counts.
     faults = {
         "rejected_before": pl.col("marked") == OutcomeName.REJECTED_ROW.value,
-        "empty_id": appointment_id.is_null(),
-        "repeated_header": (appointment_id == header) | appointment_id.str.contains(_HEADER),
-        "bad_id": ~appointment_id.str.contains(_READABLE_ID),
-        "nul": has_nul,
+        "empty_id": _ID.is_null(),
+        "repeated_header": (_ID == header) | _ID.str.contains(_HEADER),
+        "bad_id": ~_ID.str.contains(_READABLE_ID),
+        "nul": pl.any_horizontal(texts.str.contains("\0", literal=True)),
         "notes_too_long": pl.col("notes").str.len_chars() > MOST_NOTES,
         "unreadable_time": is_given["manifest_start"] & ~pl.col("has_start"),
         "unreadable_date": is_given["date"] & pl.col("day").is_null() & ~pl.col("has_start"),
         "unreadable_known_by": is_given["start_known_by"] & pl.col("known_by").is_null(),
-        "contradicting_start": contradicts_itself(),
+        "contradicting_start": start_columns.contradicts_itself(),
     }
     return pl.coalesce(pl.when(is_so).then(pl.lit(why)) for why, is_so in faults.items())
 
@@ -307,9 +290,8 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _conflicting(bad_ids: pl.Series) -> pl.Expr:
     """Whether another row, or a rejected one, has the same id; the rows are sorted by id."""
-    own = pl.col("appointment_id")
-    beside = own.eq_missing(own.shift()) | own.eq_missing(own.shift(-1))
-    return beside | own.is_in(bad_ids.drop_nulls().to_list())
+    beside = _ID.eq_missing(_ID.shift()) | _ID.eq_missing(_ID.shift(-1))
+    return beside | _ID.is_in(bad_ids.drop_nulls().to_list())
 
 
 def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
@@ -318,19 +300,22 @@ def _digest(frame: pl.DataFrame, rejected: Sequence[RejectedRow]) -> str:
     Without marks the digest is what it was before there were any: batches go on.
     """
     digest = hashlib.sha256()
-    for part in frame.select(_CONTENT).iter_slices(_SLICE):
-        for column in part:
-            digest.update(_encoded(column))
-    known_by = frame.get_column("start_known_by").cast(pl.String)
-    if not (known_by == EXACT).all():  # left out where it says nothing, as it always was
+
+    def update(*columns: pl.Expr, before: bytes = b"") -> None:
+        for part in frame.select(columns).iter_slices(_SLICE):
+            for column in part:
+                digest.update(before + _encoded(column))
+
+    update(pl.col(_CONTENT))
+    known_by = pl.col("start_known_by").cast(pl.String)
+    # Left out where it says nothing, as it always was.
+    if not frame.select((known_by == start_columns.EXACT).all()).item():
         digest.update(b"start_known_by\n")
-        for part in known_by.to_frame().iter_slices(_SLICE):
-            digest.update(_encoded(part.to_series()))
+        update(known_by)
     for reason, count in sorted(Counter(row.reason for row in rejected).items()):
         digest.update(f"{reason} {count}\n".encode())
     if frame.get_column("marked").null_count() < frame.height:
-        for part in frame.select("marked").iter_slices(_SLICE):
-            digest.update(b"outcome " + _encoded(part.to_series()))
+        update(pl.col("marked"), before=b"outcome ")
     return digest.hexdigest()
 
 
@@ -347,24 +332,17 @@ def _merged(*groups: Iterable[RejectedRow]) -> tuple[RejectedRow, ...]:
     return tuple(sorted(chain(*groups), key=attrgetter("line")))
 
 
-def _rejected_rows(rows: pl.DataFrame) -> Iterator[RejectedRow]:
-    appointment_id, start, why = pl.col("appointment_id"), pl.col("manifest_start"), pl.col("why")
-    day = pl.col("date").cast(pl.String)
-    cell = (
-        pl.when(why.is_in(("bad_id", "repeated_header", "conflicting_duplicate")))
-        .then(appointment_id)
-        .when(why.is_in(("unreadable_time", "non_existent_time")))
-        .then(start)
-        .when(why == "unreadable_date")
-        .then(day)
-        .when(why == "contradicting_start")
-        .then(pl.concat_str(start, day, separator=", ", ignore_nulls=True))
-    )
-    readable = pl.when(appointment_id.str.contains(_READABLE_ID)).then(appointment_id)
-    told = rows.select("line", "why", readable, cell.alias("cell"))
-    for line, reason, readable_id, text in told.iter_rows():
-        yield RejectedRow(line=line, reason=reason, appointment_id=readable_id, cell=text)
-
-
-def _is_undone() -> pl.Expr:
-    return pl.col("marked").is_null()
+def _rejected_rows(rows: pl.DataFrame, why: str | None = None) -> Iterator[RejectedRow]:
+    """By the reason in the column `why`, or for this one."""
+    day, reason = pl.col("date").cast(pl.String), pl.col("why") if why is None else pl.lit(why)
+    both = pl.concat_str("manifest_start", day, separator=", ", ignore_nulls=True)
+    shown = {
+        "bad_id": _ID, "repeated_header": _ID, "conflicting_duplicate": _ID,
+        "unreadable_time": _START, "non_existent_time": _START, "unreadable_date": day,
+        "contradicting_start": both,
+    }  # fmt: skip
+    cell = pl.coalesce(pl.when(reason == one).then(text) for one, text in shown.items())
+    readable = pl.when(_ID.str.contains(_READABLE_ID)).then(_ID)
+    told = rows.select("line", reason.alias("why"), readable, cell.alias("cell"))
+    for line, reason_told, readable_id, text in told.iter_rows():
+        yield RejectedRow(line=line, reason=reason_told, appointment_id=readable_id, cell=text)

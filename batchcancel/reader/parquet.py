@@ -48,7 +48,8 @@ def parquet_table(data: bytes, asked: Asked) -> Table:
     frame = _read(data, [*names.values()], [pl.int_range(1, pl.len() + 1).alias("line"), *texts])
     if frame.height != rows:
         raise _broken()
-    return Table(frame, Columns(names, tuple(one for one in types if one not in names.values())))
+    ignored = tuple(column.name for column in found if column.name not in names.values())
+    return Table(frame, Columns(names, ignored))
 
 
 def _read(data: bytes, columns: list[str], texts: list[pl.Expr]) -> pl.DataFrame:

@@ -5,8 +5,6 @@ a column that is not used can make polars lose rows without a word (pola-rs/pola
 strict parser of our own has to find the same rows.
 """
 
-from typing import BinaryIO
-
 import polars as pl
 
 from batchcancel.errors import InputError
@@ -33,16 +31,14 @@ def require_polars(version: str = pl.__version__) -> None:
         )
 
 
-def read_manifest(
-    source: str | bytes, *, stdin: BinaryIO | None = None, asked: Asked = NOTHING_ASKED
-) -> Manifest:
+def read_manifest(source: str | bytes, *, asked: Asked = NOTHING_ASKED) -> Manifest:
     """Read the manifest at a path, on standard input when that is `-`, or in bytes.
 
     Bad rows are values in `Manifest.rejected`, all of them found in one go. `InputError` when there
     is no manifest to be had: missing, empty, not a table, or without an `appointment_id` column.
     """
     # Opened here and not by polars, to which a path may be a pattern or a URL.
-    data = source if isinstance(source, bytes) else content_of(source, stdin)
+    data = source if isinstance(source, bytes) else content_of(source)
     data, packed = unpacked(data)
     table = (parquet_table if data.startswith(MAGIC) else _csv_table)(data, asked)
     if table.frame.is_empty() and not table.rejected:

@@ -3,7 +3,7 @@
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -12,43 +12,34 @@ from batchcancel.appointments import as_meant
 
 DOCUMENTED = ("confirmed", "rescheduled", "cancelled", "completed")
 _SESSIONS = ("Morning", "Afternoon", "Evening")
-_OPTIONS = {"--date", "--to", "--branch", "--session", "--service", "--batch-label", "--doctor"}
-_OPTIONS |= {"--status"}
+_FILTERS = ("branch", "session", "batch-label", "service", "doctor")  # the first counts
+_OPTIONS = {"--date", "--to", "--status", *(f"--{name}" for name in _FILTERS)}
 _MOST_LENGTH = 2_000
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Days, and what narrows them; nothing named is everything. Branches are ids.
+    """Days, and the words that narrow them, by option; nothing named is everything.
 
     Words are compared as people mean them, a doctor's also without accents, a status to the letter.
+    Branches are ids.
     """
 
     first: date
     last: date
-    branches: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    doctors: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]]
+    status: tuple[str, ...]
 
     @property
     def typed(self) -> str:
         """The options that ask for the same, for typing them again."""
         words = ["--date", self.first.isoformat()]
         words += ["--to", self.last.isoformat()] if self.last != self.first else []
-        for name, given in (
-            ("--branch", self.branches),
-            ("--session", self.sessions),
-            ("--service", self.services),
-            ("--batch-label", self.labels),
-            ("--doctor", self.doctors),
-        ):
-            words += [word for one in given for word in (name, one)]
-        is_usual = set(self.statuses) == {"confirmed", "rescheduled"}
-        return shlex.join(words if is_usual else [*words, "--status", ",".join(self.statuses)])
+        for name in _FILTERS:
+            words += [word for one in self.filters[name] for word in (f"--{name}", one)]
+        is_usual = set(self.status) == {"confirmed", "rescheduled"}
+        return shlex.join(words if is_usual else [*words, "--status", ",".join(self.status)])
 
     def days(self) -> list[date]:
         length = (self.last - self.first).days + 1
@@ -62,19 +53,12 @@ class Selection:
 
         `services` has the names of services by their ids.
         """
-        service_id = record.service_id or ""
-        said = {
-            "branch": (self.branches, [record.branch_id]),
-            "session": (self.sessions, [record.session]),
-            "batch_label": (self.labels, [record.label]),
-            "service": (self.services, [service_id, services.get(service_id), record.service]),
-        }
-        for name, (wanted, words) in said.items():
-            if wanted and not _meant(wanted) & _meant(words):
-                return name
-        if self.doctors and _folded(record.doctor or "") not in map(_folded, self.doctors):
-            return "doctor"
-        return None if record.status in self.statuses else "status"
+        said = _words(record, services)
+        for name in _FILTERS:
+            wanted = _meant(name, self.filters[name])
+            if wanted and not wanted & _meant(name, said[name]):
+                return name.replace("-", "_")
+        return None if record.status in self.status else "status"
 
 
 @dataclass(slots=True)
@@ -114,22 +98,19 @@ def unused(
     services: Mapping[str, str],
 ) -> Iterator[str]:
     """Tell of words that nothing uses: they may be mistyped."""
+    used: dict[str, set[str | None]] = {name: set() for name in _FILTERS}
+    used |= {"session": {*_SESSIONS}, "service": {*services, *services.values()}}
     there: list[Record | Window] = [*records, *windows]
-    of_services = [*services, *services.values()]
-    of_services += [one for each in records for one in (each.service_id, each.service) if one]
-    used: dict[str, tuple[Sequence[str], Sequence[str | None]]] = {
-        "branch": (selection.branches, [one.branch_id for one in there]),
-        "session": (selection.sessions, [*_SESSIONS, *(one.session for one in there)]),
-        "batch label": (selection.labels, [one.label for one in there]),
-        "service": (selection.services, of_services),
-        "doctor": (selection.doctors, [one.doctor for one in records]),
-    }
-    for name, (wanted, words) in used.items():
-        known = {_folded(one) for one in words if one}
-        for word in wanted:
-            if _folded(word) not in known:
-                there_are = ", ".join(sorted({one for one in words if one})[:_SHOWN]) or "none"
-                yield f"No appointment of these days has the {name} {word!r}; there are {there_are}"
+    for one in there:
+        for name, said in _words(one, services).items():
+            used[name].update(said)
+    for name in _FILTERS:
+        known = _meant(name, used[name])
+        there_are = ", ".join(sorted(filter(None, used[name]))[:_SHOWN]) or "none"
+        for word in selection.filters[name]:
+            if not _meant(name, [word]) & known:
+                what = name.replace("-", " ")
+                yield f"No appointment of these days has the {what} {word!r}; there are {there_are}"
 
 
 def repeated(selections: Collection[str | None]) -> str | None:
@@ -142,7 +123,7 @@ def repeated(selections: Collection[str | None]) -> str | None:
     if told is None or others or len(told) > _MOST_LENGTH or not told.isprintable():
         return None
     try:
-        words = shlex.split(told.removeprefix("'"))  # the quote that keeps spreadsheets off
+        words = shlex.split(told)
     except ValueError:
         return None
     names = words[::2]
@@ -150,11 +131,19 @@ def repeated(selections: Collection[str | None]) -> str | None:
     return shlex.join(words) if is_ours else None
 
 
-def _meant(words: Iterable[str | None]) -> set[str]:
-    return {as_meant(one) for one in words if one}
+def _words(one: Record | Window, services: Mapping[str, str]) -> dict[str, list[str | None]]:
+    """What a record or a window says, by the filter that asks for it."""
+    said = {"branch": [one.branch_id], "session": [one.session], "batch-label": [one.label]}
+    if isinstance(one, Window):
+        return said
+    names = [one.service_id, services.get(one.service_id or ""), one.service]
+    return {**said, "service": names, "doctor": [one.doctor]}
 
 
-def _folded(name: str) -> str:
-    """Without case, accents and superfluous blanks."""
-    parts = unicodedata.normalize("NFKD", name)
-    return as_meant("".join(one for one in parts if not unicodedata.combining(one)))
+def _meant(name: str, words: Iterable[str | None]) -> set[str]:
+    """As people mean them: without case and superfluous blanks, a doctor's without accents too."""
+    told = [one for one in words if one]
+    if name == "doctor":
+        parts = [unicodedata.normalize("NFKD", one) for one in told]
+        told = ["".join(one for one in each if not unicodedata.combining(one)) for each in parts]
+    return {as_meant(one) for one in told}

@@ -19,7 +19,7 @@ from batchcancel.reader.times import KNOWN_BY, START_TYPES, STARTS
 SESSION_KEY: Final = ("date", "session", "branch_id")
 EXACT: Final = KnownBy.EXACT.value
 _DAY = KnownBy.DAY.value
-_FOUND = ("found_start", "found_latest", "found_known_by")
+FOUND = ("found_start", "found_latest", "found_known_by")
 
 
 def known_by_told() -> pl.Expr:
@@ -68,6 +68,7 @@ def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
 
     It matters beside a date, and where the start is no exact one.
     """
+    frame = frame.with_columns(latest_if_exact())
     needs_day = lacks_session_start()
     wanted = pl.col("starts_at").is_not_null() & (pl.col("date").is_not_null() | needs_day)
     moments = frame.filter(wanted).get_column("starts_at").unique()
@@ -89,7 +90,7 @@ def known_starts(
         (*key, start.earliest.astimezone(UTC), start.latest.astimezone(UTC), start.known_by.value)
         for *key, start in rows
     ]
-    types = {**keys, **dict(zip(_FOUND, START_TYPES.values(), strict=True))}
+    types = {**keys, **dict(zip(FOUND, START_TYPES.values(), strict=True))}
     return pl.DataFrame(values, schema=types, orient="row")
 
 
@@ -97,11 +98,11 @@ def fill_starts(frame: pl.DataFrame) -> pl.DataFrame:
     """Take over the joined starts, in rows that tell no exact one; what they tell of it stays."""
     start, latest, known_by = (pl.col(name) for name in STARTS)
     is_open = (known_by != EXACT).fill_null(value=True)
-    found_start, found_latest, found_known_by = (pl.when(is_open).then(name) for name in _FOUND)
+    found_start, found_latest, found_known_by = (pl.when(is_open).then(name) for name in FOUND)
     # One that is known to lie outside its session begins when it is said to.
     not_before = pl.when(found_latest.is_not_null()).then(pl.max_horizontal(found_latest, start))
     return frame.with_columns(
         pl.coalesce(start, found_start),
         pl.coalesce(latest, not_before).alias("latest_start"),
         pl.coalesce(known_by, found_known_by),
-    ).drop(_FOUND)
+    ).drop(FOUND)

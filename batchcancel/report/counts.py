@@ -13,12 +13,10 @@ _SETTLING = {name.value for name in OutcomeName if Fact.FINAL in name.facts}
 RESOLVABLE_SKIPS = (SkipReason.MOVED, SkipReason.UNKNOWN_STATUS)
 """Reasons to leave a row alone that a person's decision ends."""
 
-_KEYS = {OutcomeName.REJECTED_ROW: "rejected_rows"}
-
 
 def key_of(name: OutcomeName) -> str:
     """The name of an outcome's count in tables and in JSON."""
-    return _KEYS.get(name, name.value)
+    return "rejected_rows" if name is OutcomeName.REJECTED_ROW else name.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +67,18 @@ def counts_from(lines: Iterable[TallyLine]) -> Counts:
     """Sum up a ledger's tally; a row that was given up counts as that, not as open or waiting."""
     numbers: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    for line in lines:
-        place = _place(line)
-        numbers[place] += line.rows
+    for state, outcome, reason, rows in lines:
+        # An outcome that settles rows is only noted where the row is not settled.
+        is_noted = state is not State.SETTLED and outcome in _SETTLING
+        place = state.value if outcome is None or is_noted else outcome
+        numbers[place] += rows
         if place == OutcomeName.SKIPPED:
-            skipped[str(line.reason)] += line.rows
+            skipped[str(reason)] += rows
+    outcomes: dict[str, int] = {name: numbers[name] for name in OutcomeName if name in numbers}
     return Counts(
-        outcomes={name: numbers[name] for name in OutcomeName if name in numbers},
-        skipped=dict(sorted(skipped.items())),
-        open=numbers[State.OPEN],
-        waiting=numbers[State.WAITING],
-    )
-
-
-def _place(line: TallyLine) -> str:
-    """An outcome that settles rows is only noted where the row is not settled."""
-    if line.outcome is None:
-        return line.state.value
-    is_noted = line.state is not State.SETTLED and line.outcome in _SETTLING
-    return line.state.value if is_noted else line.outcome
+        outcomes=outcomes, skipped=dict(sorted(skipped.items())),
+        open=numbers[State.OPEN], waiting=numbers[State.WAITING],
+    )  # fmt: skip
 
 
 def exit_code(counts: Counts, *, held_back: int = 0, restores: bool = False) -> int:

@@ -69,8 +69,8 @@ def plan_text(planned: Planned) -> str:
 
 
 def _figures(planned: Planned) -> Iterator[Figure]:
-    plan, looked, columns = planned.plan, planned.looked, planned.manifest.columns
-    seen, look_ups = looked.observed.seen.height, plan.look_ups - plan.open
+    plan, observed, columns = planned.plan, planned.observed, planned.manifest.columns
+    seen, look_ups = observed.seen.height, plan.look_ups - plan.open
     again = f"and {grouped(plan.duplicates)} exact duplicates, counted once"
     words = _words(planned)
     told: list[tuple[bool | int, Figure]] = [
@@ -89,9 +89,9 @@ def _figures(planned: Planned) -> Iterator[Figure]:
         (plan.needs_review,
          ("needs review", plan.needs_review, "seen cancelled before, and alive now")),
         (True, ("observed", seen, "compared with what the API shows now")),
-        (looked.not_shown,
-         ("  not shown", looked.not_shown, "by the pages of their day; read singly")),
-        (looked.absent, ("  not found", looked.absent, "the API does not know them")),
+        (observed.not_shown,
+         ("  not shown", observed.not_shown, "by the pages of their day; read singly")),
+        (observed.absent, ("  not found", observed.absent, "the API does not know them")),
         (plan.held_back, ("held back", plan.held_back, f"by --limit {planned.limit}")),
         (True, ("eligible", plan.eligible, "to be cancelled")),
         (plan.open,
@@ -142,7 +142,7 @@ def _places(planned: Planned) -> Iterator[Figure]:
 
 def _words(planned: Planned) -> dict[str, str]:
     hours = planned.rules.policy.notice / timedelta(hours=1)
-    return {"notice": f"{hours:g} h", "statuses": ", ".join(planned.looked.observed.statuses)}
+    return {"notice": f"{hours:g} h", "statuses": ", ".join(planned.observed.statuses)}
 
 
 def _warnings(planned: Planned) -> Iterator[str]:
@@ -194,15 +194,15 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
 
 def observed_json(planned: Planned) -> dict[str, Any]:
     """What was seen, for machines; `places` are where rows would be cancelled."""
-    plan, looked = planned.plan, planned.looked
+    plan, observed = planned.plan, planned.observed
     reasons = (SkipReason.MOVED, SkipReason.COMPLETED, SkipReason.UNKNOWN_STATUS)
     return {
-        "rows": looked.observed.seen.height,
+        "rows": observed.seen.height,
         **{str(reason): plan.skipped.get(reason, 0) for reason in reasons},
         "already_cancelled": plan.already_cancelled,
         "needs_review": plan.needs_review,
-        "not_shown": looked.not_shown,
-        "not_found": looked.absent,
+        "not_shown": observed.not_shown,
+        "not_found": observed.absent,
         "places": [_place_json(one) for one in plan.places],
     }
 

@@ -95,24 +95,16 @@ class Progress:
             case RequestSent(ask=ask, appointment_id=one):
                 self._heard_at = self._heard_at if self._asking else self._now()
                 before = self._asking.get((ask, one), _Request(self._now(), 0, None))
-                again = before._replace(attempt=before.attempt + 1)
-                self._asking[ask, one] = again
-            case RequestAnswered():
-                self._take_in(event)
-
-    def _take_in(self, answer: RequestAnswered) -> None:
-        key = (answer.ask, answer.appointment_id)
-        before = self._asking.pop(key, None)
-        self._heard_at = self._now()
-        if answer.meaning is Meaning.BUSY:
-            self.refused += 1
-        if answer.meaning not in (Meaning.BUSY, Meaning.UNKNOWN):
-            return
-        self.last_error = answer.code
-        if before is not None:
-            is_free = answer.meaning is Meaning.BUSY  # it costs no attempt
-            attempt = before.attempt - is_free
-            self._asking[key] = before._replace(attempt=attempt, last=answer.code)
+                self._asking[ask, one] = before._replace(attempt=before.attempt + 1)
+            case RequestAnswered(ask=ask, appointment_id=one, meaning=meaning, code=code):
+                asked, self._heard_at = self._asking.pop((ask, one), None), self._now()
+                is_busy = meaning is Meaning.BUSY
+                self.refused += is_busy
+                if is_busy or meaning is Meaning.UNKNOWN:
+                    self.last_error = code
+                    if asked is not None:
+                        attempt = asked.attempt - is_busy  # which costs no attempt
+                        self._asking[ask, one] = asked._replace(attempt=attempt, last=code)
 
     @property
     def is_running(self) -> bool:
@@ -125,7 +117,6 @@ class Progress:
 
     def counts(self) -> dict[str, Any]:
         """The numbers by their names in logs; the time left is never below what the rate allows."""
-        retrying = sum(one.last is not None for one in self._asking.values())
         done, eligible = self.rows
         return {
             "done": done,
@@ -133,7 +124,7 @@ class Progress:
             "cancelled": self._with(Fact.GONE),
             "left_alone": self._rows[OutcomeName.SKIPPED],
             "failed": self._with(Fact.FAILURE | Fact.PERSON),
-            "in_retry": retrying,
+            "in_retry": sum(one.last is not None for one in self._asking.values()),
             "rate_limited": self.refused,
             "last_error": self.last_error,
             "seconds_left": self._seconds_left(),
@@ -144,38 +135,29 @@ class Progress:
 
     def words(self) -> list[str]:
         """The same for people, what matters most first."""
-        told = self.counts()
-        words = [f"{grouped(told['done'])}/{grouped(told['eligible'])}"]
-        words += [f"{told['failed']} failed"] if told["failed"] else []
-        words += [f"{told['in_retry']} in retry"] if told["in_retry"] else []
-        if told["last_error"] and (told["failed"] or told["in_retry"]):
-            words.append(f"last: {wrong(told['last_error'])}")
-        if told["rate_limited"]:
-            words.append(f"{told['rate_limited']} refused by the rate limit{self._whose()}")
-        left = told["seconds_left"]
-        words += (
-            [f"no answer for {duration(self._silence())}"] if self._silence() > SILENT_S else []
-        )
-        words += [] if left is None else [f"{duration(left)} left"]
-        words += [f"{self._per_minute():.0f}/min"]
-        words += self._wait()
-        words += [f"{told['left_alone']} left alone"] if told["left_alone"] else []
-        return words
-
-    def _whose(self) -> str:
-        """Our own window keeps us below the API's limit: then somebody else is above it."""
+        told, refused, silence = self.counts(), self.refused, self._silence()
+        last, left, wait = told["last_error"], told["seconds_left"], self._limiter_wait()
+        # Our own window keeps us below the API's limit: then somebody else is above it.
         is_ours = self._run is None or self._run.rate.is_above_documented
-        return "" if is_ours else ": another program uses this key"
+        whose = "" if is_ours else ": another program uses this key"
+        why = "the API asked for patience, " if self.closed() > 0 else ""
+        words = (
+            (True, f"{grouped(told['done'])}/{grouped(told['eligible'])}"),
+            (told["failed"], f"{told['failed']} failed"),
+            (told["in_retry"], f"{told['in_retry']} in retry"),
+            (last and (told["failed"] or told["in_retry"]), f"last: {wrong(last or '')}"),
+            (refused, f"{refused} refused by the rate limit{whose}"),
+            (silence > SILENT_S, f"no answer for {duration(silence)}"),
+            (left is not None, f"{duration(left or 0)} left"),
+            (True, f"{self._per_minute():.0f}/min"),
+            (wait > 1, f"{why}next in {duration(wait)}"),
+            (told["left_alone"], f"{told['left_alone']} left alone"),
+        )
+        return [word for is_told, word in words if is_told]
 
     def _silence(self) -> float:
         """For how long nobody has answered, while something is asked, in seconds."""
         return self._now() - self._heard_at if self._asking else 0.0
-
-    def _wait(self) -> list[str]:
-        if self._run is None or (wait := self._limiter_wait()) <= 1:
-            return []
-        why = "the API asked for patience, " if self.closed() > 0 else ""
-        return [f"{why}next in {duration(wait)}"]
 
     def _elapsed(self) -> float:
         # Over a whole window at least: the burst at the start would promise too high a rate.

@@ -11,7 +11,7 @@ byte of them changes.
 
 import difflib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from io import BufferedWriter, BytesIO
 from pathlib import Path
 
@@ -25,12 +25,9 @@ from batchcancel.report.atomic import replacing
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
-    "starts_at": _INSTANT,
+    **dict.fromkeys(("starts_at", "opened_at", "settled_at"), _INSTANT),
+    **dict.fromkeys(("attempts", "line"), pl.Int64()),
     "date": pl.Date(),
-    "attempts": pl.Int64(),
-    "opened_at": _INSTANT,
-    "settled_at": _INSTANT,
-    "line": pl.Int64(),
 }
 _FORMULA, _HARMLESS = (
     r"^[\s\x00]*[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]|^[\t\r\n]",
@@ -38,7 +35,7 @@ _FORMULA, _HARMLESS = (
 )
 _ROWS_AT_ONCE = 50_000
 
-Write = Callable[[pl.DataFrame, BufferedWriter], None]
+Write = Callable[[pl.DataFrame, BufferedWriter], object]
 
 
 def write_results(
@@ -55,10 +52,17 @@ def write_results(
 
 
 def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = None) -> pl.DataFrame:
-    """The same as a table, in the manifest's order; a ledger of version 1 knows no lines."""
-    wanted = known(outcomes or ())
+    """The same as a table, in the manifest's order; a ledger of version 1 knows no lines.
+
+    It is built in parts, so that a million rows are never all there as Python objects.
+    """
+    wanted, parts = known(outcomes or ()), [pl.DataFrame(schema=_SCHEMA)]
     picked = (row for row in rows if not wanted or {row.outcome, row.state.value} & wanted)
-    return _frame(picked).sort("line", nulls_last=True, maintain_order=True)
+    while some := list(itertools.islice(picked, _ROWS_AT_ONCE)):
+        parts.append(pl.DataFrame(some, schema=_SCHEMA, orient="row"))
+    texts = (cs.datetime().dt.strftime("%FT%T%.fZ"), cs.date().dt.strftime("%F"))
+    frame = pl.concat(parts).with_columns(*texts)
+    return frame.sort("line", nulls_last=True, maintain_order=True)
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> int:
@@ -91,10 +95,6 @@ def csv_text(frame: pl.DataFrame) -> str:
     ).write_csv()
 
 
-def _write_csv(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    file.write(csv_text(frame).encode())
-
-
 def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
     """Write through memory: for a full disk polars raises an error that is no OSError."""
     content = BytesIO()
@@ -125,7 +125,7 @@ def _write_xlsx(frame: pl.DataFrame, file: BufferedWriter) -> None:
 
 
 _WRITERS: dict[str, Write] = {
-    ".csv": _write_csv,
+    ".csv": lambda frame, file: file.write(csv_text(frame).encode()),
     ".json": pl.DataFrame.write_json,
     ".parquet": _write_parquet,
     ".xlsx": _write_xlsx,
@@ -153,13 +153,3 @@ def known(outcomes: Collection[str]) -> set[str]:
                 f"there is no outcome {outcome}", hint=f"{meant}There are {', '.join(names)}."
             )
     return set(outcomes)
-
-
-def _frame(rows: Iterator[RowRecord]) -> pl.DataFrame:
-    """Build the frame in parts, so that a million rows are never all there as Python objects."""
-    parts = [pl.DataFrame(schema=_SCHEMA)]
-    while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-        parts.append(pl.DataFrame(some, schema=_SCHEMA, orient="row"))
-    return pl.concat(parts).with_columns(
-        cs.datetime().dt.strftime("%FT%T%.fZ"), cs.date().dt.strftime("%F")
-    )

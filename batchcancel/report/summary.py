@@ -10,6 +10,8 @@ from batchcancel.report.counts import Counts
 from batchcancel.report.tables import count_table, duration, grouped, headed
 from batchcancel.settings.quantities import is_rehearsal
 
+_TOLD = ("run_id", "duplicates", "requests", "rate_limited", "ledger", "origin", "approval")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -37,20 +39,10 @@ class Summary(Standing):
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
-        return {
-            "batch": self.batch,
-            "run_id": self.run_id,
-            **self.counts.as_json(),
-            "duplicates": self.duplicates,
-            "requests": self.requests,
-            "rate_limited": self.rate_limited,
-            "elapsed_s": round(self.elapsed_s, 3),
-            "exit_code": int(self.exit_code),
-            "ledger": self.ledger,
-            "origin": self.origin,
-            "rehearsal": is_rehearsal(self.origin),
-            "approval": self.approval,
-        }
+        told = {name: getattr(self, name) for name in _TOLD}
+        rounded = {"elapsed_s": round(self.elapsed_s, 3), "exit_code": int(self.exit_code)}
+        rehearsal = {"rehearsal": is_rehearsal(self.origin)}
+        return {"batch": self.batch, **self.counts.as_json(), **told, **rounded, **rehearsal}
 
 
 def summary_text(summary: Summary) -> str:

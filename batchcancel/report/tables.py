@@ -39,16 +39,15 @@ def grouped(count: int) -> str:
 
 def table(figures: Iterable[Figure]) -> list[str]:
     """Aligned columns: names, numbers flush right, remarks."""
-    rows = [(name, _shown(value), remark) for name, value, remark in figures]
+    rows = [
+        (name, value if isinstance(value, str) else grouped(value), remark)
+        for name, value, remark in figures
+    ]
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)
     return [
         f"  {name:<{label}}  {value:>{width}}  {remark}".rstrip() for name, value, remark in rows
     ]
-
-
-def _shown(value: int | str) -> str:
-    return value if isinstance(value, str) else grouped(value)
 
 
 def plain(word: str) -> str:
@@ -58,21 +57,17 @@ def plain(word: str) -> str:
 
 def count_table(counts: Counts) -> list[str]:
     """Every state that has rows, and their sum."""
-    return table(_count_figures(counts))
-
-
-def _count_figures(counts: Counts) -> Iterable[Figure]:
+    told: list[Figure] = []
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
-            for reason, rows in counts.skipped.items():
-                yield f"{name}: {reason}", rows, name.remark
+            told += [(f"{name}: {why}", rows, name.remark) for why, rows in counts.skipped.items()]
         elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
-            yield key_of(name), counts[name], name.remark
+            told.append((key_of(name), counts[name], name.remark))
     if counts.open:
-        yield "open", counts.open, "result unknown; the next run reads them back"
+        told.append(("open", counts.open, "result unknown; the next run reads them back"))
     if counts.waiting:
-        yield "waiting", counts.waiting, "not sent yet, or turned away"
-    yield "rows", counts.rows, "in all"
+        told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
+    return table([*told, ("rows", counts.rows, "in all")])
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,15 @@ from batchcancel.addresses import is_postgres
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
 from batchcancel.settings.options import BY_FIELD, did_you_mean
+
+
+@contextmanager
+def noted(who: str, mistakes: list[str]) -> Iterator[None]:
+    """What cannot be parsed is no exception but one more mistake, of whoever said it."""
+    try:
+        yield
+    except ValueError as error:
+        mistakes.append(f"{who}: {error}")
 
 
 def read_job_file(
@@ -22,10 +33,9 @@ def read_job_file(
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"the job file {path} is not TOML: it is no UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"the job file {path} is not TOML: {error}") from None
+    except ValueError as error:
+        why = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        raise InputError(f"the job file {path} is not TOML: {why}") from None
     sessions = _sessions(content.pop("sessions", {}), mistakes)
     branches = _branches(content.pop("branches", {}), mistakes)
     if isinstance(told := content.get("column"), dict):  # as a table: our names, and the headers
@@ -68,10 +78,8 @@ def _sessions(table: Any, mistakes: list[str]) -> dict[str, time]:
         return {}
     sessions = {}
     for name, start in table.items():
-        try:
-            # TOML knows times of its own: an unquoted 09:00:00 is one.
-            text = start.isoformat("minutes") if isinstance(start, time) else str(start)
+        # TOML knows times of its own: an unquoted 09:00:00 is one.
+        text = start.isoformat("minutes") if isinstance(start, time) else str(start)
+        with noted(f"job file: sessions.{name}", mistakes):
             sessions[name] = quantities.clock_time(text)
-        except ValueError as error:
-            mistakes.append(f"job file: sessions.{name}: {error}")
     return sessions

@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from batchcancel.addresses import (
-    STDIN,
-    Source,
-    redacted_ledger,
-    redacted_text,
-    source_of,
-)
+from batchcancel.addresses import STDIN, Source, redacted_ledger, redacted_text, source_of
 from batchcancel.api import Rate
 from batchcancel.errors import InputError
 from batchcancel.settings import quantities
 from batchcancel.settings.approval import Approval
-from batchcancel.settings.job_file import read_job_file
+from batchcancel.settings.job_file import noted, read_job_file
 from batchcancel.settings.options import BY_FIELD, KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.options import did_you_mean as did_you_mean  # noqa: PLC0414 -- for doors
 from batchcancel.settings.quantities import Cap
@@ -105,21 +99,19 @@ class Settings(ApiSettings):
     def recorded(self) -> dict[str, str]:
         """The options as the ledger may keep them: no key, no password, no notes."""
         values = {name: getattr(self, name) for name in BY_FIELD.keys() - _NOT_KEPT}
-        manifest = self.manifest
-        place = (
-            manifest if manifest.is_remote or manifest.is_stdin else Path(manifest.place).absolute()
-        )
-        values |= {"manifest": place, "ledger": self.redacted_ledger}
-        return {name: _as_text(values[name]) for name in sorted(values) if values[name] is not None}
+        is_file = not (self.manifest.is_remote or self.manifest.is_stdin)
+        values["manifest"] = Path(self.manifest.place).absolute() if is_file else self.manifest
+        values["ledger"] = self.redacted_ledger
+        return {
+            name: ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in sorted(values.items())
+            if value is not None
+        }
 
     @property
     def redacted_ledger(self) -> str:
         """The ledger's address without a password, or a key that was typed in its place."""
         return redacted_text(redacted_ledger(self.ledger))
-
-
-def _as_text(value: object) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 class Secret:
@@ -196,11 +188,21 @@ def _values(
     mistakes: list[str],
 ) -> dict[str, Any]:
     texts, sessions, branches = read_job_file(job_file, mistakes)
-    _refuse_unknown_variables(environ, mistakes)
+    mistakes += _unknown_variables(environ)
     values: dict[str, Any] = {"sessions": sessions, "branches": branches}
     for option in options:
-        text, said_by = _who_says(option, flags, environ, texts)
-        values[option.field] = _parsed(option, text, said_by, mistakes)
+        who_says = {
+            f"--{option.name}": flags.get(option.field),
+            option.variable: environ.get(option.variable),
+            f"{option.name} in the job file": texts.get(option.field),
+            "default": option.default,
+        }
+        values[option.field] = () if option.is_repeatable else None
+        for who, text in who_says.items():
+            if text is not None:
+                with noted(who, mistakes):
+                    values[option.field] = option.parse(text)
+                break
     key_file = values.pop("api_key_file")
     values["api_key"] = Secret(_api_key(key_file, environ, mistakes))
     values["warnings"] = tuple(_warnings(key_file, values["proxy"], environ))
@@ -218,69 +220,38 @@ def _warnings(
         yield f"{named} is set, and not used for the API: --proxy names one that is"
 
 
-def _who_says(
-    option: Option,
-    flags: Mapping[str, str],
-    environ: Mapping[str, str],
-    texts: Mapping[str, str],
-) -> tuple[str | None, str]:
-    if option.field in flags:
-        return flags[option.field], f"--{option.name}"
-    if option.variable in environ:
-        return environ[option.variable], option.variable
-    if option.field in texts:
-        return texts[option.field], f"{option.name} in the job file"
-    return option.default, "default"
-
-
-def _parsed(option: Option, text: str | None, said_by: str, mistakes: list[str]) -> Any:
-    if text is None:
-        return () if option.is_repeatable else None
-    try:
-        return option.parse(text)
-    except ValueError as error:
-        mistakes.append(f"{said_by}: {error}")
-        return None
-
-
-def _refuse_unknown_variables(environ: Mapping[str, str], mistakes: list[str]) -> None:
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     # The second is of a call whose --on-end this one is.
     known = {"BATCHCANCEL_JOB_FILE", "BATCHCANCEL_EXIT_CODE", *(one.variable for one in OPTIONS)}
-    unknown = sorted(
-        name
-        for name, text in environ.items()
-        if name.startswith("BATCHCANCEL_")
-        and name not in known
+    for name in sorted(environ.keys() - known):
+        field = name.removeprefix("BATCHCANCEL_")
         # Kubernetes sets such ones for a service that is called batchcancel.
-        and not _OF_A_SERVICE.search(f"{name}={text}")
-    )
-    mistakes.extend(
-        f"{name} is no option{did_you_mean(name.removeprefix('BATCHCANCEL_').lower())}"
-        for name in unknown
-    )
+        if field != name and not _OF_A_SERVICE.search(f"{name}={environ[name]}"):
+            yield f"{name} is no option{did_you_mean(field.lower())}"
 
 
 def _api_key(path: Path | None, environ: Mapping[str, str], mistakes: list[str]) -> str:
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            why = (isinstance(error, OSError) and error.strerror) or "it is no UTF-8 text"
-            mistakes.append(f"--api-key-file: {redacted_text(str(path))} cannot be read: {why}")
-            if redacted_text(str(path)) != str(path):
-                mistakes.append("--api-key-file names a file: what was given looks like the key")
-            return ""
-    elif KEY_VARIABLE in environ:
-        text = environ[KEY_VARIABLE]
-    else:
-        mistakes.append(f"no API key: set {KEY_VARIABLE}, or pass --api-key-file")
-        return ""
     try:
-        return quantities.api_key(text)
-    except ValueError as error:
-        # The text itself is a secret, so the sentence must not repeat it.
-        mistakes.append(f"{KEY_VARIABLE if path is None else '--api-key-file'}: {error}")
-        return ""
+        # The text itself is a secret, so no sentence may repeat it.
+        with noted(KEY_VARIABLE if path is None else "--api-key-file", mistakes):
+            if path is not None:
+                return quantities.api_key(_first_line(path))
+            return quantities.api_key(environ[KEY_VARIABLE])
+    except KeyError:
+        mistakes.append(f"no API key: set {KEY_VARIABLE}, or pass --api-key-file")
+    return ""
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or "it is no UTF-8 text"
+        shown = redacted_text(str(path))
+        hint = (
+            "" if shown == str(path) else "; what was given looks like the key, not like its file"
+        )
+        raise ValueError(f"{shown} cannot be read: {why}{hint}") from None
 
 
 def manifest_source(manifest: str) -> Source:
@@ -301,7 +272,17 @@ def _source(manifest: str, values: dict[str, Any], mistakes: list[str]) -> Sourc
     except InputError as error:
         mistakes.append(error.message)
         return Source(scheme="", place=STDIN)
-    _name_by_manifest(source, values, mistakes)
+    if source.is_stdin:
+        unnamed = [name for name in ("ledger", "batch") if values[name] is None]
+        mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
+        return source
+    name = batch_name(source.stem)
+    values["batch"] = values["batch"] or name
+    if values["ledger"] is None and source.is_remote:
+        example = f"--ledger {name}.ledger.db"
+        mistakes.append(f"--ledger must be named for a manifest from afar, like {example}")
+    elif values["ledger"] is None:
+        values["ledger"] = os.fspath(Path(source.place).with_name(f"{source.stem}.ledger.db"))
     return source
 
 
@@ -313,20 +294,3 @@ def batch_name(stem: str) -> str:
         return name[:200]
     told = hashlib.sha256(stem.encode(errors="surrogateescape")).hexdigest()[:8]
     return f"{re.sub('_+', '_', name).strip('_')[:190] or 'batch'}-{told}"
-
-
-def _name_by_manifest(source: Source, values: dict[str, Any], mistakes: list[str]) -> None:
-    if source.is_stdin:
-        unnamed = [name for name in ("ledger", "batch") if values[name] is None]
-        mistakes += [f"--{one} must be named for a manifest from stdin" for one in unnamed]
-        return
-    name = batch_name(source.stem)
-    if values["batch"] is None:
-        values["batch"] = name
-    if values["ledger"] is not None:
-        return
-    if source.is_remote:
-        example = f"--ledger {name}.ledger.db"
-        mistakes.append(f"--ledger must be named for a manifest from afar, like {example}")
-        return
-    values["ledger"] = os.fspath(Path(source.place).with_name(f"{source.stem}.ledger.db"))

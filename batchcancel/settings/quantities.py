@@ -28,9 +28,10 @@ COLUMNS: Final = (
 )  # fmt: skip
 """The columns of a manifest that are read."""
 
+_ASCII = re.compile(r"[!-~]+", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
-_DURATION = re.compile(rf"(?:{_NUMBER}[smhd])+", re.ASCII)
+_DURATION = re.compile(rf"{_NUMBER}|(?:{_NUMBER}[smhd])+", re.ASCII)
 _RATE = re.compile(rf"([0-9]{{1,9}})/({_NUMBER})?(s|m|h)", re.ASCII)
 _CAP = re.compile(rf"({_NUMBER})(%?)", re.ASCII)
 # h11 quotes a header it refuses in its exception: a key with a line break would be printed whole.
@@ -68,13 +69,10 @@ def rate(text: str) -> Rate:
 
 def seconds(text: str) -> float:
     """A duration like `90`, `45s`, `1h30m`; a bare number counts seconds."""
-    if re.fullmatch(_NUMBER, text, re.ASCII):
-        total = float(text)
-    elif _DURATION.fullmatch(text):
-        parts = re.findall(rf"({_NUMBER})([smhd])", text)
-        total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    else:
+    if not _DURATION.fullmatch(text):
         raise ValueError("write a duration like 45s, 90m or 1h30m; a bare number counts seconds")
+    parts = re.findall(rf"({_NUMBER})([smhd]?)", text)
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
     if not 0 < total <= LONGEST_DURATION:
         raise ValueError("a duration is longer than nothing, and at most a year")
     return total
@@ -114,12 +112,9 @@ def timezone(text: str) -> ZoneInfo:
 
 def clock_time(text: str) -> time:
     """A local time of day like `09:00`."""
-    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text, re.ASCII):
-        raise ValueError("write a time of day like 09:00")
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        raise ValueError("write a time of day from 00:00 to 23:59") from None
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text, re.ASCII):
+        raise ValueError("write a time of day like 09:00, from 00:00 to 23:59")
+    return time.fromisoformat(text)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -181,22 +176,31 @@ def date_format(text: str) -> str:
     return told
 
 
+_SWITCH = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+
+
 def switch(text: str) -> bool:
     """`true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`."""
-    if text.lower() in ("true", "1", "yes", "on"):
-        return True
-    if text.lower() in ("false", "0", "no", "off"):
-        return False
-    raise ValueError("write true or false")
+    if text.lower() not in _SWITCH:
+        raise ValueError("write true or false")
+    return _SWITCH[text.lower()]
+
+
+def _address(text: str) -> SplitResult:
+    """The parts of an address; without a scheme where it is none."""
+    with suppress(ValueError):
+        parts = urlsplit(text)  # its `port` raises for what is no port
+        if _ASCII.fullmatch(text) and parts.port != 0 and parts.hostname:
+            return parts
+    return SplitResult("", "", "", "", "")
 
 
 def base_url(text: str) -> str:
     """The API's address with its version; plain http only to this machine."""
-    parts = SplitResult("", "", "", "", "")
-    if re.fullmatch(r"[!-~]+", text, re.ASCII):
-        with suppress(ValueError):
-            found = urlsplit(text)  # its `port` raises for what is no port
-            parts = found if found.port != 0 else parts
+    parts = _address(text)
     host = parts.hostname or ""
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     if not is_safe or not _HOST.fullmatch(host):
@@ -212,11 +216,8 @@ def base_url(text: str) -> str:
 
 def proxy(text: str) -> str:
     """A proxy's address, maybe with user and password: those are not repeated."""
-    parts = SplitResult("", "", "", "", "")
-    with suppress(ValueError):
-        found = urlsplit(text)
-        parts = found if re.fullmatch(r"[!-~]+", text) and found.port != 0 else parts
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+    parts = _address(text)
+    if parts.scheme not in ("http", "https") or parts.path.strip("/"):
         raise ValueError("write an address like http://proxy.example:3128")
     return text
 

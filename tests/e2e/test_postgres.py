@@ -104,8 +104,8 @@ def test_a_server_restarted_in_the_middle_of_a_run_is_waited_for(mortal_stage, m
 
 
 IMPATIENT = """
-from batchcancel.ledger.postgres import opening
-opening.open_postgres.__kwdefaults__["patience"] = 0.5
+from batchcancel.ledger.postgres import ledger
+ledger.open_postgres.__kwdefaults__["patience"] = 0.5
 """
 
 
@@ -136,8 +136,8 @@ def test_a_server_that_stays_away_ends_the_sending_and_the_same_command_resumes(
 
 
 PATIENT = """
-from batchcancel.ledger.postgres import opening
-opening.open_postgres.__kwdefaults__["patience"] = 3600
+from batchcancel.ledger.postgres import ledger
+ledger.open_postgres.__kwdefaults__["patience"] = 3600
 """
 
 

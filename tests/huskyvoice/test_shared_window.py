@@ -9,7 +9,7 @@ import pytest
 
 from batchcancel.api import PERMIT_S, Rate
 from batchcancel.huskyvoice.window_log import WindowLog
-from batchcancel.ledger.postgres.opening import open_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres
 from tests.windows import file_window, memory_window
 
 LENGTH, TIMEOUT = 1000.0, 10.0

@@ -21,7 +21,7 @@ from batchcancel.ledger.contract import (
     State,
     Withdrawn,
 )
-from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres, read_postgres
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger

@@ -15,8 +15,8 @@ import pytest
 
 from batchcancel.errors import InputError
 from batchcancel.ledger import tables
-from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
-from batchcancel.ledger.sqlite import files
+from batchcancel.ledger.postgres.ledger import open_postgres, read_postgres
+from batchcancel.ledger.sqlite import connection
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 from batchcancel.ledger.sqlite.schema import DIALECT
 from tests.postgres import PASSWORD
@@ -165,7 +165,7 @@ class TestSqlite:
         def full(_path):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(files, "_create_private", full)
+        monkeypatch.setattr(connection, "_create_private", full)
         before = dump(old)
         with pytest.raises(InputError, match=r"earlier version.*No space left") as refusal:
             open_sqlite(old, **WHO)
@@ -314,8 +314,7 @@ class TestPostgres:
     def test_who_could_use_the_tables_before_can_use_the_new_ones(self, old_database, postgres):
         url = granted(postgres, old_database)
         open_postgres(old_database, **WHO).close()
-        expected = told(read_postgres(old_database))
-        assert expected == told(read_postgres(url))
+        assert told(read_postgres(old_database)) == told(read_postgres(url))
         postgres.execute("INSERT INTO batchcancel.pauses VALUES ('r', now(), NULL, '429')", url=url)
 
     def test_a_standby_is_read_and_not_written(self, old_database, postgres):

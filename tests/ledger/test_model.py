@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Intent, Noted, OpenRow, Settled, Withdrawn
-from batchcancel.ledger.postgres.opening import open_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres
 from batchcancel.ledger.sqlite.ledger import memory_sqlite
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)

@@ -23,7 +23,7 @@ from batchcancel.ledger.postgres.connection import (
     SilentServer,
     connection_info,
 )
-from batchcancel.ledger.postgres.opening import open_postgres, read_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres, read_postgres
 from batchcancel.ledger.postgres.schema import ddl
 from tests.ledger.conftest import WHO
 from tests.postgres import PASSWORD

@@ -7,7 +7,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Answered, Asked, OpenRow
-from batchcancel.ledger.postgres.opening import open_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres
 from tests.ledger.conftest import NOON, SKIPPED, WHO
 from tests.proxy import Cut, proxying
 

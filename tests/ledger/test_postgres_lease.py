@@ -13,7 +13,7 @@ from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.contract import Asked
 from batchcancel.ledger.postgres import lease
 from batchcancel.ledger.postgres.lease import Lease
-from batchcancel.ledger.postgres.opening import open_postgres
+from batchcancel.ledger.postgres.ledger import open_postgres
 from tests.ledger.conftest import NOON, SKIPPED, WHO
 
 LONG = 3000

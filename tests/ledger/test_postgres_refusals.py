@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.ledger.postgres.opening import read_postgres
+from batchcancel.ledger.postgres.ledger import read_postgres
 from tests.certificates import self_signed
 from tests.postgres import PASSWORD
 

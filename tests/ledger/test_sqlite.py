@@ -14,7 +14,7 @@ import pytest
 
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger.contract import Asked, OpenRow
-from batchcancel.ledger.sqlite import connection, files
+from batchcancel.ledger.sqlite import connection
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from tests.ledger.conftest import WHO
 
@@ -105,7 +105,7 @@ class TestFiles:
         def killed(_db):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(files, "create", killed)
+        monkeypatch.setattr(connection, "create", killed)
         with pytest.raises(KeyboardInterrupt):
             open_sqlite(path, **WHO)
         assert names(path.parent) == []

@@ -34,8 +34,8 @@ seed 87
 
 policy.content: a time without an offset is taken for UTC in a comparison
 test_a_time_without_an_offset_differs_where_no_timezone_could_make_it_the_same
-- not _FURTHEST_WEST <= offset <= _FURTHEST_EAST
-+ offset != timedelta(0)
+- utc + _FURTHEST_WEST, utc + _FURTHEST_EAST
++ utc, utc
 
 policy.plan: what an export says is done is cancelled again
 test_rows_that_the_manifest_marks_as_done_are_left_out_whatever_their_time
@@ -44,8 +44,8 @@ test_rows_that_the_manifest_marks_as_done_are_left_out_whatever_their_time
 
 reader.manifest: outcomes are no part of a manifest's content
 test_marks_belong_to_the_content_and_words_without_an_outcome_do_not
-- digest.update(b"outcome "
-+ hashlib.sha256(b"outcome "
+- update(pl.col("marked"), before=b"outcome ")
++ pass
 
 reader.read: line ends after the last row are read as a row
 test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows

@@ -3,7 +3,7 @@
 from tests.mutants.defect import defects
 
 DEFECTS = defects(r"""
-policy.look: what was seen cancelled and is alive a moment later is cancelled
+policy.observing: what was seen cancelled and is alive a moment later is cancelled
 test_what_is_confirmed_again_while_planning_reads_is_for_a_person
 - left |= {one: LeftAlone(one, already, None) for one in reading.sightings.ever(CANCELLED)}
 + pass
@@ -30,12 +30,12 @@ seed 0
 - return SkipReason.MOVED if has_moved(said, record) else None
 + return None
 
-policy.observed: a session is compared to the letter
+appointments: a session is compared to the letter
 test_what_is_where_the_manifest_says_has_not_moved
-- as_meant(named) != as_meant(found)
-+ named != found
+- as_meant(one) != as_meant(other)
++ one != other
 
-policy.look: a row in doubt is not held against the manifest
+policy.observing: a row in doubt is not held against the manifest
 test_a_row_in_doubt_that_was_moved_is_not_sent_when_it_is_read_back
 - pl.concat([named, in_doubt])
 + pl.concat([named, in_doubt.clear()])
@@ -78,14 +78,14 @@ test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word
 -         return self._means
 +         return self._means
 
-policy.pages: a server that gives its last page for ever is asked for ever
+policy.day_pages: a server that gives its last page for ever is asked for ever
 test_a_server_that_gives_its_last_page_for_ever_is_asked_for_it_twice
 - if self.shown == before or is_end or is_mixed:
 + if is_end or is_mixed:
 
 policy.pages: the key of another clinic reads on
 test_a_clinic_that_knows_none_of_the_rows_ends_the_reading
-- if len(self.streak) >= self.halt_after:
+- if len(self._streak) >= self.halt_after:
 + if False:
 
 policy.fresh: a row that its pages do not show is sent unread

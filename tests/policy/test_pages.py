@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchcancel.api import PAGE, Answer, Meaning, Record
 from batchcancel.errors import ScopeMissing, StoppedEarly
-from batchcancel.policy.pages import MAX_MISSES, Budget, Wanted, read_rows
+from batchcancel.policy.pages import MAX_MISSES, Budget, Reading, Wanted
 
 pytestmark = pytest.mark.anyio
 
@@ -66,13 +66,13 @@ async def read(clinic: Clinic, wanted: dict[str, int | None], *, budget=None, ha
     by_day: dict[date | None, list[str]] = {}
     for name, day in wanted.items():
         by_day.setdefault(None if day is None else on(day), []).append(name)
-    reading = await read_rows(
-        Wanted(by_day=by_day),
+    reading = await Reading(
+        wanted=Wanted(by_day=by_day),
         lookup=clinic,
         now=lambda: NOW,
         budget=Budget.for_rows(len(wanted)) if budget is None else Budget(budget),
         halt_after=halt_after,
-    )
+    ).read()
     seen = reading.sightings.frame().get_column("appointment_id").to_list()
     assert len(seen) == len(set(seen))
     return reading, set(seen)
@@ -268,9 +268,9 @@ async def test_the_pages_of_a_day_beside_are_read_for_rows_that_may_be_there():
     wanted = Wanted(
         by_day={DAY: names(10)}, beside={DAY: {on(1): names(5), on(-1): names(3, start=5)}}
     )
-    reading = await read_rows(
-        wanted, lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20
-    )
+    reading = await Reading(
+        wanted=wanted, lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20
+    ).read()
 
     assert (clinic.pages, clinic.singles) == ([DAY, on(1)], [])
     assert (reading.not_shown, reading.sightings.frame().height) == (0, 10)
@@ -302,10 +302,10 @@ async def test_a_day_beside_is_asked_for_where_a_record_that_names_no_day_reache
     night = [f"n{number:02d}" for number in range(nights)]
     clinic = Eastern(closed(40) | dict.fromkeys(night, 0))
     by_day = {None: [*names(40), *night]}
-    reading = await read_rows(
-        Wanted(by_day=by_day, days_of=utc_days),
+    reading = await Reading(
+        wanted=Wanted(by_day=by_day, days_of=utc_days),
         lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20,
-    )  # fmt: skip
+    ).read()  # fmt: skip
 
     assert 40 + nights == reading.sightings.frame().height
     assert (pages, 1 + (nights > 0)) == (clinic.pages, len(clinic.singles))

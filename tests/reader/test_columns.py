@@ -1,12 +1,15 @@
+import io
 import re
 import shlex
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.errors import InputError
 from batchcancel.reader.columns import Asked, columns_of, plain
+from batchcancel.reader.read import read_manifest
 from batchcancel.settings.quantities import COLUMNS, columns, named_columns
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -57,6 +60,17 @@ def test_what_is_close_to_a_missing_column_is_asked_about_and_nothing_else(name,
         is_named = option == "--column"
         asked = Asked(named=named_columns(value)) if is_named else Asked(ignoring=columns(value))
         assert is_named == (our in columns_of(["appointment_id", name], asked).used)
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked(ignoring=("date",), named=("notes=Why",))])
+def test_the_same_table_uses_and_ignores_the_same_columns_as_csv_and_as_parquet(asked):
+    table = pl.DataFrame({one: ["a"] for one in ("Why", "appointment_id", "phone", "", "Session")})
+    table = table.with_columns(date=pl.lit("2026-06-15"))
+    packed = io.BytesIO()
+    table.write_parquet(packed)
+    written = table.write_csv().encode()
+    columns = [read_manifest(one, asked=asked).columns for one in (written, packed.getvalue())]
+    assert columns[0] == columns[1]
 
 
 def test_a_column_that_was_named_wins_over_one_of_that_name():

@@ -1,4 +1,3 @@
-import io
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -29,7 +28,7 @@ a,2026-06-15T09:00Z,,,
 
 
 def manifest(text: str) -> Manifest:
-    return read_manifest("-", stdin=io.BytesIO(text.encode()))
+    return read_manifest(text.encode())
 
 
 def starts(read: Manifest) -> dict[str, Start | None]:

@@ -1,5 +1,3 @@
-import io
-
 import polars as pl
 import pytest
 
@@ -13,7 +11,7 @@ DONE = [*sorted({*OutcomeName} - {"gave_up", "skipped", "rejected_row"}), "resto
 
 
 def manifest(*rows: str, columns: str = "appointment_id,outcome,reason") -> Manifest:
-    return read_manifest("-", stdin=io.BytesIO("\n".join([columns, *rows]).encode()))
+    return read_manifest("\n".join([columns, *rows]).encode())
 
 
 def marks(read: Manifest) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from batchcancel.reader.strict_csv import StrictReading
 
 def read(data: str | bytes) -> Manifest:
     data = data.encode() if isinstance(data, str) else data
-    return read_manifest("-", stdin=io.BytesIO(data))
+    return read_manifest(data)
 
 
 def parquet(**columns: object) -> bytes:

@@ -9,8 +9,8 @@ from batchcancel.appointments import RejectedRow
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import OpenRow
 from batchcancel.policy.earlier_runs import EarlierRuns, batch_of
-from batchcancel.policy.look import Looked
 from batchcancel.policy.notice import NoticePolicy
+from batchcancel.policy.observed import Observed
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
@@ -73,7 +73,7 @@ def planned(
         rules=Rules(policy=policy, timezone=timezone),
         rate=asked.rate,
         limit=asked.limit,
-        looked=Looked(manifest=manifest),
+        observed=Observed(),
         at=NOW,
     )
 

@@ -1,24 +1,31 @@
 """The PostgreSQL ledger: many batches in one database, for runs that may go on elsewhere."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import UntranslatableCharacter
 
+from batchcancel.addresses import redacted_ledger
 from batchcancel.api import Rate, SharedWindow
-from batchcancel.clock import Stopwatch
-from batchcancel.errors import BatchcancelError, InputError, LedgerWriteFailed
+from batchcancel.clock import Stopwatch, utc_now
+from batchcancel.errors import BatchcancelError, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger.contract import Run
+from batchcancel.ledger.lease import TTL_S
 from batchcancel.ledger.postgres.connection import (
+    PATIENCE_S,
     Patience,
     PatientConnection,
     PostgresStatements,
     Work,
+    connection_info,
 )
-from batchcancel.ledger.postgres.lease import Lease, refusal, take
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, refusal, take
+from batchcancel.ledger.postgres.refusal import refused_connection
+from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
 from batchcancel.ledger.questions import LedgerReader
@@ -116,18 +123,18 @@ class PostgresLedger(Ledger, PostgresReader):
     def _take(self, run: Run) -> Lease:
         self._session = uuid.uuid4()
         taken = Stopwatch()
+
+        def begin(into: PostgresStatements) -> int:
+            token, is_new = take(into, run, session=self._session, ttl=self._ttl)
+            if is_new:
+                self._begin(into, run)
+            return token
+
         try:
-            with write_failures(self._name):
-                token = self._db.repeat(lambda into: self._taken(into, run))
+            token = self._write(begin)
         except LedgerWriteFailed as error:
             raise refusal(error, run) from error
         return Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
-
-    def _taken(self, into: PostgresStatements, run: Run) -> int:
-        token, is_new = take(into, run, session=self._session, ttl=self._ttl)
-        if is_new:
-            self._begin(into, run)
-        return token
 
     def _renew(self) -> None:
         if self._lease is not None:
@@ -137,3 +144,78 @@ class PostgresLedger(Ledger, PostgresReader):
     def _identity(self, number: int) -> Values:
         """Requests are numbered from 1 in every session."""
         return {"session": self._session, "request": number}
+
+
+def open_postgres(
+    url: str,
+    *,
+    origin: str,
+    key: str,
+    ttl: float = TTL_S,
+    patience: float = PATIENCE_S,
+    now: Callable[[], datetime] = utc_now,
+) -> PostgresLedger:
+    """Open a ledger for one run, and make its tables where there are none.
+
+    `key` is the fingerprint of the API key; `ttl` is how long a batch stays with a run that is
+    not heard of, `patience` how long a run waits for a server that is not, both in seconds.
+    Raises InputError when the database cannot be used, or only read; StoppedEarly when it does
+    not answer just now.
+    """
+    name, info = _address(url)
+    shared = Patience(patience)
+    db, side = PatientConnection(info, shared), PatientConnection(info, shared)
+    _prepared(db, lambda into: _prepare(into, name, now), name=name, info=info)
+    return PostgresLedger(db, side, shared, name=name, origin=origin, key=key, ttl=ttl)
+
+
+def read_postgres(url: str) -> PostgresReader:
+    """Open a ledger for questions only; it may be in use by runs, or on a standby."""
+    name, info = _address(url)
+    db = PatientConnection(info)
+    version = _prepared(db, lambda into: require_ledger(into, name=name), name=name, info=info)
+    return PostgresReader(db, name=name, version=version)
+
+
+def _prepare(into: PostgresStatements, name: str, now: Callable[[], datetime]) -> None:
+    ((is_read_only, its),) = into.fetch(
+        "SELECT current_setting('transaction_read_only'), clock_timestamp()"
+    )
+    if is_read_only == "on":
+        raise InputError(
+            f"{name} is read-only, as a standby is",
+            hint="Name the primary server with --ledger. Nothing was sent.",
+        )
+    ahead = (now() - its).total_seconds()
+    if abs(ahead) > CLOCKS_DIFFER_S:
+        raise InputError(
+            f"this machine's clock is {ahead:+.0f} s from that of {name}: what one host writes "
+            "another could not judge",
+            hint="Set the clock that is wrong. Nothing was sent.",
+        )
+    prepare(into, name=name)
+
+
+def _address(url: str) -> tuple[str, str]:
+    """What may be shown of it, and what to connect with."""
+    name = redacted_ledger(url)
+    try:
+        return name, connection_info(url)
+    except psycopg.ProgrammingError:
+        raise InputError(
+            f"{name} is no URL of a PostgreSQL database",
+            hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
+        ) from None
+
+
+def _prepared(db: PatientConnection, prepare: Work[Result], *, name: str, info: str) -> Result:
+    try:
+        return db.once(prepare)
+    except BaseException as error:
+        db.close()
+        if not isinstance(error, psycopg.Error):
+            raise
+        is_unconnected = type(error) is psycopg.OperationalError
+        found = refused_connection(error, info) if is_unconnected else diagnose(error)
+        kind = StoppedEarly if found.is_trouble else InputError
+        raise kind(f"{name} {found.meaning}", hint=found.hint) from error

@@ -77,7 +77,6 @@ END $$;
 _IS_THERE = """
     SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'batchcancel' AND tablename = 'version'
 """
-
 _HAS_SCHEMA = "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'batchcancel'"
 
 
@@ -99,14 +98,14 @@ COMMIT;"""
 
 def prepare(into: PostgresStatements, *, name: str) -> None:
     """Leave tables of this version behind: made, or migrated; two at once wait in line."""
-    if found_version(into) == VERSION:
-        return
-    into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
-    version = found_version(into)
-    if version is None:
-        _create(into, name=name)
-    elif version < VERSION:
-        _migrate(into, version, name=name)
+    if found_version(into) != VERSION:
+        into.execute("SELECT pg_advisory_xact_lock(:first_use)", {"first_use": _FIRST_USE})
+        version = found_version(into)
+        if version is None:
+            _create(into, name=name)
+        elif version < VERSION:
+            _migrate(into, version, name=name)
+    require_ledger(into, name=name)
 
 
 def require_ledger(into: PostgresStatements, *, name: str) -> int:
@@ -122,16 +121,16 @@ def require_ledger(into: PostgresStatements, *, name: str) -> int:
 
 
 def found_version(into: PostgresStatements) -> int | None:
-    if not into.fetch(_IS_THERE, {}):
+    if not into.fetch(_IS_THERE):
         return None
     # With its schema's name: a search_path passes over a schema that this user may not use.
-    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version", {})
+    ((version,),) = into.fetch("SELECT max(version) FROM batchcancel.version")
     return None if version is None else int(version)
 
 
 def _create(into: PostgresStatements, *, name: str) -> None:
     try:
-        if not into.fetch(_HAS_SCHEMA, {}):
+        if not into.fetch(_HAS_SCHEMA):
             into.script("CREATE SCHEMA batchcancel")
         into.script(_TABLES)
     except InsufficientPrivilege as error:

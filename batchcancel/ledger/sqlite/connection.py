@@ -1,25 +1,31 @@
 """Connections to a SQLite ledger that are safe to write through, or to read beside a run.
 
 While a ledger is open for writing it is in WAL mode, so that readers do not wait. A closed ledger
-is one plain file: it may be copied, and reading it leaves nothing behind.
+is one plain file: it may be copied, and reading it leaves nothing behind. A new ledger, and the
+backup of an earlier one, appear whole or not at all: each is written under another name, private
+from its first byte, and renamed when it is done.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from batchcancel.errors import InputError
-from batchcancel.ledger.sqlite.files import create_file, migrate_file
-from batchcancel.ledger.sqlite.schema import create, require_ledger
-from batchcancel.ledger.sqlite.trouble import diagnose, primary_code
+from batchcancel.ledger.sqlite.schema import create, migrate, require_ledger
+from batchcancel.ledger.sqlite.trouble import DAMAGED, diagnose, primary_code
 from batchcancel.ledger.statements import Statements, Values, in_micros
 from batchcancel.ledger.tables import VERSION
 
 _TO_WRITE = "Name another file with --ledger; this one was left as it is."
 _TO_READ = "Name a ledger of batchcancel; this file was left as it is."
+_ELSEWHERE = "Name a file in a folder that can be written with --ledger."
+_MAKE_ROOM = (
+    "An earlier ledger is copied before it is changed. Make room, or move away what has that name."
+)
 _PATIENCE_S = 5.0
 _KEPT: dict[type, Callable[[Any], object]] = {datetime: in_micros, date: date.isoformat}
 
@@ -45,18 +51,18 @@ def asked(db: sqlite3.Connection, sql: str, values: Values) -> sqlite3.Cursor:
 
 def connect_for_writing(place: Path) -> sqlite3.Connection:
     """Open or create the ledger; its folder is usable and its lock is held."""
-    with _refusals(place, otherwise=_TO_WRITE), ExitStack() as undo:
+    with _refusals(place, otherwise=_TO_WRITE):
         if not place.exists():
-            create_file(place)
-        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?mode=rw")))
-        _prepare(db, place)
-        undo.pop_all()
+            with _appearing(place, f"{place} cannot be made", _ELSEWHERE) as new:
+                create(new)
+        with _open(f"{place.as_uri()}?mode=rw") as db:
+            _prepare(db, place)
         return db
 
 
 def connect_in_memory() -> sqlite3.Connection:
-    db = _connect(":memory:")
-    create(db)
+    with _open(":memory:") as db:
+        create(db)
     return db
 
 
@@ -89,18 +95,22 @@ def _kept(values: Iterable[object]) -> list[object]:
     return [keep(one) if (keep := _KEPT.get(type(one))) else one for one in values]
 
 
-def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+@contextmanager
+def _open(address: str) -> Iterator[sqlite3.Connection]:
+    """A connection that stays open when this ends well."""
+    db = sqlite3.connect(
         address, uri=True, isolation_level=None, timeout=_PATIENCE_S, check_same_thread=False
     )
+    try:
+        yield db
+    except BaseException:
+        db.close()
+        raise
 
 
 def _asked(place: Path, how: str) -> tuple[sqlite3.Connection, int]:
-    with ExitStack() as undo:
-        db = undo.enter_context(closing(_connect(f"{place.as_uri()}?{how}")))
-        version = require_ledger(db, place, otherwise=_TO_READ)
-        undo.pop_all()
-        return db, version
+    with _open(f"{place.as_uri()}?{how}") as db:
+        return db, require_ledger(db, place, otherwise=_TO_READ)
 
 
 def _is_whole_copy(place: Path, error: sqlite3.Error) -> bool:
@@ -115,10 +125,7 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
     version = require_ledger(db, place, otherwise=_TO_WRITE)
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise InputError(
-            f"{place} is damaged",
-            hint="Keep the file, restore it from a backup or name another with --ledger.",
-        )
+        raise InputError(f"{place} {DAMAGED.meaning}", hint=DAMAGED.hint)
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise InputError(
@@ -128,10 +135,58 @@ def _prepare(db: sqlite3.Connection, place: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     try:
         if version < VERSION:
-            migrate_file(db, place, version=version)
+            _migrate(db, place, version=version)
     except BaseException:
         settle_into_one_file(db)
         raise
+
+
+def _migrate(db: sqlite3.Connection, place: Path, *, version: int) -> None:
+    """Bring the open ledger to this version, after a backup `<name>.v<version>.bak`.
+
+    Whatever fails, the ledger stays as it was; a backup of the same name, which an attempt that
+    was cut off may have left, is replaced.
+    """
+    backup = place.with_name(f"{place.name}.v{version}.bak")
+    why_not = f"{place} is of an earlier version, and {backup.name} cannot be written beside it"
+    # Never a plain copy: what is still in the write-ahead log belongs to the ledger.
+    with _appearing(backup, why_not, _MAKE_ROOM) as copy:
+        db.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    migrate(db, version)
+
+
+@contextmanager
+def _appearing(path: Path, why_not: str, hint: str) -> Iterator[sqlite3.Connection]:
+    """A database to be filled, which has its name when this ends well; else it is gone."""
+    unfinished = path.with_name(f"{path.name}-new")
+    try:
+        unfinished.unlink(missing_ok=True)
+        _create_private(unfinished)
+        with _open(f"{unfinished.as_uri()}?mode=rw") as db, closing(db):
+            yield db
+        unfinished.replace(path)
+        _make_durable(path.parent)
+    except OSError as error:
+        raise InputError(f"{why_not}: {error.strerror}", hint=hint) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _create_private(path: Path) -> None:
+    """SQLite would create the file with the mode that the umask leaves."""
+    path.touch(0o600, exist_ok=False)
+    path.chmod(0o600)
+
+
+def _make_durable(folder: Path) -> None:
+    """A new name is on the disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -34,7 +34,6 @@ _RENEW = """
 HELD_NOW = """
     SELECT 1 FROM leases WHERE batch = :batch AND boot = :boot AND expires_at > :now
 """
-_HELD = "SELECT 1 FROM leases WHERE batch = :batch AND token = :token"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
 
@@ -44,13 +43,6 @@ class Lease(SomeLease):
     def __init__(self, *, batch: str, token: int, ttl: float) -> None:
         super().__init__(batch=batch, token=token, ttl=ttl)
         self._renewed_at = _seconds()
-
-    def fence(self, into: Statements) -> None:
-        """Keep the open transaction from a run that lost its lease: `LedgerWriteFailed`."""
-        if self.is_due():
-            self.renew(into)
-        elif not into.fetch(_HELD, {"batch": self._batch, "token": self.token}):
-            raise self.taken_over()
 
     def renew(self, into: Statements) -> None:
         """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""

@@ -21,7 +21,7 @@ from batchcancel.ledger.sqlite.connection import (
     settle_into_one_file,
 )
 from batchcancel.ledger.sqlite.lease import HELD_NOW, Lease, end, require_free, take, until
-from batchcancel.ledger.sqlite.place import FileLock, Place, require_place, require_private
+from batchcancel.ledger.sqlite.place import FileLock, is_still, require_place, require_private
 from batchcancel.ledger.sqlite.trouble import diagnose
 from batchcancel.ledger.statements import Statements, Values
 from batchcancel.ledger.writing import Ledger
@@ -55,13 +55,14 @@ class SqliteLedger(Ledger, SqliteReader):
         db: sqlite3.Connection,
         *,
         lock: FileLock | None = None,
-        place: Place | None = None,
+        place: Path | None = None,
         **whose: Any,
     ) -> None:
         super().__init__(db, **whose)
         self._turn = threading.Lock()
         self._lease: Lease | None = None
         self._place = place
+        self._found = place.stat() if place else None
         self._lock = lock
         self._earlier_requests = self._last_request()
 
@@ -100,17 +101,21 @@ class SqliteLedger(Ledger, SqliteReader):
             if self._lock is not None:
                 self._lock.release(keep_file=not is_let_go)
 
-    def _write(self, work: Callable[[Statements], Result], *, is_long: bool = False) -> Result:  # noqa: ARG002 - nothing here has a time limit
+    def _write(self, work: Callable[[Statements], Result], *, is_long: bool = False) -> Result:
         """One at a time: the heartbeat writes over the same connection."""
-        self._require_place()
+        if self._place is not None and not is_still(self._place, self._found):
+            raise LedgerWriteFailed(  # nobody would find again what is written there
+                f"the ledger could not be written: {self._name} was removed or replaced",
+                hint="Put the ledger back before the next run: it knows what was sent.",
+            )
         with self._turn:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 statements = SqliteStatements(self._db)
                 if self._lease is not None:
-                    self._lease.fence(statements)
+                    self._lease.renew(statements)
                 result = work(statements)
-                if self._lease is not None and self._lease.is_due():  # it was long work
+                if self._lease is not None and is_long:  # its lease was not renewed meanwhile
                     self._lease.renew(statements)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
@@ -121,23 +126,21 @@ class SqliteLedger(Ledger, SqliteReader):
         return result
 
     def _take(self, run: Run) -> Lease | None:
-        lease = self._write(lambda into: self._taken(into, run))
+        def begin(into: Statements) -> Lease | None:
+            self._begin(into, run)
+            if self._lock is None:  # a ledger in memory is nobody else's
+                return None
+            lease = take(into, run, ttl=self._ttl)
+            since = run.started_at.isoformat(timespec="seconds")
+            self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}", lease.token)
+            return lease
+
+        lease = self._write(begin)
         self._earlier_requests = self._last_request()
         return lease
 
-    def _taken(self, into: Statements, run: Run) -> Lease | None:
-        """A ledger in memory is nobody else's."""
-        self._begin(into, run)
-        if self._lock is None:
-            return None
-        lease = take(into, run, ttl=self._ttl)
-        since = run.started_at.isoformat(timespec="seconds")
-        self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}", token=lease.token)
-        return lease
-
     def _renew(self) -> None:
-        if self._lease is not None:
-            self._write(self._lease.renew)
+        self._write(lambda _: None)
 
     def _let_go(self) -> bool:
         """End the lease of a run that did not finish; false on a full disk.
@@ -151,14 +154,6 @@ class SqliteLedger(Ledger, SqliteReader):
         except LedgerWriteFailed:
             return False
         return True
-
-    def _require_place(self) -> None:
-        """Refuse to write into a file that was removed or replaced: nobody would find it again."""
-        if self._place is not None and not self._place.is_unchanged():
-            raise LedgerWriteFailed(
-                f"the ledger could not be written: {self._name} was removed or replaced",
-                hint="Put the ledger back before the next run: it knows what was sent.",
-            )
 
     def _identity(self, number: int) -> Values:
         """Unique in the ledger, above the highest number that it knew before this run."""
@@ -183,9 +178,8 @@ def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> Sql
         undo.callback(lock.release)
         db = connect_for_writing(place)
         undo.callback(db.close)
-        found = Place(place)
         ledger = SqliteLedger(
-            db, name=str(path), origin=origin, key=key, lock=lock, place=found, ttl=ttl
+            db, lock=lock, place=place, name=str(path), origin=origin, key=key, ttl=ttl
         )
         ledger.end_lease_of_the_dead()
         undo.pop_all()

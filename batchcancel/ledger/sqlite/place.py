@@ -11,7 +11,8 @@ import os
 import pwd
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from batchcancel.errors import BatchHeld, InputError, NoPlaceForLedger, UnsafeLedger
@@ -24,19 +25,12 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class Place:
-    """Where a file was found, to tell whether it is still there."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._found = path.stat()
-
-    def is_unchanged(self) -> bool:
-        """False when the file was removed, or another one has taken its name."""
-        try:
-            return os.path.samestat(self._found, self._path.stat())
-        except OSError:
-            return False
+def is_still(path: Path, found: os.stat_result | None) -> bool:
+    """False when the file that was found there was removed, or another one has taken its name."""
+    try:
+        return found is not None and os.path.samestat(found, path.stat())
+    except OSError:
+        return False
 
 
 def require_place(path: Path) -> None:
@@ -121,11 +115,12 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = _locked(path)
-        self.token = _token_in(self._descriptor)
+        told = re.search(rb"^lease ([0-9]+)$", os.pread(self._descriptor, 500, 0), re.MULTILINE)
+        self.token = int(told[1]) if told else None
         """The lease of the holder before, who is dead; later that of this one."""
-        self.sign("", token=self.token)
+        self.sign("", self.token)
 
-    def sign(self, holder: str, *, token: int | None = None) -> None:
+    def sign(self, holder: str, token: int | None = None) -> None:
         """Leave two lines that tell the next one to come who holds the lock, and its lease."""
         if self._descriptor is None:
             return
@@ -140,8 +135,7 @@ class FileLock:
         """Let the next one have the lock; a file that is kept still tells it our token."""
         if self._descriptor is None:
             return
-        is_ours = _is_still(self._path, self._descriptor)  # somebody may have removed it
-        if is_ours and not keep_file:
+        if not keep_file and is_still(self._path, os.fstat(self._descriptor)):  # else another's
             with suppress(OSError):
                 self._path.unlink()
         os.close(self._descriptor)
@@ -152,29 +146,16 @@ def _locked(path: Path) -> int:
     """Whoever releases a lock removes its file: a lock on a removed file locks nobody out."""
     while True:
         descriptor = _opened(path)
-        if not _lock(descriptor):
-            raise _held(descriptor)
-        if _is_still(path, descriptor):
+        with _closed_on_error(descriptor):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _held(descriptor) from None
+            except OSError as error:
+                raise _no_place("its file system takes no lock", error) from error
+        if is_still(path, os.fstat(descriptor)):
             return descriptor
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        os.close(descriptor)
-        raise _no_place("its file system takes no lock", error) from error
-    return True
-
-
-def _no_place(why: str, error: OSError) -> NoPlaceForLedger:
-    return NoPlaceForLedger(
-        f"no ledger can be kept there: {why} ({error.strerror})",
-        hint="Name a file of your own on a local disk with --ledger.",
-    )
 
 
 def _opened(path: Path) -> int:
@@ -185,33 +166,33 @@ def _opened(path: Path) -> int:
             f"{path.parent} cannot hold a ledger: {error.strerror}",
             hint="Name a file in a folder that can be written with --ledger.",
         ) from error
-    try:
+    with _closed_on_error(descriptor):
         _require_plain(path, os.fstat(descriptor))  # before it is changed: it may be another's
-        os.fchmod(descriptor, 0o600)
-    except OSError as error:
-        os.close(descriptor)
-        raise _no_place(f"the rights of {path} cannot be set", error) from error
-    except BaseException:
-        os.close(descriptor)
-        raise
+        try:
+            os.fchmod(descriptor, 0o600)
+        except OSError as error:
+            raise _no_place(f"the rights of {path} cannot be set", error) from error
     return descriptor
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
+@contextmanager
+def _closed_on_error(descriptor: int) -> Iterator[None]:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        yield
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
-def _token_in(descriptor: int) -> int | None:
-    found = re.search(rb"^lease ([0-9]+)$", os.pread(descriptor, 500, 0), re.MULTILINE)
-    return None if found is None else int(found[1])
+def _no_place(why: str, error: OSError) -> NoPlaceForLedger:
+    return NoPlaceForLedger(
+        f"no ledger can be kept there: {why} ({error.strerror})",
+        hint="Name a file of your own on a local disk with --ledger.",
+    )
 
 
 def _held(descriptor: int) -> BatchHeld:
     holder = os.pread(descriptor, 500, 0).decode(errors="replace").partition("\n")[0].strip()
-    os.close(descriptor)
     return BatchHeld(
         f"another run is using this ledger: {holder or 'it has just begun'}",
         hint="Wait until it has finished, or stop it.",

@@ -4,6 +4,9 @@ import sqlite3
 
 from batchcancel.ledger.statements import Diagnosis
 
+DAMAGED = Diagnosis(
+    "is damaged", "Keep the file, restore it from a backup or name another with --ledger."
+)
 _RESUME = "then run the same command again."
 _DIAGNOSES = {
     sqlite3.SQLITE_FULL: Diagnosis("has no room left on its disk", f"Free some space, {_RESUME}"),
@@ -16,9 +19,7 @@ _DIAGNOSES = {
     sqlite3.SQLITE_IOERR: Diagnosis(
         "cannot be read or written by the disk", f"Check the disk, {_RESUME}"
     ),
-    sqlite3.SQLITE_CORRUPT: Diagnosis(
-        "is damaged", "Keep the file, restore it from a backup or name another with --ledger."
-    ),
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_NOTADB: Diagnosis(
         "is not a SQLite database", "Name another file with --ledger; this one was left as it is."
     ),

@@ -1,30 +1,28 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from functools import partial
 
 import polars as pl
 
 from batchcancel.api import Ask, Lookup, Record
-from batchcancel.appointments import KnownBy, OutcomeName, Start
+from batchcancel.appointments import KnownBy, OutcomeName
 from batchcancel.clock import ServerClock
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import comparable, named_by, wanted
-from batchcancel.policy.observed import CANCELLED, Observed
-from batchcancel.policy.open_windows import Listed, read_windows
-from batchcancel.policy.pages import Budget, DayPages, Reading, read_rows
+from batchcancel.policy.observed import CANCELLED, NO_STARTS, Observed
+from batchcancel.policy.open_windows import read_windows
+from batchcancel.policy.pages import Budget, Reading, Wanted
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.start_columns import known_starts
 
 _PLACE = ("observed_date", "observed_session", "observed_branch", "observed_label")
-_FOUND = ("found_start", "found_latest", "found_known_by")
 
 NOT_OBSERVED = Caution(
     code="not_observed",
@@ -33,28 +31,7 @@ NOT_OBSERVED = Caution(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """What was seen, and the starts that it tells of rows whose manifest tells none.
-
-    `manifest` has all starts that are known now. `not_shown` counts rows that the pages of their
-    day do not show, `absent` those that the API does not know; `budget` is what is left of it, and
-    `days` are those whose pages were read. It `began` at the earliest at that moment.
-    """
-
-    manifest: Manifest
-    observed: Observed = field(default_factory=Observed)
-    windows: Listed = field(default_factory=dict)
-    budget: Budget = field(default_factory=lambda: Budget(0))
-    days: Mapping[date, DayPages] = field(default_factory=dict)
-    began: datetime | None = None
-    learned: Collection[tuple[str, Start]] = ()
-    not_shown: int = 0
-    absent: int = 0
-    cautions: tuple[Caution, ...] = ()
-
-
-async def look(
+async def observed_of(
     manifest: Manifest,
     earlier: EarlierRuns,
     *,
@@ -66,7 +43,7 @@ async def look(
     approved_at: datetime | None,
     halt_after: int,
     require_windows: bool = False,
-) -> Looked:
+) -> Observed:
     """Read the rows that are not settled, as far as the budget goes.
 
     Raises `ScopeMissing` where the key may not read what a decision needs, and `StoppedEarly` where
@@ -74,39 +51,35 @@ async def look(
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
-    reading = Reading(is_possible=False)
+    days_of = partial(_days_of, starts=starts)
+    reading = Reading(
+        wanted=wanted(named, days_of) if rules.may_read else Wanted(by_day={}), lookup=lookup,
+        now=clock.now, budget=budget, halt_after=halt_after, also={*earlier.not_found},
+    )  # fmt: skip
     if rules.may_read:
-        reading = await read_rows(
-            wanted(named, partial(_days_of, starts=starts)), lookup=lookup, now=clock.now,
-            budget=budget, halt_after=halt_after, also=earlier.not_found,
-        )  # fmt: skip
+        await reading.read()
     _require_starts(rows, rules)
     in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.sightings.frame()
-    learned: list[tuple[str, Start]] = []
-    if rules.policy.needs_start and rules.timezone is not None:
-        manifest, learned = await _with_starts_seen(manifest, seen, starts=starts)
+    has_starts = rules.policy.needs_start and rules.timezone is not None
     days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
-    return Looked(
+    return Observed(
+        named=named,
+        seen=seen,
+        missed=reading.missed,
+        left=_left_alone(earlier, reading),
+        before=earlier.seen_open,
+        may_be_read=reading.is_possible,
+        decided=earlier.decided,
+        statuses=statuses,
+        approved_at=approved_at,
         windows=await read_windows(days, lookup, None if require_windows else budget),
-        observed=Observed(
-            named=named,
-            seen=seen,
-            missed=reading.missed,
-            left=_left_alone(earlier, reading),
-            before=earlier.seen_open,
-            may_be_read=reading.is_possible,
-            decided=earlier.decided,
-            statuses=statuses,
-            approved_at=approved_at,
-        ),
-        manifest=manifest,
         budget=budget,
         days=reading.days,
         began=began,
-        learned=learned,
+        starts=await _starts_seen(manifest, seen, starts=starts) if has_starts else NO_STARTS,
         not_shown=reading.not_shown,
         absent=len(reading.absent),
         cautions=(*_cautions(reading), *cautions),
@@ -152,44 +125,27 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
 
 
-async def _with_starts_seen(
-    manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
-) -> tuple[Manifest, list[tuple[str, Start]]]:
-    """Take over the starts that records tell, in rows whose manifest gives no exact one.
+async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts) -> pl.DataFrame:
+    """The starts that records tell of rows whose manifest gives no exact one.
 
-    The record knows best when it begins, for it has the batch label. What proves that it has begun
-    is the later of the two.
+    The record knows best when it begins, for it has the batch label.
     """
     is_open = (pl.col("start_known_by") != KnownBy.EXACT.value).fill_null(value=True)
     rows = (
         manifest.frame.filter(is_open)
-        .select("appointment_id", "starts_at")
+        .select("appointment_id", is_learned=pl.col("starts_at").is_null())
         .join(seen.filter(pl.col("observed_date").is_not_null()), on="appointment_id")
     )
     places = rows.select(_PLACE).unique().sort(_PLACE)
     try:
-        found = {place: await starts.of_session(*place) for place in places.iter_rows()}
+        found = [(*place, await starts.of_session(*place)) for place in places.iter_rows()]
     except ScopeMissing:
         # The calendar may not be read. Where the manifest names a day, that has to do.
-        if rows.get_column("starts_at").null_count():
+        if rows.get_column("is_learned").any():
             raise
-        return manifest, []
-    known = known_starts(((*place, one) for place, one in found.items()), places.schema)
-    by_id = rows.join(known, on=_PLACE, nulls_equal=True).select("appointment_id", *_FOUND)
-    learned = [
-        (one, found[tuple(place)])
-        for one, starts_at, *place in rows.select(
-            "appointment_id", "starts_at", *_PLACE
-        ).iter_rows()
-        if starts_at is None
-    ]
-    frame = manifest.frame.join(by_id, on="appointment_id", how="left", maintain_order="left")
-    frame = frame.with_columns(
-        starts_at=pl.coalesce("found_start", "starts_at"),
-        latest_start=pl.max_horizontal("latest_start", "found_latest"),
-        start_known_by=pl.coalesce("found_known_by", "start_known_by"),
-    )
-    return replace(manifest, frame=frame.drop(_FOUND)), learned
+        return NO_STARTS
+    known = known_starts(found, places.schema)
+    return rows.join(known, on=_PLACE, nulls_equal=True).select(NO_STARTS.columns)
 
 
 def _cautions(reading: Reading) -> list[Caution]:
