@@ -33,7 +33,7 @@ seed 410
 
 pool.exchange: an intent stays although nothing was sent
 test_a_withdrawal_tells_that_nothing_was_sent_and_whether_a_doubt_is_older
--             if not slot.is_used:
+-             if not permit.is_sent:
 +             if False:
 
 pool.exchange: a key that is rejected leaves its row in doubt
