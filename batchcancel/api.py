@@ -62,54 +62,25 @@ class Ask(StrEnum):
     writes, the status it sets.
     """
 
-    CANCEL = (
-        "cancel",
-        "PATCH /appointments/{id}",
-        "appointments:write",
-        "Use a key that may write appointments.",
-        "cancelled",
-    )
-    RESTORE = (
-        "restore",
-        "PATCH /appointments/{id}",
-        "appointments:write",
-        "Use a key that may write appointments.",
-        "confirmed",
-    )
-    READ = (
-        "read",
-        "GET /appointments/{id}",
-        "appointments:read",
-        (
-            "Use a key that may read appointments: rows whose result is unknown are read back, and "
-            "unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
-            "no start time is looked up."
-        ),
-    )
-    SEARCH = (
-        "search",
-        "GET /appointments",
-        "appointments:read",
-        "Use a key that may read appointments.",
-    )
-    CONFIG = (
-        "config",
-        "GET /appointment-config",
-        "appointments:read",
-        "Use a key that may read appointments, or pass --notice-hours and --timezone.",
-    )
-    SERVICES = (
-        "services",
-        "GET /services",
-        "appointments:read",
-        "Use a key that may read appointments, or name services by their ids.",
-    )
-    WINDOWS = (
-        "windows",
-        "GET /appointment-slots/availability",
-        "slots:read",
-        "Use a key that may read slots; or give [sessions] in the job file, restore --overbook.",
-    )
+    # fmt: off
+    CANCEL = ("cancel", "PATCH /appointments/{id}", "appointments:write",
+              "Use a key that may write appointments.", "cancelled")
+    RESTORE = ("restore", "PATCH /appointments/{id}", "appointments:write",
+               "Use a key that may write appointments.", "confirmed")
+    READ = ("read", "GET /appointments/{id}", "appointments:read",
+            ("Use a key that may read appointments: rows whose result is unknown are read back, "
+             "and unknown start times looked up. With starts_at in the manifest, or "
+             "--notice-hours 0, no start time is looked up."))
+    SEARCH = ("search", "GET /appointments", "appointments:read",
+              "Use a key that may read appointments.")
+    CONFIG = ("config", "GET /appointment-config", "appointments:read",
+              "Use a key that may read appointments, or pass --notice-hours and --timezone.")
+    SERVICES = ("services", "GET /services", "appointments:read",
+                "Use a key that may read appointments, or name services by their ids.")
+    WINDOWS = ("windows", "GET /appointment-slots/availability", "slots:read",
+               ("Use a key that may read slots; or give [sessions] in the job file, restore "
+                "--overbook."))
+    # fmt: on
 
     method: str
     path: str
