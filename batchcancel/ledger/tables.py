@@ -1,8 +1,8 @@
 """The tables of every ledger, written once: made anew, or brought here from an earlier version.
 
-A table is a paragraph. Each column stands behind the version that brought it, with a type that both
-databases know or a `Dialect` has its own for; what it holds stands after dashes. Steps are run in
-one transaction, which writes the new version too.
+A table is a paragraph. Each column or index stands behind the version that brought it, with a type
+that both databases know or a `Dialect` has its own for; what it holds stands after dashes. Steps
+are run in one transaction, which writes the new version too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,9 @@ from batchcancel.errors import InputError
 
 VERSION = 2
 """What this program writes; it reads every version from 1 on."""
+
+IN_DOUBT = "(state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)"
+"""Asked for in these very words, so that a partial index is used."""
 
 _SHARED = """
 batches
@@ -48,6 +51,7 @@ runs
 2   options TEXT -- as JSON, without anything secret
 2   counts TEXT -- of its rows at its end, as JSON
 2   why TEXT -- it ended, where it ended early
+2   INDEX of_batch (batch)
 
 rows
 1   batch_id {long} NOT NULL
@@ -83,14 +87,15 @@ rows
 2   resolved_date {day}
 2   resolved_session TEXT
 2   resolved_branch TEXT
-KEY (batch_id, appointment_id)
+1   KEY (batch_id, appointment_id)
+2   {in_doubt}
 
 rejected_rows
 1   batch_id {long} NOT NULL
 1   line {long} NOT NULL
 1   reason TEXT NOT NULL
 2   appointment_id TEXT -- where it could be read
-INDEX of_batch (batch_id)
+1   INDEX of_batch (batch_id)
 
 requests
 {request}
@@ -102,21 +107,21 @@ requests
 1   sent_at {instant} NOT NULL
 1   answered_at {instant}
 1   result TEXT -- a status, or a code such as time_out
-INDEX of_key (key, sent_at)
+1   INDEX of_key (key, sent_at)
 
 pauses -- waits that are worth telling
 2   run_id TEXT NOT NULL
 2   began_at {instant} NOT NULL
 2   ended_at {instant}
 2   reason TEXT NOT NULL
-INDEX of_run (run_id)
+2   INDEX of_run (run_id)
 
 looks -- what was found by looking, as JSON
 2   kind TEXT NOT NULL
 2   batch TEXT NOT NULL
 2   looked_at {instant} NOT NULL
 2   found TEXT NOT NULL
-INDEX of_batch (batch, kind)
+2   INDEX of_batch (batch, kind)
 """
 # They were dated by a machine's clock, which may have been wrong: a day earlier is cautious.
 _DOUBTS_OF_1 = "UPDATE rows SET opened_at = opened_at - {day_long};\n"
@@ -135,9 +140,9 @@ class Dialect(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a table's paragraph; `since` is a version, or a word in capitals."""
+    """A line of a table's paragraph: a column, its KEY or an INDEX."""
 
-    since: str
+    since: int
     what: str
     about: str
 
@@ -177,33 +182,34 @@ def _tables(dialect: Dialect) -> Iterator[tuple[Line, list[Line]]]:
     for paragraph in (_SHARED + dialect.own).format_map(dialect.words).strip().split("\n\n"):
         name, *rest = paragraph.splitlines()
         lines = [_line(*line.split(" ", 1)) for line in rest]
-        yield _line("", name), [line for line in lines if line.what]
+        yield _line("0", name), [line for line in lines if line.what]
 
 
 def _line(since: str, text: str) -> Line:
     what, _, about = text.partition("--")
-    return Line(since, what.strip(), about.strip())
+    return Line(int(since), what.strip(), about.strip())
 
 
 def _made(table: Line, lines: list[Line], keyed: str) -> str:
-    name = table.what
-    columns = [line.what for line in lines if line.since.isdigit()]
-    keys = [f"PRIMARY KEY {line.what}" for line in lines if line.since == "KEY"]
+    columns = [line.what for line in lines if not line.what.startswith(("KEY ", "INDEX "))]
+    keys = [f"PRIMARY {line.what}" for line in lines if line.what.startswith("KEY ")]
     body = ",\n    ".join(columns + keys)
-    sql = f"CREATE TABLE {name} (\n    {body}\n){keyed if keys else ''};\n"
-    for line in lines:
-        if line.since == "INDEX":
-            of, _, indexed = line.what.partition(" ")
-            sql += f"CREATE INDEX {name}_{of} ON {name} {indexed};\n"
-    return sql
+    sql = f"CREATE TABLE {table.what} (\n    {body}\n){keyed if keys else ''};\n"
+    return sql + "".join(_index(table, line) for line in lines)
 
 
 def _steps(table: Line, lines: list[Line], keyed: str, version: int) -> str:
-    columns = {line.what: int(line.since) for line in lines if line.since.isdigit()}
-    if min(columns.values()) > version:
+    if all(line.since > version for line in lines):
         return _made(table, lines, keyed)
     return "".join(
-        f"ALTER TABLE {table.what} ADD COLUMN {column};\n"
-        for column, since in columns.items()
-        if since > version
+        _index(table, line) or f"ALTER TABLE {table.what} ADD COLUMN {line.what};\n"
+        for line in lines
+        if line.since > version
     )
+
+
+def _index(table: Line, line: Line) -> str:
+    if not line.what.startswith("INDEX "):
+        return ""
+    _, name, indexed = line.what.split(" ", 2)
+    return f"CREATE INDEX {table.what}_{name} ON {table.what} {indexed};\n"

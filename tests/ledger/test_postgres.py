@@ -15,6 +15,7 @@ from batchcancel.api import Rate
 from batchcancel.appointments import Outcome, OutcomeName
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
 from batchcancel.ledger import open as opening
+from batchcancel.ledger import tables
 from batchcancel.ledger.contract import Observation, State
 from batchcancel.ledger.postgres import connection, window
 from batchcancel.ledger.postgres.connection import (
@@ -255,16 +256,24 @@ def test_decisions_that_stay_are_not_written_again(begun, ask):
     assert before == ask("SELECT xmin::text, appointment_id FROM batchcancel.rows ORDER BY 2")
 
 
-def test_slots_that_nobody_counts_are_found_by_their_index(begun, ask):
-    sql = window._FORGET.replace(":key", "'k'").replace(":window", "60")
-    begun.shared_window(Rate(1, 60.0), timeout=10).take()
+FORGOTTEN = window._FORGET.replace(":key", "'k'").replace(":window", "60")
+IN_DOUBT = f"SELECT FROM batchcancel.rows WHERE batch_id = 1 AND {tables.IN_DOUBT}"
 
+
+@pytest.mark.parametrize(
+    ("sql", "index", "column"),
+    [
+        (FORGOTTEN, "slots_of_key", "counted_by"),
+        (IN_DOUBT, "rows_in_doubt", "batch_id"),
+        ("SELECT FROM batchcancel.runs WHERE batch = 'closure'", "runs_of_batch", "batch"),
+    ],
+)
+def test_what_is_asked_often_is_found_by_an_index(begun, sql, index, column):
     def explained(into):
-        into.execute("SET LOCAL enable_seqscan = off", {})
-        return into.fetch(f"EXPLAIN {sql}", {})
+        into.execute("SET LOCAL enable_seqscan = off")
+        return "\n".join(line for (line,) in into.fetch(f"EXPLAIN {sql}"))
 
-    found = begun._db.once(explained)
-    assert any("Index Cond" in line and "counted_by" in line for (line,) in found)
+    assert re.search(rf"{index}\b.*\n *Index Cond: .*{column}", begun._db.once(explained))
 
 
 class TestTrouble:

@@ -1,8 +1,7 @@
-"""A live run keeps its batch, a dead one's is taken over, and the loser writes nothing."""
+"""Who has a batch in a database, by its clock and by ours."""
 
 import re
 import threading
-import time
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 
@@ -10,11 +9,10 @@ import pytest
 
 from batchcancel.clock import Stopwatch
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
-from batchcancel.ledger.contract import Asked
 from batchcancel.ledger.postgres import lease
 from batchcancel.ledger.postgres.lease import Lease
 from batchcancel.ledger.postgres.ledger import open_postgres
-from tests.ledger.conftest import NOON, SKIPPED, WHO
+from tests.ledger.conftest import NOON, WHO
 
 LONG = 3000
 PATIENCE_S = 60
@@ -29,76 +27,6 @@ def open_ledger(database):
             return stack.enter_context(closing(open_postgres(database, **WHO, ttl=ttl)))
 
         yield open_ledger
-
-
-@pytest.fixture
-def expire(ask):
-    """As if the holder had not been heard of for as long as its lease lasts."""
-    return lambda: ask("UPDATE batchcancel.leases SET expires_at = clock_timestamp()")
-
-
-@pytest.fixture
-def both(open_ledger, expire, example):
-    """The run that lost its batch, and the one that has it now and wrote as often as the other."""
-    loser, winner = open_ledger(), open_ledger()
-    example.begin(loser, "loser").commit([example.intent("a")])
-    expire()
-    winner.hold(example.run("winner"))
-    for request in (1, 2):
-        winner.commit([Asked(request=request, appointment_id="a", at=NOON)])
-    return loser, winner
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-class TestTakeOver:
-    def test_what_a_dead_run_left_is_there_for_the_next(self, both):
-        _, winner = both
-        assert ["a"] == [row.appointment_id for row in winner.open_rows("closure")]
-        assert ["loser", "winner"] == [run.run_id for run in winner.runs("closure")]
-
-    def test_no_write_of_the_loser_is_kept(self, both, example):
-        loser, winner = both
-        before = list(winner.rows("closure")), winner.tally("closure")
-        writes = [
-            lambda: loser.commit([example.settled("a")]),
-            lambda: loser.commit([example.intent("b", 2)]),
-            lambda: loser.decide("closure", [("c", SKIPPED)]),
-            lambda: loser.reopen_refused("closure"),
-            lambda: loser.enrol(example.batch(digest="2", rows=1), [example.row("z")], []),
-            lambda: loser.finish(example.run("loser", ended_at=NOON, exit_code=0)),
-        ]
-        for write in writes:
-            with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
-                write()
-        assert before == (list(winner.rows("closure")), winner.tally("closure"))
-
-    def test_the_winner_writes_on(self, both, example):
-        loser, winner = both
-        with pytest.raises(LedgerWriteFailed):
-            loser.commit([example.settled("a")])
-        winner.commit([example.settled("a")])
-        assert "cancelled" == example.standing(winner)["a"][1]
-
-    def test_the_loser_lets_nothing_go_when_it_closes(self, both, open_ledger, example):
-        loser, _ = both
-        loser.close()
-        with pytest.raises(BatchHeld, match="winner"):
-            open_ledger().hold(example.run("third"))
-
-    def test_a_lease_that_ran_out_and_was_not_taken_still_writes(
-        self, open_ledger, expire, example
-    ):
-        ledger = example.begin(open_ledger())
-        expire()
-        ledger.commit([example.intent("a")])
-        with pytest.raises(BatchHeld):
-            open_ledger().hold(example.run("run-2"))
 
 
 class TestHolding:
@@ -147,20 +75,13 @@ class TestHolding:
             other.begin(ledger, "run-2")
             assert [example.origin, there["origin"]] == [one.origin for one in ledger.batches()]
 
-    def test_it_is_renewed_while_nothing_is_written(self, open_ledger, ask, example):
-        open_ledger(ttl=1.5).hold(example.run())
-        ask("UPDATE batchcancel.leases SET expires_at = 'epoch'")
-        wait_until(lambda: ask("SELECT expires_at > now() FROM batchcancel.leases") == [(True,)])
-
-    def test_a_run_that_ended_is_not_renewed(self, open_ledger, ask, example):
-        ledger = open_ledger(ttl=0.3)
-        ledger.hold(example.run())
-        ledger.finish(example.run(ended_at=NOON, exit_code=0))
-        assert [(True,)] == ask("SELECT expires_at <= now() FROM batchcancel.leases")
-        assert not [one for one in threading.enumerate() if one.name == "lease"]
-
-    def test_renewing_a_lease_that_was_taken_over_tells_that_nothing_may_be_sent(self, both):
-        loser, winner = both
+    def test_renewing_a_lease_that_was_taken_over_tells_that_nothing_may_be_sent(
+        self, open_ledger, ask, example
+    ):
+        loser, winner = open_ledger(), open_ledger()
+        example.begin(loser, "loser")
+        ask("UPDATE batchcancel.leases SET expires_at = clock_timestamp()")
+        winner.hold(example.run("winner"))
         loser.require_held()
         loser._lease.renew(loser._side)
         with pytest.raises(LedgerWriteFailed, match="another run has taken over"):

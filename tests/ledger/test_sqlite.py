@@ -120,6 +120,10 @@ class TestFiles:
         (journal,) = ledger._db.execute("PRAGMA journal_mode").fetchone()
         assert (synchronous, journal) == (2, "wal")
 
+    def test_the_runs_of_a_batch_are_found_by_an_index(self, ledger):
+        sql = "EXPLAIN QUERY PLAN SELECT run_id FROM runs WHERE batch = 'closure'"
+        assert "USING INDEX runs_of_batch" in str(ledger._db.execute(sql).fetchall())
+
     def test_commits_may_come_from_any_thread(self, begun, example):
         thread = threading.Thread(target=begun.commit, args=([example.intent("a")],))
         thread.start()

@@ -1,11 +1,9 @@
-"""A run whose lock file was removed keeps its ledger or is fenced off; a dead one holds none."""
+"""A run whose lock file was removed keeps its SQLite ledger; a dead one holds none."""
 
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from batchcancel.errors import BatchHeld, LedgerWriteFailed
 from batchcancel.ledger.sqlite import lease
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
-from tests.ledger.conftest import NOON, SKIPPED, WHO
+from tests.ledger.conftest import WHO
 
 LONG = 3000
 PATIENCE_S = 60
@@ -88,26 +86,6 @@ class TestLockFileRemoved:
             open_ledger()
         first.commit([example.settled("a")])
 
-    def test_the_lease_is_waited_out(self, second, example):
-        assert ["first", "second"] == [run.run_id for run in second.runs("closure")]
-        second.commit([example.settled("a")])
-
-    @pytest.mark.promise(10)
-    def test_no_write_of_a_run_that_was_taken_over_is_kept(self, first, second, example):
-        before = list(second.rows("closure")), second.tally("closure"), second.batches()
-        writes = [
-            lambda: first.commit([example.settled("a")]),
-            lambda: first.commit([example.intent("b", 2)]),
-            lambda: first.decide("closure", [("c", SKIPPED)]),
-            lambda: first.reopen_refused("closure"),
-            lambda: first.enrol(example.batch(digest="2", rows=1), [example.row("z")], []),
-            lambda: first.finish(example.run("first", ended_at=NOON, exit_code=0)),
-        ]
-        for write in writes:
-            with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
-                write()
-        assert before == (list(second.rows("closure")), second.tally("closure"), second.batches())
-
     def test_it_is_told_before_the_next_request_where_its_heartbeat_stood_still(
         self, first, second
     ):
@@ -124,61 +102,23 @@ class TestLockFileRemoved:
         with pytest.raises(BatchHeld, match="run second on"):
             open_ledger().hold(example.run("third"))
 
-    def test_a_lease_that_ran_out_and_was_not_taken_still_writes(
-        self, first, machine, open_ledger, example
-    ):
-        machine.now += 2 * LONG
-        first.commit([example.settled("a")])
-        with pytest.raises(BatchHeld):
-            open_ledger().hold(example.run("second"))
-
     def test_after_another_boot_nobody_holds_anything(self, first, machine, open_ledger, example):
         machine.boot, machine.now = "second", 10.0
         open_ledger().hold(example.run("second"))
 
-    def test_one_that_ended_holds_nothing(self, first, open_ledger, example):
-        first.finish(example.run("first", ended_at=NOON, exit_code=0))
-        open_ledger().hold(example.run("second"))
-
-    def test_nor_does_one_that_closed_without_an_end(self, first, open_ledger, example):
-        first.close()
-        open_ledger().hold(example.run("second"))
-
 
 class TestHeartbeat:
-    def test_a_lease_is_renewed_while_nothing_is_written(self, open_ledger, example, path):
-        ledger = open_ledger(ttl=0.6)
-        ledger.hold(example.run())
-        before = expiry(ledger)
-        deadline = time.monotonic() + PATIENCE_S
-        while expiry(ledger) == before:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def test_it_does_not_meet_what_else_is_written(self, open_ledger, example):
         ledger = example.begin(open_ledger(ttl=0.003))
         for number in range(200):
             ledger.commit([example.intent("a", number + 1, attempt=number + 1)])
         assert 200 == example.record(ledger, "a").attempts
 
-    @pytest.mark.parametrize("how", ["finish", "close"])
-    def test_a_run_that_ended_is_not_renewed(self, open_ledger, example, how):
-        before = heartbeats()
-        ledger = open_ledger()
-        ledger.hold(example.run())
-        assert before + 1 == heartbeats()
-        if how == "finish":
-            ledger.finish(example.run(ended_at=NOON, exit_code=0))
-        else:
-            ledger.close()
-        assert before == heartbeats()
-
     def test_work_that_lasts_longer_than_a_lease_ends_with_a_whole_one(
-        self, machine, open_ledger, example, monkeypatch
+        self, machine, open_ledger, example
     ):
         ledger = open_ledger()
         ledger.hold(example.run())
-        monkeypatch.setattr(ledger._lease, "is_due", lambda: True)
 
         def rows():
             yield from example.rows()
@@ -186,10 +126,6 @@ class TestHeartbeat:
 
         ledger.enrol(example.batch(), rows(), [])
         assert int((machine.now + LONG) * 1_000_000) == expiry(ledger)
-
-
-def heartbeats():
-    return sum(one.name == "lease" for one in threading.enumerate())
 
 
 def expiry(ledger):

@@ -24,9 +24,8 @@ from batchcancel.ledger.postgres.connection import (
     connection_info,
 )
 from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, refusal, take
-from batchcancel.ledger.postgres.refusal import refused_connection
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
-from batchcancel.ledger.postgres.trouble import diagnose, write_failures
+from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.statements import Values, for_psycopg

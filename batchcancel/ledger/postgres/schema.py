@@ -24,8 +24,9 @@ DIALECT = Dialect(
         "instant": "timestamptz",
         "day": "date",
         "day_long": "interval '1 day'",
+        "in_doubt": f"INDEX in_doubt (batch_id) WHERE {tables.IN_DOUBT}",
         "request": "1   session uuid NOT NULL\n1   request bigint NOT NULL\n"
-        "1   number bigint GENERATED ALWAYS AS IDENTITY\nKEY (session, request)",
+        "1   number bigint GENERATED ALWAYS AS IDENTITY\n1   KEY (session, request)",
     },
     own="""
 leases -- who may write on a batch, until when
@@ -46,7 +47,7 @@ slots
 1   taken_at {instant} NOT NULL
 1   counted_by {instant} NOT NULL -- the API has counted the request by then
 1   is_answered boolean NOT NULL DEFAULT false
-INDEX of_key (key, counted_by)
+1   INDEX of_key (key, counted_by)
 """,
 )
 _ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(

@@ -90,11 +90,20 @@ class SqliteLedger(Ledger, SqliteReader):
         """A disk keeps nobody waiting on purpose."""
 
     def close(self) -> None:
-        """Leave one plain file; closing twice is harmless."""
+        """End the lease of a run that did not finish, and leave one plain file.
+
+        Where a full disk keeps that from being written, its token stays in the lock file, so that
+        the next run knows that nobody holds it any more. Closing twice is harmless.
+        """
         self._stop_heartbeat()
+        lease, self._lease = self._lease, None
         is_let_go = False
         try:
-            is_let_go = self._let_go()
+            if lease is not None:
+                self._write(lease.release)
+            is_let_go = True
+        except LedgerWriteFailed:
+            pass
         finally:
             settle_into_one_file(self._db)
             super().close()
@@ -141,19 +150,6 @@ class SqliteLedger(Ledger, SqliteReader):
 
     def _renew(self) -> None:
         self._write(lambda _: None)
-
-    def _let_go(self) -> bool:
-        """End the lease of a run that did not finish; false on a full disk.
-
-        Then its token stays in the lock file, so the next run knows that nobody holds it any more.
-        """
-        lease, self._lease = self._lease, None
-        try:
-            if lease is not None:
-                self._write(lease.release)
-        except LedgerWriteFailed:
-            return False
-        return True
 
     def _identity(self, number: int) -> Values:
         """Unique in the ledger, above the highest number that it knew before this run."""

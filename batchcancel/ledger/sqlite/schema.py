@@ -23,6 +23,7 @@ DIALECT = Dialect(
         "day": "TEXT",
         "day_long": "86400000000",
         "request": "1   request_id INTEGER PRIMARY KEY",
+        "in_doubt": "",  # SQLite reads the batch by its key whatever else there is
     },
     own="""
 leases
@@ -31,7 +32,7 @@ leases
 2   holder TEXT NOT NULL
 2   boot TEXT NOT NULL -- of the machine: its clock counts from there
 2   expires_at INTEGER NOT NULL
-KEY (batch)
+2   KEY (batch)
 """,
     keyed=" WITHOUT ROWID",
 )
