@@ -76,6 +76,7 @@ HOMES = {
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
     "xlsxwriter": {"report"},
+    "jinja2": {"report"},
     "airflow": {"airflow"},
 }
 

@@ -16,13 +16,12 @@ from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
 from batchcancel.commands import contacts, find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
-from batchcancel.events import Caution, Event, RowEnded
+from batchcancel.events import Caution, Event, PlanMade, RowEnded
 from batchcancel.huskyvoice.limiter import inline as asked_inline
 from batchcancel.ledger.open import read_ledger
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.plan import Planned
 from batchcancel.report.find import Finding
-from batchcancel.report.restore import RestorePlan
 from batchcancel.report.verify import Verified
 from batchcancel.sandbox import FULL_KEY, Clinic, Rate, Sandbox
 from batchcancel.settings.load import ApiSettings, Settings, load_api_settings, load_settings
@@ -195,7 +194,7 @@ class World:
 
     async def restore(
         self, *, stop: Stop | None = None,
-        confirm: Callable[[RestorePlan], None] = lambda plan: None,
+        confirm: Callable[[PlanMade], None] = lambda plan: None,
         how: dict[str, Any] | None = None, **options: object,
     ) -> Finished:  # fmt: skip
         self.runs += 1

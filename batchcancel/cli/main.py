@@ -20,6 +20,7 @@ from batchcancel.cli.export import export
 from batchcancel.cli.find import find
 from batchcancel.cli.ledger import ledger
 from batchcancel.cli.plan import plan
+from batchcancel.cli.report import report
 from batchcancel.cli.resolve import resolve
 from batchcancel.cli.restore import restore
 from batchcancel.cli.run import run
@@ -75,7 +76,8 @@ def cli() -> None:
     """
 
 
-for one in (find, plan, run, status, verify, restore, resolve, export, ledger, sandbox, demo):
+SHOWN = (find, plan, run, status, verify, restore, resolve, export, report, ledger)
+for one in (*SHOWN, sandbox, demo):
     cli.add_command(one)
 
 

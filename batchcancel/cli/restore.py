@@ -52,7 +52,6 @@ def restore(
     from batchcancel.cli.watching import watched
     from batchcancel.commands import restore as command
     from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.restore import restore_text
     from batchcancel.report.status import the_batch
     from batchcancel.settings.load import manifest_source
 
@@ -62,6 +61,6 @@ def restore(
     undoing = command.Undoing(ledger=ledger, batch=name, only=some, **how)
     if settings.dry_run:
         plan = watched(settings, partial(command.plan, undoing=undoing))
-        show(restore_text(plan), plan.as_json())
+        show(plan.text, plan.facts)
         return
     send(settings, partial(command.restore, undoing=undoing), "restore", is_agreed=settings.yes)

@@ -39,6 +39,10 @@ def sandbox(port: int, appointments: int, manifest: str | None, rate: str, fault
 
     Prints the lines to paste before a plan or a run. Nothing leaves this machine.
 
+    A fault is the number of a status, with seconds as its Retry-After; or reset, slow or hang,
+    each also with -after, once the change is applied; or what ails the answer alone: broken_json,
+    drip, empty, html, huge, late, late_reset, truncated, wrong_record, wrong_status.
+
     \b
     Examples:
       1. Made-up appointments appt_000001 ... appt_000600:

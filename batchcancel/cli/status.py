@@ -6,19 +6,25 @@ import time
 import click
 
 _EVERY_S = 2.0
+_MOST = 20
 _CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command(short_help="Where a batch stands, also while it runs.")
 @click.argument("ledger", metavar="[LEDGER|MANIFEST]", required=False)
-@click.option("--batch", metavar="NAME", help="Only this batch  [default: all of them]")
+@click.option(
+    "--batch", metavar="NAME", help="Only this batch  [default: the latest 20; with --json all]"
+)
 @click.option("--watch", is_flag=True, help="Again every two seconds, until no run is alive")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each batch")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One line of JSON for each batch, the latest last"
+)
 def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool) -> None:
     """Show what is happening with the batches of LEDGER, and what to type next.
 
-    Only reads, so it may be asked during a run. For a manifest it is the ledger beside it; without
-    either, that of BATCHCANCEL_LEDGER.
+    The latest comes first, and of many only the latest are shown. Only reads, so it may be asked
+    during a run. For a manifest it is the ledger beside it; without either, that of
+    BATCHCANCEL_LEDGER.
 
     \b
     Examples:
@@ -58,14 +64,19 @@ def _show(ledger: str, batch: str | None) -> bool:
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.status import Going, read_status
 
-    shown = redacted_ledger(ledger)
+    shown, is_json = redacted_ledger(ledger), this_call().is_json
     with closing(read_ledger(ledger)) as account:
-        found = read_status(account, only=batch, ledger=shown, at=datetime.now(UTC))
+        most = None if is_json else _MOST
+        found = read_status(account, only=batch, ledger=shown, at=datetime.now(UTC), most=most)
+        others = 0 if batch else len(account.batches()) - len(found)
     if not found:
         show(f"{shown} holds no batch yet.", {"ledger": shown})
-    for place, one in enumerate(found, start=1):
-        if this_call().is_json and place < len(found):
+    if is_json:
+        found.reverse()  # so that the last line is that of the latest
+        for one in found[:-1]:
             result(json.dumps(one.as_json() | {"exit_code": 0}))
-        else:
-            show(one.text(), one.as_json())
+    for one in found[-1:] if is_json else found:
+        show(one.text(), one.as_json())
+    if others:
+        result(f"\n{others:,} earlier batches are not shown: --batch NAME shows one of them.")
     return any(one.going is Going.RUNNING for one in found)

@@ -19,7 +19,6 @@ from batchcancel.policy.earlier_runs import (
     batch_of,
     earlier_runs,
     is_nothing_left,
-    refuse_conflicts,
     refuse_other_work,
 )
 from batchcancel.policy.observed import Observed
@@ -109,11 +108,7 @@ async def plan_batch(
     manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
 ) -> Planned:
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
-    batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-    refuse_other_work(
-        tools.account, batch, manifest, ledger=settings.redacted_ledger, timezone=settings.timezone,
-        is_accepted=settings.accept_changed_manifest, but_refused=settings.retry_refused,
-    )  # fmt: skip
+    _refuse_other_work(manifest, settings, timezone=settings.timezone, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
@@ -145,6 +140,20 @@ def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> Non
         observe(RateWindowFull(seconds=seconds, is_closed=closed > 0))
 
 
+def _refuse_other_work(
+    manifest: Manifest, settings: Settings, *, timezone: ZoneInfo | None, tools: Tools
+) -> None:
+    refuse_other_work(
+        tools.account,
+        batch_of(manifest, name=settings.batch, origin=settings.origin),
+        manifest,
+        ledger=settings.redacted_ledger,
+        timezone=timezone,
+        is_accepted=settings.accept_changed_manifest,
+        but_refused=settings.retry_refused,
+    )
+
+
 async def _observed(
     manifest: Manifest, settings: Settings, earlier: EarlierRuns, *, tools: Tools
 ) -> tuple[Rules, Manifest, Observed]:
@@ -165,9 +174,7 @@ async def _observed(
     starts = Starts(sessions=settings.sessions, lookup=tools.lookup, timezone=zone, needed=needed)
     if zone is not None:
         if settings.timezone is None:  # only now is it known where times without an offset belong
-            batch = batch_of(manifest, name=settings.batch, origin=settings.origin)
-            again = settings.retry_refused
-            refuse_conflicts(tools.account, batch, manifest, timezone=zone, but_refused=again)
+            _refuse_other_work(manifest, settings, timezone=zone, tools=tools)
         manifest = manifest.in_timezone(zone)
         if not settings.allow_rejected_rows:
             manifest.require_clean()  # once more: only now are skipped local times known

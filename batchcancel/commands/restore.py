@@ -5,6 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -27,7 +28,7 @@ from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.read import read_manifest
-from batchcancel.report.restore import RestorePlan, restore_text
+from batchcancel.report.restore import restore_text
 from batchcancel.settings import quantities
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -64,7 +65,7 @@ class Undoing:
 async def plan(
     settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
-) -> RestorePlan:  # fmt: skip
+) -> PlanMade:  # fmt: skip
     """Decide and count; writes nothing."""
     ids = await _named(undoing.only, stop=stop, observe=observe)
     async with wiring.tools(
@@ -75,7 +76,7 @@ async def plan(
 
 async def restore(
     settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
-    confirm: Callable[[RestorePlan], None], run_id: str | None = None,
+    confirm: Callable[[PlanMade], None], run_id: str | None = None,
     around: Surroundings | None = None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, restore, as `run` does; before the answer is yes no row is enrolled."""
@@ -93,11 +94,15 @@ async def restore(
             await stop.checkpoint()
             confirm(planned)
             await one.enrol()
-        observe(RunStarted(eligible=planned.eligible, rate=settings.rate, limiter=tools.limiter))
+        observe(
+            RunStarted(
+                eligible=planned.facts["eligible"], rate=settings.rate, limiter=tools.limiter
+            )
+        )
         await one.put_back(observe)
         return await finished(
-            run, tools=tools, began=began, held_back=planned.held_back, ledger=planned.ledger,
-            restores=True,
+            run, tools=tools, began=began, held_back=planned.facts["held_back"], restores=True,
+            ledger=planned.facts["ledger"],
         )  # fmt: skip
 
 
@@ -127,7 +132,7 @@ class _Restore:
         self._places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
         self._at = tools.clock.now()
 
-    async def plan(self, ids: set[str] | None, observe: Observer) -> RestorePlan:
+    async def plan(self, ids: set[str] | None, observe: Observer) -> PlanMade:
         """Decide on what the batch cancelled: all of it, or the rows of these ids."""
         account, undoing, limit = self._account, self._undoing, self._settings.limit
         settled = account.settled_ids(undoing.own_batch, but_refused=undoing.retry_refused)
@@ -147,8 +152,9 @@ class _Restore:
         room = None if limit is None else limit - len(settled) - len(opened)
         with self._tools.stop.raising_reason(), self._tools.at_right_address():
             self._choice = await self._chosen(candidates, room)
-        plan = self._shown(settled=len(settled), unknown=unknown)
-        observe(PlanMade(text=restore_text(plan), facts=plan.as_json()))
+        facts = self._facts(settled=len(settled), unknown=unknown)
+        plan = PlanMade(text=restore_text(facts, self._settings.rate), facts=facts)
+        observe(plan)
         return plan
 
     async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:
@@ -187,21 +193,28 @@ class _Restore:
                 hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
             ) from None
 
-    def _shown(self, *, settled: int, unknown: int) -> RestorePlan:
+    def _facts(self, *, settled: int, unknown: int) -> dict[str, Any]:
         choice, rate, undoing = self._choice, self._settings.rate, self._undoing
         reasons, work = Counter(choice.skipped.values()), choice.work
         requests = len(work) + sum(one.shown is None for one in work)
-        seconds = rate.seconds_for(requests + self._tools.limiter.taken()) if requests else 0.0
-        return RestorePlan(
-            batch=undoing.own_batch, of_batch=undoing.batch, origin=self._settings.origin,
-            ledger=redacted_ledger(undoing.ledger), rows=len(self._rows) + settled,
-            eligible=len(work), settled=settled, held_back=choice.held_back,
-            open=sum(one.opened is not None for one in work),
-            rescheduled=sum(one.row.previous_status == "rescheduled" for one in work),
-            unknown=unknown,
-            skipped={reason: reasons[reason] for reason in SkipReason if reasons[reason]},
-            requests=requests, seconds=seconds, rate=rate,
-        )  # fmt: skip
+        taken = self._tools.limiter.taken()
+        return {
+            "batch": undoing.own_batch,
+            "of_batch": undoing.batch,
+            "origin": self._settings.origin,
+            "rehearsal": self._settings.is_rehearsal,
+            "ledger": redacted_ledger(undoing.ledger),
+            "rows": len(self._rows) + settled,
+            "eligible": len(work),
+            "settled": settled,
+            "held_back": choice.held_back,
+            "open": sum(one.opened is not None for one in work),
+            "rescheduled": sum(one.row.previous_status == "rescheduled" for one in work),
+            "unknown": unknown,
+            "skipped": {str(why): reasons[why] for why in SkipReason if reasons[why]},
+            "requests": requests,
+            "seconds": rate.seconds_for(requests + taken) if requests else 0.0,
+        }
 
     async def enrol(self) -> None:
         """Let the rows join the restore's own batch, with the reasons of those left alone."""

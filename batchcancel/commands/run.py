@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -16,7 +16,7 @@ from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
 from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
 from batchcancel.events import Observer, RunStarted
-from batchcancel.ledger.contract import Approved, Run
+from batchcancel.ledger.contract import Approved, Look, Run
 from batchcancel.ledger.writing import Ledger
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
@@ -24,6 +24,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.workers import Pool, Settlement
 from batchcancel.report.counts import counts_from, exit_code
+from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import ApiSettings, Settings
@@ -61,6 +62,7 @@ async def run(
             confirm(planned)
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
+            tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))
         observe(
             RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
         )
@@ -111,6 +113,19 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
         ledger.reopen_refused(batch.name)
     ledger.decide(batch.name, planned.plan.endings(), planned.observed.observations())
     tools.writer.enqueue(*planned.observed.learned())
+
+
+def _shown(planned: Planned, settings: Settings) -> dict[str, Any]:
+    """What a report tells later of what was decided then; of the notes only that there are some."""
+    windows = planned.windows
+    return {
+        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+        "notes": settings.notes is not None,
+        "windows": {
+            "open": windows.windows, "places": windows.places, "unread": windows.unread,
+        },
+        "branches": dict(planned.branches),
+    }  # fmt: skip
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -174,6 +189,8 @@ async def finished(
     failure = await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
+        # It reads every row: not in the seconds that a signal leaves.
+        here = 0 if tools.stop.reason else moved_here(tools.ledger, run.batch, counts)
     except BatchcancelError as error:
         raise _uncounted(tools.stop.reason, error) from error
     reason = tools.stop.reason
@@ -190,6 +207,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
+        moved_here=here,
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

@@ -8,7 +8,7 @@ from batchcancel.addresses import redacted_ledger
 from batchcancel.appointments import Said
 from batchcancel.errors import InputError
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import CancelledRow
+from batchcancel.ledger.contract import CancelledRow, Look
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
@@ -36,13 +36,16 @@ async def verify(
                 lookup=tools.lookup, now=tools.clock.now, budget=Budget(sys.maxsize),
                 halt_after=settings.halt_after,
             )  # fmt: skip
-        return Verified(
+        verified = Verified(
             batch=batch,
             origin=settings.origin,
             ledger=redacted_ledger(ledger),
             rows=[_checked(row, back) for row in rows],
             requests=tools.exchange.requests,
         )
+        if account is tools.ledger:  # a run that goes on has it for itself
+            tools.ledger.note(batch, Look("drift", tools.clock.now(), verified.counts))
+        return verified
 
 
 def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledger: str) -> None:

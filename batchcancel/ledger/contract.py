@@ -169,6 +169,24 @@ class SentRequest(NamedTuple):
     answered_at: datetime | None
 
 
+class Traffic(NamedTuple):
+    """A request of a run; `result` is a status or a code, None where no answer is known."""
+
+    run_id: str
+    kind: str
+    sent_at: datetime
+    answered_at: datetime | None
+    result: str | None
+
+
+class Look(NamedTuple):
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+
+    kind: str
+    looked_at: datetime
+    found: Mapping[str, Any]
+
+
 class TallyLine(NamedTuple):
     """So many rows stand like this."""
 

@@ -1,10 +1,11 @@
 """How the rows of a batch come into a ledger, and what the policy decided on them."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from batchcancel.appointments import Outcome, RejectedRow, Resolved
-from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Observation
+from batchcancel.ledger.contract import Approved, Batch, LedgerRow, Look, Observation
 from batchcancel.ledger.statements import Statements
 
 _PART = 10_000
@@ -98,6 +99,9 @@ _RESOLVE = """
       AND (outcome = 'needs_review' OR state = 'open'
            OR outcome = 'skipped' AND reason IN ('moved', 'unknown_status', 'kept'))
 """
+_NOTE = (
+    "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :looked_at, :found)"
+)
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
@@ -167,6 +171,11 @@ def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:
 def approve(into: Statements, batch: str, approved: Approved) -> None:
     """Write down under which approval the batch is run from now on."""
     into.execute(_APPROVE, {"batch_id": batch_id_of(into, batch), **approved._asdict()})
+
+
+def note(into: Statements, batch: str, look: Look) -> None:
+    """Write down what was found by looking at the batch."""
+    into.execute(_NOTE, look._asdict() | {"batch": batch, "found": json.dumps(look.found)})
 
 
 def batch_id_of(into: Statements, batch: str) -> int | None:

@@ -16,7 +16,7 @@ Record = TypeVar("Record")
 
 _INSTANTS = (
     *("at", "starts_at", "opened_at", "settled_at", "updated_at", "sent_at", "answered_at"),
-    *("started_at", "ended_at"),
+    *("started_at", "ended_at", "looked_at"),
 )
 _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) | {
     "date": restored_day,
@@ -25,6 +25,7 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
     "is_moved": bool,
     "options": lambda kept: kept and json.loads(kept),
     "counts": lambda kept: kept and json.loads(kept),
+    "found": json.loads,
 }
 """What becomes of a column, by the name of its field."""
 
@@ -225,6 +226,18 @@ class LedgerReader(ABC):
         found = self.ask(f"{sql} {self._order}", key=key, since=since)
         return list(_records(contract.SentRequest, found))
 
+    traffic = _Answers(contract.Traffic).streamed("""
+        SELECT run_id, kind, sent_at, answered_at, result FROM requests
+        WHERE run_id IN (SELECT run_id FROM runs WHERE batch = :batch) ORDER BY sent_at
+    """)
+    """The requests of the batch's runs, oldest first."""
+
+    def looks(self, batch: str) -> list[contract.Look]:
+        """What was found by looking at the batch, oldest first."""
+        sql = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
+        found = self.ask(sql, batch=batch) if self._version > 1 else ()
+        return list(_records(contract.Look, found))
+
     def was_answered(self) -> bool:
         """Whether any request of this ledger was ever answered as the API alone answers."""
         return bool(list(self.ask("SELECT 1 FROM requests WHERE result LIKE '2__' LIMIT 1")))
@@ -243,11 +256,11 @@ class LedgerReader(ABC):
 
 def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:
     """What the columns of an answer hold, in the order of the record's fields."""
-    fields = [(name, _RESTORED.get(name, _as_it_is)) for name in kind.__annotations__]
+    names = list(kind.__annotations__)
+    restoring = [(at, _RESTORED[one]) for at, one in enumerate(names) if one in _RESTORED]
+    is_tuple = issubclass(kind, tuple)
     for row in rows:
-        told = zip(fields, row, strict=True)
-        yield kind(**{name: restore(kept) for (name, restore), kept in told})
-
-
-def _as_it_is(kept: object) -> object:
-    return kept
+        values = [*row]
+        for at, restore in restoring:
+            values[at] = restore(values[at])
+        yield kind(*values) if is_tuple else kind(**dict(zip(names, values, strict=True)))

@@ -132,6 +132,7 @@ class Ledger(LedgerReader):
     reopen_refused = _whole(enrolment.reopen_refused)
     resolve = _whole(enrolment.resolve)
     approve = _whole(enrolment.approve)
+    note = _whole(enrolment.note)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Write the entries of the held batch in one durable transaction, in their order.

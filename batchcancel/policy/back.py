@@ -8,7 +8,7 @@ from typing import NamedTuple
 from batchcancel.api import Lookup, Record
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
-from batchcancel.policy.pages import Budget, Reading, Wanted
+from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.sightings import Sightings
 
 
@@ -43,7 +43,7 @@ async def read_back(
         by_day.setdefault(day, []).append(one)
     back = Back()
     reading = await Reading(
-        wanted=Wanted(by_day=by_day), lookup=lookup, now=now, budget=budget,
+        by_day=by_day, lookup=lookup, now=now, budget=budget,
         halt_after=halt_after, sightings=back, patience=halt_after,
     ).read()  # fmt: skip
     back.absent = reading.absent

@@ -90,9 +90,13 @@ def refuse_other_work(
 ) -> None:
     """Refuse to go on with a batch that is another API's, or whose manifest changed unasked.
 
-    `ledger` is its address as it may be shown; the others are as for `refuse_conflicts`.
+    `ledger` is its address as it may be shown, `timezone` the clinic's where it is known;
+    `but_refused` says that refused and not-found rows are sent once more, under what is said of
+    them now.
     """
-    if reader is None or (known := _known(reader, batch)) is None:
+    batches = () if reader is None else reader.batches()
+    known = next((one for one in batches if one.name == batch.name), None)
+    if reader is None or known is None:
         return
     if known.origin != batch.origin:
         raise InputError(
@@ -104,29 +108,18 @@ def refuse_other_work(
             f"{batch.name} is the batch that restores {known.of_batch}, and no manifest's",
             hint="Name another one with --batch. Nothing was sent.",
         )
-    refuse_conflicts(reader, batch, manifest, timezone=timezone, but_refused=but_refused)
     if known.digest != batch.digest:
+        settled = reader.settled_rows(batch.name, but_refused=but_refused)
+        ids = conflicting_ids(settled, manifest.ledger_rows(), timezone=timezone)
+        _refuse_conflicts(ids, batch)
         _refuse_changed_manifest(reader, batch, {*manifest.ids()}, is_accepted=is_accepted)
 
 
-def refuse_conflicts(
-    reader: LedgerReader | None,
-    batch: Batch,
-    manifest: Manifest,
-    *,
-    timezone: ZoneInfo | None,
-    but_refused: bool,
-) -> None:
-    """Refuse a manifest that says of settled rows what they were not settled under.
+def _refuse_conflicts(ids: Sequence[str], batch: Batch) -> None:
+    """Refuse settled rows of which the manifest says what they were not settled under.
 
-    Whatever is accepted: such a row would count as done, and its appointment lie on another day
-    now. `timezone` is the clinic's where it is known; `but_refused` says that refused and not-found
-    rows are sent once more, under what is said of them now.
+    Whatever is accepted: such a row would count as done, and its appointment lie on another day.
     """
-    if reader is None or (known := _known(reader, batch)) is None or known.digest == batch.digest:
-        return
-    settled = reader.settled_rows(batch.name, but_refused=but_refused)
-    ids = conflicting_ids(settled, manifest.ledger_rows(), timezone=timezone)
     if not ids:
         return
     rows = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
@@ -136,11 +129,6 @@ def refuse_conflicts(
         hint="What is settled is never sent again in its batch, so they would count as done. Pass "
         "--batch with a new name: a new batch decides on every row anew. Nothing was sent.",
     )
-
-
-def _known(reader: LedgerReader, batch: Batch) -> Batch | None:
-    """The batch as it was enrolled before."""
-    return next((one for one in reader.batches() if one.name == batch.name), None)
 
 
 def _has_no_result(row: RowRecord) -> bool:
@@ -171,8 +159,11 @@ def _refuse_changed_manifest(
             hint="Put them back, so that they can be read back. Nothing was sent.",
         )
     if not is_accepted:
+        ways = ["--accept-changed-manifest to let it join the batch",
+                "--batch with a new name for a new batch"]  # fmt: skip
+        if len(ids & rows.keys()) < min(new, len(gone)):  # rather another piece of work
+            ways.reverse()
         raise Refusal(
             f"the manifest of batch {batch.name} changed: {what}",
-            hint="Pass --accept-changed-manifest to let it join the batch, or --batch with a new "
-            "name for a new batch. Nothing was sent.",
+            hint=f"Pass {', or '.join(ways)}. Nothing was sent.",
         )

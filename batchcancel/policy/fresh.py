@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from batchcancel.ledger.contract import Observation
 from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.observed import CANCELLED
 from batchcancel.policy.pages import MIN_HITS, Budget
+from batchcancel.policy.sightings import FIELDS
 
 OLD = timedelta(minutes=10)
 """An observation that is older is made anew before its appointment is sent."""
@@ -33,18 +33,14 @@ class Word(NamedTuple):
     was_cancelled: bool
 
 
-@dataclass(slots=True)
-class _Day:
-    """What the pages of a day showed last of each appointment, in all readings of them.
-
-    The last reading began at a moment, `after` so many pages of the run.
+class _Day(NamedTuple):
+    """When its pages were read last, `after` how many of the run, and if what they do not show
+    is not on that day.
     """
 
     at: datetime
     after: int
-    tells_all: bool = False
-    """Whether what its last reading did not show is not on that day."""
-    words: dict[str, Word] = field(default_factory=dict)
+    tells_all: bool
 
 
 class Fresh:
@@ -71,6 +67,7 @@ class Fresh:
         self._shuffled = shuffled
         self._pages = 0
         self._days: dict[date, _Day] = {}
+        self._words: dict[str, Word] = {}
         self._reading = anyio.Lock()
 
     async def must_read(self, appointment: Appointment) -> bool:
@@ -91,20 +88,11 @@ class Fresh:
 
         The same object until another page shows it.
         """
-        words = (day.words.get(appointment_id) for day in self._days.values())
-        return max((word for word in words if word is not None), default=None)
+        return self._words.get(appointment_id)
 
     def observation(self, record: Record) -> Observation:
         """What a record that was just read says, as the ledger keeps it."""
-        return Observation(
-            record.appointment_id,
-            record.status,
-            record.date,
-            record.session,
-            record.branch_id,
-            record.label,
-            self._now(),
-        )
+        return Observation._make((*FIELDS(record), self._now()))
 
     async def _is_missed(self, appointment: Appointment, page: date) -> bool:
         async with self._reading:  # else all workers would read the same pages at once
@@ -114,7 +102,7 @@ class Fresh:
                 if self._left[page] < MIN_HITS:
                     return self._budget.spend()
                 day = await self._renew(page)
-        word = day.words.get(appointment.appointment_id)
+        word = self._words.get(appointment.appointment_id)
         if word is not None and word.page > day.after:
             return False
         # It was there, and is not any more: it is read whatever it costs.
@@ -124,30 +112,24 @@ class Fresh:
         return self._now() - at > OLD
 
     async def _renew(self, page: date) -> _Day:
-        day = self._days.setdefault(page, _Day(self._now(), self._pages))
-        day.at, day.after, day.tells_all = self._now(), self._pages, False
-        pages = DayPages()
+        began, after, pages = self._now(), self._pages, DayPages()
         while not pages.is_whole and self._budget.spend():
             found = await self._lookup.page_of_day(page, page=pages.pages + 1)
             if found is None:
                 break
-            self._take(day, found)
+            self._take(found)
             pages.note(found, len(found))
             if page in self._shuffled:
                 break
-        day.tells_all = pages.tells_all
-        self._days[page] = self._days.pop(page)  # the last to be forgotten
-        while len(self._days) > 1 and self._kept() > _MOST_KEPT:
-            del self._days[next(iter(self._days))]
+        self._days[page] = day = _Day(began, after, pages.tells_all)
+        if len(self._words) > _MOST_KEPT:  # then other days are read anew
+            self._words = {one: word for one, word in self._words.items() if word.page > after}
+            self._days = {page: day}
         return day
 
-    def _take(self, day: _Day, records: Iterable[Record]) -> None:
+    def _take(self, records: Iterable[Record]) -> None:
         self._pages += 1
         for one in records:
-            before = self.last_word(one.appointment_id)
-            was_cancelled = before is not None and before.was_cancelled
-            is_cancelled = one.status == CANCELLED or was_cancelled
-            day.words[one.appointment_id] = Word(self._pages, one, is_cancelled)
-
-    def _kept(self) -> int:
-        return sum(len(day.words) for day in self._days.values())
+            before = self._words.get(one.appointment_id)
+            is_cancelled = one.status == CANCELLED or (before is not None and before.was_cancelled)
+            self._words[one.appointment_id] = Word(self._pages, one, is_cancelled)

@@ -11,7 +11,7 @@ from batchcancel.api import Lookup
 from batchcancel.appointments import as_meant
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
-from batchcancel.policy.pages import Budget, DaysOf, Wanted
+from batchcancel.policy.pages import Budget
 from batchcancel.policy.sightings import Words
 from batchcancel.policy.starts import some
 from batchcancel.reader.beside import left_join
@@ -59,9 +59,13 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     )
 
 
-def wanted(named: pl.DataFrame, days_of: DaysOf) -> Wanted:
+def by_day(named: pl.DataFrame) -> dict[date | None, list[str]]:
     """The rows to be observed, by the day whose pages should show them."""
-    by_day = named.group_by("page", maintain_order=True).agg("appointment_id")
+    return dict(named.group_by("page", maintain_order=True).agg("appointment_id").iter_rows())
+
+
+def days_beside(named: pl.DataFrame) -> dict[date, dict[date, list[str]]]:
+    """Rows that the pages of another day may show, by their day and by that one."""
     beside = (
         named.filter(pl.col("beside").is_not_null())
         .group_by("page", "beside", maintain_order=True)
@@ -70,7 +74,7 @@ def wanted(named: pl.DataFrame, days_of: DaysOf) -> Wanted:
     others: dict[date, dict[date, list[str]]] = {}
     for day, other, ids in beside.iter_rows():
         others.setdefault(day, {})[other] = ids
-    return Wanted(by_day=dict(by_day.iter_rows()), beside=others, days_of=days_of)
+    return others
 
 
 async def comparable(

@@ -218,11 +218,11 @@ def mostly_moved(observed: Observed, columns: Collection[str]) -> tuple[str, str
     """What differs most between the manifest and the records: in words, and the column's name."""
     rows = observed.beside(observed.seen.select("appointment_id"))
     moved = rows.filter(pl.col("reason") == SkipReason.MOVED.value)
-    differ: Counter[str] = Counter()
+    ways: Counter[str] = Counter()
     for *way, count in moved.group_by(*SAID, *_SEEN).len().iter_rows():
         said, record = _pair(way)
-        differ.update(dict.fromkeys(what_moved(said, record), count))
-    ((what, _),) = differ.most_common(1)
+        ways.update(dict.fromkeys(what_moved(said, record), count))
+    ((what, _),) = ways.most_common(1)
     possible = _COLUMNS.get(what, (what,))
     return _IN_WORDS[what], next((one for one in possible if one in columns), possible[-1])
 

@@ -13,10 +13,10 @@ from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
-from batchcancel.policy.named import comparable, named_by, wanted
+from batchcancel.policy.named import by_day, comparable, days_beside, named_by
 from batchcancel.policy.observed import CANCELLED, NO_STARTS, Observed
 from batchcancel.policy.open_windows import read_windows
-from batchcancel.policy.pages import Budget, Reading, Wanted
+from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
@@ -51,10 +51,11 @@ async def observed_of(
     """
     began, rows = clock.earliest(), _to_be_seen(manifest.frame, earlier)
     named, budget = named_by(rows, rules.timezone), Budget.for_rows(rows.height)
-    days_of = partial(_days_of, starts=starts)
+    to_read = named if rules.may_read else named.clear()
     reading = Reading(
-        wanted=wanted(named, days_of) if rules.may_read else Wanted(by_day={}), lookup=lookup,
-        now=clock.now, budget=budget, halt_after=halt_after, also={*earlier.not_found},
+        by_day=by_day(to_read), beside=days_beside(to_read), lookup=lookup, now=clock.now,
+        days_of=partial(_days_of, starts=starts), budget=budget, halt_after=halt_after,
+        also={*earlier.not_found},
     )  # fmt: skip
     if rules.may_read:
         await reading.read()

@@ -56,27 +56,17 @@ async def _own_day(record: Record) -> Iterable[date]:
     return () if record.date is None else (record.date,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """The rows to be observed: by the day whose pages should show them, None where none is named.
-
-    `beside` tells of some rows, by their day, on which other days their pages may be: days of the
-    API's searches begin at midnight in UTC. `days_of` tells the same of a record that was read.
-    """
-
-    by_day: Mapping[date | None, Sequence[str]]
-    beside: Mapping[date, Mapping[date, Sequence[str]]] = field(default_factory=dict)
-    days_of: DaysOf = _own_day
-
-
 class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
     """Pages or records cannot be had, so no more of them are asked for."""
 
 
 @dataclass(kw_only=True)
 class Reading:
-    """Reads what the budget allows, and has what came of it.
+    """Reads what the budget allows of some rows, and has what came of it.
 
+    `by_day` has the rows by the day whose pages should show them, None where none is named.
+    `beside` tells of some, by their day, on which other days their pages may be: days of the API's
+    searches begin at midnight in UTC. `days_of` tells the same of a record that was read.
     Nothing is read for the ids in `also`; it is noted where they are seen and alive (`also_there`).
     Records go to `sightings`. `StoppedEarly` after `halt_after` reads that found nothing; after
     `patience` rows in a row that the API gave no answer for nothing is read.
@@ -86,7 +76,9 @@ class Reading:
     and records could be read.
     """
 
-    wanted: Wanted
+    by_day: Mapping[date | None, Sequence[str]]
+    beside: Mapping[date, Mapping[date, Sequence[str]]] = field(default_factory=dict)
+    days_of: DaysOf = _own_day
     lookup: Lookup
     now: Now
     budget: Budget
@@ -102,7 +94,7 @@ class Reading:
     is_possible: bool = False
 
     def __post_init__(self) -> None:
-        self._day_of = {one: day for day, ids in self.wanted.by_day.items() for one in ids}
+        self._day_of = {one: day for day, ids in self.by_day.items() for one in ids}
         """Of the rows that were not seen yet; `_left` counts them."""
         self._left = Counter(self._day_of.values())
         self._seen: set[str] = set()
@@ -131,7 +123,7 @@ class Reading:
 
     async def _read_all(self) -> None:
         """Days with most rows first: there a page saves most."""
-        days = [day for day in self.wanted.by_day if day is not None]
+        days = [day for day in self.by_day if day is not None]
         alone = []
         for day in sorted(days, key=lambda one: (-self._left[one], one)):
             if self._left[day] > 1:
@@ -153,7 +145,7 @@ class Reading:
             found = await self._read_singly(self._unseen(day)[:1])
             if [one.date for one in found] == [day]:
                 is_cut = await self._read_pages(day, lambda one: self._left[day] > one.pages)
-        others = self.wanted.beside.get(day, {}).items()
+        others = self.beside.get(day, {}).items()
         beside = [other for other, ids in others if not self._day_of.keys().isdisjoint(ids)]
         for other in beside:
             if self._left[day] > 1:
@@ -186,7 +178,7 @@ class Reading:
         """The pages of the days on which one row was found, as long as they show others."""
         if not self._may_pay() or (said is not None and record.date in {said, *self.days}):
             return
-        for day in await self.wanted.days_of(record):
+        for day in await self.days_of(record):
             if day in {said, *self.days} or not self._may_pay():
                 continue
             before = len(self._day_of)
@@ -235,7 +227,7 @@ class Reading:
 
     @cached_property
     def _all_ids(self) -> list[str]:
-        return sorted(chain.from_iterable(self.wanted.by_day.values()))
+        return sorted(chain.from_iterable(self.by_day.values()))
 
     async def _read_pages(self, day: date, is_worth: Callable[[DayPages], bool]) -> bool:
         """Pages, from the first that was not read yet, until they end or are not worth it.
@@ -248,7 +240,7 @@ class Reading:
                 return True
             is_last = of_day.note(*await self._page(day, of_day.pages + 1))
             if is_last and of_day.is_shuffled:
-                parts = parts_of_day(of_day.places, len(self.wanted.by_day.get(day, ())))
+                parts = parts_of_day(of_day.places, len(self.by_day.get(day, ())))
                 if 1 < len(parts) < self._rows_left_on(day):
                     return await self._read_parts(day, parts, length=of_day.length)
                 await self._read_again(day, of_day)
@@ -306,4 +298,4 @@ class Reading:
         return before - len(self._day_of)
 
     def _unseen(self, day: date | None) -> list[str]:
-        return [one for one in self.wanted.by_day.get(day, ()) if one in self._day_of]
+        return [one for one in self.by_day.get(day, ()) if one in self._day_of]

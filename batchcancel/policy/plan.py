@@ -19,7 +19,7 @@ from batchcancel.appointments import (
 )
 from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Batch
-from batchcancel.policy.earlier_runs import EarlierRuns
+from batchcancel.policy.earlier_runs import EarlierRuns, is_among
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
@@ -28,7 +28,7 @@ from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.beside import left_join
 from batchcancel.reader.manifest import Manifest
-from batchcancel.reader.times import STARTS, start_of
+from batchcancel.reader.times import STARTS, UTC_TIME, start_of
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.quantities import Cap
 
@@ -37,6 +37,8 @@ _TAKEN_UP = (
     *("appointment_id", *STARTS, "notes", "opened_at", "attempts", "marked"),
     *("page", "observed_at", "is_missed", "was_cancelled", *SAID, *PLACE, "may_send"),
 )
+
+_OPENED = {"appointment_id": pl.String(), "attempts": pl.Int64(), "opened_at": UTC_TIME}
 
 FEW = 20
 """Where so many rows are observed, and most of them seem moved, the manifest is doubted instead."""
@@ -237,20 +239,8 @@ def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:
 
 
 def _undone(rows: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
-    settled = pl.DataFrame(
-        {"appointment_id": earlier.settled_ids}, schema={"appointment_id": pl.String}
-    )
-    opened = pl.DataFrame(
-        list(earlier.open_rows),
-        schema={
-            "appointment_id": pl.String,
-            "attempts": pl.Int64,
-            "opened_at": pl.Datetime("us", "UTC"),
-        },
-        orient="row",
-    )
-    if not settled.is_empty():
-        rows = rows.join(settled, on="appointment_id", how="anti", maintain_order="left")
+    opened = pl.DataFrame(earlier.open_rows, schema=_OPENED, orient="row")
+    rows = rows.filter(~is_among(earlier.settled_ids)) if earlier.settled_ids else rows
     return left_join(rows, opened, ["appointment_id"]).with_columns(pl.col("attempts").fill_null(0))
 
 

@@ -24,7 +24,7 @@ SEEN = pl.Schema(
 )
 """The columns of a table of sightings; `page` is the day whose pages show the appointment."""
 
-_FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
+FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
 _PART = 10_000
 
 
@@ -37,7 +37,7 @@ class Sightings:
 
     def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:
         """Take over records that were read at a moment."""
-        self._rows += [(*_FIELDS(one), at, page or one.date, one.updated_at) for one in records]
+        self._rows += [(*FIELDS(one), at, page or one.date, one.updated_at) for one in records]
         if len(self._rows) >= _PART:
             self._pack()
 

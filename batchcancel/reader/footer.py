@@ -6,6 +6,7 @@ polars tells neither that a time is an INT96, and so an instant, nor that two co
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ class Column:
 def read_footer(data: bytes) -> tuple[Sequence[Column], int]:
     """The columns of a file and the number of its rows; ValueError where it is damaged."""
     try:
-        fields = _Compact(data[_start(data) : -8]).structure(upto=3)
+        fields = _structure(BytesIO(data[_start(data) : -8]), upto=3)
         root, *elements = fields[2]
         left = iter(elements)
         columns = list(_columns(left, root[5]))
@@ -90,57 +91,46 @@ def _columns(elements: Iterator[dict[int, Any]], count: int) -> Iterator[Column]
         yield Column(element[4].decode(), kind, element.get(2, 0), unit)
 
 
-class _Compact:
-    """A value of Thrift's compact protocol, as dicts by field number, lists, bytes and numbers."""
+def _structure(data: BytesIO, *, upto: int | None = None, depth: int = 0) -> dict[int, Any]:
+    """Read a structure of the compact protocol, the fields behind number `upto` left unread."""
+    if depth > _DEEPEST:
+        raise ValueError("too deep")
+    fields: dict[int, Any] = {}
+    number = 0
+    while (head := data.read(1)[0]) and number != upto:
+        number = number + (head >> 4) if head >> 4 else _signed(data)
+        fields[number] = _value(data, head & 15, depth)
+    return fields
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
 
-    def structure(self, *, upto: int | None = None, depth: int = 0) -> dict[int, Any]:
-        """Read a structure, the fields behind number `upto` left unread."""
-        if depth > _DEEPEST:
-            raise ValueError("too deep")
-        fields: dict[int, Any] = {}
-        number = 0
-        while (head := self._byte()) and number != upto:
-            number = number + (head >> 4) if head >> 4 else self._signed()
-            fields[number] = self._value(head & 15, depth)
-        return fields
+def _value(data: BytesIO, kind: int, depth: int) -> Any:
+    match kind:
+        case 1 | 2:
+            return kind == 1
+        case 3:
+            return data.read(1)[0]
+        case 4 | 5 | 6:
+            return _signed(data)
+        case 7 | 8:
+            return data.read(8 if kind == 7 else _unsigned(data))  # noqa: PLR2004 -- a double
+        case 9 | 10:
+            head = data.read(1)[0]
+            count = head >> 4 if head < 0xF0 else _unsigned(data)  # noqa: PLR2004 -- 15: more
+            most = min(count, data.getbuffer().nbytes)
+            return [_value(data, head & 15, depth) for _ in range(most)]
+        case 12:
+            return _structure(data, depth=depth + 1)
+    raise ValueError("unknown type")
 
-    def _value(self, kind: int, depth: int) -> Any:
-        match kind:
-            case 1 | 2:
-                value: Any = kind == 1
-            case 3:
-                value = self._byte()
-            case 4 | 5 | 6:
-                value = self._signed()
-            case 7 | 8:
-                length = 8 if kind == 7 else self._unsigned()  # noqa: PLR2004 -- a double
-                value = self._data[self._at : self._at + length]
-                self._at += length
-            case 9 | 10:
-                head = self._byte()
-                count = head >> 4 if head < 0xF0 else self._unsigned()  # noqa: PLR2004 -- 15: more
-                value = [self._value(head & 15, depth) for _ in range(min(count, len(self._data)))]
-            case 12:
-                value = self.structure(depth=depth + 1)
-            case _:
-                raise ValueError("unknown type")
-        return value
 
-    def _byte(self) -> int:
-        self._at += 1
-        return self._data[self._at - 1]
+def _unsigned(data: BytesIO) -> int:
+    value = shift = 0
+    while (byte := data.read(1)[0]) & 128 and shift < 64:  # noqa: PLR2004 -- bits
+        value |= (byte & 127) << shift
+        shift += 7
+    return value | byte << shift
 
-    def _unsigned(self) -> int:
-        value = shift = 0
-        while (byte := self._byte()) & 128 and shift < 64:  # noqa: PLR2004 -- bits
-            value |= (byte & 127) << shift
-            shift += 7
-        return value | byte << shift
 
-    def _signed(self) -> int:
-        value = self._unsigned()
-        return value >> 1 ^ -(value & 1)
+def _signed(data: BytesIO) -> int:
+    value = _unsigned(data)
+    return value >> 1 ^ -(value & 1)

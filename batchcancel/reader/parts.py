@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from batchcancel.api import Record, Window
 
@@ -29,10 +29,6 @@ class Part(NamedTuple):
 
     def has(self, place: Place) -> bool:
         return all(mine in (None, theirs) for mine, theirs in zip(self[1:], place, strict=True))
-
-    def of(self, name: str, word: str) -> "Part":
-        named = dict(zip(_FIELDS, self[1:], strict=True)) | {name: word}
-        return Part(self.day, **named)
 
     def __str__(self) -> str:
         return " ".join([self.day.isoformat(), *(repr(one)[1:-1] for one in self[1:] if one)])
@@ -70,7 +66,8 @@ class Places:
         number = _FIELDS.index(by)
         there = {*self._filled, *self._seen.values()}
         words = {place[number] for place in there if part.has(place)} - {None}
-        return [part.of(by, word) for word in sorted(map(str, words))]
+        named: list[dict[str, Any]] = [{by: word} for word in sorted(map(str, words))]
+        return [part._replace(**one) for one in named]
 
     def _known(self) -> Counter[Place]:
         return self._filled | Counter(self._seen.values())

@@ -42,23 +42,26 @@ _FOR_NOW: Final[Mapping[str, str]] = {
 """Later the same command may work."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-_NOT_FOUND, _FORBIDDEN = 404, 403
-_NOT_ALLOWED = {401, _FORBIDDEN}
-_BUSY = {408, 425, 429}
-_FIRST_SERVER_ERROR = 500
-
-# By name, so that no library is loaded to look for its errors; a name covers its subclasses.
-_NO_CREDENTIALS = {
-    "PermissionError", "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError",
-    "TokenRetrievalError", "ProfileNotFound", "SSOError", "GoogleAuthError",
-    "ClientAuthenticationError",
+_FORBIDDEN = 403
+_STATUSES = {
+    404: "missing", 401: "forbidden", _FORBIDDEN: "forbidden",
+    **dict.fromkeys((408, 425, 429, *range(500, 1000)), "silent"),
 }  # fmt: skip
-_OUT_OF_REACH = {
-    "TimeoutError", "ConnectionError", "gaierror",  # Python's own
-    "ClientConnectionError", "ClientPayloadError",  # aiohttp
-    "HTTPClientError", "ConnectionClosedError", "ResponseStreamingError",  # botocore
-    "ServiceRequestError", "ServiceResponseError", "TransportError",  # azure, google
+_NAMES = {
+    **dict.fromkeys((
+        "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError",
+        "TokenRetrievalError", "ProfileNotFound", "SSOError", "GoogleAuthError",
+        "ClientAuthenticationError", "PermissionError",
+    ), "forbidden"),
+    **dict.fromkeys((
+        "TimeoutError", "ConnectionError", "gaierror",  # Python's own
+        "ClientConnectionError", "ClientPayloadError",  # aiohttp
+        "HTTPClientError", "ConnectionClosedError", "ResponseStreamingError",  # botocore
+        "ServiceRequestError", "ServiceResponseError", "TransportError",  # azure, google
+    ), "silent"),
+    "NonHttpUrlClientError": "redirected", "FileNotFoundError": "missing",
 }  # fmt: skip
+"""By name, so that no library is loaded to look for its errors; a name covers its subclasses."""
 
 
 def trouble(what: str, source: Source, *, kind: str = "") -> BatchcancelError:
@@ -86,9 +89,9 @@ def no_room(error: OSError) -> InputError:
 def store_error(source: Source, error: Exception) -> BatchcancelError:
     """The error to raise for what a library raised about the source."""
     found = list(_chain(error))
-    for one in found:
-        if isinstance(one, OSError) and one.errno in _NO_ROOM:
-            return no_room(one)
+    full = [one for one in found if isinstance(one, OSError) and one.errno in _NO_ROOM]
+    if full:
+        return no_room(full[0])
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
         return trouble("certificate", source)
     # The outermost knows best what it means: what it came from may be one of several tries.
@@ -99,17 +102,10 @@ def store_error(source: Source, error: Exception) -> BatchcancelError:
 
 
 def _meaning(error: BaseException) -> str | None:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    status = _http_status(error)
-    if "NonHttpUrlClientError" in names:
-        return "redirected"
-    if "FileNotFoundError" in names or status == _NOT_FOUND:
-        return "missing"
-    if status in _BUSY or status >= _FIRST_SERVER_ERROR or names & _OUT_OF_REACH:
-        return "silent"
-    if status in _NOT_ALLOWED or names & _NO_CREDENTIALS:
-        return "forbidden"
-    return None
+    told = {_STATUSES.get(_http_status(error))}
+    told |= {_NAMES.get(kind.__name__) for kind in type(error).__mro__}
+    ranked = ("redirected", "missing", "silent", "forbidden")
+    return next((what for what in ranked if what in told), None)
 
 
 def _why_out_of_reach(error: BaseException) -> str | None:

@@ -6,13 +6,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from batchcancel.addresses import redacted_ledger
+from batchcancel.appointments import SkipReason
 from batchcancel.errors import ExitCode, InputError
 from batchcancel.ledger.contract import Batch, Run
 from batchcancel.ledger.questions import LedgerReader
@@ -48,6 +49,7 @@ class BatchStatus:
     going: Going
     ledger: str
     at: datetime
+    moved_here: int = 0
 
     def text(self) -> str:
         told = headline(self.counts, restores=self.batch.kind == "restore")
@@ -90,6 +92,7 @@ class BatchStatus:
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
+            moved_here=self.moved_here,
         )  # fmt: skip
         return what_next(standing, self._command(), was_stopped=was_stopped)
 
@@ -124,6 +127,7 @@ class BatchStatus:
             "rehearsal": quantities.is_rehearsal(self.batch.origin),
             **self.counts.as_json(),
             "duplicates": self.batch.duplicates,
+            "moved_here": self.moved_here,
             "state": self.going.value,
             "runs": self.runs,
             **{name: last and getattr(last, name) for name in ("run_id", "pid", "host", "why")},
@@ -147,6 +151,22 @@ def zone_of(batch: Batch) -> ZoneInfo | None:
     return None
 
 
+def moved_here(account: LedgerReader, name: str, counts: Counts) -> int:
+    """How many of the moved rows are still on a day that the batch's manifest names."""
+    [batch] = [one for one in account.batches() if one.name == name]
+    if batch.kind == "restore" or not counts.to_resolve:
+        return 0
+    zone = zone_of(batch) or UTC
+    days: set[date | None] = set()
+    moved: set[str | None] = set()
+    for row in account.rows(name):
+        days.add(row.date or (row.starts_at and row.starts_at.astimezone(zone).date()))
+        if row.reason == SkipReason.MOVED:
+            moved.add(row.appointment_id)
+    seen = account.observations(name)
+    return sum(one.appointment_id in moved and one.date in days for one in seen)
+
+
 def _seconds_for(rows: int, run: Run) -> float | None:
     """By the rate of the run; None where it has none."""
     with suppress(ValueError, KeyError):
@@ -163,10 +183,10 @@ def _from_here(path: str) -> str:
 
 
 def read_status(
-    account: LedgerReader, *, only: str | None, ledger: str, at: datetime
+    account: LedgerReader, *, only: str | None, ledger: str, at: datetime, most: int | None = None
 ) -> list[BatchStatus]:
-    """All batches, or the named one; raises `InputError` when there is no such batch."""
-    batches = _named(account, only)
+    """The latest batches first, or the named one; `InputError` when there is no such batch."""
+    batches = _named(account, only)[::-1][:most]
     return [_batch_status(account, batch, ledger=ledger, at=at) for batch in batches]
 
 
@@ -212,9 +232,12 @@ def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datet
         is_alive = account.is_held(batch.name) and _may_be_alive(last)
         going = Going.RUNNING if is_alive else Going.BROKEN_OFF
     counts = counts_from(account.tally(batch.name))
+    # Where a run is alive its batch is asked again and again, and this reads every row.
+    here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
     return BatchStatus(
-        batch=batch, counts=counts, runs=len(runs), last=last, going=going, ledger=ledger, at=at
-    )
+        batch=batch, counts=counts, runs=len(runs), last=last, going=going, ledger=ledger, at=at,
+        moved_here=here,
+    )  # fmt: skip
 
 
 def _may_be_alive(run: Run) -> bool:

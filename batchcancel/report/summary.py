@@ -10,18 +10,25 @@ from batchcancel.report.counts import Counts
 from batchcancel.report.tables import count_table, duration, grouped, headed
 from batchcancel.settings.quantities import is_rehearsal
 
-_TOLD = ("run_id", "duplicates", "requests", "rate_limited", "ledger", "origin", "approval")
+_TOLD = (
+    *("run_id", "duplicates", "moved_here", "requests", "rate_limited", "ledger", "origin"),
+    "approval",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a batch stands; `selection` is what its manifest was found by."""
+    """Where a batch stands; `selection` is what its manifest was found by.
+
+    `moved_here` are the moved rows that are still on a day of the manifest.
+    """
 
     batch: str
     ledger: str
     counts: Counts
     restores: bool = False
     selection: str | None = None
+    moved_here: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +89,10 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
             "All are done:   by the manifest's column outcome; without it they are decided"
         )
     if persons := counts.to_resolve:
+        still = f", {grouped(standing.moved_here)} were moved within the manifest's days"
+        here = still if standing.moved_here else ""
         lines += [
-            f"To decide:      {grouped(persons)} rows; somebody must look at each of them:",
+            f"To decide:      {grouped(persons)} rows; somebody must look at each of them{here}:",
             f"                {export} look.csv --outcome needs_review --outcome skipped",
             f"                batchcancel resolve {ledger} --as kept ID ...",
         ]

@@ -57,6 +57,11 @@ def plain(word: str) -> str:
 
 def count_table(counts: Counts) -> list[str]:
     """Every state that has rows, and their sum."""
+    return table(count_figures(counts))
+
+
+def count_figures(counts: Counts) -> list[Figure]:
+    """The lines of that table."""
     told: list[Figure] = []
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
@@ -67,7 +72,7 @@ def count_table(counts: Counts) -> list[str]:
         told.append(("open", counts.open, "result unknown; the next run reads them back"))
     if counts.waiting:
         told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
-    return table([*told, ("rows", counts.rows, "in all")])
+    return [*told, ("rows", counts.rows, "in all")]
 
 
 def duration(seconds: float) -> str:

@@ -4,16 +4,13 @@
 
 The numbers are the appointments to be cancelled, those of the batch that were settled before, and
 the second since which no record may have changed (0 where any may). Then follow two characters for
-each of `PARTS`, which tell what is another now; eight for all of them together, which tell that
-something is; and two against typing errors. Of the key and the notes there is a part of a hash,
-nothing that could be read.
+each of `PARTS`, eight for all of them together, and two against typing errors; of the key and the
+notes there is a part of a hash alone.
 
-It promises that nobody is cancelled who was not among those that the plan showed. All of the
-manifest's rows were, but for three kinds. Those of which it was too late stay so. Those that were
-held back by a limit are told by `limited`, which is of the ids that it let through. And those that
-were left alone for what was seen of them are sent by no run that shows them changed since: their
-records, or ones beside them that somebody touched too, are `changed_since`. What remains is a
-calendar whose windows were moved meanwhile: it is no part of an approval.
+It promises that nobody is cancelled who was not among those that the plan showed: rows that came
+too late stay so, those that a limit held back are told by `limited`, and those that were left alone
+for what was seen of them are not sent where their records changed since. A calendar whose windows
+were moved meanwhile is no part of it.
 """
 
 import hashlib
@@ -52,10 +49,8 @@ _TOKEN = re.compile(
 class Approval:
     """What a token says; two plans that show the same have equal ones.
 
-    `eligible` are to be cancelled, `settled` were so before. `parts` has a few characters for
-    each of `PARTS`, `whole` those for all of them. `unknown` names parts that nobody asked for,
-    because there is nothing to be decided by them. `left_at` is when appointments were left alone
-    for what was seen of them, None where none was.
+    `left_at` is when appointments were left alone for what was seen of them, None where none was;
+    `unknown` names parts that nobody asked for, because nothing is decided by them.
     """
 
     eligible: int

@@ -25,13 +25,14 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     if named is not None:
         return named, batch or batch_name(source.stem)
     beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
-    if not beside.exists():
-        is_there = Path(typed).exists()
+    if not Path(typed).exists() and not beside.exists():
         raise InputError(
-            f"there is no ledger {beside}" if is_there else f"there is no {typed}",
-            hint="A ledger is made by the first run, beside the manifest unless named otherwise."
-            if is_there
-            else "Name a ledger, or the manifest that it lies beside.",
+            f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
+        )
+    if not beside.exists():
+        raise InputError(
+            f"there is no ledger {beside}",
+            hint="A ledger is made by the first run, beside the manifest unless named otherwise.",
         )
     return os.fspath(beside), batch
 

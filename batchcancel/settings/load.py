@@ -6,7 +6,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
@@ -148,10 +148,7 @@ def load_settings(
 
     `flags` has field names (`notice_hours`) and the text that was typed.
     """
-    with _all_mistakes("run") as mistakes:
-        values = _values(OPTIONS, flags, environ, job_file, mistakes)
-        source = _source(manifest, values, mistakes)
-    return Settings(manifest=source, **values)
+    return Settings(**_values(OPTIONS, flags, environ, job_file, manifest=manifest))
 
 
 def load_api_settings(
@@ -163,21 +160,7 @@ def load_api_settings(
 ) -> ApiSettings:
     """As `load_settings`, for a command that is neither a plan nor a run."""
     options = [option for option in OPTIONS if option.is_of_api]
-    with _all_mistakes(command) as mistakes:
-        values = _values(options, flags, environ, job_file, mistakes)
-    return ApiSettings(**values)
-
-
-@contextmanager
-def _all_mistakes(command: str) -> Iterator[list[str]]:
-    """Collected, not raised one by one: whoever mends a job file wants to see all of them."""
-    mistakes: list[str] = []
-    yield mistakes
-    if mistakes:
-        raise InputError(
-            "\n".join(mistakes),
-            hint=f"batchcancel {command} --help lists the options. Nothing was sent.",
-        )
+    return ApiSettings(**_values(options, flags, environ, job_file, command=command))
 
 
 def _values(
@@ -185,8 +168,12 @@ def _values(
     flags: Mapping[str, str],
     environ: Mapping[str, str],
     job_file: Path | None,
-    mistakes: list[str],
+    *,
+    command: str = "run",
+    manifest: str | None = None,
 ) -> dict[str, Any]:
+    # Collected, not raised one by one: whoever mends a job file wants to see all of them.
+    mistakes: list[str] = []
     texts, sessions, branches = read_job_file(job_file, mistakes)
     mistakes += _unknown_variables(environ)
     values: dict[str, Any] = {"sessions": sessions, "branches": branches}
@@ -206,6 +193,13 @@ def _values(
     key_file = values.pop("api_key_file")
     values["api_key"] = Secret(_api_key(key_file, environ, mistakes))
     values["warnings"] = tuple(_warnings(key_file, values["proxy"], environ))
+    if manifest is not None:
+        values["manifest"] = _source(manifest, values, mistakes)
+    if mistakes:
+        raise InputError(
+            "\n".join(mistakes),
+            hint=f"batchcancel {command} --help lists the options. Nothing was sent.",
+        )
     return values
 
 

@@ -28,6 +28,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """The columns of a manifest that are read."""
 
+_ON, _OFF = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _ASCII = re.compile(r"[!-~]+", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
@@ -176,17 +177,11 @@ def date_format(text: str) -> str:
     return told
 
 
-_SWITCH = {
-    **dict.fromkeys(("true", "1", "yes", "on"), True),
-    **dict.fromkeys(("false", "0", "no", "off"), False),
-}
-
-
 def switch(text: str) -> bool:
     """`true` or `false`, `1` or `0`, `yes` or `no`, `on` or `off`."""
-    if text.lower() not in _SWITCH:
+    if text.lower() not in (*_ON, *_OFF):
         raise ValueError("write true or false")
-    return _SWITCH[text.lower()]
+    return text.lower() in _ON
 
 
 def _address(text: str) -> SplitResult:

@@ -14,6 +14,7 @@ from batchcancel import __version__
 from batchcancel.cli.main import cli
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.sqlite.ledger import open_sqlite
+from batchcancel.sandbox.faults import _SPEC_NAMES
 from batchcancel.settings.options import OPTIONS
 
 HEAVY = {
@@ -70,14 +71,36 @@ def test_what_only_tells_loads_nothing_heavy(imports, words):
 
 def test_the_commands_are_those_of_the_design():
     assert COMMANDS == [
-        *("demo", "export", "find", "ledger", "plan", "resolve", "restore", "run", "sandbox"),
+        *(
+            "demo",
+            "export",
+            "find",
+            "ledger",
+            "plan",
+            "report",
+            "resolve",
+            "restore",
+            "run",
+            "sandbox",
+        ),
         *("status", "verify"),
     ]
 
 
 def test_the_group_lists_its_commands_in_the_order_people_meet_them():
     told = CliRunner().invoke(cli, ["--help"]).output
-    order = ["find", "plan", "run", "status", "verify", "restore", "resolve", "export", "ledger"]
+    order = [
+        "find",
+        "plan",
+        "run",
+        "status",
+        "verify",
+        "restore",
+        "resolve",
+        "export",
+        "report",
+        "ledger",
+    ]
 
     assert [*order, "sandbox", "demo"] == re.findall(r"^  (\w+) {2,}", told, re.MULTILINE)
 
@@ -102,6 +125,23 @@ def test_exit_codes_are_told_in_words_and_not_in_names_of_the_code(command):
 
 def test_run_lists_every_exit_code():
     assert exit_codes("run") == KNOWN_CODES
+
+
+def test_the_sandbox_names_every_fault():
+    named = set(re.findall(r"[a-z_]+", help_of("sandbox").partition("Examples:")[0]))
+    assert _SPEC_NAMES <= named
+
+
+@pytest.mark.parametrize(("shell", "at"), [("bash", "2"), ("zsh", "2"), ("fish", "--max-c")])
+def test_a_shell_is_given_what_completes_commands_and_options(shell, at):
+    def answer(what, **variables):
+        environ = {"_BATCHCANCEL_COMPLETE": f"{shell}_{what}"} | variables
+        return CliRunner().invoke(cli, env=environ, prog_name="batchcancel").output
+
+    assert "_BATCHCANCEL_COMPLETE" in answer("source")
+    told = answer("complete", COMP_WORDS="batchcancel run --max-c", COMP_CWORD=at)
+    assert "--max-cancel" in told
+    assert "--max-requests" not in told
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])

@@ -7,6 +7,7 @@ import pytest
 
 from batchcancel.errors import Refusal, StoppedEarly
 from batchcancel.report.plan import plan_json, plan_text
+from batchcancel.report.status import read_status
 from batchcancel.sandbox import Clinic, Fault, Rate
 from tests.sample import sampled
 from tests.world import ended
@@ -97,6 +98,21 @@ async def test_what_was_moved_to_another_day_is_left_there_and_told_loudly(world
     assert ended(finished) == (4, {"cancelled": 2, "moved": 1})
     assert ids[2] not in world.patched()
     assert "!! 1 appointments are on another day, session or branch" in plan_text(world.plans[-1])
+
+
+async def test_the_end_tells_how_many_of_the_moved_rows_are_still_on_a_day_of_the_manifest(world):
+    ids = world.appointments(4)
+    world.sandbox.add("later", date=WEEK_LATER)
+    world.sandbox.staff.reschedule(ids[0], WEEK_LATER)
+    world.sandbox.staff.reschedule(ids[1], WEEK_LATER + timedelta(days=1))
+    days = [*(f"{one},{DAY}" for one in ids), f"later,{WEEK_LATER}"]
+    summary = (await world.run(world.write("appointment_id,date", *days))).summary
+
+    assert (2, 1) == (summary.counts.skipped["moved"], summary.moved_here)
+    with world.account() as ledger:
+        [status] = read_status(ledger, only=None, ledger=summary.ledger, at=world.now())
+    assert 1 == status.as_json()["moved_here"] == summary.as_json()["moved_here"]
+    assert "2 rows; somebody must look at each of them, 1 were moved within the" in status.next
 
 
 async def test_ids_alone_say_nothing_that_could_be_compared(world):

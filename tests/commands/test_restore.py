@@ -7,7 +7,6 @@ import pytest
 
 from batchcancel.errors import InputError, Interrupted, Refusal, ScopeMissing
 from batchcancel.events import RowEnded
-from batchcancel.report.restore import restore_text
 from batchcancel.sandbox import Clinic, Fault
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.load import manifest_source
@@ -158,7 +157,7 @@ async def test_what_was_rescheduled_comes_back_as_confirmed_only_when_that_is_as
     plans = []
     finished = await world.restore(how={"rescheduled_too": True}, confirm=plans.append)
     assert ended(finished) == (0, {"restored": 2})
-    assert "that they had been moved is lost" in restore_text(plans[0])
+    assert "that they had been moved is lost" in plans[0].text
 
 
 async def test_what_has_begun_is_left_as_it_is(world):
@@ -228,7 +227,7 @@ async def test_of_a_manifest_only_what_the_batch_cancelled_is_put_back(world):
     plans = []
     how = {"only": manifest_source(str(some))}
     assert ended(await world.restore(how=how, confirm=plans.append)) == (0, {"restored": 2})
-    assert plans[0].unknown == 1
+    assert plans[0].facts["unknown"] == 1
     assert ended(await world.restore()) == (0, {"restored": 5})
 
 

@@ -15,10 +15,12 @@ from batchcancel.ledger.contract import (
     Asked,
     CancelledRow,
     Learned,
+    Look,
     Observation,
     OpenRow,
     SentRequest,
     State,
+    Traffic,
 )
 from tests.ledger.conftest import KEY, LATER, NOON, OPEN, SKIPPED, WAITING
 
@@ -251,7 +253,28 @@ class TestCommits:
         assert again.open_rows("closure") == [OpenRow("b", 1, NOON)]
 
 
+class TestLooks:
+    def test_what_was_found_by_looking_comes_back_the_oldest_first_and_of_that_batch(self, held):
+        late, early = (
+            Look(kind, at, {"open": 9, "branches": {"b": "Öst"}})
+            for kind, at in (("drift", LATER), ("plan", NOON))
+        )
+        for one in late, early:
+            held.note("closure", one)
+        held.note("another", late)
+        assert held.looks("closure") == [early, late]
+
+
 class TestRequests:
+    def test_the_requests_of_a_batch_are_told_with_what_became_of_them(self, held, example):
+        held.commit([example.intent("a", 1), Answered(request=1, at=LATER, result="503")])
+        held.commit([Asked(request=2, appointment_id=None, at=LATER)])
+        assert [*held.traffic("closure")] == [
+            Traffic("run-1", "cancel", NOON, LATER, "503"),
+            Traffic("run-1", "read", LATER, None, None),
+        ]
+        assert [] == [*held.traffic("another")]
+
     def test_reads_and_intents_are_requests_and_answers_close_them(self, held, example):
         asked = Asked(request=1, appointment_id=None, at=NOON)
         held.commit([asked, example.intent("a", 2, at=LATER)])

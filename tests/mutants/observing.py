@@ -69,8 +69,9 @@ test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget
 policy.fresh: what an earlier reading of a day showed is forgotten with the next
 test_what_a_page_showed_last_is_known_although_later_pages_do_not_show_it
 seed 935
-- self._days.setdefault(page, _Day(self._now(), self._pages))
-+ self._days[page] = _Day(self._now(), self._pages)
+-         self._days[page] = day =
++         self._words = {one: word for one, word in self._words.items() if word.page > after}
++         self._days[page] = day =
 
 pool.cancel: pages that are read while a row waits for its permit do not count
 test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word

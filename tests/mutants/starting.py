@@ -4,12 +4,12 @@ from tests.mutants.defect import defects
 
 DEFECTS = defects(r"""
 policy.notice: the beginning of a day or a session proves that an appointment has begun
-test_with_a_lifted_window_what_may_yet_begin_is_cancelled
+test_a_lifted_window_allows_what_may_yet_begin
 - if is_past(latest, now=now):
 + if is_past(earliest, now=now):
 
 policy.notice: the notice counts from the end of a day or a session
-test_notice_counts_from_the_earliest_start_and_only_the_latest_proves_it_begun
+test_notice_counts_to_the_microsecond_from_the_earliest_start_and_the_latest_proves_it_begun
 - return earliest - notice if notice else latest
 + return latest - notice
 

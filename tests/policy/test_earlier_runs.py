@@ -134,6 +134,13 @@ def test_a_changed_manifest_is_refused_with_the_difference_in_numbers(compare, i
     assert "--accept-changed-manifest" in refused.value.hint
 
 
+def test_a_manifest_that_is_rather_another_one_is_first_told_of_a_new_batch(compare):
+    with pytest.raises(Refusal) as refused:
+        compare(manifest("open", "v", "w", "x", "y"))
+
+    assert refused.value.hint.startswith("Pass --batch with a new name")
+
+
 def test_a_changed_manifest_may_be_accepted(compare):
     compare(manifest("done", "open", "x"), is_accepted=True)
 

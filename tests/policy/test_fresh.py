@@ -213,7 +213,7 @@ async def test_what_was_never_seen_is_left_to_its_turn_and_what_was_missed_is_re
 
 
 async def test_no_more_days_are_kept_than_fit_into_memory(monkeypatch):
-    monkeypatch.setattr("batchcancel.policy.fresh._MOST_KEPT", 10)
+    monkeypatch.setattr("batchcancel.policy.fresh._MOST_KEPT", 7)
     clinic = Clinic(names(8))
     days = [DAY + timedelta(days=number) for number in range(3)]
     at = Fresh(dict.fromkeys(days, 8), lookup=clinic, now=clinic.now, budget=Budget(9))

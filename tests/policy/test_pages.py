@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batchcancel.api import PAGE, Answer, Meaning, Record
 from batchcancel.errors import ScopeMissing, StoppedEarly
-from batchcancel.policy.pages import MAX_MISSES, Budget, Reading, Wanted
+from batchcancel.policy.pages import MAX_MISSES, Budget, Reading
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ async def read(clinic: Clinic, wanted: dict[str, int | None], *, budget=None, ha
     for name, day in wanted.items():
         by_day.setdefault(None if day is None else on(day), []).append(name)
     reading = await Reading(
-        wanted=Wanted(by_day=by_day),
+        by_day=by_day,
         lookup=clinic,
         now=lambda: NOW,
         budget=Budget.for_rows(len(wanted)) if budget is None else Budget(budget),
@@ -265,12 +265,10 @@ async def test_many_rows_behind_pages_of_strangers_are_found_by_pages():
 async def test_the_pages_of_a_day_beside_are_read_for_rows_that_may_be_there():
     """The API's days begin at midnight in UTC."""
     clinic = Clinic(closed(10) | dict.fromkeys(names(5), 1))
-    wanted = Wanted(
-        by_day={DAY: names(10)}, beside={DAY: {on(1): names(5), on(-1): names(3, start=5)}}
-    )
     reading = await Reading(
-        wanted=wanted, lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20
-    ).read()
+        by_day={DAY: names(10)}, beside={DAY: {on(1): names(5), on(-1): names(3, start=5)}},
+        lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20,
+    ).read()  # fmt: skip
 
     assert (clinic.pages, clinic.singles) == ([DAY, on(1)], [])
     assert (reading.not_shown, reading.sightings.frame().height) == (0, 10)
@@ -303,7 +301,7 @@ async def test_a_day_beside_is_asked_for_where_a_record_that_names_no_day_reache
     clinic = Eastern(closed(40) | dict.fromkeys(night, 0))
     by_day = {None: [*names(40), *night]}
     reading = await Reading(
-        wanted=Wanted(by_day=by_day, days_of=utc_days),
+        by_day=by_day, days_of=utc_days,
         lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20,
     ).read()  # fmt: skip
 

@@ -54,16 +54,18 @@ def hours(found: Rules) -> float:
     return found.policy.notice / timedelta(hours=1)
 
 
-async def test_the_organisations_rules_are_in_force_where_nothing_else_is_said():
-    found = await rules(Organisation(), LOCAL)
-
-    assert (hours(found), found.timezone) == (24, KOLKATA)
-
-
-async def test_what_the_operator_says_wins():
-    found = await rules(Organisation(), LOCAL, notice_hours="0", timezone="Europe/Berlin")
-
-    assert (hours(found), found.timezone) == (0, ZoneInfo("Europe/Berlin"))
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, (24, KOLKATA)),
+        ({"notice_hours": "0", "timezone": "Europe/Berlin"}, (0, ZoneInfo("Europe/Berlin"))),
+    ],
+)
+async def test_the_organisations_rules_are_in_force_where_the_operator_says_nothing(
+    flags, expected
+):
+    found = await rules(Organisation(), LOCAL, **flags)
+    assert expected == (hours(found), found.timezone)
 
 
 @pytest.mark.parametrize(
@@ -108,18 +110,17 @@ async def test_an_organisation_that_does_not_allow_cancelling_is_obeyed(flags):
         await rules(Organisation(allow_cancellation=False), **flags)
 
 
-async def test_an_organisation_that_does_not_say_whether_it_allows_cancelling_is_told_of():
-    found = await rules(Organisation(allow_cancellation=None))
-    assert ([UNTOLD], 24) == ([*found.cautions], hours(found))
-
-
-async def test_where_nobody_may_be_asked_that_is_told():
-    found = await rules(Organisation(may_ask=False), notice_hours="24")
-    assert [UNASKED] == [*found.cautions]
-
-
-async def test_an_organisation_that_allows_cancelling_gives_no_cause_for_caution():
-    assert () == (await rules(Organisation())).cautions
+@pytest.mark.parametrize(
+    ("organisation", "cautions"),
+    [
+        (Organisation(), []),
+        (Organisation(allow_cancellation=None), [UNTOLD]),
+        (Organisation(may_ask=False), [UNASKED]),
+    ],
+)
+async def test_where_nobody_says_whether_cancelling_is_allowed_that_is_told(organisation, cautions):
+    found = await rules(organisation, notice_hours="24")
+    assert (cautions, 24) == ([*found.cautions], hours(found))
 
 
 async def test_notice_that_nobody_tells_must_be_given():
@@ -138,23 +139,20 @@ async def test_a_timezone_that_is_needed_and_not_told_must_be_given(zone, source
     assert "--timezone" in refused.value.hint
 
 
-async def test_a_timezone_that_is_not_needed_may_be_missing():
-    assert (await rules(Organisation(timezone=None))).timezone is None
+@pytest.mark.parametrize(("source", "notice"), [(manifest(), "24"), (UNKNOWN, "0")])
+async def test_a_timezone_that_is_not_needed_may_be_missing(source, notice):
+    found = await rules(Organisation(timezone=None), source, notice_hours=notice)
+    assert found.timezone is None
 
 
-async def test_unknown_starts_need_no_timezone_when_the_window_is_lifted():
-    assert (await rules(Organisation(timezone=None), UNKNOWN, notice_hours="0")).timezone is None
-
-
-async def test_a_key_that_may_not_ask_is_enough_when_the_rules_are_given():
-    found = await rules(
-        Organisation(may_ask=False), LOCAL, notice_hours="2", timezone="Asia/Kolkata"
-    )
-    assert (hours(found), found.timezone) == (2, KOLKATA)
-
-
-async def test_a_key_that_may_not_ask_needs_no_timezone_where_every_start_is_in_utc():
-    assert hours(await rules(Organisation(may_ask=False), notice_hours="2")) == 2
+@pytest.mark.parametrize(
+    ("source", "zone"), [(LOCAL, {"timezone": "Asia/Kolkata"}), (manifest(), {})]
+)
+async def test_a_key_that_may_not_ask_is_enough_when_the_rules_that_are_needed_are_given(
+    source, zone
+):
+    found = await rules(Organisation(may_ask=False), source, notice_hours="2", **zone)
+    assert (hours(found), found.timezone) == (2, KOLKATA if zone else None)
 
 
 @pytest.mark.parametrize(

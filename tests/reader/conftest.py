@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from batchcancel.addresses import source_of
+from batchcancel.reader.fetch import download
 from tests.certificates import self_signed
 from tests.reader.buckets import new_buckets
 from tests.reader.shelf import serving_shelf
@@ -21,6 +23,20 @@ def outside(monkeypatch):
             monkeypatch.setenv(name, text)
 
     return outside
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Download an address, and give the bytes."""
+
+    def copy(address, **named):
+        path = tmp_path / "copy"
+        path.touch()
+        size = download(source_of(address), path, **named)
+        assert size == path.stat().st_size
+        return path.read_bytes()
+
+    return copy
 
 
 @pytest.fixture

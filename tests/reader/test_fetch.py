@@ -14,16 +14,6 @@ from batchcancel.stop import Stop
 FAR = source_of("https://store.example/monday.csv?sig=canary")
 
 
-class Told:
-    """What an observer was told."""
-
-    def __init__(self):
-        self.lines = []
-
-    def __call__(self, event):
-        self.lines.append(event)
-
-
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
@@ -31,7 +21,8 @@ def anyio_backend():
 
 @pytest.fixture
 def told():
-    return Told()
+    """What an observer was told."""
+    return []
 
 
 @pytest.fixture
@@ -65,8 +56,8 @@ def hanging(downloads):
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", ["closure.csv", "/data/a?b.csv", "a\0b", "."])
 async def test_a_file_is_left_where_it_is(told, text):
-    assert text == await fetched(source_of(text), stop=Stop(), observe=told)
-    assert [] == told.lines
+    assert text == await fetched(source_of(text), stop=Stop(), observe=told.append)
+    assert [] == told
 
 
 @pytest.mark.anyio
@@ -78,11 +69,11 @@ async def test_what_is_far_away_is_brought_by_a_copy_that_is_gone_afterwards(tol
         return path.write_bytes(b"a1")
 
     downloads(bring)
-    assert b"a1" == await fetched(FAR, stop=Stop(), observe=told)
+    assert b"a1" == await fetched(FAR, stop=Stop(), observe=told.append)
     assert not paths[0].parent.exists()
 
     where = "https://store.example/monday.csv?***"
-    assert [FetchBegan(manifest=where), FetchEnded(manifest=where, size=2)] == told.lines
+    assert [FetchBegan(manifest=where), FetchEnded(manifest=where, size=2)] == told
 
 
 @pytest.mark.anyio
@@ -95,7 +86,7 @@ async def test_trouble_comes_out_as_it_is_and_nothing_stays(told, downloads):
 
     downloads(refuse)
     with pytest.raises(InputError, match="no"):
-        await fetched(FAR, stop=Stop(), observe=told)
+        await fetched(FAR, stop=Stop(), observe=told.append)
     assert not paths[0].parent.exists()
 
 
@@ -112,7 +103,7 @@ async def test_a_stop_is_heard_although_the_store_hangs(told, hanging):
     async with anyio.create_task_group() as group:
         group.start_soon(interrupt)
         with pytest.raises(Interrupted):
-            await fetched(FAR, stop=stop, observe=told)
+            await fetched(FAR, stop=stop, observe=told.append)
     assert not paths[0].parent.exists()
 
 
@@ -122,7 +113,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
     stop = Stop()
     stop.ask(Interrupted(15))
     with pytest.raises(Interrupted):
-        await fetched(FAR, stop=stop, observe=told)
+        await fetched(FAR, stop=stop, observe=told.append)
     assert not began.is_set()
 
 
@@ -130,7 +121,7 @@ async def test_a_stop_that_came_before_keeps_it_from_being_fetched(told, hanging
 @pytest.mark.promise(9)
 async def test_a_store_that_hangs_is_given_up_after_the_deadline(told, hanging):
     with pytest.raises(StoppedEarly, match="does not answer"):
-        await fetched(FAR, stop=Stop(), observe=told, longest=0.05)
+        await fetched(FAR, stop=Stop(), observe=told.append, longest=0.05)
 
 
 @pytest.mark.anyio
@@ -145,5 +136,5 @@ async def test_a_download_that_was_given_up_learns_of_it(told, downloads):
 
     downloads(wait)
     with pytest.raises(StoppedEarly):
-        await fetched(FAR, stop=Stop(), observe=told, longest=0.05)
+        await fetched(FAR, stop=Stop(), observe=told.append, longest=0.05)
     assert await anyio.to_thread.run_sync(partial(learnt.wait, 60))

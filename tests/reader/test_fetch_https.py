@@ -2,25 +2,12 @@ import gzip
 
 import pytest
 
-from batchcancel.addresses import source_of
 from batchcancel.errors import InputError, StoppedEarly
-from batchcancel.reader.fetch import download
 from tests.certificates import self_signed
 from tests.reader.shelf import Canned, serving_shelf
 
 CONTENT = b"appointment_id\na1\n"
 SIGNATURE = "X-Amz-Signature=canary%2F%20"
-
-
-@pytest.fixture
-def copy(tmp_path):
-    def copy(address):
-        path = tmp_path / "copy"
-        path.touch()
-        download(source_of(address), path)
-        return path.read_bytes()
-
-    return copy
 
 
 def test_a_page_comes_byte_for_byte_and_its_query_as_it_was_typed(shelf, copy):
@@ -67,16 +54,12 @@ def test_a_redirect_away_from_https_is_refused_and_not_followed(shelf, plain_she
 
 @pytest.mark.parametrize(
     ("status", "kind", "sentence"),
-    [
-        (404, InputError, "there is no manifest at"),
-        (401, InputError, "may not be read"),
-        (403, InputError, "may not be read"),
-        (410, InputError, "cannot be fetched: ClientResponseError"),
-        (429, StoppedEarly, "does not answer"),
-        (500, StoppedEarly, "does not answer"),
-        (503, StoppedEarly, "does not answer"),
-    ],
-)
+    [(404, InputError, "there is no manifest at"), (401, InputError, "may not be read"),
+     (403, InputError, "may not be read"),
+     (410, InputError, "cannot be fetched: ClientResponseError"),
+     (429, StoppedEarly, "does not answer"), (500, StoppedEarly, "does not answer"),
+     (503, StoppedEarly, "does not answer")],
+)  # fmt: skip
 def test_each_refusal_is_told_in_a_sentence_without_the_signature(
     shelf, copy, status, kind, sentence
 ):

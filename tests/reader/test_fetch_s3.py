@@ -6,28 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from batchcancel.addresses import source_of
 from batchcancel.errors import InputError, StoppedEarly
 from batchcancel.reader import fetch
-from batchcancel.reader.fetch import download, private_file
+from batchcancel.reader.fetch import private_file
 from tests.reader.buckets import BUCKET, SECRET
 from tests.reader.shelf import Canned
 
 MANIFEST = f"s3://{BUCKET}/2026/monday.csv"
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """Download an address, and give the bytes."""
-
-    def copy(address, **named):
-        path = tmp_path / "copy"
-        path.touch()
-        size = download(source_of(address), path, **named)
-        assert size == path.stat().st_size
-        return path.read_bytes()
-
-    return copy
 
 
 @pytest.fixture

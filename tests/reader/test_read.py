@@ -39,8 +39,15 @@ def rejected(manifest: Manifest) -> list[tuple[int, str]]:
     return [(row.line, row.reason) for row in manifest.rejected]
 
 
-def test_a_manifest_of_nothing_but_ids_is_enough():
-    assert ["1", "2"] == read("appointment_id\n1\n2").ids()
+@pytest.mark.parametrize(
+    ("data", "ids"),
+    [("appointment_id\n1\n2", ["1", "2"]), ("appointment_id,,\na,,\n", ["a"]),
+     ('"so ""called""\nname",appointment_id\nx,a\n"y\n",b\n', ["a", "b"]),
+     *((f"appointment_id\n{one}\n", [one]) for one in ("x", "x" * 64, "007", "1e5", "-", "NA",
+                                                       "null", "12345678901234567890"))],
+)  # fmt: skip
+def test_ids_are_exact_strings_and_enough_whatever_stands_beside_them(data, ids):
+    assert ids == read(data).ids()
 
 
 @pytest.mark.parametrize("ending", ["", "\r", "\n\r", "\r\r\n", "\r\n\n"])
@@ -55,13 +62,6 @@ def test_line_ends_and_a_byte_order_mark_make_no_difference(ending, mark):
     text = mark + ending.join(["appointment_id,notes", 'a,"x, ""y"""', "b,", ""])
     expected = [(2, "a", 'x, "y"'), (3, "b", None)]
     assert expected == read(text).frame.select("line", "appointment_id", "notes").rows()
-
-
-@pytest.mark.parametrize(
-    "appointment_id", ["007", "1e5", "12345678901234567890", "-", "NA", "null"]
-)
-def test_ids_are_exact_strings(appointment_id):
-    assert [appointment_id] == read(f"appointment_id\n{appointment_id}\n").ids()
 
 
 def test_columns_are_found_by_name_wherever_they_stand():
@@ -79,14 +79,6 @@ def test_starts_at_and_appointment_date_may_both_be_there_and_agree():
     )
     expected = [datetime(2026, 6, 15, hour, tzinfo=UTC) for hour in (9, 10, 10)]
     assert expected == read(text).frame.get_column("starts_at").to_list()
-
-
-def test_unnamed_columns_may_repeat():
-    assert ["a"] == read("appointment_id,,\na,,\n").ids()
-
-
-def test_header_names_may_hold_quotes_and_line_breaks():
-    assert ["a", "b"] == read('"so ""called""\nname",appointment_id\nx,a\n"y\n",b\n').ids()
 
 
 def test_blank_lines_are_not_rows():
@@ -177,11 +169,6 @@ def test_a_manifest_of_rejected_rows_alone_is_not_empty():
     assert ([(2, "ragged")], 1) == (rejected(read("appointment_id\na,\n")), 1)
 
 
-@pytest.mark.parametrize("length", [1, 64])
-def test_an_id_has_one_to_sixty_four_characters(length):
-    assert ["x" * length] == read("appointment_id\n" + "x" * length).ids()
-
-
 @pytest.mark.parametrize(
     "bad", ["x" * 65, "a b", " a", "a\u0301", "é", "a.b", "..", "a%2F", "٣", "a\tb"]
 )
@@ -191,17 +178,9 @@ def test_an_id_with_anything_else_in_it_is_rejected(bad):
 
 @pytest.mark.parametrize(
     "data",
-    [
-        "",
-        "\n",
-        "\ufeff",
-        " \n ",
-        "appointment_id",
-        "appointment_id\n\n",
-        "appointment_id,notes\r\n",
-        parquet(appointment_id=pl.Series([], dtype=pl.String)),
-    ],
-)
+    ["", "\n", "\ufeff", " \n ", "appointment_id", "appointment_id\n\n",
+     "appointment_id,notes\r\n", parquet(appointment_id=pl.Series([], dtype=pl.String))],
+)  # fmt: skip
 def test_a_manifest_without_rows_is_empty(data):
     assert "the manifest is empty" == refusal(data).message
 
@@ -209,36 +188,22 @@ def test_a_manifest_without_rows_is_empty(data):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (
-            "appointment_id\na\n".encode("utf-16-le"),
-            "the manifest is not a table: it is binary, or UTF-16 text",
-        ),
-        (b"\x7fELF\0\0", "the manifest is not a table: it is binary, or UTF-16 text"),
-        (b"PK\x03\x04", "the manifest is not a table: it is a spreadsheet or a ZIP archive"),
-        (b"\x1f\x8b\x08", "the manifest is compressed with gzip, and damaged or cut short"),
-        (b"appointment_id\na\nb\xe9\n", "the manifest is not UTF-8 text at line 3"),
-        (
-            b"PAR1 and then nothing",
-            "the manifest begins like Parquet and cannot be read as Parquet",
-        ),
-        (
-            'appointment_id,"notes\na,\n',
-            "the header of the manifest cannot be read: line 1: " + REASONS["unclosed_quote"],
-        ),
-        ("a,a,appointment_id\n", "the manifest has more than one column named 'a'"),
-        ("id,x\n1,2\n", "the manifest has no column appointment_id; its columns are 'id', 'x'"),
-        (
-            parquet(appointment_id=[7]),
-            "the column appointment_id of the manifest holds Int64, not strings",
-        ),
-        (
-            parquet(appointment_id=["7"], branch_id=[1.5]),
-            "the column branch_id of the manifest holds Float64, not strings",
-        ),
+        ("appointment_id\na\n".encode("utf-16-le"), "not a table: it is binary, or UTF-16 text"),
+        (b"\x7fELF\0\0", "not a table: it is binary, or UTF-16 text"),
+        (b"PK\x03\x04", "not a table: it is a spreadsheet or a ZIP archive"),
+        (b"\x1f\x8b\x08", "compressed with gzip, and damaged or cut short"),
+        (b"appointment_id\na\nb\xe9\n", "not UTF-8 text at line 3"),
+        (b"PAR1 and nothing", "begins like Parquet and cannot be read as Parquet"),
+        ('appointment_id,"notes\na,\n', f"cannot be read: line 1: {REASONS['unclosed_quote']}"),
+        ("a,a,appointment_id\n", "has more than one column named 'a'"),
+        ("id,x\n1,2\n", "has no column appointment_id; its columns are 'id', 'x'"),
+        (parquet(appointment_id=[7]), "appointment_id of the manifest holds Int64, not strings"),
+        (parquet(appointment_id=["7"], branch_id=[1.5]),
+         "branch_id of the manifest holds Float64, not strings"),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_a_manifest_is_refused_in_one_sentence(data, message):
-    assert message == refusal(data).message
+    assert refusal(data).message.endswith(message)
 
 
 @pytest.mark.parametrize(
@@ -362,20 +327,13 @@ def test_parquet_instants_are_read_in_any_unit_and_timezone(unit, zone):
 
 @pytest.mark.parametrize(
     ("start", "expected"),
-    [
-        (datetime(2026, 6, 15, 9), datetime(2026, 6, 15, 9)),  # noqa: DTZ001 -- local on purpose
-        ("2026-06-15 09:00", datetime(2026, 6, 15, 9)),  # noqa: DTZ001 -- local on purpose
-    ],
-)
-def test_parquet_starts_without_an_offset_are_local(start, expected):
-    manifest = read(parquet(appointment_id=["a"], appointment_date=[start]))
-    assert [expected] == manifest.frame.get_column("local_start").to_list()
-
-
-def test_a_parquet_day_is_a_day_and_no_midnight():
-    day = date(2026, 6, 15)
-    frame = read(parquet(appointment_id=["a"], appointment_date=[day])).frame
-    assert [(None, day)] == frame.select("local_start", "date").rows()
+    [(datetime(2026, 6, 15, 9), (datetime(2026, 6, 15, 9), None)),  # noqa: DTZ001 -- local on purpose
+     ("2026-06-15 09:00", (datetime(2026, 6, 15, 9), None)),  # noqa: DTZ001 -- local on purpose
+     (date(2026, 6, 15), (None, date(2026, 6, 15)))],
+)  # fmt: skip
+def test_parquet_starts_without_an_offset_are_local_and_a_day_is_no_midnight(start, expected):
+    frame = read(parquet(appointment_id=["a"], appointment_date=[start])).frame
+    assert [expected] == frame.select("local_start", "date").rows()
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])

@@ -36,24 +36,16 @@ def test_blank_lines_are_neither_rows_nor_faults():
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
-    [
-        ("a\nb,1\n", [(2, "ragged")]),
-        ("a,1,\nb,1\n", [(2, "ragged")]),
-        ('a,5" pipe\nb,1\n', [(2, "stray_quote")]),
-        ('a,"b"c\nb,1\n', [(2, "stray_quote")]),
-        ('a, "x"\nb,1\n', [(2, "stray_quote")]),
-        ('a,"b\nb,1\n', [(2, "unclosed_quote")]),
-        ('"a\n",\n"b\nb,1\n', [(4, "unclosed_quote")]),
-        ('"a\n","b\nb,1\n', [(3, "unclosed_quote")]),
-        ('a,"b""\n', [(2, "unclosed_quote")]),
-        ("a,x\0\nb,1\n", [(2, "nul")]),
-        ("a,x\ry\nb,1\n", [(2, "stray_return")]),
-        ("a,x\r\r\nb,1\n", [(2, "stray_return")]),
-        ("a," + "x" * 200_000 + "\nb,1\n", [(2, "cell_too_long")]),
-        ('a,"' + "x\n" * 100_000 + '"\nb,1\n', [(2, "cell_too_long")]),
-        ('a,1,2\nb,"x"y\n\nc,\0\nd,1\n', [(2, "ragged"), (3, "stray_quote"), (5, "nul")]),
-    ],
-)
+    [("a\nb,1\n", [(2, "ragged")]), ("a,1,\nb,1\n", [(2, "ragged")]),
+     ('a,5" pipe\nb,1\n', [(2, "stray_quote")]), ('a,"b"c\nb,1\n', [(2, "stray_quote")]),
+     ('a, "x"\nb,1\n', [(2, "stray_quote")]), ('a,"b\nb,1\n', [(2, "unclosed_quote")]),
+     ('"a\n",\n"b\nb,1\n', [(4, "unclosed_quote")]), ('"a\n","b\nb,1\n', [(3, "unclosed_quote")]),
+     ('a,"b""\n', [(2, "unclosed_quote")]), ("a,x\0\nb,1\n", [(2, "nul")]),
+     ("a,x\ry\nb,1\n", [(2, "stray_return")]), ("a,x\r\r\nb,1\n", [(2, "stray_return")]),
+     ("a," + "x" * 200_000 + "\nb,1\n", [(2, "cell_too_long")]),
+     ('a,"' + "x\n" * 100_000 + '"\nb,1\n', [(2, "cell_too_long")]),
+     ('a,1,2\nb,"x"y\n\nc,\0\nd,1\n', [(2, "ragged"), (3, "stray_quote"), (5, "nul")])],
+)  # fmt: skip
 def test_every_malformed_record_is_found_in_one_go(rows, expected):
     assert expected == faults("id,x\n" + rows)
 

@@ -148,21 +148,18 @@ def test_a_plan_for_nothing_warns_of_nothing(empty):
     assert "!!" not in text
 
 
-def test_without_a_timezone_times_are_in_utc():
-    text = plan_text(planned(closure(), BUSY, timezone=None))
-    assert "first start Tue 2026-06-02 06:00 UTC" in words(text)
-
-
-def test_without_a_rate_limit_no_time_is_promised():
-    asked = settings(rate="none")
-    text = words(plan_text(planned(closure(), asked)))
-
-    assert "time as fast as the API answers" in text
-    assert "requests 1,308 at none" in text
-
-
-def test_a_fraction_of_an_hour_of_notice_is_told():
-    assert "less than 1.5 h of notice left" in plan_text(planned(closure(), BUSY, notice=1.5))
+@pytest.mark.parametrize(
+    ("flags", "rules", "lines"),
+    [
+        ({"limit": "1302"}, {"timezone": None}, {"first start Tue 2026-06-02 06:00 UTC"}),
+        ({"rate": "none"}, {}, {"time as fast as the API answers", "requests 1,308 at none"}),
+        ({"limit": "1302"}, {"notice": 1.5},
+         {"skipped: notice_window 3 less than 1.5 h of notice left"}),
+    ],
+    ids=["no timezone", "no rate", "half an hour"],
+)  # fmt: skip
+def test_what_is_not_known_or_not_whole_is_told_as_it_is(flags, rules, lines):
+    assert lines <= {*words(plan_text(planned(closure(), settings(**flags), **rules)))}
 
 
 def test_the_plan_for_machines_has_the_same_numbers(busy):

@@ -69,7 +69,7 @@ def test_a_batch_stands_where_its_rows_do(ledger):
 def test_a_batch_that_restores_another_counts_what_is_restored(ledger):
     undoing = replace(batch("closure.restore"), kind="restore", of_batch="closure")
     ledger.enrol(undoing, [LedgerRow("a1", None, None, None, None)], [])
-    first, second = (one.text().splitlines()[0] for one in read(ledger))
+    second, first = (one.text().splitlines()[0] for one in read(ledger))
     assert first.endswith("1 of 3 rows are cancelled")
     assert second.endswith("0 of 1 rows are restored")
 
@@ -137,12 +137,12 @@ def test_the_line_for_machines_adds_up(ledger, finish):
     )  # fmt: skip
 
 
-def test_every_batch_is_told_oldest_first(ledger, finish):
+def test_every_batch_is_told_the_latest_first(ledger, finish):
     finish(minutes=1, exit_code=4)
     ledger.hold(Run(run_id="run-2", batch="another", started_at=NOW))
     ledger.enrol(batch("another"), [], [])
 
-    assert [one.batch.name for one in read(ledger)] == ["closure", "another"]
+    assert [one.batch.name for one in read(ledger)] == ["another", "closure"]
 
 
 def test_one_batch_may_be_named(ledger):

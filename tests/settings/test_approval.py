@@ -57,14 +57,10 @@ def test_a_difference_that_no_part_shows_is_shown_by_the_whole():
 
 @pytest.mark.parametrize(
     ("now", "told"),
-    [
-        (of(599), []),
-        (of(0), []),
-        (of(300, 300), []),
-        (of(601), ["601 appointments to be cancelled, and 600 approved"]),
-        (of(600, 5), ["5 appointments more than approved, with those that were settled since"]),
-    ],
-)
+    [(of(599), []), (of(0), []), (of(300, 300), []),
+     (of(601), ["601 appointments to be cancelled, and 600 approved"]),
+     (of(600, 5), ["5 appointments more than approved, with those that were settled since"])],
+)  # fmt: skip
 def test_fewer_appointments_are_approved_and_more_are_not_with_those_settled_since(now, told):
     assert told == differences(of(), now)
 

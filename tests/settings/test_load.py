@@ -32,20 +32,15 @@ def mistakes(manifest="closure.csv", **said) -> list[str]:
     return refused.value.message.splitlines()
 
 
-def test_a_flag_wins_over_everything(job_file):
-    settings = load(
-        flags={"concurrency": "1"}, BATCHCANCEL_CONCURRENCY="2", job_file=job_file("concurrency=3")
-    )
-    assert settings.concurrency == 1
-
-
-def test_the_environment_wins_over_the_job_file(job_file):
-    settings = load(BATCHCANCEL_CONCURRENCY="2", job_file=job_file("concurrency = 3"))
-    assert settings.concurrency == 2
-
-
-def test_the_job_file_wins_over_the_default(job_file):
-    assert load(job_file=job_file("concurrency = 3")).concurrency == 3
+def test_flags_win_over_variables_these_over_the_job_file_and_that_over_the_default(
+    job_file,
+):
+    flag, environ = {"concurrency": "1"}, {"BATCHCANCEL_CONCURRENCY": "2"}
+    job = job_file("concurrency = 3")
+    assert 1 == load(flags=flag, **environ, job_file=job).concurrency
+    assert 2 == load(**environ, job_file=job).concurrency
+    assert 3 == load(job_file=job).concurrency
+    assert load(flags={"yes": "false"}, BATCHCANCEL_YES="1").yes is False
 
 
 def test_what_nobody_says_has_its_default():
@@ -58,19 +53,12 @@ def test_what_nobody_says_has_its_default():
     assert settings.yes is False
 
 
-def test_a_switch_that_is_off_on_the_command_line_beats_the_environment():
-    assert load(flags={"yes": "false"}, BATCHCANCEL_YES="1").yes is False
-
-
 @pytest.mark.parametrize(
     "line", ["notice-hours = 1.5", "notice_hours = 1.5", 'notice-hours = "1.5"']
 )
-def test_a_job_file_may_spell_a_key_and_a_number_either_way(job_file, line):
-    assert load(job_file=job_file(line)).notice_hours == 1.5
-
-
-def test_a_job_file_may_hold_switches(job_file):
-    assert load(job_file=job_file("yes = true")).yes is True
+def test_a_job_file_may_spell_a_key_and_a_number_either_way_and_hold_switches(job_file, line):
+    told = load(job_file=job_file(f"yes = true\n{line}"))
+    assert (1.5, True) == (told.notice_hours, told.yes)
 
 
 @pytest.mark.parametrize("start", ['"09:00"', "09:00:00"])
@@ -96,15 +84,10 @@ def test_every_mistake_is_told_at_once_by_who_made_it(job_file):
     ] == sorted(mistake.partition(":")[0] for mistake in found)
 
 
-def test_a_mistyped_job_key_is_told_what_it_may_have_meant(job_file):
-    assert mistakes(job_file=job_file("notice-hour = 5")) == [
-        "job file: notice-hour is no option; did you mean notice-hours?"
-    ]
-
-
-def test_a_mistyped_variable_is_told_what_it_may_have_meant():
-    assert mistakes(BATCHCANCEL_LIMTI="5") == [
-        "BATCHCANCEL_LIMTI is no option; did you mean limit?"
+def test_a_mistyped_key_or_variable_is_told_what_it_may_have_meant(job_file):
+    assert mistakes(BATCHCANCEL_LIMTI="5", job_file=job_file("notice-hour = 5")) == [
+        "job file: notice-hour is no option; did you mean notice-hours?",
+        "BATCHCANCEL_LIMTI is no option; did you mean limit?",
     ]
 
 
@@ -118,11 +101,6 @@ def test_a_job_value_that_is_no_text_number_or_switch_is_refused(job_file, text)
     assert mistake == "job file: limit takes a text, a number, true or false"
 
 
-def test_sessions_that_are_no_table_are_refused(job_file):
-    (mistake,) = mistakes(job_file=job_file('sessions = "09:00"'))
-    assert "[sessions]" in mistake
-
-
 @pytest.mark.parametrize("content", [b"limit = ", b"\xff\xfe", b"limit = 1\nlimit = 2"])
 def test_a_job_file_that_is_no_toml_is_refused(tmp_path, content):
     path = tmp_path / "job.toml"
@@ -132,9 +110,11 @@ def test_a_job_file_that_is_no_toml_is_refused(tmp_path, content):
         load(job_file=path)
 
 
-def test_a_job_file_that_is_not_there_is_refused(tmp_path):
+def test_a_job_file_that_is_not_there_and_sessions_in_no_table_are_refused(job_file, tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load(job_file=tmp_path / "none.toml")
+    (mistake,) = mistakes(job_file=job_file('sessions = "09:00"'))
+    assert "[sessions]" in mistake
 
 
 def test_the_ledger_lies_beside_the_manifest_and_both_names_come_from_it():
@@ -151,9 +131,6 @@ def test_a_manifest_that_names_no_file_is_a_mistake_like_others(manifest):
 
 def test_a_manifest_from_stdin_needs_both_names():
     assert [line.split()[0] for line in mistakes("-")] == ["--ledger", "--batch"]
-
-
-def test_a_manifest_from_stdin_with_both_names_is_fine():
     settings = load("-", flags={"ledger": "l.db", "batch": "b"})
     assert (settings.ledger, settings.batch) == ("l.db", "b")
 
@@ -194,18 +171,15 @@ def test_the_signature_of_an_address_shows_neither_in_repr_nor_in_mistakes():
     assert "canary" not in "".join(mistakes(signed) + mistakes("https://a:canary@h/monday.csv"))
 
 
-def test_the_key_comes_from_the_environment():
-    assert load().api_key.reveal() == KEY
-
-
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_key_file_wins_and_may_end_its_line(tmp_path, end):
     path = tmp_path / "key"
     path.write_text(f"sk_from_file{end}")
 
-    settings = load(flags={"api_key_file": str(path)})
-
-    assert settings.api_key.reveal() == "sk_from_file"
+    assert (KEY, "sk_from_file") == (
+        load().api_key.reveal(),
+        load(flags={"api_key_file": str(path)}).api_key.reveal(),
+    )
 
 
 @pytest.mark.parametrize(

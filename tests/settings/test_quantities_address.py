@@ -7,15 +7,10 @@ KEY = "sk_live_0123456789"
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "https://api.huskyvoice.ai/v1",
-        "https://api.huskyvoice.ai:8443/v1",
-        "https://192.0.2.7/proxy/v1",
-        "http://localhost:4010/v1",
-        "http://127.0.0.1/v1",
-        "http://[::1]:4010/v1",
-    ],
-)
+    ["https://api.huskyvoice.ai/v1", "https://api.huskyvoice.ai:8443/v1",
+     "https://192.0.2.7/proxy/v1", "http://localhost:4010/v1", "http://127.0.0.1/v1",
+     "http://[::1]:4010/v1"],
+)  # fmt: skip
 def test_an_address_is_https_or_on_this_machine_and_a_slash_at_its_end_is_dropped(text):
     assert text == quantities.base_url(text) == quantities.base_url(f"{text}/")
 

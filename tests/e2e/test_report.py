@@ -1,0 +1,27 @@
+"""The page, as it is typed, and made at the end of a run."""
+
+import stat
+import sys
+
+from tests.e2e.stage import LEDGER, RUN
+
+REPORT = ("report", LEDGER, "-o", "report.html")
+
+
+def test_the_page_is_made_at_the_end_of_a_run_and_by_hand(stage):
+    stage.closure(5)
+    command = f"{sys.executable} -m batchcancel report closure.csv -o report.html"
+    page = stage.folder / "report.html"
+    ended = stage.here(*RUN, "--on-end", command)
+    assert (0, False) == (ended.returncode, "--on-end" in ended.stderr)
+    assert "5 of 5 rows are cancelled" in page.read_text()
+    assert 0o600 == stat.S_IMODE(page.stat().st_mode)
+    again, forced = stage.here(*REPORT), stage.here(*REPORT, "--force", "--json")
+    assert (2, True) == (again.returncode, "exists" in again.stderr)
+    assert (0, True) == (forced.returncode, '"output": "report.html"' in forced.stdout)
+    other = stage.here("report", LEDGER, "-o", "report.csv")
+    assert (2, True) == (
+        other.returncode,
+        "ends with" in other.stderr or "end with" in other.stderr,
+    )
+    assert 2 == stage.here("report", "none.db", "-o", "none.html").returncode

@@ -1,0 +1,253 @@
+"""The page for whoever asks tomorrow: its numbers, its words, and that anybody can read it."""
+
+import re
+import time
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import html5lib
+import pytest
+
+from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
+from batchcancel.ledger.contract import Answered, Batch, Intent, LedgerRow, Look, Run, Settled
+from batchcancel.ledger.sqlite.ledger import open_sqlite
+from batchcancel.report import page as page_module
+from batchcancel.report.page import page_html
+from batchcancel.sandbox import Fault
+
+NOON = datetime(2026, 6, 10, 4, tzinfo=UTC)
+TEMPLATE = Path(page_module.__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
+HOSTILE = "<script>alert('x')</script>\u202e&amp;"
+
+
+class Read(HTMLParser):
+    """The text of a page, its tables by caption, and the tags that it has."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.heads: list[int] = []
+        self.words = ""
+        self._cell: list[str] | None = None
+        self.feed(page)
+        self.text = " ".join(self.words.split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if re.fullmatch("h[1-6]", tag):
+            self.heads.append(int(tag[1]))
+        if tag in ("caption", "th", "td"):
+            self._cell = []
+        if tag == "tr":
+            self._row = []
+        if tag == "table":
+            self._rows = []
+
+    def handle_endtag(self, tag):
+        self.words += " "
+        told = " ".join("".join(self._cell or ()).split())
+        if tag == "caption":
+            self.tables[told] = self._rows
+        elif tag in ("th", "td"):
+            self._row.append(told)
+        elif tag == "tr":
+            self._rows.append(self._row)
+
+    def handle_data(self, data):
+        self.words += data
+        if self._cell is not None:
+            self._cell.append(data)
+
+
+def ledger(path, count, *, origin="https://api.huskyvoice.ai", word="Morning"):
+    """Of a hundred rows 10 are left by the notice window and 2 refused; one more is no row."""
+    account = open_sqlite(path, origin=origin, key="k")
+    batch = Batch(
+        name="closure", origin=origin, digest="d", rows=count, rejected_rows=1, duplicates=0,
+        timezone="Asia/Kolkata", selection="--date 2026-06-15",
+    )  # fmt: skip
+    rows = [
+        LedgerRow(f"a{n:06}", NOON + timedelta(days=5 + n % 50, hours=n % 3),
+                  date(2026, 6, 15) + timedelta(days=n % 50), word, f"b-{n % 2}", n, "session")
+        for n in range(count)
+    ]  # fmt: skip
+    account.enrol(batch, rows, [RejectedRow(line=count, reason="no_id")])
+    run = Run(run_id="run-1", batch="closure", started_at=NOON, version="0.1", user="asha",
+              host="desk", options={"rate": "60/60s", "manifest": word})  # fmt: skip
+    account.hold(run)
+    entries = []
+    at = NOON
+    for n, row in enumerate(rows):
+        if n % 10 == 9:
+            continue
+        at += timedelta(seconds=30 if n == 8 else 1)
+        name, reason = OutcomeName.CANCELLED, None
+        if n % 50 == 8:
+            name, reason = OutcomeName.REFUSED, "SLOT_FULL"
+        ask = {"appointment_id": row.appointment_id, "attempt": 1, "opened_at": at}
+        entries += [
+            Intent(request=2 * n + 1, at=at - timedelta(seconds=20 if n == 8 else 0), **ask),
+            Answered(request=2 * n + 1, at=at, result="503" if n == 8 else "200"),
+            Settled(appointment_id=row.appointment_id, outcome=Outcome(name, reason), at=at),
+        ]
+    account.commit(entries)
+    late = Outcome(OutcomeName.SKIPPED, SkipReason.NOTICE_WINDOW)
+    account.decide("closure", [(one.appointment_id, late) for one in rows[9::10]])
+    names = {"b-0": f"City {word}"}
+    windows = {"open": 9, "places": 143, "unread": 0}
+    found = {"notice_hours": 24.0, "notes": True, "windows": windows, "branches": names}
+    account.note("closure", Look("plan", NOON, found))
+    account.finish(Run(run_id="run-1", batch="closure", started_at=NOON, ended_at=at, exit_code=4))
+    return account
+
+
+def of(account):
+    return page_html(account, "closure", ledger="closure.ledger.db", at=NOON + timedelta(days=1))
+
+
+@pytest.fixture
+def page(tmp_path):
+    account = ledger(tmp_path / "l.db", 1_000)
+    yield of(account)
+    account.close()
+
+
+def test_the_numbers_are_those_of_the_ledger_and_add_up(page):
+    told = Read(page)
+    rows = {name: int(n.replace(",", "")) for name, n, _ in told.tables["Every row once"][1:]}
+    assert rows == {"cancelled": 880, "already_cancelled": 0, "skipped: notice_window": 100,
+                    "rejected_rows": 1, "refused": 20, "rows": 1001}  # fmt: skip
+    parts = [float(one["width"]) for tag, one in told.tags if "edge" in (one.get("class") or "")]
+    assert sum(parts) == pytest.approx(1000, abs=0.1)
+    assert parts[0] == pytest.approx(1000 * 880 / 1001, abs=0.1)
+    assert "880 of 1,001 rows are cancelled" in told.text
+
+
+def test_the_four_questions_are_answered_first(page):
+    told = Read(page)
+    answers = told.text.partition("In short")[2].partition("What happened")[0]
+    for part in (
+        "Is the day empty? No: 121 of 1,001 are left 100 skipped: notice_window",
+        "9 windows were open: 143 places could be booked meanwhile.",
+        "Whom must I call? 880 who were cancelled",
+        "batchcancel export closure.ledger.db --batch closure -o call.csv --contacts",
+        "What went wrong? 21 rows for a person 1 request without proof, asked again.",
+        "Can I trust this? Yes, as of the run",
+    ):
+        assert part in answers
+
+
+def test_lists_are_cut_with_a_count_and_the_command_for_all(page):
+    told = Read(page)
+    persons = told.tables["Rows that somebody must look at, the soonest first"]
+    assert len(persons) == 21
+    assert {one[2] for one in persons[1:]} == {"refused: SLOT_FULL"}
+    starts = [one[1] for one in persons[1:]]
+    assert starts == sorted(starts)
+    assert "and 1 more. All of them: batchcancel export closure.ledger.db" in told.text
+    assert "and 80 more. All of them:" in told.text
+
+
+def test_pauses_are_told_with_their_reasons(page):
+    [pause] = Read(page).tables["Pauses"][1:]
+    assert pause[2] == "no proof from the API: answered 503"
+
+
+def test_what_was_found_by_verifying_is_told_and_changes_whom_to_trust(tmp_path):
+    with_drift = ledger(tmp_path / "l.db", 100)
+    found = {"cancelled": 86, "alive": 2, "moved": 0, "gone": 0, "unread": 0}
+    with_drift.note("closure", Look("drift", NOON + timedelta(hours=1), found))
+    told = Read(of(with_drift)).text
+    assert "Can I trust this? Not any more 2 were not cancelled any more" in told
+    with_drift.close()
+
+
+def test_hostile_text_is_text(tmp_path):
+    account = ledger(tmp_path / "l.db", 20, word=HOSTILE)
+    page = of(account)
+    account.close()
+    told = Read(page)
+    assert "script" not in {tag for tag, _ in told.tags}
+    assert "<script>alert('x')</script>\\u202e&amp;" in told.text
+    assert "\u202e" not in page
+
+
+def test_it_needs_no_script_and_no_network_and_is_valid_html(page):
+    parser = html5lib.HTMLParser(strict=True)
+    parser.parse(page)
+    told = Read(page)
+    tags = {tag for tag, _ in told.tags}
+    assert not tags & {"script", "link", "img", "iframe", "object", "a", "form"}
+    assert not any(
+        name in ("src", "href") or name.startswith("on") for _, one in told.tags for name in one
+    )
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_headings_and_tables_say_what_they_are(page):
+    told = Read(page)
+    assert told.heads[0] == 1
+    assert told.heads.count(1) == 1
+    assert all(
+        after - before <= 1 for before, after in zip(told.heads, told.heads[1:], strict=False)
+    )
+    assert all(one.get("scope") in ("col", "row") for tag, one in told.tags if tag == "th")
+    assert sum(tag == "table" for tag, _ in told.tags) == len(told.tables)
+    assert ("html", {"lang": "en"}) in told.tags
+    images = [one for tag, one in told.tags if tag == "svg"]
+    assert all(one.get("aria-label") or one.get("aria-hidden") for one in images)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_what_is_written_and_drawn_can_be_told_from_the_paper(scheme):
+    colours = dict(
+        re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{(.*)\}", TEMPLATE)[scheme])
+    )
+    for paper in ("paper", "band"):
+        for ink in ("ink", "soft"):
+            assert contrast(colours[ink], colours[paper]) >= 4.5
+    assert contrast(colours["flagink"], colours["flag"]) >= 4.5
+    for drawn in ("gone", "left", "person", "waiting", "limit"):
+        assert contrast(colours[drawn], colours["paper"]) >= 3
+
+
+def contrast(one, other):
+    """WCAG 2: from 1 to 21."""
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_rows_are_one_page_as_small_and_in_three_seconds(tmp_path):
+    account = ledger(tmp_path / "l.db", 100_000)
+    began = time.process_time()
+    page = of(account)
+    assert time.process_time() - began < 3
+    assert len(page) < 1_000_000
+    account.close()
+
+
+@pytest.mark.anyio
+async def test_a_rehearsal_with_an_outage_is_marked_and_nobody_is_named(world):
+    ids = world.appointments(30)
+    world.sandbox.staff.introduce(ids[0], name="Asha Canary", phone="+919876543210")
+    world.sandbox.faults.add(Fault("status", status=503), method="PATCH", times=5)
+    await world.run(world.manifest(ids), notes="for Asha Canary", max_cancel=100)
+    with world.account() as account:
+        page = page_html(account, "closure", ledger="closure.ledger.db", at=world.now())
+    told = Read(page).text
+    assert told.startswith("Rehearsal: closure: 30 of 30 rows are cancelled")
+    assert "Rehearsal at http://localhost: no real appointment is touched." in told
+    assert "Can I trust this? It is a rehearsal" in told
+    for canary in ("Canary", "987654", "sk_sandbox", "Fictitious"):
+        assert canary not in page
+    assert "sent with each cancellation; not kept" in told
