@@ -148,11 +148,10 @@ def _refuse_same(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> No
 
 def _refuse_near_misses(names: Sequence[str], found: Collection[str]) -> None:
     # These two are not missed by themselves: they stand beside others, in files of our own.
-    absent = [our for our in COLUMNS if our not in (*found, "reason", "selection")]
-    most = {our: 1 if len(our) < _SHORT else 2 for our in absent}
-    misspelt = {
-        name: our for name in names for our in absent if _is_close(plain(name), our, most[our])
-    }
+    absent = {*COLUMNS} - {*found, "reason", "selection"}
+    # In a short word one letter may be another, else two.
+    most = {our: 1 if len(our) < _SHORT else 2 for our in COLUMNS if our in absent}
+    misspelt = {one: our for one in names for our in most if _is_close(plain(one), our, most[our])}
     if not misspelt:
         return
     meant = " ".join(_typed("--column", f"{our}={name}") for name, our in misspelt.items())

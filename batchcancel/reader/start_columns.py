@@ -29,21 +29,19 @@ def known_by_told() -> pl.Expr:
     return pl.when(has_time).then(pl.coalesce(told, exact)).when(told == _DAY).then(told)
 
 
-def latest_if_exact(known_by: pl.Expr | None = None) -> pl.Expr:
+def latest_if_exact(known_by: pl.Expr) -> pl.Expr:
     """An exact start is its latest one too."""
-    is_exact = (pl.col("start_known_by") if known_by is None else known_by) == EXACT
-    return pl.when(is_exact).then("starts_at").alias("latest_start")
+    return pl.when(known_by == EXACT).then("starts_at").alias("latest_start")
 
 
 def contradicts_itself() -> pl.Expr:
     """Whether two columns name different moments or days, as far as no timezone is needed."""
-    named = [pl.col(name, f"other_{name}") for name in ("starts_at", "local_start", "start_day")]
-    days = [
-        pl.col("day"),
-        pl.col("start_day", "other_start_day"),
-        pl.col("local_start", "other_local_start").dt.date(),
-    ]
-    differ = [pl.min_horizontal(one) != pl.max_horizontal(one) for one in (*named[:2], days)]
+    instants, local = (
+        pl.col("starts_at", "other_starts_at"),
+        pl.col("local_start", "other_local_start"),
+    )
+    days = [pl.col("day", "start_day", "other_start_day"), local.dt.date()]
+    differ = [pl.min_horizontal(one) != pl.max_horizontal(one) for one in (instants, local, days)]
     return pl.any_horizontal(differ).fill_null(value=False)
 
 
@@ -68,7 +66,7 @@ def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
 
     It matters beside a date, and where the start is no exact one.
     """
-    frame = frame.with_columns(latest_if_exact())
+    frame = frame.with_columns(latest_if_exact(pl.col("start_known_by")))
     needs_day = lacks_session_start()
     wanted = pl.col("starts_at").is_not_null() & (pl.col("date").is_not_null() | needs_day)
     moments = frame.filter(wanted).get_column("starts_at").unique()

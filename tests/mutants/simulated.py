@@ -147,11 +147,11 @@ report.counts: whatever is left, the run ends with 0
 - if is_for_a_person or counts.are_all_marked_done or counts.waiting > held_back:
 + if False:
 
-policy.undo: what somebody has cancelled anew is put back
+policy.restoring: what somebody has cancelled anew is put back
 - return record.status == CANCELLED and is_same
 + return record.status == CANCELLED
 
-policy.undo: what was rescheduled comes back as confirmed, though nobody asked for it
+policy.restoring: what was rescheduled comes back as confirmed, though nobody asked for it
 seed 49
 - return SkipReason.WAS_RESCHEDULED if was_rescheduled and not rescheduled_too else None
 + return None
