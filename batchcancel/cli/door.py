@@ -1,12 +1,10 @@
 """Synchronous entry to a command: event loop, signal handling, confirmation prompt."""
 
 import functools
-import select
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from socket import socket, socketpair
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -54,7 +52,9 @@ async def _watch_signals(stop: Stop) -> None:
                 say(f"{signum.name}: finishing what has been sent, at most 3 s ...", "stopping")
 
 
-def confirm(eligible: int, *, where: str, is_agreed: bool, plan: str, verb: str = "cancel") -> None:
+async def confirm(
+    eligible: int, *, stop: Stop, where: str, is_agreed: bool, plan: str, verb: str = "cancel"
+) -> None:
     """Ask for the number of appointments to be typed; `Refusal` when it is not, or cannot be.
 
     `plan` is printed first; empty where it was printed already. The number, and not a yes: it
@@ -70,48 +70,18 @@ def confirm(eligible: int, *, where: str, is_agreed: bool, plan: str, verb: str 
             if verb == "cancel"
             else f"Pass --yes to {verb} whatever the ledger holds by now. Nothing was sent.",
         )
-    with _interruptible() as signals:
-        draw("")
-        if plan:
-            say(plan, "plan", level="warning")
-        ask = f"Type the number of appointments to {verb} ({eligible}), or press Enter to leave: "
-        say(f"\n{where}\n{ask}", "question", level="warning")
-        # A read that is about to begin, or another thread's signal, would go on waiting.
-        select.select([sys.stdin, signals], [], [])
-        typed = _line().strip().replace(",", "")
+    draw("")
+    if plan:
+        say(plan, "plan", level="warning")
+    ask = f"Type the number of appointments to {verb} ({eligible}), or press Enter to leave: "
+    say(f"\n{where}\n{ask}", "question", level="warning")
+    typed = ""
+    with stop.raising_reason(), stop.breaks():
+        await anyio.wait_readable(sys.stdin)
+    with suppress(OSError):  # the terminal is gone
+        typed = sys.stdin.readline().strip().replace(",", "")
     if typed != str(eligible):
         raise Refusal(
             "not confirmed",
             hint=f"The plan is to {verb} {eligible} appointments. Nothing was sent.",
         )
-
-
-def _line() -> str:
-    try:
-        return sys.stdin.readline()
-    except OSError:  # the terminal is gone
-        return ""
-
-
-@contextmanager
-def _interruptible() -> Iterator[socket]:
-    """Let signals end the prompt: the event loop that handles them is blocked meanwhile.
-
-    Gives what becomes readable with a signal, whichever thread it was delivered to.
-    """
-
-    def leave(signum: int, _frame: object) -> None:
-        raise Interrupted(signum)
-
-    inside, outside = socketpair()
-    outside.setblocking(False)
-    # Without it the loop would hear of the same signal too, once it runs again.
-    loop = signal.set_wakeup_fd(outside.fileno())
-    before = {one: signal.signal(one, leave) for one in _signals()}
-    try:
-        with inside, outside:
-            yield inside
-    finally:
-        signal.set_wakeup_fd(loop)
-        for one, handler in before.items():
-            signal.signal(one, handler)

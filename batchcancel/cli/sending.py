@@ -25,13 +25,14 @@ def send(
     """Run a command that writes, after a question."""
     watching = Watching(settings, verb)
 
-    def ask(_planned: object) -> None:
-        if (plan := watching.plan) is not None:
-            text = "" if watching.has_bar else plan.text
-            eligible, where = plan.facts["eligible"], whose(settings.origin)
-            confirm(eligible, where=where, is_agreed=is_agreed, plan=text, verb=verb)
-
     async def to_the_end(stop: Stop) -> int:
+        async def ask(_planned: object) -> None:
+            if (plan := watching.plan) is not None:
+                await confirm(
+                    plan.facts["eligible"], stop=stop, where=whose(settings.origin), verb=verb,
+                    is_agreed=is_agreed, plan="" if watching.has_bar else plan.text,
+                )  # fmt: skip
+
         with closing(watching):
             finished = await command(settings, stop=stop, observe=watching, confirm=ask)
         _show_end(finished)

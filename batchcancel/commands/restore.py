@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,8 +22,8 @@ from batchcancel.policy.back import read_back
 from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.pages import Budget
 from batchcancel.policy.places import Places
+from batchcancel.policy.restoring import UNTIL_START, Candidate, Choice, choose, reason_by_ledger
 from batchcancel.policy.starts import Starts
-from batchcancel.policy.undo import UNTIL_START, Candidate, Choice, choose, reason_by_ledger
 from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
 from batchcancel.reader.fetch import fetched
@@ -76,7 +76,7 @@ async def plan(
 
 async def restore(
     settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
-    confirm: Callable[[PlanMade], None], run_id: str | None = None,
+    confirm: Callable[[PlanMade], Awaitable[None] | None], run_id: str | None = None,
     around: Surroundings | None = None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, restore, as `run` does; before the answer is yes no row is enrolled."""
@@ -92,7 +92,8 @@ async def restore(
         async with holding(run, tools=tools):
             planned = await one.plan(ids, observe)
             await stop.checkpoint()
-            confirm(planned)
+            if (answer := confirm(planned)) is not None:
+                await answer
             await one.enrol()
         observe(
             RunStarted(

@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,13 +41,14 @@ class Finished:
 
 
 async def run(
-    settings: Settings, *, stop: Stop, observe: Observer, confirm: Callable[[Planned], None],
-    run_id: str | None = None, around: Surroundings | None = None,
+    settings: Settings, *, stop: Stop, observe: Observer,
+    confirm: Callable[[Planned], Awaitable[None] | None], run_id: str | None = None,
+    around: Surroundings | None = None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
-    Raises what stops a run before its first write. Afterwards the reason for an early end is
-    part of the result, beside the counts.
+    `confirm` may wait for an answer, and raises where it is no, as all does that stops a run before
+    its first write. Afterwards the reason for an early end is part of the result.
     """
     began = anyio.current_time()
     manifest = await load_manifest(settings, stop=stop, observe=observe)
@@ -58,8 +59,9 @@ async def run(
         async with holding(run, tools=tools):
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
             refuse(planned, settings)
-            await stop.checkpoint()  # the prompt blocks the event loop, and signals with it
-            confirm(planned)
+            await stop.checkpoint()  # the plan is made in one piece, and signals are heard late
+            if (answer := confirm(planned)) is not None:
+                await answer
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
             tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))

@@ -9,7 +9,7 @@ from batchcancel.api import Lookup, Record
 from batchcancel.clock import Now
 from batchcancel.errors import StoppedEarly
 from batchcancel.policy.pages import Budget, Reading
-from batchcancel.policy.sightings import Sightings
+from batchcancel.policy.records import Records
 
 
 class Shown(NamedTuple):
@@ -20,13 +20,13 @@ class Shown(NamedTuple):
 
 
 @dataclass(slots=True)
-class Back(Sightings):
+class Back(Records):
     """What came of it, by id; rows that are neither shown nor unknown to the API were not read."""
 
     shown: dict[str, Shown] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
 
-    def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:  # noqa: ARG002 - as Sightings
+    def add(self, records: Iterable[Record], *, at: datetime, page: date | None) -> None:  # noqa: ARG002 - as Records
         self.shown |= {one.appointment_id: Shown(one, page) for one in records}
 
 
@@ -44,12 +44,14 @@ async def read_back(
     back = Back()
     reading = await Reading(
         by_day=by_day, lookup=lookup, now=now, budget=budget,
-        halt_after=halt_after, sightings=back, patience=halt_after,
+        halt_after=halt_after, records=back, patience=halt_after,
     ).read()  # fmt: skip
     back.absent = reading.absent
     if not reading.is_possible:
         left = next(one for one in days if one not in back.shown and one not in back.absent)
         answer = await lookup.read(left)  # raises where the key may not read
+        if answer.record is not None:
+            back.shown[left] = Shown(answer.record, None)
         if answer.is_worth_retrying:
             raise StoppedEarly(
                 f"the API does not answer ({answer.code})",

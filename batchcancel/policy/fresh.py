@@ -14,7 +14,7 @@ from batchcancel.ledger.contract import Observation
 from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.observed import CANCELLED
 from batchcancel.policy.pages import MIN_HITS, Budget
-from batchcancel.policy.sightings import FIELDS
+from batchcancel.policy.records import FIELDS
 
 OLD = timedelta(minutes=10)
 """An observation that is older is made anew before its appointment is sent."""

@@ -12,7 +12,7 @@ from batchcancel.appointments import as_meant
 from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.policy.pages import Budget
-from batchcancel.policy.sightings import Words
+from batchcancel.policy.records import Words
 from batchcancel.policy.starts import some
 from batchcancel.reader.beside import left_join
 

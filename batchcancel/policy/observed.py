@@ -28,7 +28,7 @@ from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.named import NAMED, SAID
 from batchcancel.policy.open_windows import Listed
 from batchcancel.policy.pages import Budget
-from batchcancel.policy.sightings import SEEN
+from batchcancel.policy.records import SEEN
 from batchcancel.reader.beside import left_join
 from batchcancel.reader.start_columns import FOUND, known_starts
 

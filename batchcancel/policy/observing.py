@@ -1,6 +1,6 @@
 """Observe, then decide: what the API shows of the rows of a manifest before a plan is made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from functools import partial
 
@@ -63,7 +63,7 @@ async def observed_of(
     in_doubt = named_by(manifest.frame.filter(is_in_doubt(earlier)), rules.timezone)
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
-    seen = reading.sightings.frame()
+    seen = reading.records.frame()
     has_starts = rules.policy.needs_start and rules.timezone is not None
     days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Observed(
@@ -110,7 +110,7 @@ def _left_alone(earlier: EarlierRuns, reading: Reading) -> list[LeftAlone]:
     """
     already = OutcomeName.ALREADY_CANCELLED.value
     left = {one.appointment_id: one for one in earlier.left_alone}
-    left |= {one: LeftAlone(one, already, None) for one in reading.sightings.ever(CANCELLED)}
+    left |= {one: LeftAlone(one, already, None) for one in reading.records.ever(CANCELLED)}
     return list(left.values())
 
 
@@ -149,14 +149,12 @@ async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
     return rows.join(known, on=_PLACE, nulls_equal=True).select(NO_STARTS.columns)
 
 
-def _cautions(reading: Reading) -> list[Caution]:
-    cautions = [] if reading.is_possible else [NOT_OBSERVED]
+def _cautions(reading: Reading) -> Iterator[Caution]:
+    if not reading.is_possible:
+        yield NOT_OBSERVED
     if reading.also_there:
-        cautions.append(
-            Caution(
-                code="not_found_before",
-                text=f"{reading.also_there} appointments that an earlier run did not find are "
-                "there: --retry-refused sends them",
-            )
+        yield Caution(
+            code="not_found_before",
+            text=f"{len(reading.also_there)} appointments that an earlier run did not find are "
+            "there: --retry-refused sends them",
         )
-    return cautions

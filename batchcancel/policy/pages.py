@@ -17,7 +17,7 @@ from batchcancel.api import NOTHING, PAGE, Lookup, Meaning, Record
 from batchcancel.clock import Now
 from batchcancel.errors import ScopeMissing, StoppedEarly
 from batchcancel.policy.day_pages import DayPages, parts_of_day
-from batchcancel.policy.sightings import Sightings, Words
+from batchcancel.policy.records import Records, Words
 
 MIN_HITS = 3
 """A page of a day that no row names is the last one of it when it shows fewer wanted records."""
@@ -68,7 +68,7 @@ class Reading:
     `beside` tells of some, by their day, on which other days their pages may be: days of the API's
     searches begin at midnight in UTC. `days_of` tells the same of a record that was read.
     Nothing is read for the ids in `also`; it is noted where they are seen and alive (`also_there`).
-    Records go to `sightings`. `StoppedEarly` after `halt_after` reads that found nothing; after
+    Records go to `records`. `StoppedEarly` after `halt_after` reads that found nothing; after
     `patience` rows in a row that the API gave no answer for nothing is read.
 
     `not_shown` counts rows that the whole of their pages does not show, `absent` are those that the
@@ -85,7 +85,7 @@ class Reading:
     halt_after: int
     also: Collection[str] = frozenset()
     patience: int = 1
-    sightings: Sightings = field(default_factory=Sightings)
+    records: Records = field(default_factory=Records)
     words: Words = field(default_factory=Words)
     days: dict[date, DayPages] = field(default_factory=dict)
     not_shown: int = 0
@@ -294,7 +294,7 @@ class Reading:
                 wanted.append(one)
             elif one.appointment_id in self.also and one.status != "cancelled":
                 self.also_there.add(one.appointment_id)
-        self.sightings.add(wanted, at=self.now(), page=page)
+        self.records.add(wanted, at=self.now(), page=page)
         return before - len(self._day_of)
 
     def _unseen(self, day: date | None) -> list[str]:

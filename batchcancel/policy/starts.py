@@ -15,6 +15,13 @@ from batchcancel.reader.times import day_start, session_start
 
 _WEEK = timedelta(weeks=1)
 _SHOWN, _SHOWN_LENGTH = 5, 40
+_DAY = "Only the day counts: its beginning for the notice, its end for what is over"
+_TOLD = {
+    "windows_a_week_later": "the calendar lists no windows for {}, so sessions are read as they "
+    "are a week later",
+    "windows_unread": f"the API does not tell the calendar windows of {{}}. {_DAY}",
+    "unknown_session": f"no start is known for {{}}: the calendar lists no such window. {_DAY}",
+}
 
 Place = tuple[date, str | None, str | None, str | None]
 """A day, a session, a branch and a batch label, as a row or a record names them."""
@@ -74,27 +81,14 @@ class Starts:
 
     def cautions(self) -> Iterator[Caution]:
         """What a person should know of the starts given so far; nothing where all is well."""
-        if self._read_a_week_later:
-            days = some([day.isoformat() for day in sorted(self._read_a_week_later)])
-            yield Caution(
-                code="windows_a_week_later",
-                text=f"the calendar lists no windows for {days}, so sessions are read as they "
-                "are a week later",
-            )
-        if self._unread:
-            days = some([day.isoformat() for day in sorted(self._unread)])
-            yield Caution(
-                code="windows_unread",
-                text=f"the API does not tell the calendar windows of {days}. Only the day "
-                "counts: its beginning for the notice, its end for what is over",
-            )
-        if self._unknown:
-            yield Caution(
-                code="unknown_session",
-                text=f"no start is known for {some([_named(*one) for one in self._unknown])}: "
-                "the calendar lists no such window. Only the day counts: its beginning for the "
-                "notice, its end for what is over",
-            )
+        about = {
+            "windows_a_week_later": [str(day) for day in sorted(self._read_a_week_later)],
+            "windows_unread": [str(day) for day in sorted(self._unread)],
+            "unknown_session": [_named(*one) for one in self._unknown],
+        }
+        for code, these in about.items():
+            if these:
+                yield Caution(code=code, text=_TOLD[code].format(some(these)))
 
     def _next(self, begins: time) -> time | None:
         """When the next of the job file's sessions begins on the same day."""

@@ -1,7 +1,7 @@
 """The numbers of a run in Prometheus' text format, for the node exporter's textfile collector."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from batchcancel.report.atomic import replacing
 from batchcancel.report.counts import key_of
 
 _STATES = [*(key_of(name) for name in OutcomeName), "open", "waiting"]
+_EXIT = "batchcancel_last_run_exit_code"
 _SUCCESS = "batchcancel_last_success_timestamp_seconds"
 _HELP = {
     "batchcancel_rows": ("gauge", "Rows of the batch by state."),
     "batchcancel_requests_total": ("counter", "Requests that the last run sent."),
     "batchcancel_rate_limited_total": ("counter", "Requests that the rate limit refused."),
-    "batchcancel_last_run_exit_code": ("gauge", "Exit code of the last run."),
+    _EXIT: ("gauge", "Exit code of the last run."),
     _SUCCESS: ("gauge", "When a run last ended with exit code 0."),
 }
 
@@ -27,11 +28,17 @@ def write_metrics(path: Path, facts: Mapping[str, Any], *, now: float) -> None:
     """
     batch = facts.get("batch")
     label = f'{{batch="{batch}"}}' if batch else ""
-    values = {name: [f"{name}{label} {value}"] for name, value in _numbers(facts)}
+    values = {_EXIT: [f"{_EXIT}{label} {facts['exit_code']}"]}
+    for name in ("requests", "rate_limited"):
+        if name in facts:
+            total = f"batchcancel_{name}_total"
+            values[total] = [f"{total}{label} {facts[name]}"]
     if "rows" in facts:
+        states = {state: facts.get(state, 0) for state in _STATES}
         values["batchcancel_rows"] = [
-            f'batchcancel_rows{{batch="{batch}",state="{state}"}} {rows}'
-            for state, rows in _states(facts)
+            f'batchcancel_rows{{batch="{batch}",state="{state}"}} '
+            f"{sum(rows.values()) if isinstance(rows, dict) else rows}"
+            for state, rows in states.items()
         ]
     if facts["exit_code"] == 0:
         values[_SUCCESS] = [f"{_SUCCESS}{label} {now:.0f}"]
@@ -44,16 +51,3 @@ def write_metrics(path: Path, facts: Mapping[str, Any], *, now: float) -> None:
             lines += [f"# HELP {name} {told}", f"# TYPE {name} {kind}", *values[name]]
     with replacing(path, mode=0o644) as file:  # another user's program reads it
         file.write(("\n".join(lines) + "\n").encode())
-
-
-def _numbers(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "batchcancel_last_run_exit_code", facts["exit_code"]
-    for name in ("requests", "rate_limited"):
-        if name in facts:
-            yield f"batchcancel_{name}_total", facts[name]
-
-
-def _states(facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    for state in _STATES:
-        rows = facts.get(state, 0)
-        yield state, sum(rows.values()) if isinstance(rows, dict) else rows

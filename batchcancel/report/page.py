@@ -5,7 +5,7 @@ It holds ids, times and codes, no name and no number. Whatever else stands in a 
 
 import heapq
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,10 +20,13 @@ from batchcancel.report.page_story import read_story
 from batchcancel.report.status import BatchStatus, read_status, zone_of
 from batchcancel.report.summary import headline
 from batchcancel.report.tables import SHOWN_ROWS, count_figures, duration, grouped, moment
+from batchcancel.settings.options import OPTIONS
 from batchcancel.settings.quantities import is_rehearsal
 
 _SHOWN_PLACES = 20
 _BY_TIME = (SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED)
+_USUAL = {one.field: one.default for one in OPTIONS} | {"batch": None, "ledger": None}
+_NOWHERE = (None, None)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _DECIDE = "look at it, then  batchcancel resolve {ledger} --batch {batch} --as kept|cancel {id}"
 _TO_DO = {
@@ -83,7 +86,7 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
     [status] = read_status(account, only=batch, ledger=ledger, at=at)
     looks = {one.kind: one for one in account.looks(batch)}
     plan: Mapping[str, Any] = looks["plan"].found if "plan" in looks else {}
-    rows = _gathered(account.rows(batch), status)
+    rows = _gathered(account, status)
     runs = account.runs(batch)
     story = read_story(runs, account.traffic(batch))
     named = f"{shlex.quote(ledger)} --batch {shlex.quote(batch)}"
@@ -114,18 +117,23 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
         "late_count": len(rows.late),
         "runs": runs,
         "options": dict(runs[-1].options or {}) if runs else {},
+        "usual": _USUAL,
         "duration": _lasted,
     }
 
 
-def _gathered(rows: Iterable[RowRecord], status: BatchStatus) -> _Rows:
+def _gathered(account: LedgerReader, status: BatchStatus) -> _Rows:
+    """What the manifest leaves open of a place is as the API showed it."""
+    batch = status.batch.name
+    seen = {one.appointment_id: (one.branch_id, one.session) for one in account.observations(batch)}
     found, zone = _Rows(), zone_of(status.batch)
     gone = {name.value for name in OutcomeName if Fact.GONE in name.facts}
-    for row in rows:
+    for row in account.rows(batch):
         starts = row.starts_at
+        branch, session = seen.get(row.appointment_id or "", _NOWHERE)
         day = row.date or (starts and starts.astimezone(zone).date())
         place = found.places.setdefault(
-            (day, row.branch_id, row.session), _Place(starts or _LATEST)
+            (day, row.branch_id or branch, row.session or session), _Place(starts or _LATEST)
         )
         is_gone = row.outcome in gone and row.state is State.SETTLED
         place.rows += 1

@@ -13,6 +13,8 @@ from batchcancel.report.status import BatchStatus, Going, zone_of
 from batchcancel.report.tables import grouped, moment
 from batchcancel.settings.quantities import is_rehearsal
 
+_NOT_CALLED = (SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT)
+
 
 class Reply(NamedTuple):
     """A question, its verdict, why that is so, and what to type; empty where nothing is."""
@@ -92,14 +94,15 @@ def _is_empty(status: BatchStatus, plan: Mapping[str, Any], drift: Look | None) 
 def _whom(status: BatchStatus, named: str) -> Reply:
     question, called = "Whom must I call?", status.counts[OutcomeName.CANCELLED]
     command = f"batchcancel export {named} -o call.csv --contacts"
-    left = sum(rows for _, rows, kind in parts(status.counts) if kind in ("person", "waiting"))
-    also = (
-        f" And of {grouped(left)} more nobody knows yet, or somebody must decide." if left else ""
-    )
-    if not called:
-        return Reply(question, "Nobody so far", f"This batch has cancelled nothing.{also}")
+    still = sum(rows for name, rows, kind in parts(status.counts) if kind != "gone")
+    still -= status.counts[OutcomeName.RESTORED]
+    still -= sum(status.counts.skipped.get(reason, 0) for reason in _NOT_CALLED)
     why = "The API fires no webhooks; do not count on patients having been told."
-    return Reply(question, f"{grouped(called)} who were cancelled", why + also, command)
+    also = f"The list also names what is not cancelled: {_many(still, 'row')}."
+    if not called:
+        return Reply(question, "Nobody to tell of it", "This batch has cancelled nothing.")
+    verdict = f"{grouped(called)} who were cancelled"
+    return Reply(question, verdict, f"{why} {also}" if still else why, command)
 
 
 def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:

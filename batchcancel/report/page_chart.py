@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from batchcancel.api import Rate
 from batchcancel.report.page_story import Pause, Story
 from batchcancel.report.tables import grouped
 from batchcancel.settings import quantities
@@ -51,7 +52,7 @@ class _Span(NamedTuple):
     began: float
     ended: float
     x: float
-    rate: float
+    rate: Rate | None
 
 
 def chart(settled: Iterable[datetime], story: Story) -> Chart | None:
@@ -74,10 +75,13 @@ def chart(settled: Iterable[datetime], story: Story) -> Chart | None:
             at = span.began + (span.ended - span.began) * step / steps
             points.append(point(span.x + at - span.began, bisect_right(moments, at)))
         lasts = span.ended - span.began
-        if span.rate:
-            lasts = min(lasts, (drawn.most - before) / span.rate)
-            reached = before + span.rate * lasts
-            drawn.limits.append(f"{point(span.x, before)} {point(span.x + lasts, reached)}")
+        if span.rate is not None:
+            # So many may be sent at once, and then no more than that in each window.
+            first = min(before + span.rate.limit, drawn.most)
+            pace = span.rate.per_minute / 60
+            lasts = min(lasts, (drawn.most - first) / pace)
+            ends = point(span.x + lasts, first + pace * lasts)
+            drawn.limits.append(f"{point(span.x, first)} {ends}")
     drawn.line = " ".join(points)
     drawn.runs = [
         (WIDTH * span.x / seconds, datetime.fromtimestamp(span.began, tz=UTC)) for span in spans
@@ -113,13 +117,13 @@ def _spans(story: Story, moments: list[float]) -> list[_Span]:
         ended = max((run.ended_at or last).timestamp(), last.timestamp(), began + 1.0)
         spans.append(_Span(began, ended, x, _rate(str((run.options or {}).get("rate", "")))))
         x += ended - began
-    return spans or [_Span(moments[0] - 1.0, moments[-1] + 1.0, 0.0, 0.0)]
+    return spans or [_Span(moments[0] - 1.0, moments[-1] + 1.0, 0.0, None)]
 
 
-def _rate(told: str) -> float:
-    """Requests in a second, over a long time; 0 where there was no limit, or none is told."""
+def _rate(told: str) -> Rate | None:
+    """None where there was no limit, or none is told."""
     try:
         rate = quantities.rate(told)
     except ValueError:
-        return 0.0
-    return 0.0 if rate.is_unlimited else rate.limit / rate.window
+        return None
+    return None if rate.is_unlimited else rate

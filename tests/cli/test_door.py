@@ -2,12 +2,14 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
+import anyio
 import pytest
 
-from batchcancel.cli.door import confirm
-from batchcancel.errors import Interrupted
+from batchcancel.cli.door import confirm, enter
+from batchcancel.errors import Interrupted, Refusal
 
 PATIENCE = 5.0
 
@@ -24,27 +26,40 @@ def keyboard(monkeypatch):
     os.close(screen)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_that_interrupts_no_read_ends_the_question_without_an_answer(monkeypatch, signum):
-    """The system may deliver it to another thread, or right before the read begins."""
-    is_over = threading.Event()
-    typed = []
+def asked(stop):
+    return confirm(3, stop=stop, where="here", is_agreed=False, plan="")
 
-    def signal_and_wait(screen):
+
+def once_asked(screen, act):
+    def wait_and_act():
         os.read(screen, 1000)
-        os.kill(os.getpid(), signum)
-        if not is_over.wait(PATIENCE):
-            typed.append(os.write(screen, b"3\n"))
+        act()
+
+    threading.Thread(target=wait_and_act, daemon=True).start()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_question_without_an_answer(monkeypatch, signum):
+    with keyboard(monkeypatch) as screen:
+        once_asked(screen, partial(os.kill, os.getpid(), signum))
+        with pytest.raises(Interrupted) as ended:
+            enter(asked)
+    assert 128 + signum == ended.value.exit_code
+
+
+@pytest.mark.parametrize("typed", ["3\n", "\n", "\x04"])
+def test_only_the_number_is_a_yes_and_others_go_on_meanwhile(monkeypatch, typed):
+    has_gone_on = threading.Event()
+
+    async def go_on():
+        await anyio.sleep(0.05)  # by then the question waits
+        has_gone_on.set()
+
+    def answer(screen):
+        assert has_gone_on.wait(PATIENCE)
+        os.write(screen, typed.encode())
 
     with keyboard(monkeypatch) as screen:
-        other = threading.Thread(target=signal_and_wait, args=[screen], daemon=True)
-        other.start()
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signum])  # so it goes to the other thread
-        try:
-            with pytest.raises(Interrupted):
-                confirm(3, where="here", is_agreed=False, plan="")
-        finally:
-            is_over.set()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signum])
-        other.join(PATIENCE)
-    assert not typed
+        once_asked(screen, partial(answer, screen))
+        with nullcontext() if typed == "3\n" else pytest.raises(Refusal, match="not confirmed"):
+            enter(asked, go_on)

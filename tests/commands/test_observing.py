@@ -389,15 +389,17 @@ async def test_what_was_seen_is_in_the_ledger(world):
 
 async def test_a_row_that_was_not_found_and_is_there_is_told_with_what_to_type(world):
     ids = world.appointments(3)
-    manifest = world.manifest([*ids, "late"])
-    world.sandbox.faults.add(Fault("status", status=500), method="PATCH", appointment_id=ids[0])
-    first = await world.run(manifest, max_attempts=1)
+    first = await world.run(world.manifest([ids[0], "late"]))
     world.sandbox.add("late", date=DAY)
-    again = await world.run(manifest)
+    manifest, sent = world.manifest([*ids, "late"]), len(world.patched())
+    again = await world.run(manifest, accept_changed_manifest=True)
 
-    assert ended(first)[1] == {"cancelled": 2, "gave_up": 1, "not_found": 1}
+    assert ended(first)[1] == {"cancelled": 1, "not_found": 1}
     assert ended(again) == (4, {"cancelled": 3, "not_found": 1})
-    assert "late" not in world.patched()[4:]
+    assert "late" not in world.patched()[sent:]
+    assert (
+        "1 appointments that an earlier run did not find are there: --retry-refused sends them"
+    ) in [one.text for one in world.plans[-1].rules.cautions]
 
 
 # What it costs

@@ -144,3 +144,10 @@ async def test_a_ledger_of_another_api_is_refused(world):
     await closed(world, 5)
     with pytest.raises(InputError, match="holds batches of http://localhost"):
         await world.verify(base_url="http://127.0.0.1/v1")
+
+
+async def test_what_is_read_although_its_page_cannot_be_is_not_unread(world):
+    await closed(world, 2)
+    world.sandbox.faults.add(Fault("status", status=500), method="GET", times=1)
+    told = (await world.verify(max_attempts=1)).as_json()
+    assert (1, 1) == (told["unread"], told["cancelled"])

@@ -5,7 +5,7 @@ from tests.mutants.defect import defects
 DEFECTS = defects(r"""
 policy.observing: what was seen cancelled and is alive a moment later is cancelled
 test_what_is_confirmed_again_while_planning_reads_is_for_a_person
-- left |= {one: LeftAlone(one, already, None) for one in reading.sightings.ever(CANCELLED)}
+- left |= {one: LeftAlone(one, already, None) for one in reading.records.ever(CANCELLED)}
 + pass
 
 policy.observed: a visit that took place is cancelled

@@ -19,7 +19,7 @@ test_a_frame_and_a_single_row_are_decided_alike
 + is_past(pl.col("starts_at"), now=now)
 
 reader.times: a day alone is a midnight
-test_a_day_alone_is_a_day_and_no_midnight
+test_a_time_is_an_instant_by_its_offset_else_local_and_a_day_is_no_midnight
 - pl.when(pl.col("offset").is_null() & pl.col("has_clock"))
 + pl.when(pl.col("offset").is_null())
 

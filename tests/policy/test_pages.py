@@ -73,7 +73,7 @@ async def read(clinic: Clinic, wanted: dict[str, int | None], *, budget=None, ha
         budget=Budget.for_rows(len(wanted)) if budget is None else Budget(budget),
         halt_after=halt_after,
     ).read()
-    seen = reading.sightings.frame().get_column("appointment_id").to_list()
+    seen = reading.records.frame().get_column("appointment_id").to_list()
     assert len(seen) == len(set(seen))
     return reading, set(seen)
 
@@ -168,7 +168,7 @@ async def test_what_a_later_page_shows_of_a_row_counts():
             return found if page == 1 else [*found, again]
 
     reading, _ = await read(Shifting(closed(300)), closed(300))
-    seen = reading.sightings.frame().select("appointment_id", "observed_status")
+    seen = reading.records.frame().select("appointment_id", "observed_status")
     assert {"a00000": "cancelled"} == {
         one: how for one, how in seen.iter_rows() if how != "confirmed"
     }
@@ -207,7 +207,7 @@ async def test_a_row_that_its_pages_do_not_show_is_read_by_itself():
     assert (clinic.singles, reading.not_shown) == (["a00007"], 1)
     assert [on(7)] == [
         one
-        for name, one in reading.sightings.frame()["appointment_id", "observed_date"].iter_rows()
+        for name, one in reading.records.frame()["appointment_id", "observed_date"].iter_rows()
         if name == "a00007"
     ]
 
@@ -271,8 +271,8 @@ async def test_the_pages_of_a_day_beside_are_read_for_rows_that_may_be_there():
     ).read()  # fmt: skip
 
     assert (clinic.pages, clinic.singles) == ([DAY, on(1)], [])
-    assert (reading.not_shown, reading.sightings.frame().height) == (0, 10)
-    assert set(reading.sightings.frame()["page"]) == {DAY, on(1)}
+    assert (reading.not_shown, reading.records.frame().height) == (0, 10)
+    assert set(reading.records.frame()["page"]) == {DAY, on(1)}
 
 
 class Eastern(Clinic):
@@ -305,7 +305,7 @@ async def test_a_day_beside_is_asked_for_where_a_record_that_names_no_day_reache
         lookup=clinic, now=lambda: NOW, budget=Budget(20), halt_after=20,
     ).read()  # fmt: skip
 
-    assert 40 + nights == reading.sightings.frame().height
+    assert 40 + nights == reading.records.frame().height
     assert (pages, 1 + (nights > 0)) == (clinic.pages, len(clinic.singles))
 
 

@@ -18,34 +18,29 @@ def marks(read: Manifest) -> dict[str, str | None]:
     return dict(read.frame.select("appointment_id", "marked").iter_rows())
 
 
-@pytest.mark.parametrize("word", DONE)
-def test_every_final_outcome_of_ours_marks_its_row_as_done(word):
-    assert {"a": word} == marks(manifest(f"a,{word},"))
+@pytest.mark.parametrize(
+    ("row", "mark"),
+    [*((f"{word},", word) for word in DONE),
+     *((f"{word},", None) for word in ("", "  ", "gave_up", *State)),
+     *((f"skipped,{reason}", None if reason in DECIDED_ANEW else "skipped")
+       for reason in ("", *SkipReason, "anything")),
+     (" cancelled ,", "cancelled"), ("Cancelled,", None), ("skipped, notice_window ", None)],
+)  # fmt: skip
+def test_final_outcomes_of_ours_mark_a_row_as_done_but_for_reasons_of_their_time(row, mark):
+    assert {"a": mark} == marks(manifest(f"a,{row}"))
 
 
-@pytest.mark.parametrize("word", ["", "  ", "gave_up", *State])
-def test_a_row_without_a_final_outcome_is_to_be_done(word):
-    assert {"a": None} == marks(manifest(f"a,{word},"))
-
-
-@pytest.mark.parametrize("reason", ["", *SkipReason, "anything"])
-def test_a_skipped_row_is_done_but_for_reasons_of_its_time(reason):
-    expected = None if reason in DECIDED_ANEW else "skipped"
-    assert {"a": expected} == marks(manifest(f"a,skipped,{reason}"))
-
-
-def test_a_skipped_row_without_a_column_of_reasons_is_done():
-    assert {"a": "skipped"} == marks(manifest("a,skipped", columns="appointment_id,outcome"))
-
-
-def test_a_reason_alone_says_nothing():
-    read = manifest("a,completed", columns="appointment_id,reason")
-    assert ({"a": None}, ()) == (marks(read), read.cautions)
-
-
-def test_blanks_around_a_word_do_not_count_and_capitals_do():
-    read = manifest("a, cancelled ,", "b,Cancelled,", "c,skipped, notice_window ")
-    assert {"a": "cancelled", "b": None, "c": None} == marks(read)
+@pytest.mark.parametrize(
+    ("column", "word", "mark"),
+    [
+        ("outcome", "skipped", "skipped"),
+        ("reason", "completed", None),
+        ("status", "cancelled", None),
+    ],
+)
+def test_an_outcome_alone_counts_and_a_reason_or_a_status_alone_says_nothing(column, word, mark):
+    read = manifest(f"a,{word}", columns=f"appointment_id,{column}")
+    assert ({"a": mark}, ()) == (marks(read), read.cautions)
 
 
 def test_words_of_others_are_counted_and_those_that_look_like_codes_are_named():
@@ -66,11 +61,6 @@ def test_a_word_that_may_be_about_a_person_is_not_repeated():
 def test_only_the_first_few_words_of_others_are_named():
     [caution] = manifest(*(f"a{number},w{number}," for number in range(9))).cautions
     assert "9 rows that are none of this program's (w0, w1, w2, w3, w4)" in caution.text
-
-
-def test_a_status_is_never_read():
-    read = manifest("a,cancelled", columns="appointment_id,status")
-    assert ({"a": None}, ()) == (marks(read), read.cautions)
 
 
 @pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["cancelled", "waiting"])])

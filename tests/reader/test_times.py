@@ -30,42 +30,29 @@ def local(*parts: int) -> datetime:
     return datetime(*parts)  # noqa: DTZ001 -- a local time is naive until its timezone is known
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2026-06-15T09:00Z", datetime(2026, 6, 15, 9, tzinfo=UTC)),
-        ("2026-06-15t09:00z", datetime(2026, 6, 15, 9, tzinfo=UTC)),
-        ("2026-06-15 09:00:30+05:30", datetime(2026, 6, 15, 3, 30, 30, tzinfo=UTC)),
-        ("2026-06-15T09:00+0530", datetime(2026, 6, 15, 3, 30, tzinfo=UTC)),
-        ("2026-06-15T09:00-05", datetime(2026, 6, 15, 14, tzinfo=UTC)),
-        ("2026-06-15T09:00-03:30", datetime(2026, 6, 15, 12, 30, tzinfo=UTC)),
-        ("2026-06-15T09:00:30.5Z", datetime(2026, 6, 15, 9, 0, 30, 500_000, tzinfo=UTC)),
-        ("2026-06-15T09:00:30.123456789Z", datetime(2026, 6, 15, 9, 0, 30, 123_456, tzinfo=UTC)),
-        ("2026-06-15T09:00+23:59", datetime(2026, 6, 14, 9, 1, tzinfo=UTC)),
-        ("2024-02-29T00:00Z", datetime(2024, 2, 29, tzinfo=UTC)),
-    ],
-)
-def test_a_time_with_an_offset_is_an_instant(text, expected):
-    assert (expected, None, None) == read_start(text)
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("2026-06-15T09:00", local(2026, 6, 15, 9)),
-        ("2026-06-15 23:59:59.000001", local(2026, 6, 15, 23, 59, 59, 1)),
-        ("2026-06-15T00:00", local(2026, 6, 15)),
-    ],
-)
-def test_a_time_without_an_offset_stays_local(text, expected):
-    assert (None, expected, None) == read_start(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "day"), [("2026-06-15", date(2026, 6, 15)), ("1970-01-01", date(1970, 1, 1))]
-)
-def test_a_day_alone_is_a_day_and_no_midnight(text, day):
-    assert (None, None, day) == read_start(text)
+    [("2026-06-15T09:00Z", utc(2026, 6, 15, 9)), ("2026-06-15t09:00z", utc(2026, 6, 15, 9)),
+     ("2026-06-15 09:00:30+05:30", utc(2026, 6, 15, 3, 30, 30)),
+     ("2026-06-15T09:00+0530", utc(2026, 6, 15, 3, 30)),
+     ("2026-06-15T09:00-05", utc(2026, 6, 15, 14)),
+     ("2026-06-15T09:00-03:30", utc(2026, 6, 15, 12, 30)),
+     ("2026-06-15T09:00:30.5Z", utc(2026, 6, 15, 9, 0, 30, 500_000)),
+     ("2026-06-15T09:00:30.123456789Z", utc(2026, 6, 15, 9, 0, 30, 123_456)),
+     ("2026-06-15T09:00+23:59", utc(2026, 6, 14, 9, 1)), ("2024-02-29T00:00Z", utc(2024, 2, 29)),
+     ("2026-06-15T09:00", local(2026, 6, 15, 9)), ("2026-06-15T00:00", local(2026, 6, 15)),
+     ("2026-06-15 23:59:59.000001", local(2026, 6, 15, 23, 59, 59, 1)),
+     ("2026-06-15", date(2026, 6, 15)), ("1970-01-01", date(1970, 1, 1))],
+)  # fmt: skip
+def test_a_time_is_an_instant_by_its_offset_else_local_and_a_day_is_no_midnight(text, expected):
+    is_day, has_offset = not isinstance(expected, datetime), getattr(expected, "tzinfo", None)
+    row = [None, None, None]
+    row[2 if is_day else 0 if has_offset else 1] = expected
+    assert tuple(row) == read_start(text)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +112,6 @@ def test_a_day_whose_midnight_is_skipped_starts_when_the_clocks_change():
 
 
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
-
-
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

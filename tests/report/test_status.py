@@ -145,11 +145,8 @@ def test_every_batch_is_told_the_latest_first(ledger, finish):
     assert [one.batch.name for one in read(ledger)] == ["another", "closure"]
 
 
-def test_one_batch_may_be_named(ledger):
+def test_one_batch_may_be_named_and_one_that_is_not_there_is_refused_with_those_that_are(ledger):
     assert [one.batch.name for one in read(ledger, "closure")] == ["closure"]
-
-
-def test_a_batch_that_is_not_there_is_refused_with_those_that_are(ledger):
     with pytest.raises(InputError, match="no batch closrue") as refused:
         read(ledger, "closrue")
 

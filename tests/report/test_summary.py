@@ -52,21 +52,17 @@ def test_a_summary_tells_every_count():
         assert any(line.startswith(part) for line in shown)
 
 
-def test_when_all_is_done_nothing_is_left_to_do():
-    assert next_lines(cancelled=5) == {"Nothing is left to do.": ""}
-
-
-def test_after_an_early_end_the_same_command_goes_on():
-    assert next_lines(was_stopped=True, waiting=5)["To go on"] == COMMAND
-
-
-@pytest.mark.parametrize("name", ["gave_up", "open"])
-def test_what_is_in_doubt_is_tried_again_with_the_same_command(name):
-    assert next_lines(**{name: 1}) == {"To try again": COMMAND}
-
-
-def test_what_a_limit_held_back_needs_the_command_without_it():
-    assert next_lines(waiting=1500) == {"Held back": "1,500; the same command without --limit"}
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({"cancelled": 5}, {"Nothing is left to do.": ""}),
+        ({"gave_up": 1}, {"To try again": COMMAND}),
+        ({"open": 1}, {"To try again": COMMAND}),
+        ({"waiting": 1500}, {"Held back": "1,500; the same command without --limit"}),
+    ],
+)
+def test_what_is_left_is_told_with_what_to_type(counts, told):
+    assert next_lines(**counts) == told
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,6 @@ from batchcancel.settings.options import OPTIONS
 
 BY_NAME = {option.name: option for option in OPTIONS}
 
-DESIGNED = {
-    *("ledger", "batch", "rate", "concurrency", "notice-hours", "timezone", "notes", "limit"),
-    *("status", "ignore-column", "column", "date-format"),
-    *("max-cancel", "halt-after", "max-attempts", "timeout", "max-retry-after", "max-duration"),
-    *("max-requests", "approved"),
-    *("allow-rejected-rows", "accept-changed-manifest", "retry-refused", "yes", "json"),
-    "require-closed",
-    *("log-format", "progress", "state-dir", "base-url", "proxy", "api-key-file"),
-    *("dry-run", "quiet", "verbose", "metrics-file", "on-end"),
-}
-
-
-def test_the_options_are_those_of_the_design():
-    assert BY_NAME.keys() == DESIGNED
-
 
 def test_no_option_takes_the_key_itself():
     assert not {"key", "api-key"} & BY_NAME.keys()

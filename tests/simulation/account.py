@@ -1,9 +1,9 @@
 """What stands in the ledger's file, read by SQL of our own."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SEEN = ("completed", "moved", "unknown_status")
 """Reasons to leave a row alone for what was seen of it."""
@@ -47,10 +47,13 @@ class Standing(NamedTuple):
 class Account:
     """The committed rows, how many intents each has, the rejected rows, and how runs ended.
 
-    An intent that was withdrawn is none.
+    An intent that was withdrawn is none. `undone` are the rows of the restore's own batch, and
+    `undoing` their intents.
     """
 
     rows: Mapping[str, Standing] = field(default_factory=dict)
+    undone: Mapping[str, Standing] = field(default_factory=dict)
+    undoing: Mapping[str, int] = field(default_factory=dict)
     intents: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
     withdrawn: int = 0
@@ -69,8 +72,9 @@ class Account:
         )
         return standing.is_settled and not is_only_seen
 
-    def ids(self, state: str) -> list[str]:
-        return sorted(one for one, standing in self.rows.items() if standing.state == state)
+    def ids(self, state: str, rows: Mapping[str, Standing] | None = None) -> list[str]:
+        rows = self.rows if rows is None else rows
+        return sorted(one for one, standing in rows.items() if standing.state == state)
 
     def having(self, *outcomes: str) -> list[str]:
         """What has so ended; an answer noted of a row that waits is no end."""
@@ -81,10 +85,29 @@ class Account:
         )
 
 
-_ROWS = "SELECT appointment_id, state, outcome, reason FROM rows ORDER BY appointment_id"
+class Commit(NamedTuple):
+    """What a process has changed by a commit."""
+
+    process: Any
+    before: Account
+    after: Account
+
+    def newly_settled(self) -> Iterator[tuple[str, Standing]]:
+        for one, standing in self.after.rows.items():
+            if standing.state == "settled" and self.before.rows.get(one) != standing:
+                yield one, standing
+
+    def newly_undone(self) -> dict[str, Standing]:
+        return dict(self.after.undone.items() - self.before.undone.items())
+
+
+_ROWS = """
+    SELECT appointment_id, state, outcome, reason FROM rows JOIN batches USING (batch_id)
+    WHERE kind = ? ORDER BY appointment_id
+"""
 _INTENTS = """
     SELECT appointment_id, count(*) FROM requests
-    WHERE kind = 'cancel' AND result IS NOT 'withdrawn' GROUP BY appointment_id
+    WHERE kind = ? AND result IS NOT 'withdrawn' GROUP BY appointment_id
 """
 _SIZES = """
     SELECT (SELECT count(*) FROM requests),
@@ -98,11 +121,17 @@ def read_account(db: sqlite3.Connection) -> Account:
     """Read all of it; nothing is under way in `db`."""
     requests, withdrawn, rejected, batches = db.execute(_SIZES).fetchone()
     return Account(
-        rows={one: Standing(*standing) for one, *standing in db.execute(_ROWS)},
-        intents=dict(db.execute(_INTENTS)),
+        rows=_rows(db, "cancel"),
+        undone=_rows(db, "restore"),
+        undoing=dict(db.execute(_INTENTS, ("restore",))),
+        intents=dict(db.execute(_INTENTS, ("cancel",))),
         requests=requests,
         withdrawn=withdrawn,
         rejected=rejected,
         is_enrolled=batches > 0,
         exit_codes=dict(db.execute("SELECT run_id, exit_code FROM runs")),
     )
+
+
+def _rows(db: sqlite3.Connection, kind: str) -> Mapping[str, Standing]:
+    return {one: Standing(*standing) for one, *standing in db.execute(_ROWS, (kind,))}

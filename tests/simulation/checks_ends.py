@@ -30,13 +30,13 @@ def exit_code_tells_the_truth(world: World, end: End) -> Iterator[str]:
     are_marked = all(row.mark for row in world.rows.values())
     if code == 4 and not left and not waiting and not are_marked:
         yield "exit 4, and nothing is left"
-    if code in NOTHING_SENT and _patches(world, end):
+    if code in NOTHING_SENT and sent_patches(world, end):
         yield f"exit {code}, and PATCHes were sent"
     if code == 1:
         yield f"a defect: {end.error!r} {end.error.__cause__!r}"
 
 
-@promise(13, at="end of a run")
+@promise(13, at="end of a run", always=True)
 def ledger_fails_only_with_its_disk(world: World, end: End) -> Iterator[str]:
     """The ledger refuses nothing that the program wants to write into it."""
     if isinstance(end.error, LedgerWriteFailed) and end.process.disk_failed_at is None:
@@ -77,7 +77,7 @@ def stopped_runs_settle_no_streak(world: World, end: End) -> Iterator[str]:
             yield f"{one} is settled, and nothing proved life since {max(noes):.3f}"
 
 
-@promise(16, at="end of a run")
+@promise(16, at="end of a run", always=True)
 def ledger_has_the_exit_code(world: World, end: End) -> Iterator[str]:
     """The exit code in the ledger is the one the caller gets, unless the disk failed."""
     run_id = f"run-{end.process.number}"
@@ -88,7 +88,7 @@ def ledger_has_the_exit_code(world: World, end: End) -> Iterator[str]:
         yield f"the ledger says {world.account.exit_codes[run_id]}, the caller {end.exit_code}"
 
 
-def _patches(world: World, end: End) -> bool:
+def sent_patches(world: World, end: End) -> bool:
     return any(
         one.method == "PATCH" and one.process is end.process for one in world.network.departures
     )
@@ -117,7 +117,7 @@ def second_runs_are_refused(world: World, end: End) -> Iterator[str]:
         yield f"a second run ended with {end}"
 
 
-@promise(11, at="end of a run")
+@promise(11, at="end of a run", always=True)
 def stop_is_prompt(world: World, end: End) -> Iterator[str]:
     """A run that is to stop ends within the drain, and the second closing connections takes."""
     longest = DRAIN + LAST_BREATH + 4 * world.scenario.disk_latency

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.simulation.account import Account
-from tests.simulation.checks_ledger import newly_settled
+from tests.simulation.account import Commit
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise
@@ -46,15 +45,13 @@ def what_was_left_alone_is_sent_when_seen_anew(world: World, departure: Departur
 
 
 @promise(3, at="commit")
-def cancelled_is_where_it_was_to_be(
-    world: World, process: Process, before: Account, after: Account
-) -> Iterator[str]:
+def cancelled_is_where_it_was_to_be(world: World, commit: Commit) -> Iterator[str]:
     """Settled as cancelled, the record shown last was where the manifest says."""
-    for one, standing in newly_settled(before, after):
-        shown = process.shown.last.get(one)
+    for one, standing in commit.newly_settled():
+        shown = commit.process.shown.last.get(one)
         if standing.outcome != "cancelled" or shown is None:
             continue
-        if process.shown.is_moved(world.rows[one], shown):
+        if commit.process.shown.is_moved(world.rows[one], shown):
             yield f"{one} is settled as {standing}, and was shown as {shown}"
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from batchcancel.errors import Refusal
-from tests.simulation.account import Account
-from tests.simulation.checks_ledger import newly_settled
+from tests.simulation.account import Commit
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise, sight
-from tests.simulation.process import End, Process
+from tests.simulation.process import End
 from tests.simulation.world import World
 
 SOMETIMES_PEOPLE = (
@@ -80,8 +79,8 @@ def what_is_found_is_complete(world: World, end: End) -> Iterator[str]:
 
 
 @sight(at="commit")
-def marks(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
-    if any(standing.reason == "marked_done" for _, standing in newly_settled(before, after)):
+def marks(world: World, commit: Commit) -> Iterator[str]:
+    if any(standing.reason == "marked_done" for _, standing in commit.newly_settled()):
         yield "a row marked as done"
 
 

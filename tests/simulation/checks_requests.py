@@ -127,7 +127,7 @@ def commit_time(world: World) -> float:
     return 2 * world.scenario.disk_latency + A_TRIFLE
 
 
-@promise(8, at="departure")
+@promise(8, at="departure", always=True)
 def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
     """After an answer with Retry-After no request of the process leaves before it is over; one
     that asks for more patience than allowed ends the run, a bare 429 asks for a short pause.
@@ -166,7 +166,7 @@ def seconds_asked_for(departure: Departure) -> float:
     return (until - date).total_seconds() - on_its_way
 
 
-@promise(10, at="departure")
+@promise(10, at="departure", always=True)
 def who_may_not_send_does_not(world: World, departure: Departure) -> Iterator[str]:
     """A plan sends no PATCH, and a refused second run sends nothing at all."""
     command = departure.process.command
@@ -176,7 +176,7 @@ def who_may_not_send_does_not(world: World, departure: Departure) -> Iterator[st
         yield f"a second run sent {departure.url}"
 
 
-@promise(11, at="departure")
+@promise(11, at="departure", always=True)
 def nothing_leaves_after_a_stop(world: World, departure: Departure) -> Iterator[str]:
     """After SIGINT or SIGTERM no new PATCH leaves, nor after the job was abandoned."""
     process = departure.process
@@ -185,14 +185,14 @@ def nothing_leaves_after_a_stop(world: World, departure: Departure) -> Iterator[
             yield f"{departure.url} left after the stop at {at:.6f}"
 
 
-@promise(13, at="departure")
+@promise(13, at="departure", always=True)
 def no_ledger_no_sends(world: World, departure: Departure) -> Iterator[str]:
     """After a ledger write failed, nothing more leaves."""
     if departure.process.disk_failed_at is not None:
         yield f"{departure.url} left after a write failed"
 
 
-@promise(3, at="departure")
+@promise(3, at="departure", always=True)
 def fatal_answers_stop_everything(world: World, departure: Departure) -> Iterator[str]:
     """After a rejected key, a redirect, or word that credits are used up, no PATCH leaves."""
     for other in world.network.departures:

@@ -11,6 +11,7 @@ from tests.simulation.draw_people import (
     draw_others,
     draw_second_thoughts,
     draw_staff,
+    draw_undoing,
 )
 from tests.simulation.draw_rows import draw_manifest, marked, redated
 from tests.simulation.draw_trouble import (
@@ -85,6 +86,8 @@ def draw(seed: int) -> Scenario:
     if seed % 4 and mode is not Mode.EQUIVALENCE and Random(f"{seed} find").random() < 0.15:
         found = Command(is_plan=True, is_find=True)
         scenario = replace(scenario, commands=(found, *scenario.commands))
+    if mode is Mode.SAFETY and not scenario.is_unusable:
+        scenario = draw_undoing(Random(f"{seed} undo"), scenario)
     return scenario
 
 

@@ -42,7 +42,8 @@ def _planted(module: ModuleType, source: str) -> Iterator[AbstractContextManager
     changed: dict[str, Any] = {"__name__": module.__name__}
     exec(code, changed)
     for name, value in vars(module).items():
-        if not callable(value) and name.isupper() and changed[name] != value:
+        # Tables and their expressions cannot be compared, but as they are written.
+        if not callable(value) and name.isupper() and repr(changed[name]) != repr(value):
             yield _set(module, name, changed[name])
     before = dict(_codes(compile(inspect.getsource(module), module.__file__ or "", "exec")))
     for name, new in _codes(code):

@@ -10,7 +10,13 @@ from tests.simulation.trace import Trace
 
 Check = Callable[..., Iterable[str]]
 
-MOMENTS = ("departure", "answer", "opening", "commit", "killed", "end of a run", "end of all")
+UNDONE = ("departure", "commit", "end of a run")
+"""Moments that are others where a batch is verified or restored: most checks are of cancelling."""
+
+MOMENTS = (
+    *("departure", "answer", "opening", "commit", "killed", "end of a run", "end of all"),
+    *(f"{moment}, undoing" for moment in UNDONE),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +36,15 @@ _CHECKS: dict[str, list[tuple[int, Check]]] = {moment: [] for moment in MOMENTS}
 _SIGHTS: dict[str, list[Check]] = {moment: [] for moment in MOMENTS}
 
 
-def promise(number: int, *, at: str) -> Callable[[Check], Check]:
-    """A check, whose docstring is the claim; it yields a detail for each breach."""
+def promise(number: int, *, at: str, always: bool = False) -> Callable[[Check], Check]:
+    """A check, whose docstring is the claim; it yields a detail for each breach.
+
+    It holds `always` where it is not of cancelling alone.
+    """
 
     def register(check: Check) -> Check:
-        _CHECKS[at].append((number, check))
+        for moment in (at, f"{at}, undoing") if always else (at,):
+            _CHECKS[moment].append((number, check))
         return check
 
     return register
@@ -57,6 +67,11 @@ class Oracle:
         self._trace = trace
         self.broken: list[Broken] = []
         self.seen: Counter[str] = Counter()
+
+    def look_at(self, process: Any, moment: str, *evidence: Any) -> None:
+        """Hold a moment of a process against the checks for what it does."""
+        is_undoing = process.command.undo is not None
+        self.look(f"{moment}, undoing" if is_undoing else moment, *evidence)
 
     def look(self, moment: str, *evidence: Any) -> None:
         """Hold a moment against every check; a check that falls over must not hit the program."""

@@ -10,13 +10,14 @@ import trio
 
 from batchcancel import wiring
 from batchcancel.clock import BootClock
-from batchcancel.commands import find, plan, run
+from batchcancel.commands import find, plan, restore, run, verify
 from batchcancel.commands.run import Finished
 from batchcancel.errors import BatchcancelError, ExitCode, Interrupted
 from batchcancel.events import Caution, Event, RateWindowFull, RunStarted
 from batchcancel.huskyvoice.limiter import Result, WindowLimiter
 from batchcancel.report.find import Finding
 from batchcancel.report.summary import Summary
+from batchcancel.report.verify import Verified
 from batchcancel.sandbox import FULL_KEY
 from batchcancel.settings.load import Settings, load_api_settings, load_settings
 from batchcancel.stop import Stop
@@ -25,7 +26,7 @@ from batchcancel.writer import Commit, Writer
 from tests.simulation.crash import Crash, deafen
 from tests.simulation.network import Wire
 from tests.simulation.rows import OTHER_KEY
-from tests.simulation.scenario import SAFE_DAY, Command
+from tests.simulation.scenario import SAFE_DAY, Command, Undo
 from tests.simulation.shown import Sight
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ class Process:
         self.second: Process | None = None
         self.open_before: frozenset[str] = frozenset()
         self.left_before: frozenset[str] = frozenset()
+        self.undoing_before: list[str] = []
         self.must_refuse = ""
         self.finding: Finding | None = None
+        self.verified: Verified | None = None
         self.alive: list[set[str]] = []
         self.approved = world.approved if command.is_approved else None
         self.key = OTHER_KEY if command.has_wrong_key else FULL_KEY
@@ -138,9 +141,27 @@ class Process:
         """Who is on the days that are searched, now that an answer came."""
         self.alive.append(self.world.alive_on(SAFE_DAY, SAFE_DAY + timedelta(days=1)))
 
+    async def _undo(self, undo: Undo) -> Finished | int:
+        """Verify the batch, or put back what it cancelled."""
+        if not self.world.account.is_enrolled:
+            return int(ExitCode.BAD_INPUT)  # the command line finds no batch to undo
+        flags, environ = self._said()
+        settings = load_api_settings("restore", flags=flags, environ=environ)
+        means = {"stop": self.stop, "observe": self._observe, "around": self._surroundings()}
+        if undo.is_verify:
+            batch = {"ledger": flags["ledger"], "batch": "closure"}
+            self.verified = await verify.verify(settings, **batch, **means)
+            return int(self.verified.exit_code)
+        how = {"overbook": undo.overbook, "rescheduled_too": undo.rescheduled_too}
+        undoing = restore.Undoing(ledger=flags["ledger"], batch="closure", **how)
+        means |= {"confirm": lambda _planned: None, "run_id": f"run-{self.number}"}
+        return await restore.restore(settings, undoing, **means)
+
     async def _job(self) -> Finished | int:
         if self.command.is_find:
             return await self._find()
+        if self.command.undo is not None:
+            return await self._undo(self.command.undo)
         settings = self._settings()
         if self.command.is_plan:
             planned = await plan.plan(

@@ -39,14 +39,25 @@ BOUNDARIES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """A verify, or a restore; when it begins the windows have so many `spare` places."""
+
+    is_verify: bool = False
+    spare: int = 0
+    overbook: bool = False
+    rescheduled_too: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One process: a run, a plan or a find, and what befalls it; times count from its start.
+    """One process and what befalls it; times count from its start. It is a run unless told.
 
     One that `is_approved` is given the token of the plan made last.
     """
 
     is_plan: bool = False
     is_find: bool = False
+    undo: Undo | None = None
     crash: CrashPoint | None = None
     signals: tuple[float, ...] = ()
     abandoned_at: float | None = None

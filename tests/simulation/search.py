@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import checks_people, sights, sights_observed
+from tests.simulation import checks_people, checks_undo, sights, sights_observed
 from tests.simulation.simulation import Verdict, simulate
 
 SOMETIMES = (
     *sights.SOMETIMES,
     *sights_observed.SOMETIMES_OBSERVED,
     *checks_people.SOMETIMES_PEOPLE,
+    *checks_undo.SOMETIMES_UNDOING,
 )
 CHUNK = 20
 SHOWN_LINES = 40

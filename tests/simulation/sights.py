@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from batchcancel.errors import BatchHeld, StoppedEarly
-from tests.simulation.account import Account
+from tests.simulation.account import Commit
 from tests.simulation.checks_requests import asks_for_time, patches_of, seconds_asked_for
 from tests.simulation.network import Departure
 from tests.simulation.oracle import sight
@@ -81,14 +81,14 @@ def patience_asked_for(world: World, departure: Departure) -> Iterator[str]:
 
 
 @sight(at="commit")
-def outcomes(world: World, process: Process, before: Account, after: Account) -> Iterator[str]:
-    for one, standing in after.rows.items():
-        if before.rows.get(one) == standing:
+def outcomes(world: World, commit: Commit) -> Iterator[str]:
+    for one, standing in commit.after.rows.items():
+        if commit.before.rows.get(one) == standing:
             continue
         if standing.outcome in ("needs_review", "already_cancelled"):
             article = "a" if standing.outcome == "needs_review" else "an"
             yield f"{article} {standing.outcome}"
-        if process.is_sending and standing.reason == "notice_window":
+        if commit.process.is_sending and standing.reason == "notice_window":
             yield "a deadline missed in the queue"
         if standing.is_held:
             yield "an answer that was held"

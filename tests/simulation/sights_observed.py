@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from batchcancel.errors import Refusal
-from tests.simulation.account import Account
+from tests.simulation.account import Commit
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.network import Departure
 from tests.simulation.oracle import sight
@@ -45,18 +45,16 @@ SOMETIMES_OBSERVED = (
 
 
 @sight(at="commit")
-def endings_by_what_was_seen(
-    world: World, process: Process, before: Account, after: Account
-) -> Iterator[str]:
-    if after.withdrawn > before.withdrawn:
+def endings_by_what_was_seen(world: World, commit: Commit) -> Iterator[str]:
+    if commit.after.withdrawn > commit.before.withdrawn:
         yield "an intent that was withdrawn"
-    for one, standing in after.rows.items():
-        was = before.rows.get(one)
+    for one, standing in commit.after.rows.items():
+        was = commit.before.rows.get(one)
         if was == standing:
             continue
         if standing.is_left_alone or standing.outcome == "needs_review":
             yield f"a {standing.outcome} {standing.reason}"
-        if one in process.left_before and standing.outcome == "cancelled":
+        if one in commit.process.left_before and standing.outcome == "cancelled":
             yield "a row left alone that was sent later"
 
 

@@ -25,6 +25,7 @@ from tests.simulation import (
     checks_observed,
     checks_people,
     checks_requests,
+    checks_undo,
     sights,
     sights_observed,
 )
@@ -40,7 +41,7 @@ from tests.simulation.world import World
 REAL_SECONDS = 30.0
 Read = Callable[..., Manifest]
 CHECKS = (
-    *(checks_requests, checks_observed, checks_people, checks_ledger, checks_ends),
+    *(checks_requests, checks_observed, checks_people, checks_ledger, checks_ends, checks_undo),
     *(sights, sights_observed),
 )
 """Importing them is what makes the oracle look."""

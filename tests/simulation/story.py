@@ -36,7 +36,7 @@ class Story:
             process = Process(world, number, self._command(number))
             end = await self._live(process)
             world.trace.add(f"run {number}", f"ends: {end}")
-            world.oracle.look("end of a run", world, end)
+            world.oracle.look_at(process, "end of a run", world, end)
             if world.oracle.broken or self._is_over(number, end):
                 break
             self._act_between(number)
@@ -98,6 +98,9 @@ class Story:
         if command.retry_refused:
             world.forget_refused()
         process.must_refuse = world.must_refuse()
+        if command.undo is not None:
+            world.leave_places(command.undo.spare)
+            process.undoing_before = world.account.ids("open", world.account.undone)
         async with trio.open_nursery() as beside:
             beside.start_soon(self._watch, process)
             for signum, at in zip((15, 2), command.signals, strict=False):
@@ -210,10 +213,14 @@ class Story:
         if not known or world.is_calm:
             return
         one = known[action.pick % len(known)]
-        before = world.sandbox.record(one).status
+        record = world.sandbox.record(one)
+        before = record.status
         world.trace.add("staff", f"{action.what} {one}, which is {before}")
         if action.what in MOVES:
             world.move(one, action.what)
+        elif action.what == "book":
+            place = {"session": record.session, "branch_id": record.branch_id}
+            world.sandbox.staff.book(record.date, **place)
         elif action.what in ODD:
             world.sandbox.staff.mark(one, action.what)
         else:

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.approval import Approval
-from tests.simulation.account import Account, Standing
+from tests.simulation.account import Account, Commit, Standing
 from tests.simulation.disk import Disk, Mortal
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
@@ -112,6 +112,7 @@ class World:
                 appointments=0,
                 timezone=scenario.timezone,
                 notice_hours=scenario.clinic_notice_hours,
+                checks_confirming=scenario.seed % 3 == 0,
             ),
             rate=scenario.server_rate,
             clock=self.steady,
@@ -220,6 +221,13 @@ class World:
             if one.status in SENT and first <= one.date <= last
         }
 
+    def leave_places(self, spare: int) -> None:
+        """Where we cancelled there is room for so many more, and no more."""
+        for one in map(self.sandbox.record, self.account.having("cancelled")):
+            slot = (one.branch_id, one.date, one.session)
+            filled = self.sandbox.book.filled(slot, one.batch)
+            self.sandbox.book.set_places(slot, one.batch, filled + spare)
+
     def move(self, appointment_id: str, what: str) -> None:
         """Staff put an appointment on a day as far away, or a near one, or elsewhere that day."""
         staff, record = self.sandbox.staff, self.sandbox.record(appointment_id)
@@ -265,7 +273,7 @@ class World:
         self.seen_before.append(departure.process.shown.last.get(departure.appointment_id or ""))
         who = f"run {departure.process.number}"
         self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
-        self.oracle.look("departure", self, departure)
+        self.oracle.look_at(departure.process, "departure", self, departure)
 
     def _answered(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
@@ -288,14 +296,12 @@ class World:
 
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
-        changed = {
-            one: standing
-            for one, standing in after.rows.items()
-            if before.rows.get(one) != standing
-        }
-        for one, standing in changed.items():
+        changed = dict(after.rows.items() - before.rows.items())
+        for one, standing in sorted(
+            (*changed.items(), *after.undone.items() - before.undone.items())
+        ):
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
-        self.oracle.look("commit", self, process, before, after)
+        self.oracle.look_at(process, "commit", self, Commit(process, before, after))
         self.settled_at |= dict.fromkeys(changed, self.seconds())
         self.final |= {one: standing for one, standing in changed.items() if after.is_final(one)}
         for one, standing in changed.items():

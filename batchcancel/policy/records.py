@@ -22,13 +22,13 @@ SEEN = pl.Schema(
         "updated_at": pl.Datetime("us", "UTC"),
     }
 )
-"""The columns of a table of sightings; `page` is the day whose pages show the appointment."""
+"""The columns of a table of records; `page` is the day whose pages show the appointment."""
 
 FIELDS = attrgetter("appointment_id", "status", "date", "session", "branch_id", "label")
 _PART = 10_000
 
 
-class Sightings:
+class Records:
     """Collects records as they are read, in columns: a million of them as objects are too many."""
 
     def __init__(self) -> None:

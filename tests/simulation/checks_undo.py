@@ -1,0 +1,208 @@
+"""What must be true where a batch is verified, and where what it cancelled is restored."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+
+from batchcancel.sandbox.book import StatusChange
+from tests.simulation.account import Commit
+from tests.simulation.checks_ends import NOTHING_SENT, sent_patches
+from tests.simulation.checks_ledger import is_late_application
+from tests.simulation.checks_requests import patches_of
+from tests.simulation.network import Departure
+from tests.simulation.oracle import promise, sight
+from tests.simulation.process import End, Process
+from tests.simulation.rows import Place
+from tests.simulation.shown import Shown, content_of, leaves_doubt, records_in
+from tests.simulation.world import World
+
+_SIGHTS = {
+    "restored": "a row put back",
+    "slot_taken": "a place that was taken",
+    "changed_since": "a row touched before it was put back",
+}
+SOMETIMES_UNDOING = (
+    *_SIGHTS.values(),
+    *("a restore that went on after a crash", "a batch that is as it was left", "a drift"),
+)
+
+
+def restoring(world: World, appointment_id: str) -> list[Departure]:
+    """The PATCHes of restores."""
+    return [one for one in patches_of(world, appointment_id) if one.process.command.undo]
+
+
+def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]:
+    changes = world.sandbox.changes(appointment_id)
+    return [one for one in changes if (one.who, one.after) == ("api", status)]
+
+
+@promise(22, at="departure, undoing")
+def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departure) -> Iterator[str]:
+    """A PATCH confirms what this batch cancelled, was shown to be as that left it, was confirmed
+    before, and has not begun; what is in doubt was shown after the PATCH before.
+    """
+    one, process = departure.appointment_id or "", departure.process
+    undo = process.command.undo
+    if departure.method != "PATCH":
+        return
+    if json.loads(departure.body) != {"status": "confirmed"}:
+        yield f"{departure.body!r} for {one}"
+    standing, shown = world.account.rows.get(one), process.shown.last.get(one)
+    ours = _by_us(world, one, "cancelled")
+    if standing is None or standing.outcome != "cancelled" or not ours:
+        yield f"{one} stands as {standing}"
+    elif shown is None or (shown.status, shown.updated_at) != ("cancelled", ours[-1].at):
+        yield f"{one} was shown as {shown}, and we cancelled it at {ours[-1].at}"
+    elif ours[-1].before not in ("confirmed", *["rescheduled"] * undo.rescheduled_too):
+        yield f"{one} was {ours[-1].before}"
+    starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
+    if all(world.sandbox.now() > start.latest for start in starts):
+        yield f"{one} starts at {starts}"
+    *before, _ = restoring(world, one)
+    if before and leaves_doubt(before[-1]) and (shown is None or shown.at < before[-1].at):
+        yield f"{one} was in doubt since {before[-1].at:.3f}, and was not read"
+
+
+@promise(1, at="departure, undoing")
+def intent_to_restore_is_durable(world: World, departure: Departure) -> Iterator[str]:
+    """No PATCH that confirms leaves before an intent of its own is committed."""
+    one, account = departure.appointment_id or "", world.account
+    intents, sent = account.undoing.get(one, 0), len(restoring(world, one))
+    is_open = one in account.ids("open", account.undone)
+    if departure.method == "PATCH" and (not is_open or intents < sent):
+        yield f"{one} has {intents} intents for {sent} PATCHes"
+
+
+@promise(22, at="departure, undoing")
+def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Iterator[str]:
+    """Unless asked to, a process sends for a window no more than it was told is free there, with
+    those that were under way when it asked.
+    """
+    process = departure.process
+    where = {one: shown.place for one, shown in process.shown.last.items()}
+    place = where.get(departure.appointment_id or "")
+    if departure.method != "PATCH" or process.command.undo.overbook:
+        return
+    asked_at, free = _free(world, process, place) if place else (0.0, 0)
+    taken = {
+        id_
+        for id_ in where
+        for one in restoring(world, id_)
+        if one.process is process and where[id_] == place
+        if one.answered is None or (one.answered >= asked_at and leaves_doubt(one))
+    }
+    if len(taken) > free:
+        yield f"{sorted(taken)} were sent, and {free} places were free at {asked_at:.3f}"
+
+
+def _free(world: World, process: Process, place: Place) -> tuple[float, int]:
+    """When a process asked last for the windows of a day, and what it was told of one."""
+    day, session, branch_id = place
+    for one in reversed(world.network.departures):
+        content = content_of(one) if one.process is process and one.status == 200 else {}
+        if "slots" in content and date.fromisoformat(content["date"]) == day:
+            return one.at, sum(
+                window["available_slots"]
+                for window in content["slots"]
+                if (window["session"], window["branch_id"]) == (session, branch_id)
+            )
+    return 0.0, 0
+
+
+@promise(2, at="commit, undoing")
+def the_batch_stays_as_it_is(world: World, commit: Commit) -> Iterator[str]:
+    """Of the batch itself a restore changes what it has put back just now, and that stays."""
+    changed = commit.newly_undone()
+    for one, standing in commit.before.rows.items():
+        is_back = one in changed and changed[one].outcome == "restored" != standing.outcome
+        if commit.after.rows[one] != (("settled", "restored", None) if is_back else standing):
+            yield f"{one} was {standing}, and is {commit.after.rows[one]}"
+    for one in changed.keys() & commit.before.undone.keys():
+        if commit.before.undone[one].outcome == "restored":
+            yield f"{one} was restored, and is {commit.after.undone[one]}"
+
+
+@promise(3, at="commit, undoing")
+def what_is_told_of_a_restore_is_true(world: World, commit: Commit) -> Iterator[str]:
+    """Settled as restored, we had confirmed it; settled otherwise, it is not confirmed by us, as
+    far as a record that was read before a lost request was applied can tell.
+    """
+    for one, standing in commit.newly_undone().items():
+        ours = _by_us(world, one, "confirmed")
+        if standing.outcome == "restored" and not ours:
+            yield f"{one} is settled as {standing}, and we never confirmed it"
+        is_left = standing.state == "settled" and standing.outcome in ("skipped", "refused")
+        is_ours = ours[-1:] == world.sandbox.changes(one)[-1:]
+        if is_left and is_ours and not is_late_application(world, one, ours[-1].at):
+            yield f"{one} is settled as {standing}, and we confirmed it at {ours[-1].at}"
+
+
+@promise(16, at="end of a run, undoing")
+def exit_code_of_a_restore_tells_the_truth(world: World, end: End) -> Iterator[str]:
+    """0 means that all is put back, 4 that something is not, 2, 3 and 6 that no PATCH left."""
+    code, undone = end.exit_code, world.account.undone
+    if code == 1:
+        yield f"a defect: {end.error!r} {end.error.__cause__!r}"
+    if code in NOTHING_SENT and sent_patches(world, end):
+        yield f"exit {code}, and PATCHes were sent"
+    if code is None or end.process.verified is not None:
+        return
+    left = [one for one, standing in undone.items() if standing.outcome != "restored"]
+    if code == 0 and left and "limit" not in world.scenario.options:
+        yield f"exit 0, and {left} are not put back"
+    if code == 4 and not left:
+        yield "exit 4, and all is put back"
+
+
+@promise(16, at="end of a run, undoing")
+def drift_is_told(world: World, end: End) -> Iterator[str]:
+    """A verify tells of exactly what the batch cancelled, as it was shown last: still cancelled,
+    alive, or moved from where it was cancelled.
+    """
+    verified, account = end.process.verified, world.account
+    if verified is None:
+        return
+    told = {one.row.appointment_id: one.now for one in verified.rows}
+    ours = {
+        one
+        for one, standing in account.rows.items()
+        if standing.outcome == "cancelled" or standing[1:] == ("needs_review", "moved")
+    }
+    if told.keys() != ours:
+        yield f"{sorted(told)} were verified, and {sorted(ours)} cancelled"
+    for one, now in told.items():
+        shown = end.process.shown.last.get(one)
+        if now not in (("gone", "unread") if shown is None else _states(world, one, shown)):
+            yield f"{one} is told as {now}, and was shown as {shown}"
+    is_well = {*told.values()} <= {"cancelled"}
+    if end.exit_code != (0 if is_well else 4):
+        yield f"exit {end.exit_code}, and verify told of {told}"
+
+
+def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
+    """As what it may be told; a manifest that names no more than an id may not tell of a move."""
+    runs = [one for one in world.network.departures if one.process.command.undo is None]
+    before = [records_in(one)[appointment_id] for one in runs if appointment_id in records_in(one)]
+    if shown.status == "cancelled":
+        yield "cancelled"
+        return
+    if world.account.rows[appointment_id].reason or shown.place != before[-1].place:
+        yield "moved"
+    if world.rows[appointment_id].named.day in (None, shown.day):
+        yield "alive"
+
+
+@sight(at="commit, undoing")
+def rows_put_back(world: World, commit: Commit) -> Iterator[str]:
+    for standing in commit.newly_undone().values():
+        yield _SIGHTS.get(standing.reason or standing.outcome or "", "another end of a restore")
+
+
+@sight(at="end of a run, undoing")
+def undoing(world: World, end: End) -> Iterator[str]:
+    if end.process.verified is not None and end.process.verified.rows:
+        yield "a batch that is as it was left" if end.exit_code == 0 else "a drift"
+    undone = world.account.undone
+    if any(undone[one].outcome == "restored" for one in end.process.undoing_before):
+        yield "a restore that went on after a crash"
