@@ -89,9 +89,8 @@ def ledger_has_the_exit_code(world: World, end: End) -> Iterator[str]:
 
 
 def sent_patches(world: World, end: End) -> bool:
-    return any(
-        one.method == "PATCH" and one.process is end.process for one in world.network.departures
-    )
+    mine = [one for one in world.network.departures if one.process is end.process]
+    return any(one.method == "PATCH" for one in mine)
 
 
 @promise(14, at="end of a run")
@@ -142,11 +141,8 @@ def _crowded(world: World, whose: str, number: int | None) -> Iterator[str]:
     if limit is None:
         return
     arrivals = world.sandbox.history.arrivals
-    ours = [
-        one.arrival
-        for one in world.network.departures
-        if one.arrival is not None and number in (None, one.process.number)
-    ]
+    mine = [one for one in world.network.departures if number in (None, one.process.number)]
+    ours = [one.arrival for one in mine if one.arrival is not None]
     times = sorted(
         arrivals[one].arrived for one in (*ours, *(() if number else world.network.neighbours))
     )

@@ -121,11 +121,8 @@ def no_refusal_ends_a_doubt(world: World, commit: Commit) -> Iterator[str]:
 
 def is_late_application(world: World, appointment_id: str, changed_at: datetime) -> bool:
     """Whether we had read the record before it changed, and nothing sent since changed it."""
-    about = [
-        arrival
-        for arrival in world.sandbox.history.arrivals
-        if arrival.path.endswith(f"/{appointment_id}")
-    ]
+    arrivals = world.sandbox.history.arrivals
+    about = [one for one in arrivals if one.path.endswith(f"/{appointment_id}")]
     reads = [one.at for one in about if (one.method, one.status) == ("GET", 200)]
     sent = [one.at for one in about if one.method == "PATCH" and one.applied]
     sent = [one for one in sent if one <= changed_at]
@@ -134,11 +131,8 @@ def is_late_application(world: World, appointment_id: str, changed_at: datetime)
 
 def refusals_of(world: World, appointment_id: str) -> set[int]:
     """With what the API itself said no about an appointment: it, or the API of another clinic."""
-    return {
-        one.status
-        for one in world.network.departures
-        if one.appointment_id == appointment_id and is_refusal(one)
-    }
+    about = [one for one in world.network.departures if one.appointment_id == appointment_id]
+    return {one.status for one in about if is_refusal(one)}
 
 
 @promise(2, at="commit")

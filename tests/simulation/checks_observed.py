@@ -11,24 +11,22 @@ from tests.simulation.shown import SENT, Shown, is_spent, leaves_doubt, records_
 from tests.simulation.world import World
 
 
-@promise(19, at="departure")
+@promise(19, at="PATCH")
 def what_was_shown_is_used(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH leaves for an appointment that its process was shown last as completed, cancelled,
     of a status that is not sent, or elsewhere than the manifest says.
     """
     one, sight = departure.appointment_id, departure.process.shown
     shown = sight.last.get(one or "")
-    if departure.method != "PATCH" or shown is None or shown.at >= departure.at:
+    if shown is None or shown.at >= departure.at:
         return
     if shown.status not in SENT or sight.is_moved(world.rows[one], shown):
         yield f"{one} was shown at {shown.at:.3f} as {shown}"
 
 
-@promise(19, at="departure")
+@promise(19, at="PATCH")
 def what_was_cancelled_before_is_not_sent(world: World, departure: Departure) -> Iterator[str]:
     """What was seen cancelled, by this process or by one whose ledger we have, is never sent."""
-    if departure.method != "PATCH":
-        return
     one, cancelled = departure.appointment_id, departure.process.shown.cancelled
     if one in world.seen_cancelled:
         yield f"{one} was settled as cancelled by others"
@@ -36,11 +34,11 @@ def what_was_cancelled_before_is_not_sent(world: World, departure: Departure) ->
         yield f"{one} was shown as cancelled at {cancelled[one]:.3f}"
 
 
-@promise(19, at="departure")
+@promise(19, at="PATCH")
 def what_was_left_alone_is_sent_when_seen_anew(world: World, departure: Departure) -> Iterator[str]:
     """What an earlier run left alone for what it saw is sent only after it was seen again."""
     one, process = departure.appointment_id, departure.process
-    if departure.method == "PATCH" and one in process.left_before and one not in process.shown.last:
+    if one in process.left_before and one not in process.shown.last:
         yield f"{one} was left alone, and nothing was seen of it since"
 
 

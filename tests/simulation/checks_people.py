@@ -23,20 +23,18 @@ SOMETIMES_PEOPLE = (
 )
 
 
-@promise(2, at="departure")
+@promise(2, at="PATCH")
 def what_is_marked_as_done_is_not_sent(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH leaves for a row that the manifest itself marks as done."""
     row = world.rows.get(departure.appointment_id or "")
-    if departure.method != "PATCH" or row is None:
-        return
-    if row.is_done(but_refused=departure.process.command.retry_refused):
+    if row is not None and row.is_done(but_refused=departure.process.command.retry_refused):
         yield f"{row.appointment_id} is marked as {row.mark}"
 
 
-@promise(14, at="departure")
+@promise(14, at="PATCH")
 def other_manifests_are_refused(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH leaves where the manifest denies what was settled, or changed unasked."""
-    if departure.method == "PATCH" and (why := departure.process.must_refuse):
+    if why := departure.process.must_refuse:
         yield f"{departure.url} left, and {why}"
 
 
@@ -47,11 +45,11 @@ def conflicts_never_count_as_done(world: World, end: End) -> Iterator[str]:
         yield f"exit {end.exit_code}, and {end.process.must_refuse}"
 
 
-@promise(20, at="departure")
+@promise(20, at="PATCH")
 def no_more_than_approved_is_done(world: World, departure: Departure) -> Iterator[str]:
     """Under an approval PATCHes leave for that manifest and notes alone, and for no more rows."""
     process, approved = departure.process, departure.process.approved
-    if departure.method != "PATCH" or approved is None:
+    if approved is None:
         return
     notes = process.command.notes or world.scenario.options.get("notes")
     if (approved.text, approved.notes) != (world.text, notes):

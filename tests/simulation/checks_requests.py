@@ -24,11 +24,9 @@ def patches_of(world: World, appointment_id: str) -> list[Departure]:
     ]
 
 
-@promise(1, at="departure")
+@promise(1, at="PATCH")
 def intent_is_durable(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH leaves before an intent of its own is committed."""
-    if departure.method != "PATCH":
-        return
     one = departure.appointment_id
     intents, sent = world.account.intents.get(one, 0), len(patches_of(world, one))
     standing = world.account.rows.get(one)
@@ -36,22 +34,20 @@ def intent_is_durable(world: World, departure: Departure) -> Iterator[str]:
         yield f"{one} stands as {standing} with {intents} intents for {sent} PATCHes"
 
 
-@promise(2, at="departure")
+@promise(2, at="PATCH")
 def settled_is_never_sent_again(world: World, departure: Departure) -> Iterator[str]:
     """After an id was settled in the committed ledger, no PATCH for it leaves."""
     standing = world.final.get(departure.appointment_id or "")
-    if departure.method == "PATCH" and standing is not None:
+    if standing is not None:
         yield f"{departure.appointment_id} was settled as {standing}"
 
 
-@promise(2, at="departure")
+@promise(2, at="PATCH")
 def rows_in_doubt_are_read_first(world: World, departure: Departure) -> Iterator[str]:
     """A row that may have been cancelled already is sent again only after a read of it, by the
     same process and after the last PATCH.
     """
     process, one = departure.process, departure.appointment_id
-    if departure.method != "PATCH":
-        return
     *before, _ = patches_of(world, one)
     if one not in process.open_before and not any(map(leaves_doubt, before[-1:])):
         return
@@ -63,11 +59,11 @@ def rows_in_doubt_are_read_first(world: World, departure: Departure) -> Iterator
         yield f"{one} was in doubt, and was not read"
 
 
-@promise(2, at="departure")
+@promise(2, at="PATCH")
 def revived_rows_are_left_to_a_person(world: World, departure: Departure) -> Iterator[str]:
     """A row that staff revived between our intent and this run is not cancelled again."""
     process, one = departure.process, departure.appointment_id
-    if departure.method != "PATCH" or one not in process.open_before:
+    if one not in process.open_before:
         return
     first = patches_of(world, one)[0].at
     for change in world.sandbox.changes(one):
@@ -97,11 +93,11 @@ def only_what_was_asked_is_sent(world: World, departure: Departure) -> Iterator[
         yield f"{departure.method} {departure.url}"
 
 
-@promise(6, at="departure")
+@promise(6, at="PATCH")
 def notice_is_kept_at_send_time(world: World, departure: Departure) -> Iterator[str]:
     """When a PATCH leaves, its deadline is not over on the API's clock."""
     one = departure.appointment_id
-    if departure.method != "PATCH" or one not in world.rows:
+    if one not in world.rows:
         return
     now, starts = world.sandbox.now(), list(_known_starts(world, departure))
     if starts and all(now > start.deadline(world.scenario.notice) for start in starts):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
 
 from batchcancel.sandbox.book import StatusChange
 from tests.simulation.account import Commit
@@ -11,9 +10,8 @@ from tests.simulation.checks_ledger import is_late_application
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.network import Departure
 from tests.simulation.oracle import promise, sight
-from tests.simulation.process import End, Process
-from tests.simulation.rows import Place
-from tests.simulation.shown import Shown, content_of, leaves_doubt, records_in
+from tests.simulation.process import End
+from tests.simulation.shown import Shown, leaves_doubt, records_in
 from tests.simulation.world import World
 
 _SIGHTS = {
@@ -37,15 +35,12 @@ def _by_us(world: World, appointment_id: str, status: str) -> list[StatusChange]
     return [one for one in changes if (one.who, one.after) == ("api", status)]
 
 
-@promise(22, at="departure, undoing")
+@promise(22, at="PATCH, undoing")
 def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departure) -> Iterator[str]:
     """A PATCH confirms what this batch cancelled, was shown to be as that left it, was confirmed
     before, and has not begun; what is in doubt was shown after the PATCH before.
     """
     one, process = departure.appointment_id or "", departure.process
-    undo = process.command.undo
-    if departure.method != "PATCH":
-        return
     if json.loads(departure.body) != {"status": "confirmed"}:
         yield f"{departure.body!r} for {one}"
     standing, shown = world.account.rows.get(one), process.shown.last.get(one)
@@ -54,7 +49,7 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
         yield f"{one} stands as {standing}"
     elif shown is None or (shown.status, shown.updated_at) != ("cancelled", ours[-1].at):
         yield f"{one} was shown as {shown}, and we cancelled it at {ours[-1].at}"
-    elif ours[-1].before not in ("confirmed", *["rescheduled"] * undo.rescheduled_too):
+    elif ours[-1].before not in ("confirmed", process.command.undo.also):
         yield f"{one} was {ours[-1].before}"
     starts = [*world.starts_of(one), *world.cautious_starts_of(one)]
     if all(world.sandbox.now() > start.latest for start in starts):
@@ -64,17 +59,17 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
         yield f"{one} was in doubt since {before[-1].at:.3f}, and was not read"
 
 
-@promise(1, at="departure, undoing")
+@promise(1, at="PATCH, undoing")
 def intent_to_restore_is_durable(world: World, departure: Departure) -> Iterator[str]:
     """No PATCH that confirms leaves before an intent of its own is committed."""
     one, account = departure.appointment_id or "", world.account
     intents, sent = account.undoing.get(one, 0), len(restoring(world, one))
     is_open = one in account.ids("open", account.undone)
-    if departure.method == "PATCH" and (not is_open or intents < sent):
+    if not is_open or intents < sent:
         yield f"{one} has {intents} intents for {sent} PATCHes"
 
 
-@promise(22, at="departure, undoing")
+@promise(22, at="PATCH, undoing")
 def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Iterator[str]:
     """Unless asked to, a process sends for a window no more than it was told is free there, with
     those that were under way when it asked.
@@ -82,9 +77,9 @@ def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Ite
     process = departure.process
     where = {one: shown.place for one, shown in process.shown.last.items()}
     place = where.get(departure.appointment_id or "")
-    if departure.method != "PATCH" or process.command.undo.overbook:
+    if process.command.undo.overbook:
         return
-    asked_at, free = _free(world, process, place) if place else (0.0, 0)
+    asked_at, free = process.shown.free.get(place, (0.0, 0))
     taken = {
         id_
         for id_ in where
@@ -94,20 +89,6 @@ def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Ite
     }
     if len(taken) > free:
         yield f"{sorted(taken)} were sent, and {free} places were free at {asked_at:.3f}"
-
-
-def _free(world: World, process: Process, place: Place) -> tuple[float, int]:
-    """When a process asked last for the windows of a day, and what it was told of one."""
-    day, session, branch_id = place
-    for one in reversed(world.network.departures):
-        content = content_of(one) if one.process is process and one.status == 200 else {}
-        if "slots" in content and date.fromisoformat(content["date"]) == day:
-            return one.at, sum(
-                window["available_slots"]
-                for window in content["slots"]
-                if (window["session"], window["branch_id"]) == (session, branch_id)
-            )
-    return 0.0, 0
 
 
 @promise(2, at="commit, undoing")

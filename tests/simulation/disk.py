@@ -7,8 +7,9 @@ the kernel has of the files at that moment, the write-ahead log included.
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
@@ -16,48 +17,36 @@ from batchcancel.ledger.contract import Entry
 from batchcancel.ledger.sqlite.ledger import SqliteLedger
 from batchcancel.writer import Commit
 from tests.simulation.account import Account, read_account
-from tests.simulation.crash import Crash
-
-
-class Mortal(Protocol):
-    """A process, as its disk knows it."""
-
-    number: int
-    is_dead: bool
-
-    def boundary(self, kind: str) -> None: ...
-
-    def commit_fails(self) -> bool: ...
-
+from tests.simulation.crash import Crash, Mortal
 
 Told = Callable[[Mortal, Account, Account], None]
 
 
+@dataclass(slots=True)
 class Disk:
     """Holds one ledger; knows what has been committed to it, whoever wrote it."""
 
-    def __init__(self, path: Path, *, latency: float, on_open: Told, on_commit: Told) -> None:
-        self.path = path
-        self.committed = Account()
-        self._latency = latency
-        self._on_open = on_open
-        self._on_commit = on_commit
-        self._image: dict[Path, bytes] = {}
+    path: Path
+    latency: float
+    on_open: Told
+    on_commit: Told
+    committed: Account = field(default_factory=Account)
+    _image: dict[Path, bytes] = field(default_factory=dict)
 
     def watch(self, ledger: SqliteLedger, process: Mortal) -> None:
         """From here on, what the process does to its ledger passes through our hands."""
-        self._on_open(process, self.committed, read_account(ledger._db))
-        ledger._db = Watched(ledger._db, disk=self, process=process)
+        self.on_open(process, self.committed, read_account(ledger._db))
+        ledger._db = Watched(ledger._db, self, process)
 
     async def offload(self, commit: Commit, entries: Sequence[Entry]) -> None:
         """A commit takes time, before it is durable and after."""
-        await anyio.sleep(self._latency / 2)
+        await anyio.sleep(self.latency / 2)
         commit(entries)
-        await anyio.sleep(self._latency / 2)
+        await anyio.sleep(self.latency / 2)
 
     def note_commit(self, db: sqlite3.Connection, process: Mortal) -> None:
         before, self.committed = self.committed, read_account(db)
-        self._on_commit(process, before, self.committed)
+        self.on_commit(process, before, self.committed)
 
     def snapshot(self) -> None:
         """Keep what the kernel has of the ledger now."""
@@ -79,13 +68,13 @@ class Disk:
         return self.path.with_name(self.path.name + ending)
 
 
+@dataclass(slots=True)
 class Watched:
     """A connection whose transactions may fail, and which goes deaf with its process."""
 
-    def __init__(self, db: sqlite3.Connection, *, disk: Disk, process: Mortal) -> None:
-        self._db = db
-        self._disk = disk
-        self._process = process
+    _db: sqlite3.Connection
+    _disk: Disk
+    _process: Mortal
 
     def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
         self._refuse_the_dead(sql)

@@ -81,7 +81,7 @@ def _undoing(rng: Random) -> Command:
         rng.random() < 0.35,
         CrashPoint(kind=rng.choice(BOUNDARIES), nth=rng.randint(2, 10)),
     )
-    how = {"overbook": rng.random() < 0.3, "rescheduled_too": rng.random() < 0.3}
+    how = {"overbook": rng.random() < 0.3, "also": "rescheduled" if rng.random() < 0.3 else ""}
     return Command(
         undo=Undo(is_verify=is_verify, spare=rng.choice((0, 1, 1, 2, 20)), **how),
         is_plan=is_verify,

@@ -116,14 +116,9 @@ def draw_credits_gone(rng: Random, *, mode: Mode) -> tuple[CreditsGone, ...]:
     """Credits end in the middle of the work, and come back after a while."""
     if mode is Mode.EQUIVALENCE or rng.random() < 0.8:
         return ()
-    return (
-        CreditsGone(
-            at=rng.uniform(0, rng.choice((1, 10, 60))),
-            requests=rng.choice((1, 2, 3, 8)),
-            fault=rng.choice(NO_CREDITS),
-            method=rng.choice((None, "PATCH", "PATCH")),
-        ),
-    )
+    at, requests = rng.uniform(0, rng.choice((1, 10, 60))), rng.choice((1, 2, 3, 8))
+    fault, method = rng.choice(NO_CREDITS), rng.choice((None, "PATCH", "PATCH"))
+    return (CreditsGone(at=at, requests=requests, fault=fault, method=method),)
 
 
 def draw_network(rng: Random) -> NetworkSpec:
@@ -209,12 +204,8 @@ def draw_naps(rng: Random) -> tuple[tuple[float, float], ...]:
     """When the program's machine sleeps, and for how long."""
     if rng.random() < 0.75:
         return ()
-    return (
-        (
-            rng.uniform(0, rng.choice((3, 60))),
-            rng.choice((3.0, 70.0, 700.0, 700.0, rng.uniform(0, 50_000))),
-        ),
-    )
+    at = rng.uniform(0, rng.choice((3, 60)))
+    return ((at, rng.choice((3.0, 70.0, 700.0, 700.0, rng.uniform(0, 50_000)))),)
 
 
 def draw_skew(rng: Random) -> float:

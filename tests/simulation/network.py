@@ -5,32 +5,20 @@ A request that has left goes on its way whatever becomes of its sender, as packe
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import trio
 
 from batchcancel.sandbox import FULL_KEY, Sandbox
-from tests.simulation.crash import Crash
+from tests.simulation.crash import Crash, Mortal
 from tests.simulation.scenario import NetworkSpec
 
 Message = MutableMapping[str, Any]
-
-
-class Sender(Protocol):
-    """A process, as the network knows it."""
-
-    number: int
-    is_dead: bool
-    key: str
-
-    def boundary(self, kind: str) -> None: ...
-
-    def boundary_outside(self, kind: str) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +30,7 @@ class Departure:
     `records` are what the oracle read in it; `date` is that of the sandbox, told or not.
     """
 
-    process: Sender
+    process: Mortal
     at: float
     method: str
     url: str
@@ -96,43 +84,33 @@ class Talk:
         self._gone.set()
 
 
+@dataclass(slots=True, kw_only=True)
 class Network:
     """Carries requests to the sandbox and answers back; `nursery` outlives every process.
 
     With another key than the sandbox's they go to another clinic, `elsewhere`.
     """
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        *,
-        elsewhere: Sandbox,
-        spec: NetworkSpec,
-        random: Random,
-        nursery: trio.Nursery,
-        on_departure: Callable[[Departure], None],
-        on_answer: Callable[[Departure], None],
-    ) -> None:
-        self._sandbox = sandbox
-        self._elsewhere = elsewhere
-        self._spec = spec
-        self._random = random
-        self._nursery = nursery
-        self._on_departure = on_departure
-        self._on_answer = on_answer
-        self.is_calm = False
-        self.departures: list[Departure] = []
-        self.neighbours: list[int] = []
-        self.under_way = 0
+    sandbox: Sandbox
+    elsewhere: Sandbox
+    spec: NetworkSpec
+    random: Random
+    nursery: trio.Nursery
+    on_departure: Callable[[Departure], None]
+    on_answer: Callable[[Departure], None]
+    is_calm: bool = False
+    departures: list[Departure] = field(default_factory=list)
+    neighbours: list[int] = field(default_factory=list)
+    under_way: int = 0
 
     def depart(self, departure: Departure) -> Talk:
         """A request leaves its process."""
         self.departures.append(departure)
-        self._on_departure(departure)
-        departure.is_dated = self._random.random() >= self._spec.undated
-        latency = self._random.uniform(*self._spec.latency) / 2
+        self.on_departure(departure)
+        departure.is_dated = self.random.random() >= self.spec.undated
+        latency = self.random.uniform(*self.spec.latency) / 2
         talk = Talk(departure.body, latency=latency)
-        self._nursery.start_soon(self._carry, departure, talk, latency, self._fate())
+        self.nursery.start_soon(self._carry, departure, talk, latency, self._fate())
         return talk
 
     def with_date(self, head: Message, departure: Departure) -> Message:
@@ -143,24 +121,24 @@ class Network:
             headers.pop("date", None)
         elif "date" in headers and self._is_gateways(departure):
             told = parsedate_to_datetime(headers["date"])
-            ahead = timedelta(seconds=self._spec.gateway_ahead)
+            ahead = timedelta(seconds=self.spec.gateway_ahead)
             headers["date"] = format_datetime(told + ahead, usegmt=True)
         return {**head, "headers": headers.raw}
 
     def _is_gateways(self, departure: Departure) -> bool:
         if departure.arrival is None:
             return False
-        fault = self._sandbox.history.arrivals[departure.arrival].fault or ""
+        fault = self.sandbox.history.arrivals[departure.arrival].fault or ""
         return fault == "html" or fault.startswith("foreign")
 
     def answered(self, departure: Departure) -> None:
         """The whole answer is in the hands of its process."""
         departure.answered = trio.current_time()
-        self._on_answer(departure)
+        self.on_answer(departure)
 
     async def neighbour(self) -> None:
         """Another program of ours sends a request, within the window that it shares."""
-        self.neighbours.append(len(self._sandbox.history))
+        self.neighbours.append(len(self.sandbox.history))
         await self.other_user()
 
     async def other_user(self) -> None:
@@ -171,11 +149,11 @@ class Network:
             (b"authorization", f"Bearer {FULL_KEY}".encode()), (b"user-agent", b"somebody else"),
         ]  # fmt: skip
         talk.hang_up()
-        await self._visit(scope, talk, self._sandbox)
+        await self._visit(scope, talk, self.sandbox)
 
     def _fate(self) -> str | None:
-        draw = self._random.random()
-        for fate, chance in self._spec.chances.items():
+        draw = self.random.random()
+        for fate, chance in self.spec.chances.items():
             draw -= chance
             if draw < 0 and not self.is_calm:
                 return fate
@@ -193,8 +171,8 @@ class Network:
             await talk.send(None)
             return
         talk.is_answer_lost = fate == "answer lost"
-        sandbox = self._sandbox if departure.process.key == FULL_KEY else self._elsewhere
-        if sandbox is self._sandbox:
+        sandbox = self.sandbox if departure.process.key == FULL_KEY else self.elsewhere
+        if sandbox is self.sandbox:
             departure.arrival = len(sandbox.history)
         departure.process.boundary_outside("arrived")
         scope = _scope(departure.method, httpx.URL(departure.url))
@@ -210,12 +188,12 @@ class Network:
             await talk.send(None)
 
 
+@dataclass(slots=True)
 class Wire(httpx.AsyncBaseTransport):
     """The transport handed to the program's client: one process's end of the network."""
 
-    def __init__(self, network: Network, process: Sender) -> None:
-        self._network = network
-        self._process = process
+    _network: Network
+    _process: Mortal
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
@@ -238,11 +216,11 @@ class Wire(httpx.AsyncBaseTransport):
         )
 
 
+@dataclass(slots=True)
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, network: Network, departure: Departure, talk: Talk) -> None:
-        self._network = network
-        self._departure = departure
-        self._talk = talk
+    _network: Network
+    _departure: Departure
+    _talk: Talk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         is_more = True
@@ -260,7 +238,7 @@ class _Body(httpx.AsyncByteStream):
         self._talk.hang_up()
 
 
-def _departure(request: httpx.Request, body: bytes, *, process: Sender) -> Departure:
+def _departure(request: httpx.Request, body: bytes, *, process: Mortal) -> Departure:
     head, _, last = request.url.path.rpartition("/")
     return Departure(
         process=process,

@@ -10,11 +10,11 @@ from tests.simulation.trace import Trace
 
 Check = Callable[..., Iterable[str]]
 
-UNDONE = ("departure", "commit", "end of a run")
+UNDONE = ("departure", "PATCH", "commit", "end of a run")
 """Moments that are others where a batch is verified or restored: most checks are of cancelling."""
 
 MOMENTS = (
-    *("departure", "answer", "opening", "commit", "killed", "end of a run", "end of all"),
+    *("departure", "PATCH", "answer", "opening", "commit", "killed", "end of a run", "end of all"),
     *(f"{moment}, undoing" for moment in UNDONE),
 )
 

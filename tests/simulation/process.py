@@ -152,7 +152,7 @@ class Process:
             batch = {"ledger": flags["ledger"], "batch": "closure"}
             self.verified = await verify.verify(settings, **batch, **means)
             return int(self.verified.exit_code)
-        how = {"overbook": undo.overbook, "rescheduled_too": undo.rescheduled_too}
+        how = {"overbook": undo.overbook, "rescheduled_too": bool(undo.also)}
         undoing = restore.Undoing(ledger=flags["ledger"], batch="closure", **how)
         means |= {"confirm": lambda _planned: None, "run_id": f"run-{self.number}"}
         return await restore.restore(settings, undoing, **means)

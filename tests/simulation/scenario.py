@@ -40,12 +40,12 @@ BOUNDARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """A verify, or a restore; when it begins the windows have so many `spare` places."""
+    """A verify, or a restore, of what is rescheduled `also`; the windows have `spare` places."""
 
     is_verify: bool = False
     spare: int = 0
     overbook: bool = False
-    rescheduled_too: bool = False
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from tests.simulation.network import Departure
-from tests.simulation.rows import Row
+from tests.simulation.rows import Place, Row
 
 SENT = ("confirmed", "rescheduled")
 MOST_READ = 1024 * 1024
@@ -33,12 +33,14 @@ class Shown(NamedTuple):
 @dataclass(slots=True, kw_only=True)
 class Sight:
     """All that one process was shown: the last of each appointment, and the `words` of each day
-    that its plan can have known: others are not compared.
+    that its plan can have known: others are not compared. `free` has when it asked last for the
+    places of a window, and how many it was told.
     """
 
     last: dict[str, Shown] = field(default_factory=dict)
     cancelled: dict[str, float] = field(default_factory=dict)
     words: set[tuple[date, str]] = field(default_factory=set)
+    free: dict[Place, tuple[float, int]] = field(default_factory=dict)
 
     def take_in(self, departure: Departure, *, is_planning: bool) -> None:
         """An answer has arrived."""
@@ -48,8 +50,9 @@ class Sight:
                 self.cancelled.setdefault(one, shown.at)
             if is_planning:
                 self.words |= {(shown.day, shown.session), (shown.day, shown.branch_id)}
-        if is_planning:
-            self.words |= set(_words_of_windows(departure))
+        for place, free in _windows(departure):
+            self.free[place] = departure.at, free
+            self.words |= {place[:2], place[::2]} if is_planning else set()
 
     def is_moved(self, row: Row, shown: Shown) -> bool:
         """Whether a record is elsewhere than the manifest says, as far as it can be compared."""
@@ -123,13 +126,13 @@ def leaves_doubt(departure: Departure) -> bool:
     return departure.answered is None or not (is_turned_away or is_refusal(departure))
 
 
-def _words_of_windows(departure: Departure) -> Iterator[tuple[date, str]]:
+def _windows(departure: Departure) -> Iterator[tuple[Place, int]]:
     content = content_of(departure)
     if departure.status != 200 or "slots" not in content:
         return
     day = date.fromisoformat(content["date"])
     for window in content["slots"]:
-        yield from ((day, window["session"]), (day, window["branch_id"]))
+        yield (day, window["session"], window["branch_id"]), window["available_slots"]
 
 
 def _shown(record: Mapping[str, Any], *, at: float) -> Shown:

@@ -46,10 +46,8 @@ def crash_between_answer_and_commit(world: World, process: Process) -> Iterator[
             yield "a crash with a request on its way"
 
 
-@sight(at="departure")
+@sight(at="PATCH")
 def read_back_that_found_it_not_applied(world: World, departure: Departure) -> Iterator[str]:
-    if departure.method != "PATCH":
-        return
     mine = [
         one
         for one in world.network.departures

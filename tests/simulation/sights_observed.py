@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from batchcancel.errors import Refusal
-from tests.simulation.account import Commit
+from tests.simulation.account import SEEN, Commit
 from tests.simulation.checks_requests import patches_of
 from tests.simulation.network import Departure
 from tests.simulation.oracle import sight
@@ -11,18 +11,11 @@ from tests.simulation.process import End, Process
 from tests.simulation.shown import is_refusal, is_spent, leaves_doubt, records_in
 from tests.simulation.world import World
 
+DEEDS = ("a move", "a completion", "a cancellation", "a re-booking", "an odd status")
 SOMETIMES_OBSERVED = (
-    "a move while pages were read",
-    "a completion while pages were read",
-    "a cancellation while pages were read",
-    "a re-booking while pages were read",
-    "an odd status while pages were read",
-    "a skipped completed",
-    "a skipped moved",
-    "a skipped unknown_status",
-    "a needs_review moved",
-    "a needs_review alive_again",
-    "a needs_review changed_after_intent",
+    *(f"{deed} while pages were read" for deed in DEEDS),
+    *(f"a skipped {why}" for why in SEEN),
+    *(f"a needs_review {why}" for why in ("moved", "alive_again", "changed_after_intent")),
     "a row left alone that was sent later",
     "a manifest that names other days",
     "a second page",
@@ -99,10 +92,8 @@ def answers(world: World, departure: Departure) -> Iterator[str]:
             yield "a move between a look and its PATCH"
 
 
-@sight(at="departure")
+@sight(at="PATCH")
 def reads_between_patches(world: World, departure: Departure) -> Iterator[str]:
-    if departure.method != "PATCH":
-        return
     *before, _ = patches_of(world, departure.appointment_id)
     if before and before[-1].process is departure.process and leaves_doubt(before[-1]):
         yield "a read between two PATCHes of a run"

@@ -1,5 +1,6 @@
 """A seed, lived through: scenario in, verdict out."""
 
+import importlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,16 +20,6 @@ from batchcancel.reader import search
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from tests.schedule import deterministic
-from tests.simulation import (
-    checks_ends,
-    checks_ledger,
-    checks_observed,
-    checks_people,
-    checks_requests,
-    checks_undo,
-    sights,
-    sights_observed,
-)
 from tests.simulation.account import Standing
 from tests.simulation.draw import draw
 from tests.simulation.oracle import Broken
@@ -40,10 +31,11 @@ from tests.simulation.world import World
 
 REAL_SECONDS = 30.0
 Read = Callable[..., Manifest]
-CHECKS = (
-    *(checks_requests, checks_observed, checks_people, checks_ledger, checks_ends, checks_undo),
-    *(sights, sights_observed),
-)
+CHECKS = [
+    importlib.import_module(f"tests.simulation.{one.stem}")
+    for pattern in ("checks_*.py", "sights*.py")
+    for one in sorted(Path(__file__).parent.glob(pattern))
+]
 """Importing them is what makes the oracle look."""
 
 

@@ -13,7 +13,8 @@ from batchcancel.sandbox import Clinic, Sandbox, SeededFaults
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.approval import Approval
 from tests.simulation.account import Account, Commit, Standing
-from tests.simulation.disk import Disk, Mortal
+from tests.simulation.crash import Mortal
+from tests.simulation.disk import Disk
 from tests.simulation.network import Departure, Network
 from tests.simulation.oracle import Oracle
 from tests.simulation.rows import (
@@ -82,7 +83,7 @@ class World:
             on_commit=self._committed,
         )
         self.network = Network(
-            self.sandbox,
+            sandbox=self.sandbox,
             elsewhere=self.elsewhere,
             spec=scenario.network,
             random=Random(f"{scenario.seed} network"),
@@ -274,6 +275,8 @@ class World:
         who = f"run {departure.process.number}"
         self.trace.add(who, f"{departure.method} {departure.url} {departure.body.decode()}")
         self.oracle.look_at(departure.process, "departure", self, departure)
+        if departure.method == "PATCH":
+            self.oracle.look_at(departure.process, "PATCH", self, departure)
 
     def _answered(self, departure: Departure) -> None:
         self.last_sign = self.seconds()
@@ -297,9 +300,8 @@ class World:
     def _committed(self, process: Mortal, before: Account, after: Account) -> None:
         self.last_sign = self.seconds()
         changed = dict(after.rows.items() - before.rows.items())
-        for one, standing in sorted(
-            (*changed.items(), *after.undone.items() - before.undone.items())
-        ):
+        changes = (*changed.items(), *after.undone.items() - before.undone.items())
+        for one, standing in sorted(changes, key=str):
             self.trace.add(f"run {process.number}", f"commits {one}: {standing}")
         self.oracle.look_at(process, "commit", self, Commit(process, before, after))
         self.settled_at |= dict.fromkeys(changed, self.seconds())
