@@ -62,54 +62,25 @@ class Ask(StrEnum):
     writes, the status it sets.
     """
 
-    CANCEL = (
-        "cancel",
-        "PATCH /appointments/{id}",
-        "appointments:write",
-        "Use a key that may write appointments.",
-        "cancelled",
-    )
-    RESTORE = (
-        "restore",
-        "PATCH /appointments/{id}",
-        "appointments:write",
-        "Use a key that may write appointments.",
-        "confirmed",
-    )
-    READ = (
-        "read",
-        "GET /appointments/{id}",
-        "appointments:read",
-        (
-            "Use a key that may read appointments: rows whose result is unknown are read back, and "
-            "unknown start times looked up. With starts_at in the manifest, or --notice-hours 0, "
-            "no start time is looked up."
-        ),
-    )
-    SEARCH = (
-        "search",
-        "GET /appointments",
-        "appointments:read",
-        "Use a key that may read appointments.",
-    )
-    CONFIG = (
-        "config",
-        "GET /appointment-config",
-        "appointments:read",
-        "Use a key that may read appointments, or pass --notice-hours and --timezone.",
-    )
-    SERVICES = (
-        "services",
-        "GET /services",
-        "appointments:read",
-        "Use a key that may read appointments, or name services by their ids.",
-    )
-    WINDOWS = (
-        "windows",
-        "GET /appointment-slots/availability",
-        "slots:read",
-        "Use a key that may read slots; or give [sessions] in the job file, restore --overbook.",
-    )
+    # fmt: off
+    CANCEL = ("cancel", "PATCH /appointments/{id}", "appointments:write",
+              "Use a key that may write appointments.", "cancelled")
+    RESTORE = ("restore", "PATCH /appointments/{id}", "appointments:write",
+               "Use a key that may write appointments.", "confirmed")
+    READ = ("read", "GET /appointments/{id}", "appointments:read",
+            ("Use a key that may read appointments: rows whose result is unknown are read back, "
+             "and unknown start times looked up. With starts_at in the manifest, or "
+             "--notice-hours 0, no start time is looked up."))
+    SEARCH = ("search", "GET /appointments", "appointments:read",
+              "Use a key that may read appointments.")
+    CONFIG = ("config", "GET /appointment-config", "appointments:read",
+              "Use a key that may read appointments, or pass --notice-hours and --timezone.")
+    SERVICES = ("services", "GET /services", "appointments:read",
+                "Use a key that may read appointments, or name services by their ids.")
+    WINDOWS = ("windows", "GET /appointment-slots/availability", "slots:read",
+               ("Use a key that may read slots; or give [sessions] in the job file, restore "
+                "--overbook."))
+    # fmt: on
 
     method: str
     path: str
@@ -221,23 +192,23 @@ class Answer:
         return self.meaning in (Meaning.BUSY, Meaning.UNKNOWN)
 
 
-class ApiClient(Protocol):
-    """The remote side. Trouble with one request is an `Answer`; what makes every further request
-    wrong raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
-    """
-
-    async def send(self, request: Request) -> Answer: ...
+Send = Callable[[Request], Awaitable[Answer]]
+"""The remote side. Trouble with one request is an `Answer`; what makes every further request wrong
+raises `FatalAnswer`, and credits or a quota that are used up `StoppedEarly`.
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Permit:
-    """Leave to send one request, in a slot of the rate limit's window.
+    """Leave to send one request, in a slot of the rate limit's window; then, what became of it.
 
     `is_good` is asked right before sending: a permit of a shared window expires after `PERMIT_S`.
     """
 
     slot: int = 0
     is_good: Callable[[], bool] = lambda: True
+    is_sent: bool = False
+    is_over: bool = False
 
 
 class Limiter(Protocol):
@@ -261,7 +232,10 @@ class Limiter(Protocol):
         """The answer came, or its time is over: the slot is free one window from now."""
 
     def close_for(self, seconds: float) -> None:
-        """Grant no permit for so long; a longer closure that is in force stays."""
+        """Grant no permit for so long, here and elsewhere; a longer closure in force stays.
+
+        Raises `GateClosed` where that is longer than is to be waited.
+        """
 
     def wait(self) -> float:
         """Seconds until the next permit could be granted, as far as is known."""
@@ -277,13 +251,8 @@ SendOnce = Callable[[], Awaitable[Answer]]
 """One request with all that precedes it: permit, intent, send."""
 
 
-class Retry(Protocol):
-    """Repeats a request while its answer is worth retrying and attempts are left.
-
-    An answer that is `BUSY` costs no attempt.
-    """
-
-    async def __call__(self, attempt: SendOnce) -> Answer: ...
+Retry = Callable[[SendOnce], Awaitable[Answer]]
+"""Repeats a request while its answer is worth retrying and attempts are left; `BUSY` costs none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,33 +26,19 @@ class OutcomeName(StrEnum):
     """
 
     CANCELLED = "cancelled", Fact.FINAL | Fact.GONE, "by this batch"
-    ALREADY_CANCELLED = (
-        "already_cancelled",
-        Fact.FINAL | Fact.GONE,
-        "before we came",
-    )
+    ALREADY_CANCELLED = "already_cancelled", Fact.FINAL | Fact.GONE, "before we came"
     SKIPPED = "skipped", Fact.FINAL, "left alone by policy"
     REJECTED_ROW = "rejected_row", Fact.FINAL | Fact.PERSON, "could not be read"
-    NOT_FOUND = (
-        "not_found",
-        Fact.FINAL | Fact.FAILURE | Fact.PERSON,
-        "the API does not know them; --retry-refused sends them once more",
-    )
-    REFUSED = (
-        "refused",
-        Fact.FINAL | Fact.FAILURE | Fact.PERSON,
-        "the API said no; --retry-refused sends them once more",
-    )
-    GAVE_UP = (
-        "gave_up",
-        Fact.FAILURE | Fact.PERSON,
-        "attempts spent; the next run takes them up again",
-    )
-    NEEDS_REVIEW = (
-        "needs_review",
-        Fact.FINAL | Fact.PERSON,
-        "touched after our intent, or alive again, or moved: a person must decide",
-    )
+    # fmt: off
+    NOT_FOUND = ("not_found", Fact.FINAL | Fact.FAILURE | Fact.PERSON,
+                 "the API does not know them; --retry-refused sends them once more")
+    REFUSED = ("refused", Fact.FINAL | Fact.FAILURE | Fact.PERSON,
+               "the API said no; --retry-refused sends them once more")
+    GAVE_UP = ("gave_up", Fact.FAILURE | Fact.PERSON,
+               "attempts spent; the next run takes them up again")
+    NEEDS_REVIEW = ("needs_review", Fact.FINAL | Fact.PERSON,
+                    "touched after our intent, or alive again, or moved: a person must decide")
+    # fmt: on
     RESTORED = "restored", Fact.FINAL, "put back by restore"
 
     facts: Fact

@@ -1,10 +1,10 @@
 """Composition root: settings become the live objects that a command works with."""
 
-import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from batchcancel.addresses import is_postgres
-from batchcancel.api import Answer, Limiter, Lookup, Request, Retry
+from batchcancel.api import Answer, Limiter, Lookup, Request, Retry, SharedWindow
 from batchcancel.clock import BootClock, Now, ServerClock, boot_clock, utc_now
 from batchcancel.errors import (
     BatchHeld,
@@ -35,7 +35,7 @@ from batchcancel.huskyvoice.limiter import (
     inline,
 )
 from batchcancel.huskyvoice.lookup import HuskyLookup
-from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.huskyvoice.retry import backoff
 from batchcancel.huskyvoice.window_file import FileWindow, window_path
 from batchcancel.huskyvoice.window_log import MemoryWindow
 from batchcancel.ledger.open import is_there, open_ledger, passing_ledger, read_ledger
@@ -44,7 +44,7 @@ from batchcancel.ledger.writing import Ledger
 from batchcancel.pool.exchange import Exchange
 from batchcancel.pool.workers import DRAIN
 from batchcancel.settings.load import ApiSettings
-from batchcancel.stop import Stop, Task, background
+from batchcancel.stop import Stop, background
 from batchcancel.writer import Commit, Writer
 
 Ledgers = tuple[Ledger, LedgerReader | None]
@@ -168,19 +168,17 @@ async def tools(
     """
     around = around or Surroundings()
     clock = ServerClock(steady=around.boot.seconds, now=around.now)
-    file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
-    written, account = ledgers(ledger, settings, file)
-    around.on_open(written)
-    with closing(written), closing(account or written):  # twice is harmless
+    with _opened(settings, ledgers, ledger, observe=observe, around=around) as opened:
+        written, account, window = opened
         writer = around.new_writer(written.commit)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, clock=clock, around=around) as api,
-            _limiter(settings, written, file=file, account=account, around=around) as limiter,
-            background(writer.serve, *_beside(settings, written, stop=stop)),
+            _limiter(window, settings, clock=clock, around=around) as limiter,
+            background(writer.serve, partial(_end, settings.max_duration, written, stop)),
         ):
             exchange = Exchange(
-                api=api,
+                send=api.send,
                 limiter=limiter,
                 writer=writer,
                 stop=stop,
@@ -191,7 +189,7 @@ async def tools(
                 max_requests=settings.max_requests,
                 observe=observe,
             )
-            retry = Backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
+            retry = backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             live = Tools(
                 ledger=written,
                 account=account,
@@ -204,25 +202,33 @@ async def tools(
                 stop=stop,
                 origin=settings.origin,
             )
-            async with _flushing(live):
-                yield live
+            async with _flushing(writer):
+                with live.at_right_address():
+                    yield live
+
+
+@contextmanager
+def _opened(
+    settings: ApiSettings, ledgers: OpenLedgers, ledger: str, *, observe: Observer,
+    around: Surroundings,
+) -> Iterator[tuple[Ledger, LedgerReader | None, SharedWindow]]:  # fmt: skip
+    file = None if is_postgres(ledger) else _window_file(settings, around=around, observe=observe)
+    written, account = ledgers(ledger, settings, file)
+    around.on_open(written)
+    with closing(written), closing(account or written):  # twice is harmless
+        yield written, account, _window(settings, written, file, account, around=around)
 
 
 @asynccontextmanager
-async def _flushing(tools: Tools) -> AsyncIterator[None]:
-    try:
-        with tools.at_right_address():
-            yield
-    finally:
-        await _flush(tools.writer)
-
-
-async def _flush(writer: Writer) -> None:
+async def _flushing(writer: Writer) -> AsyncIterator[None]:
     """Make the last answers durable: the next run counts the rate limit's window from them."""
-    # Shielded, for in a cancelled scope the await would end at once. A failed write has stopped the
-    # command already, and must not hide what the command raised.
-    with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
-        await writer.durable()
+    try:
+        yield
+    finally:
+        # Shielded, for in a cancelled scope the await would end at once. A failed write has stopped
+        # the command already, and must not hide what the command raised.
+        with suppress(LedgerWriteFailed), anyio.CancelScope(shield=True):
+            await writer.durable()
 
 
 def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> HuskyVoice:
@@ -236,42 +242,42 @@ def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> 
     )
 
 
-def _beside(settings: ApiSettings, ledger: Ledger, *, stop: Stop) -> Iterable[Task]:
-    yield functools.partial(_limit_time, settings.max_duration, stop)
-    yield functools.partial(_hurry, ledger, stop)
-
-
 def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) -> HuskyLookup:
     async def send(request: Request) -> Answer:
-        answer = await retry(functools.partial(exchange.send, request))
+        answer = await retry(partial(exchange.send, request))
         hear(answer.body)
         return answer
 
     return HuskyLookup(send)
 
 
-@asynccontextmanager
-async def _limiter(
+def _window(
     settings: ApiSettings,
     ledger: Ledger,
-    *,
     file: FileWindow | None,
     account: LedgerReader | None,
+    *,
     around: Surroundings,
+) -> SharedWindow:
+    """The window that the database or the file shares, else one of our own."""
+    rate, timeout = settings.rate, settings.timeout
+    if shared := ledger.shared_window(rate, timeout=timeout) or file:
+        return shared
+    own = MemoryWindow(rate=rate, timeout=timeout, clock=around.boot, now=around.now)
+    if account is not None and not rate.is_unlimited:
+        own.remember(_slots(account, settings, now=around.now()))
+    return own
+
+
+@asynccontextmanager
+async def _limiter(
+    window: SharedWindow, settings: ApiSettings, *, clock: ServerClock, around: Surroundings
 ) -> AsyncIterator[Limiter]:
-    """A limiter over the window that the database or the file shares, or over one of our own."""
-    rate, shared = settings.rate, ledger.shared_window(settings.rate, timeout=settings.timeout)
-    window = shared or file
-    if window is None:
-        clock, now = around.boot, around.now
-        window = MemoryWindow(rate=rate, timeout=settings.timeout, clock=clock, now=now)
-        if account is not None and not rate.is_unlimited:
-            window.remember(_slots(account, settings, now=now()))
-    limiter = (GateLimiter if rate.is_unlimited else WindowLimiter)(
+    limiter = (GateLimiter if settings.rate.is_unlimited else WindowLimiter)(
         window,
-        offload=around.offload if shared or file else inline,
+        offload=inline if window.kept_in is None else around.offload,
         clocks=lambda: (around.boot.seconds(),),
-        patience=Patience(settings.max_retry_after, around.now),
+        patience=Patience(settings.max_retry_after, clock.now),
     )
     try:
         yield limiter
@@ -327,15 +333,13 @@ def _slots(account: LedgerReader, settings: ApiSettings, *, now: datetime) -> It
             yield min(seconds, longest)
 
 
-async def _limit_time(max_duration: float | None, stop: Stop) -> None:
-    if max_duration is None:
-        return
-    await anyio.sleep(max_duration)
-    stop.ask(TimeSpent(max_duration))
-
-
-async def _hurry(ledger: Ledger, stop: Stop) -> None:
-    """After the drain, have the ledger give up its own waits, such as for a lost database."""
-    await stop.asked()
+async def _end(max_duration: float | None, ledger: Ledger, stop: Stop) -> None:
+    """Stop when the time is over. After the drain the ledger gives up its own waits, such as for a
+    lost database.
+    """
+    with anyio.move_on_after(max_duration):
+        await stop.asked()
+    if max_duration is not None:
+        stop.ask(TimeSpent(max_duration))  # a reason that was there before stays
     await anyio.sleep(DRAIN)
     ledger.hurry()

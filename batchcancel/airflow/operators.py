@@ -1,7 +1,7 @@
 """Airflow's operators: plan, cancel and export a batch."""
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,17 @@ from batchcancel.settings.load import Settings, did_you_mean
 _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 
 
+def _with_options(init: Callable[..., None]) -> Callable[..., None]:
+    """Name the options in the signature: by it Airflow fills in `default_args`."""
+    signature = inspect.signature(init)
+    *named, others = signature.parameters.values()
+    options = [inspect.Parameter(field, others.KEYWORD_ONLY, default=None) for field in FIELDS]
+    init.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take it
+        parameters=[*named, *options, others]
+    )
+    return init
+
+
 class BatchOperator(BaseOperator):
     """A task over one batch; its options are those of the command line, by the same names.
 
@@ -30,6 +41,7 @@ class BatchOperator(BaseOperator):
 
     template_fields = ("manifest", "ledger", "batch", *FIELDS)
 
+    @_with_options
     def __init__(
         self,
         *,
@@ -39,33 +51,9 @@ class BatchOperator(BaseOperator):
         batch: str | None = None,
         huskyvoice_conn_id: str = HuskyVoiceHook.default_conn_name,
         job_file: str | Path | None = None,
-        rate: str | None = None,
-        concurrency: int | str | None = None,
-        notice_hours: float | str | None = None,
-        timezone: str | None = None,
-        status: str | None = None,
-        ignore_column: str | None = None,
-        column: str | None = None,
-        date_format: str | None = None,
-        notes: str | None = None,
-        limit: int | str | None = None,
-        max_cancel: int | str | None = None,
-        approved: str | None = None,
-        halt_after: int | str | None = None,
-        max_attempts: int | str | None = None,
-        timeout: float | str | None = None,
-        max_retry_after: float | str | None = None,
-        max_duration: float | str | None = None,
-        max_requests: int | str | None = None,
-        allow_rejected_rows: bool | str | None = None,
-        accept_changed_manifest: bool | str | None = None,
-        retry_refused: bool | str | None = None,
-        require_closed: bool | str | None = None,
-        state_dir: str | None = None,
-        proxy: str | None = None,
         **kwargs: Any,
     ) -> None:
-        given = dict(locals())
+        options = {field: kwargs.pop(field, None) for field in FIELDS}
         _refuse_misspelt(kwargs)
         super().__init__(**kwargs)
         self.manifest = manifest
@@ -75,7 +63,7 @@ class BatchOperator(BaseOperator):
         self.huskyvoice_conn_id = huskyvoice_conn_id
         self.job_file = job_file
         for field in FIELDS:  # Airflow fills in those templates that are attributes
-            setattr(self, field, given[field])
+            setattr(self, field, options[field])
         self._thread = JobThread()
 
     def on_kill(self) -> None:

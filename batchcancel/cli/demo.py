@@ -38,7 +38,11 @@ LATE = 6
 
 
 @click.command(short_help="The whole story in a minute, against the sandbox.")
-def demo() -> None:
+@click.option(
+    "--report", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep the page of it, which ends with .html",
+)  # fmt: skip
+def demo(report: Path | None) -> None:
     """Show the whole story in under a minute, on this machine alone.
 
     Plans a closure, interrupts its run half way, resumes it through an outage, and counts at the
@@ -50,15 +54,17 @@ def demo() -> None:
          batchcancel demo
       2. Only what was proved:
          batchcancel demo 2>/dev/null | tail -n 7
+      3. And its page:
+         batchcancel demo --report demo.html
 
     \b
     Exit codes: 0 everything was as promised, 1 something was not.
     """
     require_extra()
-    raise click.exceptions.Exit(0 if tell() else 1)
+    raise click.exceptions.Exit(0 if tell(report) else 1)
 
 
-def tell() -> bool:
+def tell(report: Path | None = None) -> bool:
     """Run the demonstration; False when something was not as promised."""
     import tempfile
 
@@ -71,7 +77,12 @@ def tell() -> bool:
         for row in rows:
             start = datetime.fromisoformat(row["starts_at"]).astimezone(ZoneInfo(clinic.timezone))
             sandbox.add(row["appointment_id"], date=start.date(), session=row["session"])
-        return _tell_the_story(_Stage(folder, url, key=FULL_KEY), sandbox, rows=len(rows))
+        stage = _Stage(folder, url, key=FULL_KEY)
+        is_true = _tell_the_story(stage, sandbox, rows=len(rows))
+        if report is not None:
+            page = os.fspath(report.absolute())
+            is_true &= stage.call("report", "closure.ledger.db", "-o", page, "--force") == 0
+        return is_true
 
 
 def _tell_the_story(stage: "_Stage", sandbox: "Sandbox", *, rows: int) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,8 @@ class Contacts:
         return told + (left if self.unread else "")
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "batch": self.batch,
-            "output": str(self.output),
-            "calls": self.calls,
-            "appointments": self.appointments,
-            "reachable": dict(self.reachable),
-            "unread": self.unread,
-            "requests": self.requests,
-            "exit_code": int(self.exit_code),
-        }
+        ends = {"output": str(self.output), "calls": self.calls, "exit_code": int(self.exit_code)}
+        return asdict(self) | ends
 
 
 async def contacts(

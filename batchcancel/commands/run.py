@@ -22,7 +22,7 @@ from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Cancellation, Means
-from batchcancel.pool.workers import Pool, Settlement
+from batchcancel.pool.workers import Pool
 from batchcancel.report.counts import counts_from, exit_code
 from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
@@ -162,7 +162,12 @@ async def _run_pool(
 
 
 async def settle_all(
-    ways: Iterator[Settlement], rows: int, settings: ApiSettings, *, tools: Tools, observe: Observer
+    ways: Iterator[Cancellation],
+    rows: int,
+    settings: ApiSettings,
+    *,
+    tools: Tools,
+    observe: Observer,
 ) -> None:
     """Let workers settle each of so many rows, until the run is to stop."""
     pool = Pool(

@@ -87,7 +87,7 @@ class HuskyVoice:
             self._idle.clear()
 
     async def send(self, request: Request) -> Answer:
-        """Send one request and parse the response; see `ApiClient`."""
+        """Send one request and parse the response; a `Send`."""
         transport = self._idle.pop() if self._idle else self._new_transport()
         is_reusable = False
         try:

@@ -108,6 +108,7 @@ class WindowLimiter(Limiter):
                 self._window.close_for(left)
 
         self._defer(tell)
+        self._patience.require(seconds, kept_in=self.kept_in)
 
     def wait(self) -> float:
         until = max(self._closed_until, self._worth_asking_at)

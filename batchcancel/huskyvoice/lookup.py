@@ -1,6 +1,6 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -12,11 +12,13 @@ from batchcancel.api import (
     PAGE,
     Answer,
     Ask,
+    Lookup,
     Meaning,
     OrgConfig,
     Page,
     Record,
     Request,
+    Send,
     Window,
 )
 from batchcancel.errors import WRONG_ADDRESS, InputError, StoppedEarly, Unreachable
@@ -25,10 +27,8 @@ from batchcancel.huskyvoice.answers import record_from, window_from
 # The page on services does not tell its fields.
 _SERVICE_ID, _SERVICE_NAME = ("id", "service_id", "appointment_type"), ("name", "service_name")
 
-Send = Callable[[Request], Awaitable[Answer]]
 
-
-class HuskyLookup:
+class HuskyLookup(Lookup):
     """Sends reads through `send`, which paces and retries; caches calendar windows.
 
     Every row of a day asks for the same windows: they are read once for a day.
@@ -53,10 +53,7 @@ class HuskyLookup:
         )
 
     async def windows(self, day: date, *, anew: bool = False) -> list[Window] | None:
-        """The windows of all branches and sessions; None when the API refuses to list them.
-
-        All of them: a query finds a branch or a session only by the API's own spelling.
-        """
+        # Of all branches and sessions: a query finds one only by the API's own spelling.
         async with self._asking:  # else all workers would ask for the same windows at once
             if anew or day not in self._calendar_windows:
                 query = {"date": day.isoformat()}
@@ -69,19 +66,16 @@ class HuskyLookup:
         return self._calendar_windows[day]
 
     async def read(self, appointment_id: str) -> Answer:
-        """The record of one appointment, or what the API says in its place."""
         return await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
 
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
     ) -> list[Record] | None:
-        """The appointments of a day, or of a part of it; None when they cannot be had."""
         answer = await self._search({"date": day.isoformat(), **part}, page)
         is_list = isinstance((answer.body or {}).get("data"), list)
         return _page_from(answer.body).records if is_list else None
 
     async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
-        """A page of a search; None when the API refuses it, or answers with no list."""
         answer = await self._search(query, page)
         if answer.is_worth_retrying:
             raise _no_answer(Ask.SEARCH, answer)
@@ -89,7 +83,6 @@ class HuskyLookup:
         return _page_from(answer.body) if is_list else None
 
     async def services(self) -> dict[str, str]:
-        """The names of the services that the API tells, by their ids."""
         answer = await self._send(Request(ask=Ask.SERVICES))
         listed = answer.body.get("data") if answer.meaning is Meaning.PROVED else None
         named = ((_first(one, _SERVICE_ID), _first(one, _SERVICE_NAME)) for one in _dicts(listed))

@@ -14,6 +14,7 @@ from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
 from batchcancel.clock import BootClock, Now
 
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 
 FORMAT = 1
 GRACE_S = 1.0
@@ -222,15 +223,12 @@ def _log(*, boot: Any, keep: Any, next_slot: Any, slots: Any, waiting: Any, gate
         boot=str(boot),
         keep=float(keep),
         next_slot=int(next_slot),
-        slots={int(number): _slot(**slot) for number, slot in slots.items()},
+        slots={int(number): _made(Slot, slot) for number, slot in slots.items()},
         waiting={int(ticket): float(until) for ticket, until in waiting.items()},
-        gate=None if gate is None else _gate(**gate),
+        gate=None if gate is None else _made(Gate, gate),
     )
 
 
-def _slot(*, taken_at: Any, counted_by: Any, is_answered: Any) -> Slot:
-    return Slot(float(taken_at), float(counted_by), bool(is_answered))
-
-
-def _gate(*, until: Any, wall: Any, seconds: Any) -> Gate:
-    return Gate(float(until), float(wall), float(seconds))
+def _made(kind: Callable[..., Made], told: dict[str, Any]) -> Made:
+    """A value whose fields are what their types make of what was told."""
+    return kind(**{name: kind.__annotations__[name](value) for name, value in told.items()})

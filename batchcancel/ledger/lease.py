@@ -47,18 +47,15 @@ class SomeLease(ABC):
 
 
 class Heartbeat:
-    """Renews a lease every so many seconds, and after one of the `passing` errors a little sooner.
+    """Renews a lease every so many seconds, and after one that failed a little sooner.
 
     In a thread of its own: a person at the prompt, or a manifest of a million rows, holds up the
     event loop, and the lease must not run out meanwhile.
     """
 
-    def __init__(
-        self, renew: Callable[[], None], *, every: float, passing: type[Exception]
-    ) -> None:
+    def __init__(self, renew: Callable[[], None], *, every: float) -> None:
         self._renew = renew
         self._every = every
-        self._passing = passing
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
         self._thread.start()
@@ -72,7 +69,7 @@ class Heartbeat:
         pause = self._every
         while not self._is_over.wait(pause):
             pause = self._every / 10
-            with suppress(self._passing):
+            with suppress(LedgerWriteFailed):
                 self._renew()
                 pause = self._every
 

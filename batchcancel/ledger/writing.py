@@ -10,7 +10,6 @@ from batchcancel.errors import (
     BatchcancelError,
     BatchHeld,
     InputError,
-    LedgerWriteFailed,
     StoppedEarly,
 )
 from batchcancel.ledger import enrolment
@@ -96,8 +95,7 @@ class Ledger(LedgerReader):
         self._lease = self._take(run)
         self._run = run
         if self._lease is not None:
-            every = self._ttl / BEATS
-            self._heartbeat = Heartbeat(self._renew, every=every, passing=LedgerWriteFailed)
+            self._heartbeat = Heartbeat(self._renew, every=self._ttl / BEATS)
 
     def finish(self, run: Run) -> None:
         """Write how the run ended and let go of the batch."""

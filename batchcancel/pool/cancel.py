@@ -21,25 +21,16 @@ from batchcancel.policy.fresh import Fresh, Word
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import SENDABLE, has_moved
 from batchcancel.policy.starts import Starts
-from batchcancel.pool.exchange import Exchange, Sent, Withheld, Write
+from batchcancel.pool.exchange import Ended, Exchange, Write
 from batchcancel.pool.proof import outcome_of_cancel, outcome_of_read
 from batchcancel.writer import Writer
-
-
-class Ended(Exception):  # noqa: N818 - control flow, not an error
-    """A read was the last word on an appointment: nothing more is to be sent for it."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.name)
-        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What cancelling takes; the same for every appointment.
 
-    `statuses` are those to be sent, and no record that changed since `approved_at`. Without `fresh`
-    nothing that was observed is looked at again.
+    `statuses` are those to be sent, and no record that changed since `approved_at`.
     """
 
     exchange: Exchange
@@ -47,9 +38,9 @@ class Means:
     policy: NoticePolicy
     starts: Starts
     writer: Writer
+    fresh: Fresh
     statuses: Collection[str] = SENDABLE
     approved_at: datetime | None = None
-    fresh: Fresh | None = None
 
 
 class Cancellation:
@@ -82,14 +73,12 @@ class Cancellation:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
         try:
             is_read = self._opened_at is not None or self._learns_start
-            if is_read or await self._must_be_read():
+            if is_read or await self._means.fresh.must_read(self._appointment):
                 await self._read()
             self._take_last_word()  # without a wait for a permit, where it ends it
             await self._means.retry(self._attempt)
         except Ended as ended:
             return self._unless_late(ended.outcome)
-        except Withheld as withheld:
-            return self._unless_late(Outcome(OutcomeName.SKIPPED, withheld.skip.reason))
         return self._outcome
 
     def _unless_late(self, outcome: Outcome) -> Outcome:
@@ -105,24 +94,17 @@ class Cancellation:
         self._is_read = False
         self._number += 1
         one = self._appointment
-        sent = await self._means.exchange.write(
+        is_in_doubt = self._opened_at is not None
+        answer, left_at = await self._means.exchange.write(
             Request(ask=self.ask, appointment_id=one.appointment_id, notes=one.notes),
-            Write(
-                attempt=self._number,
-                is_in_doubt=self._opened_at is not None,
-                decide=self._decide,
-            ),
+            Write(attempt=self._number, is_in_doubt=is_in_doubt, decide=self._decide),
         )
-        self._take_in(sent)
-        return sent.answer
-
-    def _take_in(self, sent: Sent) -> None:
-        opened_at = self._opened_at or sent.opened_at
-        self._outcome = self._by_answer(sent.answer, opened_at)
-        self._note(sent.answer)
-        if sent.answer.meaning is Meaning.UNKNOWN:
-            self._opened_at = opened_at
-            self._has_lost_one = True
+        opened_at = self._opened_at or left_at
+        self._outcome = self._by_answer(answer, opened_at)
+        self._note(answer)
+        if answer.meaning is Meaning.UNKNOWN:
+            self._opened_at, self._has_lost_one = opened_at, True
+        return answer
 
     def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
         """How it ended by the answer to its PATCH."""
@@ -138,10 +120,6 @@ class Cancellation:
         if answer.meaning is Meaning.PROVED and answer.record is not None:
             self.has_record, self.updated_at = True, answer.record.updated_at
 
-    async def _must_be_read(self) -> bool:
-        fresh = self._means.fresh
-        return fresh is not None and await fresh.must_read(self._appointment)
-
     def _take_last_word(self) -> None:
         """Use what pages have shown since it was read; raises `Ended` where that ends it.
 
@@ -154,13 +132,7 @@ class Cancellation:
         self._judge(Answer(meaning=Meaning.PROVED, code="page", record=word.record))
 
     def _last_word(self) -> Word | None:
-        fresh = self._means.fresh
-        return None if fresh is None else fresh.last_word(self._appointment.appointment_id)
-
-    def _keep(self, record: Record) -> None:
-        if self._means.fresh is not None:
-            seen = self._means.fresh.observation(record)
-            self._means.writer.enqueue(seen)
+        return self._means.fresh.last_word(self.appointment_id)
 
     async def _read(self) -> None:
         """Read the record; raises `Ended` unless it shows that a PATCH may be sent."""
@@ -177,11 +149,9 @@ class Cancellation:
 
         It is to be sent as it was seen; the next run decides on what has moved since.
         """
-        record = answer.record
-        if record is not None:
-            self._keep(record)
-        outcome = self._by_record(answer)
-        if outcome is not None:
+        if (record := answer.record) is not None:
+            self._means.writer.enqueue(self._means.fresh.observation(record))
+        if (outcome := self._by_record(answer)) is not None:
             raise Ended(outcome)
         if record is not None:
             self._seen = Said(record.date, record.session, record.branch_id)
@@ -213,15 +183,12 @@ class Cancellation:
             raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
 
     async def _learn_start(self, record: Record) -> None:
-        start = await self._means.starts.of_record(record)
-        if start is None:
+        if (start := await self._means.starts.of_record(record)) is None:
             return
-        learned = Learned(
-            appointment_id=record.appointment_id,
-            starts_at=start.earliest,
-            known_by=start.known_by,
+        one = record.appointment_id
+        self._means.writer.enqueue(
+            Learned(appointment_id=one, starts_at=start.earliest, known_by=start.known_by)
         )
-        self._means.writer.enqueue(learned)
         self._appointment = replace(self._appointment, start=start)
 
     def _decide(self, now: datetime) -> Decision:

@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchcancel.api import Answer, ApiClient, Limiter, Meaning, Permit, Request
-from batchcancel.appointments import Decision, Skip
+import anyio
+
+from batchcancel.api import Answer, Limiter, Meaning, Permit, Request, Send
+from batchcancel.appointments import Decision, Outcome, OutcomeName, Skip
 from batchcancel.clock import Now, ServerClock
 from batchcancel.errors import (
     WRONG_ADDRESS,
@@ -26,22 +28,27 @@ from batchcancel.errors import (
 )
 from batchcancel.events import Observer, RequestAnswered, RequestSent
 from batchcancel.ledger.contract import Answered, Asked, Entry, Intent, Withdrawn
-from batchcancel.pool.patience import Patience
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
 
 TURNED_AWAY = (Meaning.BUSY, Meaning.ABSENT, Meaning.REFUSED)
 """What is answered so was not applied: its intent leaves no doubt."""
 
+PAUSE_WITHOUT_RETRY_AFTER = 5.0
+"""How long a 429 that names no time closes the gate, in seconds."""
+
+SHORTEST_PAUSE = 1.0
+"""Less would be no pause: a `Retry-After: 0` is asked for again by every worker at once."""
+
 Decide = Callable[[datetime], Decision]
 
 
-class Withheld(Exception):  # noqa: N818 - a decision, not an error
-    """When its turn had come, the policy no longer allowed sending."""
+class Ended(Exception):  # noqa: N818 - control flow, not an error
+    """Nothing more is to be sent for an appointment: a read, or the policy, had the last word."""
 
-    def __init__(self, skip: Skip) -> None:
-        super().__init__(skip.reason)
-        self.skip = skip
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.name)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +62,8 @@ class Write:
     decide: Decide
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """The answer to a PATCH, and the earliest moment, on the server's clock, when it left."""
-
-    answer: Answer
-    opened_at: datetime
-
-
-@dataclass(slots=True)
-class _Slot:
-    permit: Permit
-    is_used: bool = False
-    is_over: bool = False
+Sent = tuple[Answer, datetime]
+"""The answer to a PATCH, and the earliest moment, on the server's clock, when it left."""
 
 
 class Exchange:
@@ -76,7 +72,7 @@ class Exchange:
     What it decides on and what the ledger keeps of appointments is on the API's `clock`; `now` is
     this machine's, for the log of requests: the next run counts the rate limit's window from it.
 
-    Raises `Stopped` when the run is to stop, `Withheld` when the policy says no at the last
+    Raises `Stopped` when the run is to stop, `Ended` when the policy says no at the last
     moment, `StoppedEarly` when the API asks for too much patience or `max_requests` were sent, and
     as the API does.
     """
@@ -84,7 +80,7 @@ class Exchange:
     def __init__(
         self,
         *,
-        api: ApiClient,
+        send: Send,
         limiter: Limiter,
         writer: Writer,
         stop: Stop,
@@ -95,13 +91,14 @@ class Exchange:
         max_requests: int | None = None,
         observe: Observer = lambda _event: None,
     ) -> None:
-        self._api = api
+        self._send = send
         self._limiter = limiter
         self._writer = writer
         self._stop = stop
         self._now = now
         self._clock = clock
-        self._patience = Patience(limiter, now=clock.now, longest=max_retry_after)
+        self._max_retry_after = max_retry_after
+        self._turned_away_since: float | None = None
         self._require_held = require_held
         self._max_requests = max_requests
         self._observe = observe
@@ -115,13 +112,13 @@ class Exchange:
         """Send a read. On a stop it is given up at once, for it has no effect."""
         if request.ask.writes:
             raise ValueError("a PATCH needs an intent")
-        async with self._permitted() as slot:
+        async with self._permitted() as permit:
             number = self._next_number()
             asked = Asked(request=number, appointment_id=request.appointment_id, at=self._now())
             await self._writer.durable(asked)
-            self._require_leave(slot)
+            self._require_leave(permit)
             with self._stop.breaks():
-                answer = await self._answer(request, slot)
+                answer = await self._answer(request, permit)
         self._take_in(number, answer)
         return answer
 
@@ -129,7 +126,7 @@ class Exchange:
         """Send a PATCH. On a stop it is waited for: only its answer spares a read-back."""
         if request.appointment_id is None:
             raise ValueError("a PATCH needs an appointment")
-        async with self._permitted() as slot:
+        async with self._permitted() as permit:
             self._decide(write)  # spares the commit of what would be withdrawn
             intent = Intent(
                 request=self._next_number(),
@@ -140,38 +137,38 @@ class Exchange:
                 opened_at=self._clock.earliest().replace(microsecond=0),
                 kind=request.ask.value,
             )
-            with self._withdrawn_unless_in_doubt(intent, write, slot):
+            with self._withdrawn_unless_in_doubt(intent, write, permit):
                 await self._writer.durable(intent)
-                self._require_leave(slot, write)
-                answer = await self._answer(request, slot)
+                self._require_leave(permit, write)
+                answer = await self._answer(request, permit)
         is_doubtful = answer.meaning not in TURNED_AWAY
         self._take_in(intent.request, answer, *([] if is_doubtful else [_undone(intent, write)]))
-        return Sent(answer=answer, opened_at=intent.opened_at)
+        return answer, intent.opened_at
 
     @asynccontextmanager
-    async def _permitted(self) -> AsyncIterator[_Slot]:
+    async def _permitted(self) -> AsyncIterator[Permit]:
         """A slot of the rate limit's window, free again at once if nothing was sent."""
         self._require_left()  # else the last word would come after a wait for a permit
         # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
-            slot = _Slot(await self._limiter.permit())
+            permit = await self._limiter.permit()
         try:
-            yield slot
+            yield permit
         finally:
             # One that is waited for no longer may yet be counted: its slot stays taken.
-            if slot.is_over:
-                self._limiter.used(slot.permit)
-            elif not slot.is_used:
-                self._limiter.unused(slot.permit)
+            if permit.is_over:
+                self._limiter.used(permit)
+            elif not permit.is_sent:
+                self._limiter.unused(permit)
 
-    async def _answer(self, request: Request, slot: _Slot) -> Answer:
+    async def _answer(self, request: Request, permit: Permit) -> Answer:
         self._observe(RequestSent(ask=request.ask, appointment_id=request.appointment_id))
         try:
-            answer = await self._api.send(request)
+            answer = await self._send(request)
         except Exception:
-            slot.is_over = True
+            permit.is_over = True
             raise
-        slot.is_over = True
+        permit.is_over = True
         self._observe(
             RequestAnswered(
                 ask=request.ask,
@@ -193,7 +190,7 @@ class Exchange:
         if self._max_requests is not None and self._announced >= self._max_requests:
             raise RequestsSpent(self._max_requests)
 
-    def _require_leave(self, slot: _Slot, write: Write | None = None) -> None:
+    def _require_leave(self, permit: Permit, write: Write | None = None) -> None:
         """What must hold when a request leaves; nothing is awaited from here until then."""
         if self._stop.reason is not None:
             raise Stopped
@@ -202,29 +199,29 @@ class Exchange:
         self._require_held()
         if write is not None:
             self._decide(write)
-        if not slot.permit.is_good():
+        if not permit.is_good():
             raise StoppedEarly(
                 "the permit to send was kept for too long: the machine slept, or the ledger was "
                 "slow",
                 hint="Run the same command again.",
             )
-        slot.is_used = True
+        permit.is_sent = True
         self.requests += 1
 
     def _decide(self, write: Write) -> None:
         decision = write.decide(self._clock.latest())
         if isinstance(decision, Skip):
-            raise Withheld(decision)
+            raise Ended(Outcome(OutcomeName.SKIPPED, decision.reason))
 
     @contextmanager
     def _withdrawn_unless_in_doubt(
-        self, intent: Intent, write: Write, slot: _Slot
+        self, intent: Intent, write: Write, permit: Permit
     ) -> Iterator[None]:
         """Withdraw an intent of which nothing was sent, or whose request was turned away."""
         try:
             yield
         except BaseException as error:
-            if not slot.is_used:
+            if not permit.is_sent:
                 self._announced -= 1
                 self._tell("withdrawn", intent, _undone(intent, write, is_sent=False))
             elif isinstance(error, BatchcancelError) and not error.leaves_doubt:
@@ -244,7 +241,29 @@ class Exchange:
         self._is_proved |= answer.meaning is not Meaning.UNKNOWN and answer.code != "404"
         is_wrong = answer.code in WRONG_ADDRESS and not self._is_proved
         self.wrong_address = answer.code if is_wrong else None
-        self._patience.take_in(answer)
+        self._heed(answer)
+
+    def _heed(self, answer: Answer) -> None:
+        """Close the gate as the answer asks for; `BUSY` for too long stops the run."""
+        is_busy = answer.meaning is Meaning.BUSY
+        # A 503 may carry Retry-After too. A refusal of one row must not hold up the others.
+        if is_busy or (answer.is_worth_retrying and answer.retry_after is not None):
+            asked = answer.retry_after
+            seconds = PAUSE_WITHOUT_RETRY_AFTER if asked is None else asked
+            self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
+        if not is_busy:
+            self._turned_away_since = None
+            return
+        # It costs no row its attempts, so the time must bound how often it is asked again.
+        now = anyio.current_time()
+        if self._turned_away_since is None:
+            self._turned_away_since = now
+        if (lasted := now - self._turned_away_since) > self._max_retry_after:
+            raise StoppedEarly(
+                f"for {lasted:.0f} s the API has turned every request away (429): does another "
+                "program use this key?",
+                hint="Run the same command again later, or raise --max-retry-after.",
+            )
 
 
 def _undone(intent: Intent, write: Write, *, is_sent: bool = True) -> Withdrawn:

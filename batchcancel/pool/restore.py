@@ -14,7 +14,8 @@ from batchcancel.appointments import (
 from batchcancel.policy.observed import has_moved
 from batchcancel.policy.places import Places
 from batchcancel.policy.restoring import Candidate, is_as_left
-from batchcancel.pool.cancel import Cancellation, Ended, Means
+from batchcancel.pool.cancel import Cancellation, Means
+from batchcancel.pool.exchange import Ended
 from batchcancel.pool.proof import CHANGED, MOVED, is_touched, outcome_of_cancel
 
 _CHANGED_SINCE = Outcome(OutcomeName.SKIPPED, SkipReason.CHANGED_SINCE)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
 
 import anyio
 
@@ -17,6 +16,7 @@ from batchcancel.errors import (
 )
 from batchcancel.events import Observer, RowEnded
 from batchcancel.ledger.contract import Noted, Settled
+from batchcancel.pool.cancel import Cancellation
 from batchcancel.stop import Stop, Stopped
 from batchcancel.writer import Writer
 
@@ -25,17 +25,6 @@ DRAIN = 3.0
 
 _HELD = Fact.FINAL | Fact.FAILURE
 """Outcomes that are final and may as well be the fault of a key, an address or an outage."""
-
-
-class Settlement(Protocol):
-    """One appointment that `outcome` brings to its end; see `Cancellation`."""
-
-    appointment_id: str
-    has_record: bool
-    unread: ScopeMissing | None
-    updated_at: datetime | None
-
-    async def outcome(self) -> Outcome: ...
 
 
 class Pool:
@@ -60,7 +49,7 @@ class Pool:
         self._spent: RequestsSpent | None = None
         self._unread: ScopeMissing | None = None
 
-    async def settle_all(self, appointments: Iterator[Settlement], *, workers: int) -> None:
+    async def settle_all(self, appointments: Iterator[Cancellation], *, workers: int) -> None:
         """Settle appointments in their order, until none is left or the run is to stop."""
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._limit_the_drain, outer.cancel_scope)
@@ -81,7 +70,7 @@ class Pool:
         await anyio.sleep(DRAIN)
         everything.cancel()
 
-    async def _work(self, appointments: Iterator[Settlement]) -> None:
+    async def _work(self, appointments: Iterator[Cancellation]) -> None:
         try:
             # All workers share one iterator. It never awaits, so none can get another's row.
             for one in appointments:
@@ -96,7 +85,7 @@ class Pool:
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request
             self._stop.ask(UnexpectedFailure(error))
 
-    def _end(self, one: Settlement, outcome: Outcome) -> None:
+    def _end(self, one: Cancellation, outcome: Outcome) -> None:
         appointment_id = one.appointment_id
         if _HELD in outcome.name.facts:
             self._held[appointment_id] = outcome

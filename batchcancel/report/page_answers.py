@@ -57,9 +57,11 @@ def answers(
     status: BatchStatus, story: Story, *, plan: Mapping[str, Any], drift: Look | None, named: str
 ) -> list[Reply]:
     """The four answers; `named` is the ledger and the batch as they are typed."""
+    first = [_is_empty(status, plan, drift), _whom(status, named)]
+    if status.batch.kind == "restore":
+        first = [_is_back(status)]
     return [
-        _is_empty(status, plan, drift),
-        _whom(status, named),
+        *first,
         _what_went_wrong(status, story),
         _trust(status, drift, named),
     ]
@@ -89,6 +91,16 @@ def _is_empty(status: BatchStatus, plan: Mapping[str, Any], drift: Look | None) 
         question, "Yes, all that was listed", f"All {grouped(counts.rows)} are cancelled. {booked}",
         sweep,
     )  # fmt: skip
+
+
+def _is_back(status: BatchStatus) -> Reply:
+    counts = status.counts
+    back = f"{grouped(counts[OutcomeName.RESTORED])} of {grouped(counts.rows)}"
+    is_all = counts[OutcomeName.RESTORED] == counts.rows
+    why = (
+        "Patients may have been told, and may have booked elsewhere; restoring tells them nothing."
+    )
+    return Reply("Is all of it back?", f"Yes: {back}" if is_all else f"No: {back} are back", why)
 
 
 def _whom(status: BatchStatus, named: str) -> Reply:

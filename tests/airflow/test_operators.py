@@ -2,9 +2,11 @@ import inspect
 from contextlib import closing
 
 import pytest
+from airflow.sdk import DAG
 
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
 from batchcancel.airflow.hook import FIELDS
+from batchcancel.airflow.operators import BatchOperator
 from batchcancel.ledger.sqlite.ledger import read_sqlite
 from tests.airflow.dag_runs import run
 from tests.airflow.home import HOME
@@ -16,6 +18,14 @@ def test_manifest_ledger_batch_and_options_are_templated_and_kept(operator):
     task = operator(task_id="t", manifest="m", ledger="l", batch="b", **given)
     kept = {name: getattr(task, name) for name in operator.template_fields}
     assert given | {"manifest": "m", "ledger": "l", "batch": "b"} == kept
+
+
+def test_options_come_from_default_args_too_and_stand_in_the_signature():
+    with DAG("d", schedule=None, default_args=dict.fromkeys(FIELDS, "given")):
+        task = BatchCancelOperator(task_id="t", manifest="m", rate="1/s")
+    given = {name: getattr(task, name) for name in FIELDS}
+    assert dict.fromkeys(FIELDS, "given") | {"rate": "1/s"} == given
+    assert {*FIELDS} <= {*inspect.signature(BatchOperator.__init__).parameters}
 
 
 def test_a_misspelt_argument_is_told_what_was_meant():

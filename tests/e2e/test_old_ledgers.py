@@ -109,10 +109,11 @@ def is_told_as_it_was(stage, ledger, name):
     """Status and export answer, and agree; the batch of a refused run does not exist yet."""
     status = stage.here("status", ledger, "--batch", name, "--json")
     export = stage.here("export", ledger, "--batch", name, "-o", "rows.json", "--force")
+    page = stage.here("report", ledger, "--batch", name, "-o", "page.html", "--force")
     if name == "refused":
-        assert (2, 2) == (status.returncode, export.returncode)
+        assert (2, 2, 2) == (status.returncode, export.returncode, page.returncode)
         return
-    assert (0, 0) == (status.returncode, export.returncode)
+    assert (0, 0, 0) == (status.returncode, export.returncode, page.returncode)
     rows = json.loads((stage.folder / "rows.json").read_text())
     told, exported = json.loads(status.stdout), Counter(row["outcome"] for row in rows)
     assert LEFT[name].rows == len(rows) == told["rows"]

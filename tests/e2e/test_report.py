@@ -2,9 +2,11 @@
 
 import stat
 import sys
+from pathlib import Path
 
 from tests.e2e.stage import LEDGER, RUN
 
+ROOT = Path(__file__).parents[2]
 REPORT = ("report", LEDGER, "-o", "report.html")
 
 
@@ -25,3 +27,8 @@ def test_the_page_is_made_at_the_end_of_a_run_and_by_hand(stage):
         "ends with" in other.stderr or "end with" in other.stderr,
     )
     assert 2 == stage.here("report", "none.db", "-o", "none.html").returncode
+
+
+def test_the_pictures_of_the_readme_are_small():
+    for name in ("run.svg", "report.png"):
+        assert 1_000 < (ROOT / ".github" / name).stat().st_size < 200_000

@@ -36,67 +36,66 @@ FOREIGN = [b"", b"<html>", b"{}", b"null", b"[]", b'"NOT_FOUND"', b'{"error": "N
 """Bodies that are not the API's own envelope with a code."""
 
 
-@pytest.mark.parametrize(
-    ("status", "meaning"),
-    [
-        (100, Meaning.UNKNOWN),
-        *((status, Meaning.UNKNOWN) for status in (405, 408, 421, 423, 425, 451, 499)),
-        (429, Meaning.BUSY),
-        *((status, Meaning.UNKNOWN) for status in (500, 502, 503, 504, 599, 600)),
-    ],
-)
-@pytest.mark.parametrize("body", [*FOREIGN, error("SOME_CODE"), error("NOT_FOUND")])
-@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
-def test_such_a_status_has_one_meaning_whatever_its_body_says(status, meaning, body, request_):
-    assert meaning is answer(status, body, request=request_).meaning
+OF_A_ROW = pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+OF_NONE = pytest.mark.parametrize("request_", OF_NO_ROW, ids=lambda one: one.ask)
+OF_ANY = pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
+PASSING = {100, 405, 408, 421, 423, 425, 451, 499, 500, 502, 503, 504, 599, 600}
+REFUSING = {400, 403, 409, 410, 412, 422}
 
 
-@pytest.mark.parametrize("status", [400, 403, 409, 410, 412, 422])
-@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
+@OF_A_ROW
+def test_such_a_status_has_one_meaning_whatever_its_body_says(request_):
+    expected = dict.fromkeys(PASSING, Meaning.UNKNOWN) | {429: Meaning.BUSY}
+    for body in [*FOREIGN, error("SOME_CODE"), error("NOT_FOUND")]:
+        said = {status: answer(status, body, request=request_).meaning for status in expected}
+        assert (body, expected) == (body, said)
+
+
+@OF_A_ROW
 @pytest.mark.parametrize("code", ["CANCELLATION_NOT_ALLOWED", "A" * 64])
-def test_a_row_is_refused_by_the_apis_own_envelope_with_a_code(status, request_, code):
-    refused = answer(status, error(code), request=request_)
-    assert (Meaning.REFUSED, code) == (refused.meaning, refused.code)
-
-
-@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
-def test_a_404_with_its_own_code_says_that_there_is_no_such_appointment(request_):
+def test_a_row_is_refused_or_absent_by_the_apis_own_envelope_with_a_code(request_, code):
+    said = {status: answer(status, error(code), request=request_) for status in REFUSING}
+    assert dict.fromkeys(REFUSING, (Meaning.REFUSED, code)) == {
+        status: (one.meaning, one.code) for status, one in said.items()
+    }
     assert answer(404, error("NOT_FOUND"), request=request_).meaning is Meaning.ABSENT
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 412, 422])
+@OF_A_ROW
 @pytest.mark.parametrize("body", FOREIGN)
-@pytest.mark.parametrize("request_", [CANCEL, READ], ids=lambda one: one.ask)
-def test_what_is_not_the_apis_own_envelope_says_nothing_of_a_row(status, body, request_):
-    unknown = answer(status, body, request=request_)
-    assert (Meaning.UNKNOWN, str(status)) == (unknown.meaning, unknown.code)
+def test_what_is_not_the_apis_own_envelope_says_nothing_of_a_row(body, request_):
+    said = {status: answer(status, body, request=request_) for status in REFUSING | {404}}
+    assert {status: (Meaning.UNKNOWN, str(status)) for status in said} == {
+        status: (one.meaning, one.code) for status, one in said.items()
+    }
 
 
 def test_a_404_with_another_code_says_nothing_of_a_row():
     assert answer(404, error("NO_SUCH_ROUTE")).meaning is Meaning.UNKNOWN
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 418, 422])
-@pytest.mark.parametrize("body", [b"{}", b'{"message": "no Route matched"}', error("NOT_FOUND")])
-@pytest.mark.parametrize("request_", OF_NO_ROW, ids=lambda one: one.ask)
-def test_any_json_may_refuse_a_question_that_is_about_no_row(status, body, request_):
-    assert answer(status, body, request=request_).meaning is Meaning.REFUSED
+@OF_NONE
+def test_any_json_may_refuse_a_question_that_is_about_no_row(request_):
+    for status in REFUSING - {409, 410, 412} | {404, 405, 418}:
+        for body in [b"{}", b'{"message": "no Route matched"}', error("NOT_FOUND")]:
+            refused = answer(status, body, request=request_)
+            assert (status, body, Meaning.REFUSED) == (status, body, refused.meaning)
 
 
+@OF_NONE
 @pytest.mark.parametrize(
     ("status", "body"),
     [(404, b"<html>"), (403, b""), (400, b"null"), (408, b"{}"), (425, b"{}"), (500, b"{}")],
 )
-@pytest.mark.parametrize("request_", OF_NO_ROW, ids=lambda one: one.ask)
 def test_pages_and_what_passes_refuse_no_question(status, body, request_):
     assert answer(status, body, request=request_).meaning is Meaning.UNKNOWN
 
 
-@pytest.mark.parametrize("body", [*FOREIGN, error("PAYMENT_REQUIRED"), error("NOT_FOUND")])
-@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
-def test_a_402_stops_the_run_whatever_its_body_says(request_, body):
-    with pytest.raises(StoppedEarly, match="credits or a quota are used up"):
-        answer(402, body, request=request_)
+@OF_ANY
+def test_a_402_stops_the_run_whatever_its_body_says(request_):
+    for body in [*FOREIGN, error("PAYMENT_REQUIRED"), error("NOT_FOUND")]:
+        with pytest.raises(StoppedEarly, match="credits or a quota are used up"):
+            answer(402, body, request=request_)
 
 
 def test_a_code_that_speaks_of_credentials_does_not():
@@ -120,17 +119,16 @@ def test_it_is_told_when_a_daily_quota_is_there_again_by_the_servers_clock(date,
     assert left in stopped.value.hint
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
-def test_a_redirect_is_fatal(status, request_):
-    with pytest.raises(FatalAnswer, match=f"redirects .status {status}") as fatal:
-        answer(status, location="https://elsewhere.example/", request=request_)
-
-    assert "elsewhere" not in str(fatal.value)
+@OF_ANY
+def test_a_redirect_is_fatal(request_):
+    for status in (300, 301, 302, 303, 304, 307, 308):
+        with pytest.raises(FatalAnswer, match=f"redirects .status {status}") as fatal:
+            answer(status, location="https://elsewhere.example/", request=request_)
+        assert "elsewhere" not in str(fatal.value)
 
 
 @pytest.mark.parametrize("body", [b"", error("UNAUTHORIZED"), error("INSUFFICIENT_SCOPE")])
-@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
+@OF_ANY
 def test_a_401_is_fatal_and_says_where_the_key_is_read_from(request_, body):
     with pytest.raises(FatalAnswer, match="rejects the key") as fatal:
         answer(401, body, request=request_)
@@ -199,14 +197,13 @@ def test_only_what_may_go_better_is_worth_retrying(status, body, is_worth_it):
     "code", ["INSUFFICIENT_CREDITS", "QUOTA_EXCEEDED", "BILLING_SUSPENDED", "PAYMENT_OVERDUE",
              "insufficient_credits", "QuotaExceeded", "payment-overdue"],
 )  # fmt: skip
-@pytest.mark.parametrize("wrap", [error, lambda code: json.dumps({"code": code}).encode(),
-                                  lambda code: json.dumps({"error": code}).encode()])  # fmt: skip
-def test_a_code_that_speaks_of_credits_stops_the_run_in_any_letters_and_place(status, code, wrap):
-    with pytest.raises(CreditsSpent, match=code):
-        answer(status, wrap(code), retry_after="9")
+def test_a_code_that_speaks_of_credits_stops_the_run_in_any_letters_and_place(status, code):
+    for body in ({"error": {"code": code, "message": "no"}}, {"code": code}, {"error": code}):
+        with pytest.raises(CreditsSpent, match=code):
+            answer(status, json.dumps(body).encode(), retry_after="9")
 
 
-@pytest.mark.parametrize("request_", EVERY_ASK, ids=lambda one: one.ask)
+@OF_ANY
 def test_a_success_that_is_denied_for_want_of_credits_stops_the_run(request_):
     denied = {"success": False, "error": {"code": "INSUFFICIENT_CREDITS"}, "data": None}
     with pytest.raises(CreditsSpent):

@@ -1,14 +1,9 @@
 """The window, on virtual time; a few claims again on asyncio."""
 
 import math
-from random import Random
 
 import anyio
 import pytest
-import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trio.testing import MockClock
 
 from batchcancel.api import PERMIT_S
 from batchcancel.huskyvoice.limiter import WindowLimiter
@@ -169,27 +164,6 @@ async def test_ten_windows_take_ten_windows_and_little_more():
     limiter = limiter_of(60, 60)
     await send_all(limiter, 600, workers=8, latency=lambda: 0.1)
     assert anyio.current_time() <= 545
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    seed=st.integers(0, 2**32), workers=st.integers(1, 12), limit=st.integers(1, 20),
-    worst=st.floats(0, 90),
-)  # fmt: skip
-def test_no_latency_makes_the_server_count_more_than_the_limit(seed, workers, limit, worst):
-    random = Random(seed)
-    arrivals = []
-
-    async def main():
-        limiter = limiter_of(limit, 60, timeout=2 * worst)
-        arrivals.extend(
-            await send_all(
-                limiter, 4 * limit, workers=workers, latency=lambda: random.uniform(0, worst)
-            )
-        )
-
-    trio.run(main, clock=MockClock(autojump_threshold=0))
-    assert most_in_any(60, arrivals) <= limit
 
 
 def test_on_asyncio_a_full_window_is_waited_for_and_never_overrun():

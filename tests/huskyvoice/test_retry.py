@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from batchcancel.api import Answer, Meaning
-from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.huskyvoice import retry
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ class Script:
 
 
 def backoff(*, attempts=5, seed=1):
-    return Backoff(attempts=attempts, random=Random(seed), sleep=anyio.sleep)
+    return retry.backoff(attempts=attempts, random=Random(seed), sleep=anyio.sleep)
 
 
 @pytest.mark.parametrize("meaning", [Meaning.PROVED, Meaning.ABSENT, Meaning.REFUSED])

@@ -1,4 +1,4 @@
-"""What every shared window promises: in memory, in a file, and in a database."""
+"""What every shared window promises: in a file (and so in memory), and in a database."""
 
 import threading
 from contextlib import ExitStack, closing
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from batchcancel.api import PERMIT_S, Rate
-from batchcancel.huskyvoice.window_log import WindowLog
 from batchcancel.ledger.postgres.ledger import open_postgres
-from tests.windows import file_window, memory_window
+from tests.windows import file_window
 
 LENGTH, TIMEOUT = 1000.0, 10.0
 SLACK = 100.0
@@ -23,20 +22,6 @@ class Kit:
 
     window: Any
     let_pass: Any
-
-
-@pytest.fixture
-def memory():
-    now, logs = [0.0], {}
-
-    def window(limit, key="key", length=LENGTH):
-        log = logs.setdefault(key, WindowLog("a boot"))
-        return memory_window(lambda: now[0], limit=limit, length=length, timeout=TIMEOUT, log=log)
-
-    def let_pass(seconds):
-        now[0] += seconds
-
-    return Kit(window, let_pass)
 
 
 @pytest.fixture
@@ -76,7 +61,7 @@ def file(tmp_path):
     return Kit(window, let_pass)
 
 
-@pytest.fixture(params=["memory", "file", "shared"])
+@pytest.fixture(params=["file", "shared"])
 def kit(request):
     return request.getfixturevalue(request.param)
 

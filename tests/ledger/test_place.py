@@ -50,20 +50,10 @@ def test_the_deepest_and_latest_mount_tells_the_file_system(path, kind):
     assert file_system_of(Path(path), MOUNTS) == kind
 
 
-def test_without_mounts_nothing_is_known():
-    assert file_system_of(Path("/srv"), "") == ""
-
-
-@pytest.mark.parametrize(
-    "kind", ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "9p", "ceph"]
-)
-def test_network_file_systems_are_known(kind):
-    assert is_network(kind)
-
-
-@pytest.mark.parametrize("kind", ["", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuse.ntfs-3g"])
-def test_local_file_systems_are_fine(kind):
-    assert not is_network(kind)
+def test_network_file_systems_are_told_from_local_ones():
+    network = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "9p", "ceph"]
+    local = ["", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuse.ntfs-3g"]
+    assert network == [kind for kind in network + local if is_network(kind)]
 
 
 def test_a_ledger_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
@@ -121,16 +111,20 @@ def test_a_group_that_has_no_name_is_others(ledger, monkeypatch):
         require_private(ledger)
 
 
-def test_a_ledger_with_a_second_name_is_refused_because_each_would_have_a_lock(ledger):
-    os.link(ledger, ledger.with_name("second.db"))
-    with pytest.raises(UnsafeLedger, match="hard link"):
-        require_private(ledger)
-
-
-def test_a_pipe_is_no_ledger(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UnsafeLedger, match="not a plain file"):
-        require_private(tmp_path / "pipe")
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda one: os.link(one.with_name("closure.ledger.db"), one), "hard link"),
+        (os.mkfifo, "not a plain file"),
+    ],
+)
+def test_a_second_name_which_would_have_a_lock_of_its_own_and_a_pipe_are_refused(
+    ledger, make, match
+):
+    other = ledger.with_name("other.db")
+    make(other)
+    with pytest.raises(UnsafeLedger, match=match):
+        require_private(other)
 
 
 def test_where_no_ledger_is_yet_none_can_be_unsafe(tmp_path):

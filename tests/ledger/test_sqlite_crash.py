@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def never_ending():
 
 ledger.decide("closure", never_ending())
 """
+STANDING = {"a": "open", "b": "waiting"}
 
 
 @contextmanager
@@ -70,29 +72,14 @@ def test_a_ledger_in_use_by_another_process_is_refused(tmp_path):
 def test_a_ledger_in_use_by_another_process_can_be_read(tmp_path):
     path = tmp_path / "closure.ledger.db"
     with running(path), closing(read_sqlite(path)) as reader:
-        assert {row.appointment_id: row.state for row in reader.rows("closure")} == {
-            "a": "open",
-            "b": "waiting",
-        }
+        assert {row.appointment_id: row.state for row in reader.rows("closure")} == STANDING
 
 
-def test_what_was_committed_is_kept_and_what_was_not_is_gone(killed):
-    with closing(open_sqlite(killed, **WHO)) as ledger:
-        assert [row.appointment_id for row in ledger.open_rows("closure")] == ["a"]
-        assert {row.appointment_id: row.state for row in ledger.rows("closure")}["b"] == "waiting"
-
-
-def test_the_killed_run_is_there_and_has_no_end(killed):
-    with closing(open_sqlite(killed, **WHO)) as ledger:
+@pytest.mark.parametrize("opened", [read_sqlite, partial(open_sqlite, **WHO)])
+def test_what_was_committed_is_kept_what_was_not_is_gone_and_the_run_has_no_end(killed, opened):
+    with closing(opened(killed)) as ledger:
         (run,) = ledger.runs("closure")
+        assert {row.appointment_id: row.state for row in ledger.rows("closure")} == STANDING
     assert (run.run_id, run.ended_at, run.exit_code) == ("killed", None, None)
-
-
-def test_it_can_be_read_before_anybody_repaired_it(killed):
-    with closing(read_sqlite(killed)) as reader:
-        assert [row.appointment_id for row in reader.open_rows("closure")] == ["a"]
-
-
-def test_the_next_run_leaves_one_file_again(killed):
     open_sqlite(killed, **WHO).close()
     assert [file.name for file in killed.parent.iterdir()] == [killed.name]

@@ -22,8 +22,8 @@ test_a_deadline_that_passes_while_the_row_is_in_doubt_settles_nothing
 
 pool.cancel: a doubt is as old as its last attempt
 test_what_is_applied_late_between_a_read_and_the_next_attempt_was_ours
-- opened_at = self._opened_at or sent.opened_at
-+ opened_at = sent.opened_at
+- opened_at = self._opened_at or left_at
++ opened_at = left_at
 
 pool.exchange: the policy is not asked again after the commit of an intent
 test_what_is_allowed_before_the_commit_and_not_after_it_is_not_sent_and_withdrawn
@@ -33,7 +33,7 @@ seed 410
 
 pool.exchange: an intent stays although nothing was sent
 test_a_withdrawal_tells_that_nothing_was_sent_and_whether_a_doubt_is_older
--             if not slot.is_used:
+-             if not permit.is_sent:
 +             if False:
 
 pool.exchange: a key that is rejected leaves its row in doubt

@@ -18,23 +18,23 @@ test_a_stop_that_comes_while_the_intent_is_written_lets_nothing_leave
 - if self._stop.reason is not None:
 + if False:
 
-pool.patience: a Retry-After of just the longest patience stops the run
+huskyvoice.limiter: a Retry-After of just the longest patience stops the run
 test_a_retry_after_that_is_just_allowed_closes_the_gate
-- if seconds > self._longest:
-+ if seconds >= self._longest:
+- if closed > self.seconds + _ROUNDING_S:
++ if closed >= self.seconds:
 
-pool.patience: a run is turned away by 429s without end
+pool.exchange: a run is turned away by 429s without end
 test_a_run_whose_every_request_is_turned_away_for_too_long_stops
-- if lasted > self._longest:
-+ if False:
+- if (lasted := now - self._turned_away_since) > self._max_retry_after:
++ if (lasted := 0.0) > 1.0:
 
-pool.patience: a request that got through does not start the patience with 429s anew
+pool.exchange: a request that got through does not start the patience with 429s anew
 test_one_request_that_gets_through_starts_the_patience_anew
 -             self._turned_away_since = None
 -             return
 +             return
 
-pool.patience: a Retry-After of 0 lets every worker ask again at once
+pool.exchange: a Retry-After of 0 lets every worker ask again at once
 test_a_429_closes_the_gate_and_so_does_trouble_that_names_a_time
 - max(seconds, SHORTEST_PAUSE)
 + seconds

@@ -22,15 +22,12 @@ seed 35
 - if record.status != COMPLETED and is_touched(record, since=opened_at):
 + if False:
 
-pool.patience: a 429 closes no gate
+pool.exchange: a 429 closes no gate
 seed 20
 - self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
 + pass
 
-pool.patience: a Retry-After is waited for, however long it is
-- if seconds > self._longest:
-+ if False:
-@ huskyvoice.limiter
+huskyvoice.limiter: a Retry-After is waited for, however long it is
 - if closed > self.seconds + _ROUNDING_S:
 + if False:
 

@@ -16,12 +16,12 @@ from batchcancel.appointments import (
     Start,
 )
 from batchcancel.errors import ScopeMissing
-from batchcancel.huskyvoice.retry import Backoff
+from batchcancel.huskyvoice.retry import backoff
 from batchcancel.ledger.contract import Learned
 from batchcancel.policy.fresh import Word
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.pool.cancel import Cancellation, Means
-from batchcancel.pool.exchange import Sent, Withheld
+from batchcancel.pool.exchange import Ended
 
 pytestmark = pytest.mark.anyio
 BEGIN = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -55,8 +55,8 @@ TOUCHED = record("confirmed", at=BEGIN + SECOND)
 class Pages:
     """Pages that are read for other rows while this one waits for the permit of a later PATCH."""
 
-    def __init__(self, shown, *, was_cancelled, before):
-        self.shown = Word(1, shown.record, was_cancelled)
+    def __init__(self, shown=None, *, was_cancelled=False, before=0):
+        self.shown = shown and Word(1, shown.record, was_cancelled)
         self.before = before
         self.word = None
 
@@ -83,11 +83,11 @@ class Scene:
         self.told, self.writes, self.entries = [], [], []
         self.means = Means(
             exchange=self,
-            retry=Backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
+            retry=backoff(attempts=attempts, random=Random(1), sleep=anyio.sleep),
             policy=NoticePolicy(notice=HOUR),
             starts=self,
             writer=self,
-            fresh=pages,
+            fresh=pages or Pages(),
         )
         self.cancellation = Cancellation(Appointment(**known), self.means)
 
@@ -103,15 +103,14 @@ class Scene:
 
     async def write(self, request, write):
         assert request.ask is Ask.CANCEL
-        if self.means.fresh is not None:
-            self.means.fresh.turn(len(self.writes))
+        self.means.fresh.turn(len(self.writes))
         is_late = self.late_after is not None and len(self.writes) >= self.late_after
         decision = write.decide(BEGIN + (48 * HOUR if is_late else timedelta(0)))
         if isinstance(decision, Skip):
-            raise Withheld(decision)
+            raise Ended(Outcome(OutcomeName.SKIPPED, decision.reason))
         self.writes.append(write)
         opened_at = BEGIN + timedelta(seconds=len(self.writes) - 1)
-        return Sent(answer=self._next("patch"), opened_at=opened_at)
+        return self._next("patch"), opened_at
 
     def _next(self, what):
         self.told.append(what)
@@ -241,9 +240,8 @@ async def test_attempts_are_numbered_on_from_those_of_earlier_runs():
 async def test_an_unknown_start_is_learned_by_one_read_and_told():
     scene = Scene(ALIVE, DONE, start=None)
     assert CANCELLED == await scene.ends()
-    assert [
-        Learned(appointment_id="a1", starts_at=START.earliest, known_by=START.known_by)
-    ] == scene.entries
+    learned = Learned(appointment_id="a1", starts_at=START.earliest, known_by=START.known_by)
+    assert [ALIVE.record, learned] == scene.entries
 
 
 SEEN = Said(date(2026, 6, 20), "Morning")

@@ -64,8 +64,9 @@ async def test_a_deadline_that_passes_while_another_program_holds_the_ledger_is_
         write(entries)
 
     late.commit(commit)
-    *counts, finished = await late.run(late.manifest(seconds=38))
-    assert [1, {"notice_window": 2}, 0, 0] == counts
+    cancelled, *rest, finished = await late.run(late.manifest(seconds=38))
+    assert 1 <= cancelled <= 2  # by whether an outcome and the next intent share a commit
+    assert [{"notice_window": 3 - cancelled}, 0, 0] == rest
     assert 0 == finished.summary.exit_code
 
 

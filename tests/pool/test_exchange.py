@@ -9,6 +9,7 @@ import pytest
 from batchcancel.api import Answer, Ask, Meaning, Permit, Request
 from batchcancel.appointments import Cancel
 from batchcancel.errors import FatalAnswer, GateClosed, Interrupted, LedgerWriteFailed, StoppedEarly
+from batchcancel.huskyvoice.limiter import Patience
 from batchcancel.pool.exchange import Exchange, Write
 from batchcancel.stop import Stop, Stopped, background
 from batchcancel.writer import Writer, inline
@@ -31,8 +32,6 @@ def busy(seconds):
 class Parts:
     """An API, a limiter and a ledger that remember what they were asked."""
 
-    kept_in = "memory"
-
     def __init__(
         self, *, is_good=lambda: True, require_held=lambda: None, answer=PROVED, most=None
     ):
@@ -40,13 +39,13 @@ class Parts:
         self.decisions, self.is_in_doubt = iter(()), False
         self.stop = Stop()
         self.permit = self._permit
-        self._given = Permit(7, is_good)
+        self._is_good = is_good
         self._answer = answer
         self._most = most
         self.require_held = require_held
 
     async def _permit(self):
-        return self._given
+        return Permit(7, self._is_good)
 
     def used(self, permit):
         self.told.append(f"slot {permit.slot} used")
@@ -56,6 +55,7 @@ class Parts:
 
     def close_for(self, seconds):
         self.told.append(f"gate closed for {seconds} s")
+        Patience(300, lambda: NOW).require(seconds, kept_in="memory")
 
     def commit(self, entries):
         self.entries += entries
@@ -80,7 +80,7 @@ class Parts:
 
     def _exchange(self, writer):
         return Exchange(
-            api=self,
+            send=self.send,
             limiter=self,
             writer=writer,
             stop=self.stop,

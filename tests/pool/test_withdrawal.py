@@ -20,7 +20,7 @@ from batchcancel.errors import (
     StoppedEarly,
 )
 from batchcancel.ledger.contract import Intent, Withdrawn
-from batchcancel.pool.exchange import Withheld
+from batchcancel.pool.exchange import Ended
 from batchcancel.stop import Stopped, background
 from batchcancel.writer import Writer
 from tests.pool.test_exchange import NOW, PATCH, READ, Parts, busy, unknown
@@ -41,16 +41,16 @@ def withdrawals(parts):
 async def test_what_is_allowed_before_the_commit_and_not_after_it_is_not_sent_and_withdrawn():
     parts = Parts()
     parts.decisions = iter([Cancel(), TOO_LATE])
-    with pytest.raises(Withheld) as withheld:
+    with pytest.raises(Ended) as ended:
         await parts.exchange()
-    assert TOO_LATE == withheld.value.skip
+    assert TOO_LATE.reason == ended.value.outcome.reason
     assert ["intent", "slot 7 unused", "answered", "withdrawn"] == parts.told
 
 
 async def test_what_is_not_allowed_before_the_commit_costs_no_commit():
     parts = Parts()
     parts.decisions = iter([TOO_LATE])
-    with pytest.raises(Withheld):
+    with pytest.raises(Ended):
         await parts.exchange()
     assert ["slot 7 unused"] == parts.told
 
@@ -84,7 +84,7 @@ async def test_a_withdrawn_intent_takes_none_of_the_allowed_requests():
     parts.decisions = iter([Cancel(), TOO_LATE])
 
     async def twice(exchange):
-        with pytest.raises(Withheld):
+        with pytest.raises(Ended):
             await parts.one(exchange)
         await parts.one(exchange)
 
@@ -220,9 +220,9 @@ async def test_a_patch_tells_when_it_was_intended_and_a_read_writes_no_intent():
     writer = Writer(parts.commit, offload=_inline)
     exchange = parts._exchange(writer)
     async with background(writer.serve):
-        sent = await parts.one(exchange)
+        _, opened_at = await parts.one(exchange)
         await parts.one(exchange, READ)
-    assert NOW - timedelta(seconds=2) == sent.opened_at
+    assert NOW - timedelta(seconds=2) == opened_at
     assert 1 == parts.told.count("intent")
 
 

@@ -251,3 +251,16 @@ async def test_a_rehearsal_with_an_outage_is_marked_and_nobody_is_named(world):
     for canary in ("Canary", "987654", "sk_sandbox", "Fictitious"):
         assert canary not in page
     assert "sent with each cancellation; not kept" in told
+
+
+@pytest.mark.anyio
+async def test_of_a_restore_it_is_asked_whether_all_is_back(world):
+    ids = world.appointments(4)
+    await world.run(world.manifest(ids))
+    world.virtual.jump(120)
+    await world.restore()
+    with world.account() as account:
+        name = account.batches()[-1].name
+        told = Read(page_html(account, name, ledger="closure.ledger.db", at=world.now())).text
+    assert "Is all of it back? Yes: 4 of 4" in told
+    assert "Is the day empty?" not in told

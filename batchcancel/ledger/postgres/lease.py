@@ -8,10 +8,8 @@ lease meets no row and is undone whole; and a COMMIT whose answer was lost is kn
 from typing import TypeVar
 from uuid import UUID
 
-from psycopg.errors import InsufficientPrivilege, LockNotAvailable
-
 from batchcancel.clock import Stopwatch, boot_clock
-from batchcancel.errors import BatchcancelError, BatchHeld, InputError, LedgerWriteFailed
+from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import SomeLease, held, signature
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements, Work
@@ -69,18 +67,6 @@ def take(statements: Statements, run: Run, *, session: UUID, ttl: float) -> tupl
         raise held(run.batch, holder=holder, left=left)
     ((token,),) = statements.fetch(_TAKE, {**known, "holder": signature(run), "ttl": ttl})
     return int(token), True
-
-
-def refusal(error: LedgerWriteFailed, run: Run) -> BatchcancelError:
-    """What it means that a batch could not be taken: nothing was sent yet."""
-    if isinstance(error.__cause__, LockNotAvailable):
-        return BatchHeld(
-            f"another run is writing on batch {run.batch} just now",
-            hint="Wait until it has finished, or stop it.",
-        )
-    if isinstance(error.__cause__, InsufficientPrivilege):
-        return InputError(error.message, hint=error.hint)
-    return error
 
 
 class Lease(SomeLease):

@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.errors import UntranslatableCharacter
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable, UntranslatableCharacter
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.api import Rate, SharedWindow
 from batchcancel.clock import Stopwatch, utc_now
-from batchcancel.errors import BatchcancelError, InputError, LedgerWriteFailed, StoppedEarly
+from batchcancel.errors import (
+    BatchcancelError,
+    BatchHeld,
+    InputError,
+    LedgerWriteFailed,
+    StoppedEarly,
+)
 from batchcancel.ledger.contract import Run
 from batchcancel.ledger.lease import TTL_S
 from batchcancel.ledger.postgres.connection import (
@@ -23,7 +29,7 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
-from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, refusal, take
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, take
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -131,8 +137,15 @@ class PostgresLedger(Ledger, PostgresReader):
 
         try:
             token = self._write(begin)
-        except LedgerWriteFailed as error:
-            raise refusal(error, run) from error
+        except LedgerWriteFailed as error:  # nothing was sent yet
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise BatchHeld(
+                    f"another run is writing on batch {run.batch} just now",
+                    hint="Wait until it has finished, or stop it.",
+                ) from error
+            if isinstance(error.__cause__, InsufficientPrivilege):
+                raise InputError(error.message, hint=error.hint) from error
+            raise
         return Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
 
     def _renew(self) -> None:
