@@ -54,7 +54,7 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
     # came, no answer tells: what a run was shown last must do.
     is_in_doubt = any(map(leaves_doubt, runs)) or world.account.intents.get(one, 0) > len(runs)
     cancelled = [each for each in world.sandbox.changes(one) if each.after == "cancelled"]
-    ours = cancelled if is_in_doubt else _by_us(world, one, "cancelled")
+    ours = _by_us(world, one, "cancelled") or cancelled * is_in_doubt
     alive = [each.status for each in _shown_to_runs(world, one) if each.status != "cancelled"]
     if standing is None or standing.outcome != "cancelled" or not ours:
         yield f"{one} stands as {standing}"
