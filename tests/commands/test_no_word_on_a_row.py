@@ -85,6 +85,7 @@ async def test_a_gateway_that_lost_the_way_settles_nothing(world):
     assert (0, {"cancelled": 40}) == ended(finished)
 
 
+@pytest.mark.long
 @pytest.mark.promise(9)
 async def test_a_key_that_another_program_uses_up_for_long_stops_the_run_and_no_row_is_given_up(
     world,

@@ -41,7 +41,7 @@ def both(when):
 
 @pytest.mark.promise(2)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("boundary", sampled(range(1, BOUNDARIES + 1), every=8))
+@pytest.mark.parametrize("boundary", sampled(range(1, BOUNDARIES + 1), every=16))
 def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_started_again(
     scene, boundary
 ):

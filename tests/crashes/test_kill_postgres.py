@@ -19,7 +19,7 @@ def elsewhere(scene, database):
 
 @pytest.mark.promise(2)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("boundary", sampled(range(1, BOUNDARIES + 1), every=18, first=3))
+@pytest.mark.parametrize("boundary", sampled(range(1, BOUNDARIES + 1), every=36, first=3))
 def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_taken_over(
     elsewhere, postgres, database, boundary
 ):

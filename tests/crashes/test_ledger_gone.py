@@ -40,6 +40,7 @@ def test_a_ledger_taken_away_in_the_middle_ends_the_sending(stage, is_replaced):
     assert "Traceback" not in stopped.stderr
 
 
+@pytest.mark.long
 @pytest.mark.promise(13)
 def test_a_disk_without_any_room_is_told_before_anything_is_sent(stage):
     stage.closure(2)

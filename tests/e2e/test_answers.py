@@ -41,6 +41,7 @@ def test_unknown_and_refused_rows_are_told_with_their_codes_and_what_to_do(stage
     assert Counter([*ids, ids[1], "unknown", "unknown"]) == Counter(stage.patched())
 
 
+@pytest.mark.long
 def test_rows_given_up_on_are_read_back_by_the_next_run(stage):
     ids = stage.closure(3)
     fault = Fault("status", status=503, when="after", retry_after=0)

@@ -12,6 +12,7 @@ def token(stage, *options, environ=None):
     return json.loads(planned.stdout)["approval"]
 
 
+@pytest.mark.long
 def test_planned_3_and_the_file_is_replaced_nothing_is_sent(stage):
     ids = stage.closure(40)
     stage.write("closure.csv", ids[:3])
@@ -41,6 +42,7 @@ def test_a_plan_prints_the_same_token_for_people_as_for_machines_and_it_stands_f
     assert ids == sorted(stage.patched())
 
 
+@pytest.mark.long
 def test_the_plan_ends_as_a_run_with_its_approval_would(stage):
     stage.closure(3)
     shown = token(stage)

@@ -37,6 +37,7 @@ def pipe():
             continue
 
 
+@pytest.mark.long
 def test_a_pipe_that_does_not_block_is_read_to_its_end_however_slow_its_writer(stage, pipe):
     reading, writing, is_drained = pipe
     rows = [f"a{number},{FAR}T09:00\n" for number in range(6)]

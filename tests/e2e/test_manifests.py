@@ -94,6 +94,7 @@ def test_a_session_and_a_branch_are_read_as_people_mean_them_and_unknown_ones_ar
     assert ["not_compared", "unknown_session"] == [*json.loads(told.stdout)["cautions"]]
 
 
+@pytest.mark.long
 def test_a_changed_manifest_is_refused_until_it_is_accepted(stage):
     ids = stage.closure(3)
     stage.here(*RUN)

@@ -42,6 +42,7 @@ def test_a_plan_of_it_shows_so_and_ends_as_the_run_would(stage):
     assert {"marked_done": 3} == json.loads(told.stdout)["skipped"]
 
 
+@pytest.mark.long
 def test_rows_of_an_export_that_were_not_done_are_done_and_that_is_a_success(stage):
     stage.closure(5)
     stage.here(*RUN, "--limit", "2")
@@ -88,6 +89,7 @@ def test_words_of_another_program_leave_nobody_out_and_are_named(stage):
     assert [ids[0]] == stage.patched()
 
 
+@pytest.mark.long
 def test_a_batch_whose_manifest_has_outcomes_is_resumed_with_it(stage):
     stage.closure(6)
     stage.here(*RUN, "--limit", "2")
@@ -102,6 +104,7 @@ def test_a_batch_whose_manifest_has_outcomes_is_resumed_with_it(stage):
     assert 6 == len(stage.patched())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("accepts", [False, True])
 def test_outcomes_that_were_taken_out_change_the_manifest(stage, accepts):
     ids = stage.closure(3)

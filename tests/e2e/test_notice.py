@@ -2,6 +2,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.e2e.stage import LEDGER, RUN
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -33,6 +35,7 @@ def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_li
     assert ["far", "near"] == stage.patched()
 
 
+@pytest.mark.long
 def test_a_notice_and_a_timezone_that_are_not_the_organisations_are_told_in_plan_and_log(stage):
     stage.closure(1)
     options = ("closure.csv", "--notice-hours", "0", "--timezone", "Europe/Berlin")

@@ -26,6 +26,7 @@ def resolve(stage, *words):
     return stage.here("resolve", LEDGER, "--json", *words)
 
 
+@pytest.mark.long
 def test_a_row_that_is_kept_asks_for_nobody_any_more(stage, moved):
     told = resolve(stage, "--as", "kept", moved, "--reason", "by the front desk")
     ended = stage.here(*RUN)

@@ -77,6 +77,7 @@ def test_a_signal_while_planning_does_not_wait_for_a_server_that_hangs(stage):
     assert [] == stage.patched()
 
 
+@pytest.mark.long
 def test_while_a_run_holds_the_batch_another_sends_nothing_and_status_works(stage):
     stage.closure(4)
     stage.sandbox.faults.add(Fault("hang"), method="PATCH", times=None)

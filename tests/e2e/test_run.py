@@ -3,6 +3,7 @@ from datetime import timedelta
 from stat import S_IMODE
 
 import polars as pl
+import pytest
 
 from tests.e2e.stage import FAR, LEDGER, RUN
 
@@ -37,6 +38,7 @@ def test_a_manifest_of_nothing_but_ids_is_enough_and_a_page_saves_the_look_ups(s
     assert stage.arrivals < 12 + 6
 
 
+@pytest.mark.long
 def test_a_manifest_on_stdin_needs_names_for_ledger_and_batch(stage):
     stage.closure(2)
     content = (stage.folder / "closure.csv").read_bytes()

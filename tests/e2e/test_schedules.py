@@ -84,6 +84,7 @@ def words_of(command):
     return [word.replace("$$", "$") for word in words]
 
 
+@pytest.mark.long
 def test_the_service_runs_as_systemd_would_run_it(prepared, tmp_path):
     stage, key = prepared
     service = unit("batchcancel.service")["Service"]

@@ -58,6 +58,7 @@ def test_the_slots_of_a_program_that_was_killed_are_not_given_to_the_other(paced
     assert paced.sandbox.most_arrivals <= LIMIT
 
 
+@pytest.mark.long
 @pytest.mark.promise(7)
 def test_a_plan_beside_a_run_takes_its_turn_in_the_same_window(new_stage):
     stage = new_stage(limit=20, seconds=2)

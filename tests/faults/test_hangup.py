@@ -19,6 +19,7 @@ AS_IN_A_TERMINAL = (sys.executable, "-c", _RESET)
 """Whoever started the tests may have them ignore SIGHUP, and a child would too."""
 
 
+@pytest.mark.long
 def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(stage):
     ids = stage.closure(6)
     stage.sandbox.faults.add(Fault("hang", when="after"), appointment_id=ids[3])

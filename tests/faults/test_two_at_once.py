@@ -49,6 +49,7 @@ async def test_two_batches_that_share_a_key_share_its_window_and_both_finish(wor
     assert max(one.elapsed_s for one in results) < 3 * 60 + 5
 
 
+@pytest.mark.long
 @pytest.mark.promise(8)
 async def test_a_run_without_a_rate_obeys_the_gate_that_another_closes(world, two_manifests):
     first, second = two_manifests

@@ -406,6 +406,7 @@ class TestRestart:
         with closing(open_postgres(mortal_postgres.database(), **WHO, ttl=3000)) as ledger:
             yield example.begin(ledger)
 
+    @pytest.mark.long
     def test_between_two_commits_it_is_not_noticed(self, ledger, mortal_postgres, example):
         ledger.commit([example.intent("a")])
         mortal_postgres.stop()

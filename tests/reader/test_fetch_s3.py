@@ -112,6 +112,7 @@ def test_a_download_that_nobody_wants_any_more_ends(buckets, copy):
         copy(MANIFEST, is_wanted=lambda: False)
 
 
+@pytest.mark.long
 def test_the_libraries_log_nothing_meanwhile_and_their_levels_come_back(buckets, copy, caplog):
     buckets.put("2026/monday.csv", b"x")
     logging.getLogger("botocore").setLevel(logging.INFO)

@@ -32,6 +32,7 @@ def test_the_same_seed_gives_the_same_trace(seed):
     assert simulate(seed).trace == simulate(seed).trace
 
 
+@pytest.mark.long
 @pytest.mark.promise(18)
 def test_the_trace_does_not_depend_on_how_a_process_hashes():
     traces = {_trace_of(11, hash_seed=one) for one in ("0", "4711")}
