@@ -68,10 +68,19 @@ test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget
 
 policy.fresh: what an earlier reading of a day showed is forgotten with the next
 test_what_a_page_showed_last_is_known_although_later_pages_do_not_show_it
-seed 935
 -         self._days[page] = day =
 +         self._words = {one: word for one, word in self._words.items() if word.page > after}
 +         self._days[page] = day =
+
+pool.cancel: what a page shows of a row whose turn it was not is passed over
+test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word
+- if word is None or word is self._word:
++ if True:
+
+pool.proof: a read-back takes a living appointment as not cancelled yet, whenever it was touched
+test_a_living_appointment_touched_after_our_intent_is_for_a_person
+- if record.status != COMPLETED and is_touched(record, since=opened_at):
++ if False:
 
 pool.cancel: pages that are read while a row waits for its permit do not count
 test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word

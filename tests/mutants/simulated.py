@@ -17,11 +17,6 @@ pool.cancel: a row that an earlier run left open is sent again without reading i
 - self._opened_at = appointment.opened_at
 + self._opened_at = None
 
-pool.proof: a read-back takes a living appointment as not cancelled yet, whenever it was touched
-seed 35
-- if record.status != COMPLETED and is_touched(record, since=opened_at):
-+ if False:
-
 pool.exchange: a 429 closes no gate
 seed 20
 - self._limiter.close_for(max(seconds, SHORTEST_PAUSE))
@@ -79,11 +74,6 @@ policy.observed: what a page shows to be completed is sent all the same
 @ policy.observed
 - if record.status not in statuses:
 + if record.status not in (*statuses, COMPLETED):
-
-pool.cancel: what a page shows of a row whose turn it was not is passed over
-seed 935
-- if word is None or word is self._word:
-+ if True:
 
 policy.named: where nothing could be read, a PATCH's answer from another branch is a success
 seed 6092
