@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import UnsupportedOperation
+from itertools import islice
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from threading import Event
@@ -107,9 +108,13 @@ def content_of(path: str) -> bytes:
         ) from None
 
 
+_TABLES, _MANY_FILES = (".parquet", ".csv", ".tsv", ".gz"), 10_000
+
+
 def _folder(path: str) -> InputError:
     """A folder; one of part files is one table, and no part of it a whole day."""
-    parts = [str(part) for part in Path(path).glob("*") if part.suffix in (".parquet", ".csv")]
+    below = islice(Path(path).rglob("*"), _MANY_FILES)  # partitions are folders in it
+    parts = [str(one) for one in below if one.suffix.lower() in _TABLES or one.match("part-*")]
     hint = f"Give the path of one file in it{f', like {parts[0]!r}' if parts else ''}."
     if len(parts) > 1:
         hint = (

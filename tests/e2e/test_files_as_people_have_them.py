@@ -273,20 +273,23 @@ def test_it_is_read_as_it_is_meant_or_refused_in_a_sentence_whose_hint_works(pla
         assert 0 == plan(case.content, *case.then).returncode
 
 
-def test_a_folder_of_part_files_is_refused_and_no_part_of_it_is_offered(stage):
+@pytest.mark.parametrize(
+    "part", ["part-0000{}-c000.snappy.parquet", "year=202{}/0.parquet", "part-0000{}"]
+)
+def test_a_folder_of_part_files_is_refused_and_no_part_of_it_is_offered(stage, part):
     folder = stage.folder / "closure.parquet"
     folder.mkdir()
     (folder / "_SUCCESS").touch()
     for number in range(2):
-        (folder / f"part-0000{number}-c000.snappy.parquet").write_bytes(
-            parquet(appointment_id=["a"])
-        )
+        path = folder / part.format(number)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(parquet(appointment_id=["a"]))
     ended = stage.here("plan", "closure.parquet")
 
     assert 2 == ended.returncode
     assert "'closure.parquet' is a directory, not a manifest" in ended.stderr
     assert "Its 2 files may be parts of one table, of which none is the whole" in ended.stderr
-    assert "part-0000" not in ended.stderr
+    assert part.format(0) not in ended.stderr
     assert ".coalesce(1)" in ended.stderr
 
 
