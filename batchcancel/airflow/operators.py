@@ -10,10 +10,10 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from batchcancel.airflow.batch_name import batch_name
 from batchcancel.airflow.endings import failure, raise_unless_done
-from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address, meant
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted
-from batchcancel.settings.load import Settings, did_you_mean
+from batchcancel.settings.load import Settings
 
 _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 
@@ -32,14 +32,17 @@ def _with_options(init: Callable[..., None]) -> Callable[..., None]:
 class BatchOperator(BaseOperator):
     """A task over one batch; its options are those of the command line, by the same names.
 
-    `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
+    All of them are templated, and the ids of the Connections too; None and an empty text leave an
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
     Dag, its run and the map index, so that every try of the task works on the same one; a second
     manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
     mapped over what can grow: an index would come to mean another manifest.
     """
 
-    template_fields = ("manifest", "ledger", "batch", *FIELDS)
+    template_fields = (
+        *("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id"),
+        *FIELDS,
+    )
 
     @_with_options
     def __init__(
@@ -78,6 +81,10 @@ class BatchOperator(BaseOperator):
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
         return hook.settings(self.manifest, options=options, job_file=self.job_file)
 
+    def words(self, text: str) -> str:
+        """A sentence of the core in the words of this task."""
+        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
+
 
 def name_of(context: Context) -> str:
     """The default name of the batch that a task works on."""
@@ -90,8 +97,8 @@ def _refuse_misspelt(arguments: dict[str, Any]) -> None:
     """Suggest an argument for a misspelt one, which Airflow refuses without a suggestion."""
     known = inspect.signature(BaseOperator.__init__).parameters
     for name in arguments.keys() - known.keys():
-        if meant := did_you_mean(name):
-            raise TypeError(f"{name} is no argument{meant}")
+        if suggestion := meant(name):
+            raise TypeError(f"{name} is no argument{suggestion}")
 
 
 class BatchPlanOperator(BatchOperator):
@@ -107,13 +114,14 @@ class BatchPlanOperator(BatchOperator):
 
         try:
             settings = self.settings(context)
-            observe = TaskLog(self.log, progress_of(settings))
+            observe = TaskLog(self.log, progress_of(settings), words=self.words)
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
             plan.refuse_place(settings)
         except BatchcancelError as error:
-            raise failure(error) from None
-        return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
+            raise failure(error, self.words) from None
+        facts = plan_json(planned, ledger=settings.redacted_ledger)
+        return facts | {"text": self.words(plan_text(planned))}
 
 
 class BatchCancelOperator(BatchOperator):
@@ -135,13 +143,13 @@ class BatchCancelOperator(BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         try:
             settings = self.settings(context)
-            finished = run_batch(settings, thread=self._thread, log=self.log)
+            finished = run_batch(settings, thread=self._thread, log=self.log, words=self.words)
         except BatchcancelError as error:
-            raise failure(error) from None
+            raise failure(error, self.words) from None
         summary = finished.summary.as_json()
         context["ti"].xcom_push(key="summary", value=summary)
         if finished.reason is not None:
-            raise failure(finished.reason) from None
+            raise failure(finished.reason, self.words) from None
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
@@ -155,7 +163,7 @@ class BatchExportOperator(BaseOperator):
     another try writes the same. `outcomes` picks rows; none picks all.
     """
 
-    template_fields = ("ledger", "batch", "path")
+    template_fields = ("ledger", "ledger_conn_id", "batch", "path")
 
     def __init__(
         self,
