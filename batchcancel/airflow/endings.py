@@ -1,11 +1,14 @@
 """Error translation for Airflow: success, skip, fail for good, or try again."""
 
+from collections.abc import Callable
+
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
 )
 
+from batchcancel.airflow.words import in_airflow
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.errors import BatchcancelError, ExitCode
 from batchcancel.report.counts import Counts
@@ -15,9 +18,12 @@ _AGAIN_THE_SAME = {ExitCode.BAD_INPUT, ExitCode.REFUSED, ExitCode.FATAL}
 """Exit codes that another try would end with too."""
 
 
-def failure(error: BatchcancelError) -> AirflowException:
-    """The exception for what stopped a job: one without retries where they cannot help."""
-    text = f"{error.message}. {error.hint}".rstrip()
+def failure(error: BatchcancelError, words: Callable[[str], str] = in_airflow) -> AirflowException:
+    """The exception for what stopped a job: one without retries where they cannot help.
+
+    `words` turns a sentence of the core into one for readers of a task's log.
+    """
+    text = words(f"{error.message}. {error.hint}".rstrip())
     kind = AirflowFailException if error.exit_code in _AGAIN_THE_SAME else AirflowException
     return kind(text)
 

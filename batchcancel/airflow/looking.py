@@ -67,7 +67,7 @@ class LookOperator(BaseOperator):
         """Run a command to its end, and log what is told of it."""
         from batchcancel.airflow.task_log import TaskLog
 
-        observe = TaskLog(self.log, progress_of(settings))
+        observe = TaskLog(self.log, progress_of(settings), words=self.words)
         return self._thread.run(
             lambda stop: command(settings, stop=stop, observe=observe, **wanted)
         )
@@ -76,6 +76,10 @@ class LookOperator(BaseOperator):
         options = {field: getattr(self, field) for field in API_FIELDS}
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
         return hook.api_settings(command, options=options, job_file=self.job_file)
+
+    def words(self, text: str) -> str:
+        """A sentence of the core in the words of this task."""
+        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
 
     def end(
         self, context: Context, told: dict[str, Any], *, why: str, again: bool
@@ -139,8 +143,8 @@ class BatchFindOperator(LookOperator):
         try:
             finding = self.ask(find, self.settings("find"), wanted=self._wanted(context))
         except BatchcancelError as error:
-            raise failure(error) from None
-        told = find_json(finding) | {"text": find_text(finding)}
+            raise failure(error, self.words) from None
+        told = find_json(finding) | {"text": self.words(find_text(finding))}
         self.log.info("%s", told["text"])
         is_doubtful = not told["complete"]
         why = (
@@ -211,7 +215,7 @@ class BatchVerifyOperator(LookOperator):
             if self.path:
                 write_drift(verified, Path(self.path))
         except BatchcancelError as error:
-            raise failure(error) from None
+            raise failure(error, self.words) from None
         written = self.path if self.path and verified.drift else None
         told = verified.as_json() | {"text": verified_text(verified), "manifest": written}
         self.log.info("%s", told["text"])

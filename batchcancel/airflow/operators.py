@@ -19,14 +19,17 @@ _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 class BatchOperator(BaseOperator):
     """A task over one batch; its options are those of the command line, by the same names.
 
-    `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
+    All of them are templated, and the ids of the Connections too; None and an empty text leave an
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
     Dag, its run and the map index, so that every try of the task works on the same one; a second
     manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
     mapped over what can grow: an index would come to mean another manifest.
     """
 
-    template_fields = ("manifest", "ledger", "batch", *FIELDS)
+    template_fields = (
+        *("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id"),
+        *FIELDS,
+    )
 
     @with_options(FIELDS)
     def __init__(
@@ -64,6 +67,10 @@ class BatchOperator(BaseOperator):
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
         return hook.settings(self.manifest, options=options, job_file=self.job_file)
 
+    def words(self, text: str) -> str:
+        """A sentence of the core in the words of this task."""
+        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
+
 
 class BatchPlanOperator(BatchOperator):
     """Plan a batch and send no write. XCom gets the counts, and `text`: the plan for people.
@@ -78,13 +85,14 @@ class BatchPlanOperator(BatchOperator):
 
         try:
             settings = self.settings(context)
-            observe = TaskLog(self.log, progress_of(settings))
+            observe = TaskLog(self.log, progress_of(settings), words=self.words)
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
             plan.refuse_place(settings)
         except BatchcancelError as error:
-            raise failure(error) from None
-        return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
+            raise failure(error, self.words) from None
+        facts = plan_json(planned, ledger=settings.redacted_ledger)
+        return facts | {"text": self.words(plan_text(planned))}
 
 
 class BatchCancelOperator(BatchOperator):
@@ -106,13 +114,13 @@ class BatchCancelOperator(BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         try:
             settings = self.settings(context)
-            finished = run_batch(settings, thread=self._thread, log=self.log)
+            finished = run_batch(settings, thread=self._thread, log=self.log, words=self.words)
         except BatchcancelError as error:
-            raise failure(error) from None
+            raise failure(error, self.words) from None
         summary = finished.summary.as_json()
         context["ti"].xcom_push(key="summary", value=summary)
         if finished.reason is not None:
-            raise failure(finished.reason) from None
+            raise failure(finished.reason, self.words) from None
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )

@@ -4,16 +4,14 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseHook, BaseOperatorLink
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
+from batchcancel.airflow.hook import OUTPUTS, OUTPUTS_URL, connection_named
 from batchcancel.errors import InputError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
-
-OUTPUTS, OUTPUTS_URL = "outputs", "outputs_url"
-"""Extras of a ledger's Connection: a folder to write to, and the address that people open it by."""
 
 _PAGES = {
     "s3": "https://console.aws.amazon.com/s3/object/{bucket}?prefix={key}",
@@ -61,5 +59,5 @@ def extra_of(conn_id: str | None, name: str) -> str:
     """An extra of a Connection, if there is one."""
     if not conn_id:
         return ""
-    extras: dict[str, Any] = BaseHook.get_connection(conn_id).extra_dejson
+    extras: dict[str, Any] = connection_named(conn_id, argument="ledger_conn_id").extra_dejson
     return str(extras.get(name) or "")

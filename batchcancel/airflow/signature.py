@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from batchcancel.settings.load import did_you_mean
+from batchcancel.airflow.hook import meant
 
 Init = Callable[..., None]
 
@@ -34,6 +34,6 @@ def take_options(arguments: dict[str, Any], fields: Collection[str]) -> dict[str
     options = {field: arguments.pop(field, None) for field in fields}
     known = inspect.signature(BaseOperator.__init__).parameters
     for name in arguments.keys() - known.keys():
-        if meant := did_you_mean(name):
-            raise TypeError(f"{name} is no argument{meant}")
+        if suggestion := meant(name):
+            raise TypeError(f"{name} is no argument{suggestion}")
     return options

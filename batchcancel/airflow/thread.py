@@ -71,12 +71,14 @@ def progress_of(settings: "ApiSettings") -> Progress:
     return Progress(now=time.monotonic, attempts=settings.max_attempts, where=settings.origin)
 
 
-def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
+def run_batch(
+    settings: "Settings", *, thread: JobThread, log: Any, words: Callable[[str], str]
+) -> "Finished":
     """Run the batch to its end, and log its plan, progress and summary."""
     from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
 
-    task_log = TaskLog(log, progress_of(settings))
+    task_log = TaskLog(log, progress_of(settings), words=words)
 
     async def job(stop: Stop) -> "Finished":
         async with background(task_log.tell_progress):

@@ -46,6 +46,11 @@ def test_a_failure_tells_what_happened_and_what_to_do():
     assert "no such key. Get one." == str(failure(FatalAnswer("no such key", hint="Get one.")))
 
 
+def test_a_failure_names_arguments_and_connections_and_no_flags():
+    error = StoppedEarly("--max-duration of 60 s is over", hint="Run the same command again.")
+    assert "`max_duration` of 60 s is over. Clear the task." == str(failure(error))
+
+
 def test_4_fails_for_good_when_another_try_would_change_nothing():
     with pytest.raises(AirflowFailException, match="2 rows of batch b are not cancelled"):
         end(summary(ExitCode.INCOMPLETE, cancelled=1, refused=1, not_found=1))

@@ -131,8 +131,24 @@ def test_an_extra_that_means_nothing_is_refused(default, extra):
 
 def test_a_misspelt_extra_is_told_what_was_meant(default):
     default(extra={"notice_hour": 3})
-    with pytest.raises(InputError, match="did you mean notice-hours"):
+    with pytest.raises(InputError, match="did you mean notice_hours"):
         settings()
+
+
+def test_a_connection_that_nobody_made_is_named_with_its_argument():
+    with pytest.raises(InputError, match="there is no Connection nobody") as caught:
+        HuskyVoiceHook("nobody").get_conn()
+    assert "another with huskyvoice_conn_id" in caught.value.hint
+
+
+def test_a_mistake_of_an_extra_names_the_connection_and_one_of_an_argument_the_argument(default):
+    default(extra={"rate": "often", "timezone": "Mars"})
+    with pytest.raises(InputError) as caught:
+        settings(timezone="Moon")
+    told = HuskyVoiceHook().words(caught.value.message)
+    assert [
+        "the extra rate of the Connection huskyvoice_default", "`timezone`",
+    ] == [line.partition(":")[0] for line in told.splitlines()]  # fmt: skip
 
 
 # The button
