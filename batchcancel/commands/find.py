@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -13,8 +14,9 @@ import anyio
 from batchcancel import wiring
 from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start
-from batchcancel.errors import InputError, ScopeMissing
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, ScopeMissing
 from batchcancel.events import Observer
+from batchcancel.ledger.contract import Look
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
@@ -81,6 +83,7 @@ async def find(
             finding = await _look(settings, selection, tools=tools, observe=observe)
         rows = [one for one in finding.picked.rows if one.appointment_id not in known]
         ids = [one.appointment_id for one in finding.picked.rows]
+        at = tools.clock.now()
         finding = replace(
             finding, rows=rows, known=Counter(known[one] for one in ids if one in known),
             ledger=wanted.not_in, manifest=wanted.output if rows else None,
@@ -90,7 +93,22 @@ async def find(
         write_manifest(finding, wanted.output)
     elif wanted.force:
         wanted.output.unlink(missing_ok=True)
+    if wanted.not_in is not None:
+        _remember(finding, wanted.not_in, settings, at=at)
     return finding
+
+
+def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: datetime) -> None:
+    """For the page of each batch of the same selection: what is alive, and in none of them.
+
+    A ledger that may not be written, or that a run has for itself, goes without.
+    """
+    with suppress(InputError, BatchHeld, LedgerWriteFailed):
+        opened, _ = wiring.for_run(address, settings, None)
+        with closing(opened) as ledger:
+            for batch in ledger.batches():
+                if batch.selection == finding.selection:
+                    ledger.note(batch.name, Look("sweep", at, finding.alive))
 
 
 def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
