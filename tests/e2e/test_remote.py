@@ -196,6 +196,15 @@ def test_a_signal_ends_a_download_that_hangs_and_the_copy_is_gone(
 STORED = "s3://closures/out/"
 
 
+def test_an_export_goes_to_a_bucket_and_replaces_nothing_unasked(stage, buckets):
+    stage.closure(1)
+    stage.here("run", "closure.csv", "--yes")
+    words = ("export", "closure.ledger.db", "-o", f"{STORED}rows.csv")
+    assert [0, 2] == [stage.here(*words).returncode for _ in range(2)]
+    assert ["out/rows.csv"] == buckets.names()
+
+
+@pytest.mark.long
 def test_export_report_and_find_write_to_a_bucket_and_replace_nothing_unasked(stage, buckets):
     ids = stage.closure(2)
     day = ("--date", f"{FAR}")
@@ -216,6 +225,7 @@ def test_export_report_and_find_write_to_a_bucket_and_replace_nothing_unasked(st
     assert ids == sorted(stage.patched())
 
 
+@pytest.mark.long
 def test_what_does_not_belong_into_a_bucket_is_told_and_not_written(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(booked(stage, 1)))
     stage.here(*RUN)

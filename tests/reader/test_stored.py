@@ -38,6 +38,12 @@ def test_it_has_the_ending_of_its_file(name, suffix):
     assert suffix == stored_at(f"gs://closures/{name}").suffix
 
 
+def test_what_is_written_is_there(buckets, copy):
+    stored_at(PLACE).write_bytes(b"x")
+    assert b"x" == copy(PLACE)
+
+
+@pytest.mark.long
 def test_what_is_written_is_there_byte_for_byte_in_the_place_of_what_was(buckets, copy):
     place = stored_at(PLACE)
     assert not place.exists()
@@ -50,11 +56,13 @@ def test_what_is_written_is_there_byte_for_byte_in_the_place_of_what_was(buckets
     assert not place.exists()
 
 
+@pytest.mark.long
 def test_a_folder_of_that_name_is_no_file(buckets):
     stored_at(f"{PLACE}/x.csv").write_bytes(b"x")
     assert not stored_at(PLACE).exists()
 
 
+@pytest.mark.long
 def test_a_bucket_that_is_not_there_is_told(buckets):
     with pytest.raises(InputError, match=r"no bucket or container for s3://nobodys-bucket/x\.csv"):
         stored_at("s3://nobodys-bucket/x.csv").write_bytes(b"x")
@@ -110,3 +118,26 @@ def test_every_store_is_opened_to_be_written_and_its_logs_are_silent(monkeypatch
     )
     Stored(source_of(f"{scheme}://closures/x.csv")).write_bytes(b"x")
     assert asked == [(scheme, True), ("closures/x.csv", b"x", logging.CRITICAL + 1)]
+
+
+def test_what_is_there_is_asked_and_taken_away(monkeypatch):
+    there = {"closures/x.csv": "file", "closures/2026": "directory"}
+
+    class Store:
+        def info(self, address):
+            if address not in there:
+                raise FileNotFoundError(address)
+            return {"type": there[address]}
+
+        def rm_file(self, address):
+            del there[address]
+
+    monkeypatch.setattr(stored, "open_store", lambda _scheme, **_named: Store())
+    assert [True, False, False] == [
+        stored_at(f"az://closures/{name}").exists() for name in ("x.csv", "2026", "y.csv")
+    ]
+    for _ in range(2):
+        stored_at("az://closures/x.csv").unlink(missing_ok=True)
+    assert ["closures/2026"] == [*there]
+    with pytest.raises(InputError, match="no bucket or container"):
+        stored_at("az://closures/y.csv").unlink()
