@@ -130,6 +130,7 @@ def test_what_is_there_is_asked_and_taken_away(monkeypatch):
             return {"type": there[address]}
 
         def rm_file(self, address):
+            self.info(address)
             del there[address]
 
     monkeypatch.setattr(stored, "open_store", lambda _scheme, **_named: Store())
