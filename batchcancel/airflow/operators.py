@@ -13,6 +13,7 @@ from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address, meant
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted
+from batchcancel.report.summary import Summary
 from batchcancel.settings.load import Settings
 
 _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
@@ -36,7 +37,8 @@ class BatchOperator(BaseOperator):
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
     Dag, its run and the map index, so that every try of the task works on the same one; a second
     manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
-    mapped over what can grow: an index would come to mean another manifest.
+    mapped over what can grow: an index would come to mean another manifest. `approved` alone may
+    not be empty where it is given: then nothing was approved.
     """
 
     template_fields = (
@@ -65,6 +67,7 @@ class BatchOperator(BaseOperator):
         self.batch = batch
         self.huskyvoice_conn_id = huskyvoice_conn_id
         self.job_file = job_file
+        self._is_to_be_approved = options["approved"] is not None
         for field in FIELDS:  # Airflow fills in those templates that are attributes
             setattr(self, field, options[field])
         self._thread = JobThread()
@@ -73,8 +76,20 @@ class BatchOperator(BaseOperator):
         """Stop the job; `execute` ends within four seconds."""
         self._thread.stop(Interrupted(_SIGTERM))
 
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: Any = None
+    ) -> Any:
+        """As Airflow does, but what is null is nothing, and not the text None."""
+        env = (jinja_env or self.get_template_env()).overlay(finalize=_nothing_for_null)
+        return super().render_template(content, context, env, seen_oids)
+
     def settings(self, context: Context) -> Settings:
         """The settings of the job; raises `InputError` that names all mistakes."""
+        if self._is_to_be_approved and not getattr(self, "approved", None):
+            raise InputError(
+                "approved is empty: nobody's approval was handed on",
+                hint="It takes what the plan's task returned as approval. Nothing was sent.",
+            )
         options = {field: getattr(self, field) for field in FIELDS}
         options["ledger"] = ledger_address(self.ledger, self.ledger_conn_id)
         options["batch"] = self.batch or name_of(context)
@@ -84,6 +99,10 @@ class BatchOperator(BaseOperator):
     def words(self, text: str) -> str:
         """A sentence of the core in the words of this task."""
         return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
+
+
+def _nothing_for_null(value: Any) -> Any:
+    return "" if value is None else value
 
 
 def name_of(context: Context) -> str:
@@ -102,15 +121,16 @@ def _refuse_misspelt(arguments: dict[str, Any]) -> None:
 
 
 class BatchPlanOperator(BatchOperator):
-    """Plan a batch and send no write. XCom gets the counts, and `text`: the plan for people.
+    """Plan a batch and send no write. XCom gets the counts, `approval`, and the plan for people.
 
+    `text` is for logs and mails, `markdown` for the question whether to approve of it.
     It ends like a run would that is refused: above `max_cancel` it fails without another try.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.airflow.task_log import TaskLog
         from batchcancel.commands import plan
-        from batchcancel.report.plan import plan_json, plan_text
+        from batchcancel.report.plan import plan_json, plan_markdown, plan_text
 
         try:
             settings = self.settings(context)
@@ -121,7 +141,8 @@ class BatchPlanOperator(BatchOperator):
         except BatchcancelError as error:
             raise failure(error, self.words) from None
         facts = plan_json(planned, ledger=settings.redacted_ledger)
-        return facts | {"text": self.words(plan_text(planned))}
+        told = {"text": plan_text(planned), "markdown": plan_markdown(planned)}
+        return facts | {name: self.words(text) for name, text in told.items()}
 
 
 class BatchCancelOperator(BatchOperator):
@@ -141,19 +162,22 @@ class BatchCancelOperator(BatchOperator):
         self.skip_nothing = skip_nothing
 
     def execute(self, context: Context) -> dict[str, Any]:
+        def keep(summary: Summary) -> None:
+            context["ti"].xcom_push(key="summary", value=summary.as_json())
+
         try:
             settings = self.settings(context)
-            finished = run_batch(settings, thread=self._thread, log=self.log, words=self.words)
+            finished = run_batch(
+                settings, thread=self._thread, log=self.log, words=self.words, keep=keep
+            )
         except BatchcancelError as error:
             raise failure(error, self.words) from None
-        summary = finished.summary.as_json()
-        context["ti"].xcom_push(key="summary", value=summary)
         if finished.reason is not None:
             raise failure(finished.reason, self.words) from None
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
-        return summary
+        return finished.summary.as_json()
 
 
 class BatchExportOperator(BaseOperator):
