@@ -48,7 +48,15 @@ def _incomplete(summary: Summary) -> AirflowException:
     done = counts.with_fact(Fact.GONE) + counts[OutcomeName.RESTORED]
     uncancelled = counts.rows - done - counts[OutcomeName.SKIPPED]
     text = f"{uncancelled} rows of batch {summary.batch} are not cancelled"
-    return AirflowException(text) if counts.left else AirflowFailException(text)
+    return incomplete(text, again=counts.left > summary.held_back)
+
+
+def incomplete(text: str, *, again: bool) -> AirflowException:
+    """The exception for a 4: another try helps where rows are left that it would take up.
+
+    It does not where all that is left needs a person, or was not asked for.
+    """
+    return AirflowException(text) if again else AirflowFailException(text)
 
 
 def _is_nothing(counts: Counts) -> bool:

@@ -2,17 +2,26 @@
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from batchcancel.airflow.words import in_airflow
 from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.settings.load import Settings, did_you_mean, load_settings
-from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
+from batchcancel.settings.load import (
+    ApiSettings,
+    Settings,
+    did_you_mean,
+    load_api_settings,
+    load_settings,
+)
+from batchcancel.settings.options import BY_FIELD, KEY_VARIABLE, OPTIONS
+
+Loaded = TypeVar("Loaded")
 
 # The worker's environment may hold the key of another organisation.
 _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
@@ -28,6 +37,12 @@ FIELDS = tuple(
     option.field for option in OPTIONS if option.field not in _SAID_OTHERWISE | _FOR_A_TERMINAL
 )
 """The options that an operator takes as arguments, and a Connection as extras."""
+
+API_FIELDS = tuple(one for one in FIELDS if BY_FIELD[one].is_of_api)
+"""Those of them that an operator takes which neither plans nor cancels."""
+
+OUTPUTS, OUTPUTS_URL = "outputs", "outputs_url"
+"""Extras of a ledger's Connection: a folder to write to, and the address that people open it by."""
 
 
 class HuskyVoiceHook(BaseHook):
@@ -60,14 +75,24 @@ class HuskyVoiceHook(BaseHook):
         self, manifest: str, *, options: dict[str, Any], job_file: str | Path | None = None
     ) -> Settings:
         """The task's options over the Connection's, over the environment's and the job file's."""
+        return self._loaded(partial(load_settings, manifest), options, job_file)
+
+    def api_settings(
+        self, command: str, *, options: dict[str, Any], job_file: str | Path | None = None
+    ) -> ApiSettings:
+        """The same for a command that has no manifest."""
+        return self._loaded(partial(load_api_settings, command), options, job_file)
+
+    def _loaded(
+        self, load: Callable[..., Loaded], options: dict[str, Any], job_file: str | Path | None
+    ) -> Loaded:
         connection = self.get_conn()
         extras = connection.extra_dejson
         require_known(extras, conn_id=self.huskyvoice_conn_id)
         environ = {name: text for name, text in os.environ.items() if name not in _KEY_VARIABLES}
         given = texts(options)
         try:
-            return load_settings(
-                manifest,
+            return load(
                 flags=texts({"base_url": _base_url(connection)} | extras) | given,
                 environ=environ | {KEY_VARIABLE: str(connection.password)},
                 job_file=Path(job_file) if job_file else None,
@@ -181,7 +206,8 @@ def _url(connection: Connection) -> str:
     user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
     who = f"{user}:{password}@" if password else f"{user}@" if user else ""
     place = {"host": connection.host, "port": connection.port, "dbname": connection.schema}
-    told = _plain(place | connection.extra_dejson)
+    extras = connection.extra_dejson
+    told = _plain(place | {one: extras[one] for one in extras.keys() - {OUTPUTS, OUTPUTS_URL}})
     return f"postgresql://{who}/?{urlencode(told, quote_via=quote)}"
 
 

@@ -1,16 +1,14 @@
-"""Airflow's operators: plan, cancel and export a batch."""
+"""Airflow's operators over a manifest: plan and cancel a batch."""
 
-import inspect
-from collections.abc import Callable, Collection
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.providers.common.compat.sdk import Context
 
-from batchcancel.airflow.batch_name import batch_name
+from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, raise_unless_done
-from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address, meant
+from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted
 from batchcancel.report.summary import Summary
@@ -19,18 +17,7 @@ from batchcancel.settings.load import Settings
 _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 
 
-def _with_options(init: Callable[..., None]) -> Callable[..., None]:
-    """Name the options in the signature: by it Airflow fills in `default_args`."""
-    signature = inspect.signature(init)
-    *named, others = signature.parameters.values()
-    options = [inspect.Parameter(field, others.KEYWORD_ONLY, default=None) for field in FIELDS]
-    init.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take it
-        parameters=[*named, *options, others]
-    )
-    return init
-
-
-class BatchOperator(BaseOperator):
+class BatchOperator(Templated):
     """A task over one batch; its options are those of the command line, by the same names.
 
     All of them are templated, and the ids of the Connections too; None and an empty text leave an
@@ -46,7 +33,7 @@ class BatchOperator(BaseOperator):
         *FIELDS,
     )
 
-    @_with_options
+    @with_options(FIELDS)
     def __init__(
         self,
         *,
@@ -58,8 +45,7 @@ class BatchOperator(BaseOperator):
         job_file: str | Path | None = None,
         **kwargs: Any,
     ) -> None:
-        options = {field: kwargs.pop(field, None) for field in FIELDS}
-        _refuse_misspelt(kwargs)
+        options = take_options(kwargs, FIELDS)
         super().__init__(**kwargs)
         self.manifest = manifest
         self.ledger = ledger
@@ -75,13 +61,6 @@ class BatchOperator(BaseOperator):
     def on_kill(self) -> None:
         """Stop the job; `execute` ends within four seconds."""
         self._thread.stop(Interrupted(_SIGTERM))
-
-    def render_template(
-        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: Any = None
-    ) -> Any:
-        """As Airflow does, but what is null is nothing, and not the text None."""
-        env = (jinja_env or self.get_template_env()).overlay(finalize=_nothing_for_null)
-        return super().render_template(content, context, env, seen_oids)
 
     def settings(self, context: Context) -> Settings:
         """The settings of the job; raises `InputError` that names all mistakes."""
@@ -99,25 +78,6 @@ class BatchOperator(BaseOperator):
     def words(self, text: str) -> str:
         """A sentence of the core in the words of this task."""
         return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
-
-
-def _nothing_for_null(value: Any) -> Any:
-    return "" if value is None else value
-
-
-def name_of(context: Context) -> str:
-    """The default name of the batch that a task works on."""
-    task = context["ti"]
-    index = -1 if task.map_index is None else task.map_index
-    return batch_name(dag_id=task.dag_id, run_id=task.run_id, map_index=index)
-
-
-def _refuse_misspelt(arguments: dict[str, Any]) -> None:
-    """Suggest an argument for a misspelt one, which Airflow refuses without a suggestion."""
-    known = inspect.signature(BaseOperator.__init__).parameters
-    for name in arguments.keys() - known.keys():
-        if suggestion := meant(name):
-            raise TypeError(f"{name} is no argument{suggestion}")
 
 
 class BatchPlanOperator(BatchOperator):
@@ -178,47 +138,3 @@ class BatchCancelOperator(BatchOperator):
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
         return finished.summary.as_json()
-
-
-class BatchExportOperator(BaseOperator):
-    """Write the account of a batch to a file: ids, times and codes. XCom gets its path and rows.
-
-    `path` ends with .csv, .parquet or .json, and takes the place of a file of that name:
-    another try writes the same. `outcomes` picks rows; none picks all.
-    """
-
-    template_fields = ("ledger", "ledger_conn_id", "batch", "path")
-
-    def __init__(
-        self,
-        *,
-        path: str,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        batch: str | None = None,
-        outcomes: Collection[str] = (),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.path = path
-        self.ledger = ledger
-        self.ledger_conn_id = ledger_conn_id
-        self.batch = batch
-        self.outcomes = outcomes
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        from batchcancel.ledger.open import read_ledger
-        from batchcancel.report.atomic import refuse_manifest
-        from batchcancel.report.results import write_results
-
-        try:
-            address = ledger_address(self.ledger, self.ledger_conn_id)
-            if not address:
-                raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-            with closing(read_ledger(address)) as account:
-                refuse_manifest(Path(self.path), account, ledger=address)
-                rows = account.rows(self.batch or name_of(context))
-                count = write_results(rows, Path(self.path), outcomes=self.outcomes)
-        except BatchcancelError as error:
-            raise failure(error) from None
-        return {"path": self.path, "rows": count}

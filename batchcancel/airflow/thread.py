@@ -20,7 +20,7 @@ from batchcancel.stop import Stop, background, wait_for_no_thread
 
 if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
-    from batchcancel.settings.load import Settings
+    from batchcancel.settings.load import ApiSettings, Settings
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ class JobThread:
                 self._tell, self._reason, self._is_over = None, None, True
 
 
-def progress_of(settings: "Settings") -> Progress:
+def progress_of(settings: "ApiSettings") -> Progress:
     """The account that is kept of a job while it goes on."""
     return Progress(now=time.monotonic, attempts=settings.max_attempts, where=settings.origin)
 
