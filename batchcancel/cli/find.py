@@ -1,18 +1,17 @@
 """batchcancel find: the appointments of some days, as a manifest."""
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchcancel.cli.options import api_options
+from batchcancel.cli.options import OutputPath, api_options
 
 if TYPE_CHECKING:
+    from batchcancel.report.atomic import Output
     from batchcancel.settings.load import ApiSettings
 
-_MOST_DAYS = 366
 _FILTERS = {
     "branch": "Only this branch, by its id or by its name under [branches] in the job file",
     "session": "Only this session, like Morning",
@@ -34,7 +33,7 @@ def _filters(command: Any) -> Any:
 @click.command(short_help="The appointments of some days, as a manifest.")
 @click.option(
     "-o", "--output", required=True, metavar="MANIFEST", help="Ends with .csv or .parquet",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(),
 )  # fmt: skip
 @click.option("--date", "first", required=True, type=_DAY, metavar="D", help="Like 2026-06-15")
 @click.option("--to", "last", type=_DAY, metavar="D", help="The last day  [default: the same]")
@@ -45,7 +44,7 @@ def _filters(command: Any) -> Any:
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
 @api_options("find", "status")
 def find(
-    settings: "ApiSettings", output: Path, first: datetime, last: datetime | None,
+    settings: "ApiSettings", output: "Output", first: datetime, last: datetime | None,
     not_in: str | None, *, force: bool, **typed: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write the appointments of a day that are to be cancelled to a new file, MANIFEST.
@@ -74,16 +73,10 @@ def find(
     from batchcancel.report.find import find_json, find_next, find_text
 
     filters = {name: typed[name.replace("-", "_")] for name in _FILTERS}
-    days = _days(first.date(), (last or first).date())
     wanted = command.Wanted(
-        first=days[0], last=days[1], filters=filters, output=output, force=force, not_in=not_in
-    )
+        first=first.date(), last=(last or first).date(), filters=filters, output=output,
+        force=force, not_in=not_in,
+    )  # fmt: skip
     finding = watched(settings, partial(command.find, wanted=wanted))
     show(f"{find_text(finding)}\n\n{find_next(finding)}", find_json(finding))
     raise click.exceptions.Exit(int(finding.exit_code))
-
-
-def _days(first: date, last: date) -> tuple[date, date]:
-    if not 0 <= (last - first).days < _MOST_DAYS:
-        raise click.UsageError(f"--to is the same day or a later one, at most {_MOST_DAYS} in all")
-    return first, last

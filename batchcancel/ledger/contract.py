@@ -180,7 +180,9 @@ class Traffic(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification, `sweep` by
+    a search for what is not in its ledger.
+    """
 
     kind: str
     looked_at: datetime

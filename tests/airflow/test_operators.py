@@ -7,17 +7,20 @@ from airflow.sdk import DAG
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
 from batchcancel.airflow.hook import FIELDS
 from batchcancel.airflow.operators import BatchOperator
+from batchcancel.errors import InputError
 from batchcancel.ledger.sqlite.ledger import read_sqlite
-from tests.airflow.dag_runs import run
+from tests.airflow.dag_runs import run, tries_of, xcom
 from tests.airflow.home import HOME
+
+OTHERS = ("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id")
 
 
 @pytest.mark.parametrize("operator", [BatchPlanOperator, BatchCancelOperator])
-def test_manifest_ledger_batch_and_options_are_templated_and_kept(operator):
-    given = dict.fromkeys(FIELDS, "{{ params.x }}")
-    task = operator(task_id="t", manifest="m", ledger="l", batch="b", **given)
+def test_manifest_ledger_batch_connections_and_options_are_templated_and_kept(operator):
+    given = dict.fromkeys((*FIELDS, *OTHERS), "{{ params.x }}")
+    task = operator(task_id="t", **given)
     kept = {name: getattr(task, name) for name in operator.template_fields}
-    assert given | {"manifest": "m", "ledger": "l", "batch": "b"} == kept
+    assert given == kept
 
 
 def test_options_come_from_default_args_too_and_stand_in_the_signature():
@@ -29,8 +32,25 @@ def test_options_come_from_default_args_too_and_stand_in_the_signature():
 
 
 def test_a_misspelt_argument_is_told_what_was_meant():
-    with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice-hours"):
+    with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice_hours"):
         BatchCancelOperator(task_id="t", manifest="m", notise_hours=0)
+
+
+def test_what_a_template_finds_to_be_null_is_nothing_and_not_the_text_none():
+    with DAG("d", schedule=None, params={"notes": None, "who": "office"}):
+        task = BatchCancelOperator(
+            task_id="t", manifest="m", notes="{{ params.notes }}", batch="b-{{ params.who }}"
+        )
+    task.render_template_fields({"params": task.dag.params})
+    assert ("", "b-office") == (task.notes, task.batch)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_task_that_takes_an_approval_does_nothing_without_one(nothing):
+    task = BatchCancelOperator(task_id="t", manifest="m", batch="b", approved="{{ x }}")
+    task.approved = nothing
+    with pytest.raises(InputError, match="nobody's approval was handed on"):
+        task.settings({})
 
 
 @pytest.mark.parametrize("operator", [BatchCancelOperator, BatchExportOperator])
@@ -42,16 +62,45 @@ def test_no_argument_takes_the_key(operator):
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisation, ledger):
+def test_a_task_that_takes_too_long_drains_and_keeps_its_summary(stage, organisation, ledger):
     import batchcancel.commands.run  # noqa: F401 - its time is not to be the task's
 
     organisation(extra={"notice_hours": 0, "timezone": "Asia/Kolkata"})
-    stage.closure(3)
+    stage.closure(30)
     state, _, run_id = run("struck", manifest=str(stage.folder / "closure.csv"))
     assert "failed" == state
     with closing(read_sqlite(ledger)) as account:
         [ended] = account.runs(f"struck@{run_id}")
     assert (5, True) == (ended.exit_code, ended.ended_at is not None)
+    told = xcom(run_id, "cancel", "summary")
+    assert (5, 30) == (told["exit_code"], told["rows"])
+    assert 30 > told["waiting"] == 30 - len(stage.cancellations()) > 0
+
+
+@pytest.mark.usefixtures("tables")
+def test_one_form_serves_many_clinics_by_the_connections_that_it_names(
+    stage, organisation, connect
+):
+    stage.book("n1", "s1")
+    keys = {name: organisation(name) for name in ("north", "south")}
+    for name in keys:
+        path = str(stage.folder / f"{name}.ledger.db")
+        connect(f"{name}_ledger", conn_type="sqlite", host=path)
+        manifest = stage.write(f"{name}.csv", [f"{name[0]}1"])
+        assert "success" == run("any_clinic", clinic=name, manifest=str(manifest))[0]
+        assert (stage.folder / f"{name}.ledger.db").exists()
+    used = {one.path.rpartition("/")[2]: one.key for one in stage.sandbox.history.patches()}
+    assert {"n1": keys["north"], "s1": keys["south"]} == used
+
+
+@pytest.mark.usefixtures("tables", "ledger")
+@pytest.mark.parametrize("clinic", ["nobody", "default"])
+def test_a_connection_that_is_missing_fails_its_task_at_once(stage, organisation, clinic, capfd):
+    organisation("default")
+    _, tasks, run_id = run("any_clinic", clinic=clinic, manifest=str(stage.write("a.csv", ["a"])))
+    missing = {"nobody": "nobody", "default": "default_ledger"}[clinic]
+    assert ("failed", 1) == (tasks["cancel"], tries_of(run_id))
+    assert f"AirflowFailException: there is no Connection {missing}" in "".join(capfd.readouterr())
 
 
 @pytest.mark.usefixtures("tables", "ledger")
