@@ -11,7 +11,7 @@ from batchcancel import wiring
 from batchcancel.api import OrgConfig
 from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import BatchHeld, ExitCode
+from batchcancel.errors import BatchHeld, ExitCode, ScopeMissing
 from batchcancel.events import Caution, Observer, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
@@ -43,6 +43,9 @@ from batchcancel.report.plan import plan_made
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
+
+_LATE = {SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED}
+_MORE_TIMES = 2
 
 
 async def ask_config(
@@ -116,12 +119,15 @@ async def plan_batch(
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
+        await agree_on_time(tools)
     at = tools.clock.latest()
     plan = make_plan(
         manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
         pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
         approved=settings.approved.number if settings.approved else None, observed=observed,
     )  # fmt: skip
+    if not _LATE.isdisjoint(plan.skipped):
+        tools.clock.require_undisputed()
     planned = Planned(
         plan=plan,
         approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
@@ -135,6 +141,14 @@ async def plan_batch(
         observe(caution)
     observe(plan_made(planned, ledger=settings.redacted_ledger))
     return planned
+
+
+async def agree_on_time(tools: Tools) -> None:
+    """Where answers contradict each other, let another one overrule the one that was wrong."""
+    for _ in range(_MORE_TIMES):
+        if tools.clock.is_disputed:
+            with suppress(ScopeMissing):
+                await tools.lookup.config()
 
 
 def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> None:

@@ -11,7 +11,14 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger
 
-__all__ = ["is_there", "open_ledger", "passing_ledger", "postgres_ddl", "read_ledger"]
+__all__ = [
+    "is_there",
+    "open_ledger",
+    "passing_ledger",
+    "postgres_ddl",
+    "postgres_keywords",
+    "read_ledger",
+]
 
 passing_ledger = memory_sqlite
 
@@ -42,6 +49,12 @@ def postgres_ddl(role: str) -> str:
     """The SQL with which an administrator makes a ledger for a role."""
     sql: str = _postgres("schema").ddl(role)
     return sql
+
+
+def postgres_keywords() -> frozenset[str]:
+    """The names of the parameters that the address of a database may have."""
+    known: frozenset[str] = _postgres("connection").keywords()
+    return known
 
 
 def _postgres(module: str) -> ModuleType:
