@@ -21,12 +21,13 @@ from batchcancel.airflow import (
 )
 
 LEDGER = "batchcancel_ledger"
+JOB = Path(__file__).with_suffix(".toml")
 OPTIONS: dict[str, Any] = {
     "manifest": "{{ params.manifest }}",
     "notice_hours": "{{ params.notice_hours }}",
     "notes": "{{ params.notes }}",
     "max_cancel": "{{ params.max_cancel }}",
-    "job_file": Path(__file__).with_suffix(".toml"),
+    "job_file": JOB,
     "ledger_conn_id": LEDGER,
 }
 NOT_CANCELLED = (
@@ -40,14 +41,32 @@ NOT_CANCELLED = (
     doc_md=__doc__,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     params={
-        "manifest": Param(type="string", minLength=1, title="Manifest (CSV or Parquet)"),
+        "manifest": Param(
+            type="string",
+            minLength=1,
+            title="Manifest",
+            description="A CSV or Parquet file: its path on the worker, or s3://, gs://, az://",
+        ),
         # What may be left empty may be null: the form refuses it otherwise.
         "notice_hours": Param(
-            0, type=["null", "number"], minimum=0, title="Hours of notice; 0 lifts it"
+            0,
+            type=["null", "number"],
+            minimum=0,
+            title="Hours of notice",
+            description="0 cancels whatever has not begun",
         ),
-        "notes": Param("", type=["null", "string"], maxLength=2000, title="Notes, sent with each"),
+        "notes": Param(
+            "",
+            type=["null", "string"],
+            maxLength=2000,
+            title="Notes",
+            description=f"Sent with each; left empty, those of {JOB.name}",
+        ),
         "max_cancel": Param(
-            "", type=["null", "string"], title="Refuse to cancel more than (800, or 5%)"
+            "",
+            type=["null", "string"],
+            title="Most to cancel",
+            description=f"Like 800, or 5%, and nothing beyond; left empty, that of {JOB.name}",
         ),
         "export": Param("/tmp/not_cancelled.csv", type="string", title="List of the others"),
         **approval_params(),
