@@ -1,5 +1,6 @@
 """The whole program against the sandbox in process, on virtual time: only sockets are missing."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +11,14 @@ from typing import Any
 
 import anyio
 import httpx
+import pytest
 from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import contacts, find, plan, restore, run, verify
+from batchcancel.commands import contacts, find, plan, restore, run, slices, verify
 from batchcancel.commands.run import Finished
+from batchcancel.errors import WindowFull
 from batchcancel.events import Caution, Event, PlanMade, RowEnded
 from batchcancel.huskyvoice.limiter import inline as asked_inline
 from batchcancel.ledger.open import read_ledger
@@ -67,6 +70,8 @@ class World:
         self.watching = Watching()
         self.plans: list[Planned] = []
         self.runs = 0
+        self.slices = 0
+        self.boot = "a boot"
         self.clock_set_by = timedelta(0)
         self.slept = 0.0
 
@@ -149,6 +154,42 @@ class World:
             confirm=remember,
             around=self.surroundings(),
         )
+
+    async def slice(
+        self, manifest: Path, *, after: str | None = None, stop: Stop | None = None,
+        **options: object,
+    ) -> Finished:  # fmt: skip
+        """One slice of a run, which goes on after another."""
+        return await slices.run_slice(
+            self.settings(manifest, **options),
+            after=after,
+            stop=stop or Stop(),
+            observe=self.watching,
+            confirm=self.plans.append,
+            around=self.surroundings(),
+        )
+
+    async def paused(self, manifest: Path, **options: object) -> WindowFull:
+        """How a slice ended that the window was too full for, when slots are free again."""
+        with pytest.raises(WindowFull) as full:
+            await self.slice(manifest, **options)
+        assert full.value.until is not None
+        await anyio.sleep((full.value.until - self.now()).total_seconds())
+        return full.value
+
+    async def run_in_slices(
+        self, manifest: Path, *, after: str | None = None,
+        between: Callable[[], object] = lambda: None, **options: object,
+    ) -> Finished:  # fmt: skip
+        """As a caller does who waits elsewhere; `between` two slices something may happen."""
+        for self.slices in itertools.count(1):
+            try:
+                return await self.slice(manifest, after=after, **options)
+            except WindowFull as full:
+                after, until = full.run_id, full.until or self.now()
+                between()
+                await anyio.sleep((until - self.now()).total_seconds())
+        raise AssertionError
 
     async def plan(self, manifest: Path, **options: object) -> Planned:
         settings = self.settings(manifest, **options)
@@ -241,7 +282,7 @@ class World:
     def surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.now,
-            boot=BootClock("a boot", self.steady),
+            boot=BootClock(self.boot, self.steady),
             random=Random(1),
             new_transport=self.transport,
             new_writer=partial(Writer, offload=inline),

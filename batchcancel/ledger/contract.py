@@ -180,7 +180,10 @@ class Traffic(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What was found by looking at a batch: `plan` by a run, `drift` by a verification."""
+    """What was found by looking at a batch: `plan` by a run, `drift` by a verification.
+
+    A run that pauses leaves its `rest` so, for the one that goes on.
+    """
 
     kind: str
     looked_at: datetime
