@@ -30,20 +30,21 @@ def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[]
         with TemporaryFile() as told, TemporaryFile() as output:
             told.write(json.dumps(facts, default=str).encode() + b"\n")
             told.seek(0)
-            if why := _run(call.on_end, facts["exit_code"], told, output, is_hurried):
+            if why := _run(call, facts["exit_code"], told, output, is_hurried):
                 say(f"--on-end: {why}", "on_end_failed", level="warning")
 
 
 def _run(
-    command: str, code: int, told: IO[bytes], output: IO[bytes], is_hurried: Callable[[], bool]
+    call: Call, code: int, told: IO[bytes], output: IO[bytes], is_hurried: Callable[[], bool]
 ) -> str:
     """Why the command failed; empty where it did not. It does not get the key."""
     import subprocess
 
     environ = {name: text for name, text in os.environ.items() if name != KEY_VARIABLE}
+    environ |= call.ended | {"BATCHCANCEL_EXIT_CODE": str(code)}
     process = subprocess.Popen(  # noqa: S602 - the operator's own command, for a shell
-        command, shell=True, stdin=told, stdout=output, stderr=output, start_new_session=True,
-        env=environ | {"BATCHCANCEL_EXIT_CODE": str(code)},
+        str(call.on_end), shell=True, stdin=told, stdout=output, stderr=output, env=environ,
+        start_new_session=True,
     )  # fmt: skip
     longest = LONGEST_AFTER_SIGNAL_S if code > _A_SIGNAL else LONGEST_S
     until = time.monotonic() + longest

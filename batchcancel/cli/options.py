@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchcancel.cli.terminal import say, this_call
-from batchcancel.settings.options import OPTIONS, Option
+from batchcancel.settings.options import ENDED, OPTIONS, Option
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings
 
 Command = Callable[..., Any]
+
+job_file_option = click.option(
+    "--job-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="BATCHCANCEL_JOB_FILE",
+    metavar="PATH",
+    help="A job's options in TOML, like jobs/nightly.toml",
+)
 
 
 def job_options(command: Command) -> Command:
@@ -31,6 +39,7 @@ def job_options(command: Command) -> Command:
             manifest, flags=_flags(OPTIONS, typed), environ=dict(os.environ), job_file=job_file
         )
         this_call().facts |= {"batch": settings.batch, "ledger": settings.redacted_ledger}
+        this_call().ended = dict(zip(ENDED, (settings.ledger, settings.batch), strict=True))
         _make_known(settings)
         return command(settings)
 
@@ -83,13 +92,7 @@ def _options(options: Sequence[Option], command: Command, called: Command) -> Co
     # Reversed, for click lists options in the order in which decorators are read, not applied.
     for option in reversed(options):
         called = _click_option(option)(called)
-    return click.option(
-        "--job-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar="BATCHCANCEL_JOB_FILE",
-        metavar="PATH",
-        help="A job's options in TOML, like jobs/nightly.toml",
-    )(called)
+    return job_file_option(called)
 
 
 def _click_option(option: Option) -> Callable[[Command], Command]:

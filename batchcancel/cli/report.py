@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from batchcancel.cli.options import job_file_option
+
 
 @click.command(short_help="What happened, as one page for people who were not there.")
 @click.argument("ledger", metavar="[LEDGER|MANIFEST]", required=False)
@@ -13,12 +15,14 @@ import click
     "-o", "--output", required=True, metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False), help="Ends with .html",
 )  # fmt: skip
+@job_file_option
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option("--force", is_flag=True, help="Write over a file that exists")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
 def report(
-    ledger: str | None, output: Path, batch: str | None, *, force: bool, as_json: bool
-) -> None:
+    ledger: str | None, output: Path, job_file: Path | None, batch: str | None,
+    *, force: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Write what became of a batch of LEDGER, and how, to one page.
 
     It is one file without scripts, asks no network, and can be printed and sent on: it holds ids,
@@ -29,7 +33,7 @@ def report(
       1. For whoever asks tomorrow:
          batchcancel report closure.ledger.db -o report.html
       2. At the end of each run:
-         batchcancel run closure.csv --on-end 'batchcancel report closure.csv -o r.html --force'
+         batchcancel run closure.csv --on-end 'batchcancel report -o report.html --force'
 
     \b
     Exit codes: 0 written, 2 no such ledger or batch, or a file that exists.
@@ -40,15 +44,18 @@ def report(
     from batchcancel.report.atomic import replacing
     from batchcancel.report.page import page_html
     from batchcancel.report.status import the_batch
+    from batchcancel.settings.job_file import branch_names
     from batchcancel.settings.ledgers import ledger_for
 
     this_call().is_json |= as_json
     require_page(output, force=force)
+    branches = branch_names(job_file)
     address, named = ledger_for(ledger, batch)
     with closing(read_ledger(address)) as account:
         name = the_batch(account, named, ledger=address)
         shown = redacted_ledger(address)
-        page = page_html(account, name, ledger=shown, at=datetime.now(UTC))
+        at = datetime.now(UTC)
+        page = page_html(account, name, ledger=shown, at=at, branches=branches)
     with replacing(output) as file:
         file.write(page.encode(errors="backslashreplace"))
     show(f"Report of batch {name} written to {output}", {"batch": name, "output": str(output)})

@@ -47,6 +47,7 @@ class Call:
         self.is_drawn = False
         self.metrics_file: Path | None = None
         self.on_end: str | None = None
+        self.ended: dict[str, str] = {}
 
     def wants(self, level: str) -> bool:
         return LEVELS.index(level) >= LEVELS.index(self.least)

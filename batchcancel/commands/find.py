@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -13,8 +14,9 @@ import anyio
 from batchcancel import wiring
 from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start
-from batchcancel.errors import InputError, ScopeMissing
+from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, ScopeMissing
 from batchcancel.events import Observer
+from batchcancel.ledger.contract import Look
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
@@ -29,6 +31,7 @@ from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
+_MOST_DAYS = 366
 _A_MOMENT = timedelta(microseconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -46,6 +49,13 @@ class Wanted:
     output: Path
     force: bool = False
     not_in: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= (self.last - self.first).days < _MOST_DAYS:
+            raise InputError(
+                f"--to is the same day or a later one, at most {_MOST_DAYS} in all",
+                hint=f"{self.first} to {self.last} is not. Nothing was sent.",
+            )
 
     def selection(self, settings: ApiSettings) -> Selection:
         filters = {name: tuple(given) for name, given in self.filters.items()}
@@ -73,6 +83,7 @@ async def find(
             finding = await _look(settings, selection, tools=tools, observe=observe)
         rows = [one for one in finding.picked.rows if one.appointment_id not in known]
         ids = [one.appointment_id for one in finding.picked.rows]
+        at = tools.clock.now()
         finding = replace(
             finding, rows=rows, known=Counter(known[one] for one in ids if one in known),
             ledger=wanted.not_in, manifest=wanted.output if rows else None,
@@ -82,7 +93,22 @@ async def find(
         write_manifest(finding, wanted.output)
     elif wanted.force:
         wanted.output.unlink(missing_ok=True)
+    if wanted.not_in is not None:
+        _remember(finding, wanted.not_in, settings, at=at)
     return finding
+
+
+def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: datetime) -> None:
+    """For the page of each batch of the same selection: what is alive, and in none of them.
+
+    A ledger that may not be written, or that a run has for itself, goes without.
+    """
+    with suppress(InputError, BatchHeld, LedgerWriteFailed):
+        opened, _ = wiring.for_run(address, settings, None)
+        with closing(opened) as ledger:
+            for batch in ledger.batches():
+                if batch.selection == finding.selection:
+                    ledger.note(batch.name, Look("sweep", at, finding.alive))
 
 
 def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:

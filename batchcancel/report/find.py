@@ -31,9 +31,10 @@ _HOW = {
 }
 _LOOK = {name.value for name in OutcomeName if name.facts & (Fact.GONE | Fact.PERSON)}
 _LOOK |= {f"skipped: {reason}" for reason in SkipReason if Fact.PERSON in reason.facts}
+_AGAIN = "ALIVE AGAIN"
 _REMARKS = {
-    "cancelled": "ALIVE AGAIN",
-    "already_cancelled": "ALIVE AGAIN",
+    "cancelled": _AGAIN,
+    "already_cancelled": _AGAIN,
     "waiting": "not sent yet; the same run goes on",
     "open": "in doubt; the same run reads them back",
 }
@@ -81,6 +82,12 @@ class Finding:
         is_doubtful = self.how is How.UNPROVED or self.picked.has_unknown_status
         is_left = self.ledger is not None and bool(self.rows or _LOOK & self.known.keys())
         return ExitCode.INCOMPLETE if is_doubtful or is_left else ExitCode.DONE
+
+    @property
+    def alive(self) -> dict[str, int]:
+        """After a sweep: what no batch knows, what was done and is alive, and if that is all."""
+        again = sum(n for name, n in self.known.items() if _REMARKS.get(name) == _AGAIN)
+        return {"new": len(self.rows), "again": again, "all": self.how is not How.UNPROVED}
 
 
 def write_manifest(finding: Finding, path: Path) -> None:

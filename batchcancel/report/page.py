@@ -14,7 +14,8 @@ from typing import Any
 from batchcancel.appointments import Fact, KnownBy, OutcomeName, SkipReason
 from batchcancel.ledger.contract import RowRecord, Run, State
 from batchcancel.ledger.questions import LedgerReader
-from batchcancel.report.page_answers import answers, facts_of, parts
+from batchcancel.report.counts import counts_from
+from batchcancel.report.page_answers import Later, answers, facts_of, parts
 from batchcancel.report.page_chart import bar, chart
 from batchcancel.report.page_story import read_story
 from batchcancel.report.status import BatchStatus, read_status, zone_of
@@ -62,8 +63,14 @@ class _Rows:
     settled: list[datetime] = field(default_factory=list)
 
 
-def page_html(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> str:
-    """The page of one batch; `ledger` is its address as it may be shown."""
+def page_html(
+    account: LedgerReader, batch: str, *, ledger: str, at: datetime,
+    branches: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
+    """The page of one batch; `ledger` is its address as it may be shown.
+
+    `branches` has names by their ids, beside those that the last run was told.
+    """
     from jinja2 import Environment, FileSystemLoader
 
     env = Environment(
@@ -71,7 +78,9 @@ def page_html(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     env.filters |= {"n": grouped, "q": shlex.quote}
-    return env.get_template("page.html.jinja").render(facts(account, batch, ledger=ledger, at=at))
+    return env.get_template("page.html.jinja").render(
+        facts(account, batch, ledger=ledger, at=at, branches=branches or {})
+    )
 
 
 def _as_text(value: Any) -> Any:
@@ -81,7 +90,9 @@ def _as_text(value: Any) -> Any:
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in value)
 
 
-def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> dict[str, Any]:
+def facts(
+    account: LedgerReader, batch: str, *, ledger: str, at: datetime, branches: Mapping[str, str]
+) -> dict[str, Any]:
     """All that the page tells, by the names of its template."""
     [status] = read_status(account, only=batch, ledger=ledger, at=at)
     looks = {one.kind: one for one in account.looks(batch)}
@@ -90,7 +101,7 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
     runs = account.runs(batch)
     story = read_story(runs, account.traffic(batch))
     named = f"{shlex.quote(ledger)} --batch {shlex.quote(batch)}"
-    of_batch = status.batch
+    of_batch, later = status.batch, _later(account, status)
     return {
         "status": status,
         "zone": zone_of(status.batch),
@@ -99,14 +110,15 @@ def facts(account: LedgerReader, batch: str, *, ledger: str, at: datetime) -> di
         "is_rehearsal": is_rehearsal(of_batch.origin),
         "named": named,
         "when": lambda one: moment(one, zone_of(status.batch)),
-        "answers": answers(status, story, plan=plan, drift=looks.get("drift"), named=named),
+        "answers": answers(status, story, looks=looks, later=later, named=named),
         "approved": account.approved(batch),
         "plan": plan,
         "drift": looks.get("drift"),
-        "since": _booked_since(account, status),
+        "later": later,
+        "sweep": looks.get("sweep"),
         "figures": count_figures(status.counts),
         "bar": bar(parts(status.counts)),
-        "places": _by_place(rows, plan.get("branches", {})),
+        "places": _by_place(rows, plan.get("branches", {}) | branches),
         "more_places": max(0, len(rows.places) - _SHOWN_PLACES),
         "chart": chart(rows.settled, story),
         "story": story,
@@ -202,16 +214,18 @@ def _by_place(rows: _Rows, names: Mapping[str, str]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _booked_since(account: LedgerReader, status: BatchStatus) -> list[tuple[str, int]]:
-    """The later batches of the same selection: what a sweep found, and cancelled."""
-    own = status.batch
+def _later(account: LedgerReader, status: BatchStatus) -> list[Later]:
+    """The later batches of the same selection: what a sweep found, and a run took up."""
+    own, found = status.batch, []
     batches = [*account.batches()]
-    later = batches[[one.name for one in batches].index(own.name) + 1 :]
-    return [
-        (one.name, one.rows)
-        for one in later
-        if own.selection and one.selection == own.selection and one.kind != "restore"
-    ]
+    for one in batches[[one.name for one in batches].index(own.name) + 1 :]:
+        runs = account.runs(one.name)
+        if own.selection and one.selection == own.selection and one.kind != "restore" and runs:
+            counts = counts_from(account.tally(one.name))
+            left = counts.rows - counts.with_fact(Fact.GONE)
+            at = runs[-1].ended_at or runs[-1].started_at
+            found.append(Later(one.name, counts.rows, left, at))
+    return found
 
 
 def _lasted(run: Run) -> str:

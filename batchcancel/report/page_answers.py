@@ -1,8 +1,9 @@
 """What a manager asks of a closed day, and what a ledger can answer: four questions."""
 
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
@@ -23,6 +24,18 @@ class Reply(NamedTuple):
     verdict: str
     why: str
     command: str = ""
+
+
+class Later(NamedTuple):
+    """A batch of the same selection that came later: so many rows were booked meanwhile.
+
+    `at` is the end of its last run, by the API's clock as a search is; its beginning may not be.
+    """
+
+    name: str
+    rows: int
+    left: int
+    at: datetime
 
 
 def parts(counts: Counts) -> Iterator[tuple[str, int, str]]:
@@ -54,10 +67,12 @@ def _many(number: int, word: str) -> str:
 
 
 def answers(
-    status: BatchStatus, story: Story, *, plan: Mapping[str, Any], drift: Look | None, named: str
-) -> list[Reply]:
-    """The four answers; `named` is the ledger and the batch as they are typed."""
-    first = [_is_empty(status, plan, drift), _whom(status, named)]
+    status: BatchStatus, story: Story, *, looks: Mapping[str, Look], later: Sequence[Later],
+    named: str,
+) -> list[Reply]:  # fmt: skip
+    """The four answers; `looks` are the last ones by their kind, `named` is what is typed."""
+    drift = looks.get("drift")
+    first = [_is_empty(status, looks, later), _whom(status, named)]
     if status.batch.kind == "restore":
         first = [_is_back(status)]
     return [
@@ -67,30 +82,46 @@ def answers(
     ]
 
 
-def _is_empty(status: BatchStatus, plan: Mapping[str, Any], drift: Look | None) -> Reply:
-    question, counts, ledger = "Is the day empty?", status.counts, shlex.quote(status.ledger)
-    selection = status.batch.selection
+def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[Later]) -> Reply:
+    counts, ledger = status.counts, shlex.quote(status.ledger)
+    selection, at = status.batch.selection, ""
     sweep = f"batchcancel find -o sweep.csv {selection} --not-in {ledger}" if selection else ""
-    windows = plan.get("windows", {})
-    booked = "What was booked meanwhile is not among them."
-    if windows.get("open"):
-        booked = (
-            f"{grouped(windows['open'])} windows were open: {grouped(windows['places'])} places "
-            "could be booked meanwhile."
-        )
+    found: Mapping[str, int] = {}
+    if (look := looks.get("sweep")) and all(one.at < look.looked_at for one in later):
+        found, at = look.found, moment(look.looked_at, zone_of(status.batch))
+
+    def reply(verdict: str, why: str) -> Reply:
+        return Reply("Is the day empty?", verdict, why, sweep)
+
     still = {name: rows for name, rows, kind in parts(counts) if rows and kind != "gone"}
     if still:
         which = ", ".join(f"{grouped(rows)} {name}" for name, rows in still.items())
         left = f"{grouped(sum(still.values()))} of {grouped(counts.rows)}"
-        return Reply(question, f"No: {left} are left", f"{which}. {booked}", sweep)
-    alive = sum(drift.found.get(one, 0) for one in ("alive", "moved")) if drift else 0
-    if alive:
+        return reply(f"No: {left} are left", f"{which}. {_booked(looks)}")
+    drift = looks["drift"].found if "drift" in looks else {}
+    if back := max(drift.get("alive", 0) + drift.get("moved", 0), found.get("again", 0)):
         why = "They were cancelled, and somebody has booked or moved them since."
-        return Reply(question, f"No: {grouped(alive)} are back", why, sweep)
-    return Reply(
-        question, "Yes, all that was listed", f"All {grouped(counts.rows)} are cancelled. {booked}",
-        sweep,
-    )  # fmt: skip
+        return reply(f"No: {grouped(back)} are back", why)
+    done = f"All {grouped(counts.rows)} are cancelled"
+    if new := found.get("new", 0) + sum(one.left for one in later):
+        where = f"found on {at}, and in no batch" if found.get("new") else "in a batch of their own"
+        return reply(f"No: {grouped(new)} were booked meanwhile", f"{done}; those are {where}.")
+    if later:
+        done += f", and {grouped(sum(one.rows for one in later))} that were booked meanwhile"
+    if found.get("all"):
+        return reply("Yes", f"{done}. A search on {at} found no other.")
+    return reply("Yes, all that was listed", f"{done}. {'' if later else _booked(looks)}".strip())
+
+
+def _booked(looks: Mapping[str, Look]) -> str:
+    """What nobody has looked for yet."""
+    windows = looks["plan"].found.get("windows", {}) if "plan" in looks else {}
+    if not windows.get("open"):
+        return "What was booked meanwhile is not among them."
+    return (
+        f"{_many(windows['open'], 'window')} were open: {_many(windows['places'], 'place')} "
+        "could be booked meanwhile."
+    )
 
 
 def _is_back(status: BatchStatus) -> Reply:

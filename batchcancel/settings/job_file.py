@@ -56,6 +56,15 @@ def read_job_file(
     return texts, sessions, branches
 
 
+def branch_names(path: Path | None) -> dict[str, str]:
+    """What a job calls the branches, by their ids; the rest of it does not count."""
+    mistakes: list[str] = []
+    _, _, branches = read_job_file(path, mistakes)
+    if mistakes:
+        raise InputError("\n".join(mistakes), hint="Nothing was written.")
+    return {one: name for name, one in branches.items()}
+
+
 def _beside(job_file: Path, text: str) -> str:
     """A path in a job file is relative to it, wherever the program is started."""
     return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())

@@ -5,12 +5,19 @@ from pathlib import Path
 
 from batchcancel.errors import InputError
 from batchcancel.settings.load import batch_name, manifest_source
+from batchcancel.settings.options import ENDED
 
 _SQLITE = b"SQLite format 3\0"
 
 
 def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
-    """The address of the ledger, and the batch that is meant; None where that is any."""
+    """The address of the ledger, and the batch that is meant; None where that is any.
+
+    At the end of a run it is the run's, where nothing is typed.
+    """
+    ended, of_run = map(os.environ.get, ENDED)
+    if typed is None and ended is not None:
+        return ended, batch or of_run
     named = os.environ.get("BATCHCANCEL_LEDGER")
     if typed is None:
         if named is None:

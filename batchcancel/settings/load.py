@@ -19,7 +19,7 @@ from batchcancel.errors import InputError
 from batchcancel.settings import quantities
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.job_file import noted, read_job_file
-from batchcancel.settings.options import BY_FIELD, KEY_VARIABLE, OPTIONS, Option
+from batchcancel.settings.options import BY_FIELD, ENDED, KEY_VARIABLE, OPTIONS, Option
 from batchcancel.settings.options import did_you_mean as did_you_mean  # noqa: PLC0414 -- for doors
 from batchcancel.settings.quantities import Cap
 
@@ -215,8 +215,8 @@ def _warnings(
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    # The second is of a call whose --on-end this one is.
-    known = {"BATCHCANCEL_JOB_FILE", "BATCHCANCEL_EXIT_CODE", *(one.variable for one in OPTIONS)}
+    known = {"BATCHCANCEL_JOB_FILE", *(one.variable for one in OPTIONS)}
+    known |= {"BATCHCANCEL_EXIT_CODE", *ENDED}  # of a call whose --on-end this one is
     for name in sorted(environ.keys() - known):
         field = name.removeprefix("BATCHCANCEL_")
         # Kubernetes sets such ones for a service that is called batchcancel.

@@ -12,6 +12,8 @@ from batchcancel.settings import quantities
 from batchcancel.settings.approval import approval
 
 KEY_VARIABLE = "HUSKYVOICE_API_KEY"
+ENDED = ("BATCHCANCEL_ENDED_LEDGER", "BATCHCANCEL_ENDED_BATCH")
+"""What the command of --on-end is told, so that it may name no ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 from tests.e2e.stage import LEDGER, RUN
 
 ROOT = Path(__file__).parents[2]
-REPORT = ("report", LEDGER, "-o", "report.html")
+REPORT = ("report", LEDGER, "--batch", "closure", "-o", "report.html")
 
 
 def test_the_page_is_made_at_the_end_of_a_run_and_by_hand(stage):
     stage.closure(5)
-    command = f"{sys.executable} -m batchcancel report closure.csv -o report.html"
+    stage.here(*RUN, "--batch", "earlier", "--limit", "1")
+    command = f"{sys.executable} -m batchcancel report -o report.html"
     page = stage.folder / "report.html"
     ended = stage.here(*RUN, "--on-end", command)
     assert (0, False) == (ended.returncode, "--on-end" in ended.stderr)
@@ -20,8 +21,11 @@ def test_the_page_is_made_at_the_end_of_a_run_and_by_hand(stage):
     assert 0o600 == stat.S_IMODE(page.stat().st_mode)
     again, forced = stage.here(*REPORT), stage.here(*REPORT, "--force", "--json")
     assert (2, True) == (again.returncode, "exists" in again.stderr)
+    (stage.folder / "job.toml").write_text("[branches]\nCity = 3\n")
+    wrong = stage.here(*REPORT, "--force", "--job-file", "job.toml")
+    assert (2, True) == (wrong.returncode, "write [branches]" in wrong.stderr)
     assert (0, True) == (forced.returncode, '"output": "report.html"' in forced.stdout)
-    other = stage.here("report", LEDGER, "-o", "report.csv")
+    other = stage.here(*REPORT[:-1], "report.csv")
     assert (2, True) == (
         other.returncode,
         "ends with" in other.stderr or "end with" in other.stderr,

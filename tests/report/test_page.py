@@ -103,8 +103,9 @@ def ledger(path, count, *, origin="https://api.huskyvoice.ai", word="Morning"):
     return account
 
 
-def of(account):
-    return page_html(account, "closure", ledger="closure.ledger.db", at=NOON + timedelta(days=1))
+def of(account, **branches):
+    at = NOON + timedelta(days=1)
+    return page_html(account, "closure", ledger="closure.ledger.db", at=at, branches=branches)
 
 
 @pytest.fixture
@@ -148,6 +149,13 @@ def test_lists_are_cut_with_a_count_and_the_command_for_all(page):
     assert starts == sorted(starts)
     assert "and 1 more. All of them: batchcancel export closure.ledger.db" in told.text
     assert "and 80 more. All of them:" in told.text
+
+
+def test_branches_have_the_names_that_the_job_file_gives_them_then_or_now(tmp_path):
+    account = ledger(tmp_path / "l.db", 20)
+    places = Read(of(account, **{"b-1": "Suburb"})).tables["By day, branch and session"]
+    assert {one[1] for one in places[1:]} == {"City Morning", "Suburb", ""}
+    account.close()
 
 
 def test_pauses_are_told_with_their_reasons(page):
@@ -264,3 +272,33 @@ async def test_of_a_restore_it_is_asked_whether_all_is_back(world):
         told = Read(page_html(account, name, ledger="closure.ledger.db", at=world.now())).text
     assert "Is all of it back? Yes: 4 of 4" in told
     assert "Is the day empty?" not in told
+
+
+@pytest.mark.anyio
+async def test_whether_the_day_is_empty_is_answered_by_the_search_that_came_last(world):
+    world.appointments(5)
+    await world.find()
+    await world.run(world.folder / "closure.csv", notice_hours=0)
+
+    def is_empty():
+        with world.account() as account:
+            told = Read(page_html(account, "closure", ledger="l.db", at=world.now())).text
+        assert "batchcancel find -o sweep.csv --date 2026-06-20 --not-in l.db" in told
+        return re.search(r"Is the day empty\? (.*?) batchcancel find", told)[1]
+
+    assert "Yes, all that was listed All 5 are cancelled." in is_empty()
+    world.sandbox.add("late", date=date(2026, 6, 20))
+    world.virtual.jump(120)
+    await world.find("sweep.csv", not_in="closure.ledger.db")
+    told = "No: 1 were booked meanwhile All 5 are cancelled; those are found on "
+    assert is_empty().startswith(told)
+    world.virtual.jump(5)
+    await world.run(world.folder / "sweep.csv", notice_hours=0, ledger=world.ledger)
+    meanwhile = "All 5 are cancelled, and 1 that were booked meanwhile."
+    assert is_empty() == f"Yes, all that was listed {meanwhile}"
+    world.virtual.jump(120)
+    await world.find("sweep-2.csv", not_in="closure.ledger.db")
+    assert is_empty().startswith(f"Yes {meanwhile} A search on ")
+    world.sandbox.staff.confirm("a00002")
+    await world.find("sweep-2.csv", not_in="closure.ledger.db")
+    assert is_empty().startswith("No: 1 are back ")
