@@ -11,7 +11,6 @@ from typing import Any
 
 import anyio
 import httpx
-import pytest
 from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
@@ -170,12 +169,15 @@ class World:
         )
 
     async def paused(self, manifest: Path, **options: object) -> WindowFull:
-        """How a slice ended that the window was too full for, when slots are free again."""
-        with pytest.raises(WindowFull) as full:
-            await self.slice(manifest, **options)
-        assert full.value.until is not None
-        await anyio.sleep((full.value.until - self.now()).total_seconds())
-        return full.value
+        """How a slice ended that the window was too full for; slots are free again."""
+        try:
+            reason = (await self.slice(manifest, **options)).reason
+        except WindowFull as full:
+            reason = full
+        if not isinstance(reason, WindowFull) or reason.until is None:
+            raise AssertionError(f"the slice ended with {reason}")
+        await anyio.sleep((reason.until - self.now()).total_seconds())
+        return reason
 
     async def run_in_slices(
         self, manifest: Path, *, after: str | None = None,
@@ -183,12 +185,12 @@ class World:
     ) -> Finished:  # fmt: skip
         """As a caller does who waits elsewhere; `between` two slices something may happen."""
         for self.slices in itertools.count(1):
-            try:
-                return await self.slice(manifest, after=after, **options)
-            except WindowFull as full:
-                after, until = full.run_id, full.until or self.now()
-                between()
-                await anyio.sleep((until - self.now()).total_seconds())
+            done = await self.slice(manifest, after=after, **options)
+            if not isinstance(done.reason, WindowFull) or done.reason.until is None:
+                return done
+            after = done.reason.run_id
+            between()
+            await anyio.sleep((done.reason.until - self.now()).total_seconds())
         raise AssertionError
 
     async def plan(self, manifest: Path, **options: object) -> Planned:

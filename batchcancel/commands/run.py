@@ -69,7 +69,7 @@ async def run(
 
     `confirm` may wait for an answer, and raises where it is no, as all does that stops a run before
     its first write. Afterwards the reason for an early end is part of the result. `in_slices` it
-    raises `WindowFull` where it would wait for long; `slices` goes on.
+    ends with `WindowFull` where it would wait for long; `slices` goes on.
     """
     began, around = anyio.current_time(), around or Surroundings()
     began_at = around.now()
@@ -122,7 +122,7 @@ async def settled(
     if of is not None and isinstance(done.reason, WindowFull):
         wait = await tools.limiter.looked()
         until = of.around.now() + timedelta(seconds=wait)
-        raise WindowFull(wait, until=until, run_id=run.run_id)
+        done = replace(done, reason=WindowFull(wait, until=until, run_id=run.run_id))
     return done
 
 

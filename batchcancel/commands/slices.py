@@ -28,7 +28,7 @@ async def run_slice(
 ) -> Finished:  # fmt: skip
     """Go on with what the slice `after` left, or begin.
 
-    Raises `WindowFull` where the rate limit's window is full; the summary at the end is of all.
+    Where the window is full it ends with `WindowFull`; the summary at the end is of all slices.
     """
     around = around or Surroundings()
     if after is not None:
