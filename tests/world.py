@@ -71,6 +71,7 @@ class World:
         self.runs = 0
         self.slices = 0
         self.boot = "a boot"
+        self.between: Callable[[], object] = lambda: None
         self.clock_set_by = timedelta(0)
         self.slept = 0.0
 
@@ -168,29 +169,28 @@ class World:
             around=self.surroundings(),
         )
 
-    async def paused(self, manifest: Path, **options: object) -> WindowFull:
-        """How a slice ended that the window was too full for; slots are free again."""
+    async def paused(self, manifest: Path, **options: object) -> WindowFull | Finished:
+        """How a slice ended; where its window was too full, now that slots are free again."""
         try:
-            reason = (await self.slice(manifest, **options)).reason
-        except WindowFull as full:
-            reason = full
-        if not isinstance(reason, WindowFull) or reason.until is None:
-            raise AssertionError(f"the slice ended with {reason}")
-        await anyio.sleep((reason.until - self.now()).total_seconds())
-        return reason
+            done = await self.slice(manifest, **options)
+            full = done.reason
+        except WindowFull as error:
+            full = error
+        if not isinstance(full, WindowFull) or full.until is None:
+            return done
+        self.between()
+        await anyio.sleep((full.until - self.now()).total_seconds())
+        return full
 
     async def run_in_slices(
-        self, manifest: Path, *, after: str | None = None,
-        between: Callable[[], object] = lambda: None, **options: object,
-    ) -> Finished:  # fmt: skip
-        """As a caller does who waits elsewhere; `between` two slices something may happen."""
+        self, manifest: Path, *, after: str | None = None, **options: object
+    ) -> Finished:
+        """As a caller does who waits elsewhere."""
         for self.slices in itertools.count(1):
-            done = await self.slice(manifest, after=after, **options)
-            if not isinstance(done.reason, WindowFull) or done.reason.until is None:
+            done = await self.paused(manifest, after=after, **options)
+            if isinstance(done, Finished):
                 return done
-            after = done.reason.run_id
-            between()
-            await anyio.sleep((done.reason.until - self.now()).total_seconds())
+            after = done.run_id
         raise AssertionError
 
     async def plan(self, manifest: Path, **options: object) -> Planned:

@@ -138,12 +138,8 @@ async def test_what_was_not_found_waits_from_slice_to_slice_until_another_row_pr
     ids = world.appointments(20)
     world.sandbox.faults.add(Fault("status", status=404), method="PATCH", times=4, skip=5)
     held = []
-    done = await world.run_in_slices(
-        world.manifest(ids),
-        rate=RATE,
-        concurrency=1,
-        between=lambda: held.append(noted(world)),
-    )
+    world.between = lambda: held.append(noted(world))
+    done = await world.run_in_slices(world.manifest(ids), rate=RATE, concurrency=1)
     assert [{"not_found": 4}] == held[:1]
     assert (4, {"cancelled": 16, "not_found": 4}) == ended(done)
 
