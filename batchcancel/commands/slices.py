@@ -16,6 +16,7 @@ from batchcancel.commands.rest import Rest, rest_of
 from batchcancel.commands.run import Finished, Slice, holding, new_run, require_slot, run, settled
 from batchcancel.errors import ScopeMissing, StoppedEarly, TimeSpent
 from batchcancel.events import Observer
+from batchcancel.ledger.contract import Run
 from batchcancel.policy.plan import Planned
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop, background
@@ -59,7 +60,7 @@ async def _go_on(
         tools.clock.take_over(rest.clock)
     run = new_run(settings.batch, settings.recorded(), run_id=None, now=tools.clock.now())
     async with holding(run, tools=tools):
-        _require_nobody_between(rest, run.run_id, settings, tools=tools)
+        _require_as_left(rest, run, tools=tools)
         tools.ledger.keep_rest(run.batch, None)
         if not is_same_boot:
             await _ask_the_time(tools)
@@ -72,12 +73,13 @@ async def _go_on(
         )
 
 
-def _require_nobody_between(rest: Rest, run_id: str, settings: Settings, *, tools: Tools) -> None:
-    """Asked again, now that nobody else can have the batch."""
-    last = [one.run_id for one in tools.ledger.runs(settings.batch)][-2:]
-    if last != [rest.run_id, run_id]:
+def _require_as_left(rest: Rest, run: Run, *, tools: Tools) -> None:
+    """Asked now that nobody else can have the batch, and the ledger has told what it lacks."""
+    last = [one.run_id for one in tools.ledger.runs(run.batch)][-2:]
+    if tools.ledger.went_back is not None or last != [rest.run_id, run.run_id]:
         raise StoppedEarly(
-            "another run came in between two slices of this one",
+            "another run came in between two slices of this one, or the ledger lost what was "
+            "written since",
             hint="Run the same command again: it plans anew.",
         )
 

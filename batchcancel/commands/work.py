@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from batchcancel.api import Window
 from batchcancel.appointments import Appointment
 from batchcancel.events import Observer
-from batchcancel.policy.fresh import NOTHING_READ, Fresh, Read
+from batchcancel.policy.fresh import NOTHING_READ, Fresh, Read, read_of
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.pages import Budget
 from batchcancel.policy.plan import Planned
@@ -58,6 +58,7 @@ def planned_work(planned: Planned) -> Work:
         held_back=plan.held_back,
         duplicates=planned.batch.duplicates,
         selection=planned.manifest.selection,
+        read=read_of(observed.records(plan.perhaps_sent())),
     )
 
 

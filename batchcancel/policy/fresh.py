@@ -56,12 +56,19 @@ class Read:
 NOTHING_READ = Read()
 
 
+def read_of(shown: Iterable[Record]) -> Read:
+    """These records, which planning has seen."""
+    words = {one.appointment_id: Word(0, one, one.status == CANCELLED) for one in shown}
+    return Read(words=words)
+
+
 class Fresh:
     """Reads the pages of a day anew when a row of it comes up that was observed long ago.
 
     `rows` counts the rows that are to be taken up, by the day whose pages show them. Beyond the
     budget, which is what planning has left, older observations stand. Of the days that are
     `shuffled` one page is read, and what it does not show stands too: each shows as many as others.
+    What was `read` before may be of an earlier slice of the run, or of the plan.
     """
 
     def __init__(

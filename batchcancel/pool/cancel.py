@@ -47,14 +47,14 @@ class Begun:
     """How far an appointment came that a full window stopped on its way.
 
     `needs_read` is None before its turn came. So many PATCHes and reads were sent that proved
-    nothing. `page` is the number of the page whose word on it was heard, 0 for none.
+    nothing. `page` is the number of the page whose word on it was heard.
     """
 
     needs_read: bool | None = None
     is_read: bool = False
     tries: int = 0
     reads: int = 0
-    page: int = 0
+    page: int | None = None
     has_record: bool = False
     updated_at: datetime | None = None
 
@@ -83,7 +83,7 @@ class Cancellation:
         self._needs_read = begun.needs_read
         self._is_read = begun.is_read
         self._tries, self._reads = begun.tries, begun.reads
-        word = self._last_word() if begun.page else None
+        word = None if begun.page is None else self._last_word()
         self._word = word if word is not None and word.page == begun.page else None
         self._outcome = Outcome(OutcomeName.GAVE_UP)
         self.has_record = begun.has_record
@@ -94,7 +94,7 @@ class Cancellation:
         """How it stands, for a later slice of the same run."""
         begun = Begun(
             needs_read=self._needs_read, is_read=self._is_read, tries=self._tries,
-            reads=self._reads, page=0 if self._word is None else self._word.page,
+            reads=self._reads, page=None if self._word is None else self._word.page,
             has_record=self.has_record, updated_at=self.updated_at,
         )  # fmt: skip
         one = replace(
@@ -106,9 +106,11 @@ class Cancellation:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
         try:
             if self._needs_read is None:
-                self._needs_read = self._opened_at is not None or self._learns_start
+                is_in_doubt = self._opened_at is not None
+                self._needs_read = (is_in_doubt and not self._is_shown()) or self._learns_start
                 if not self._needs_read:
                     self._needs_read = await self._means.fresh.must_read(self._appointment)
+                    self._is_read = is_in_doubt
             if self._needs_read:
                 await self._read()
             self._take_last_word()  # without a wait for a permit, where it ends it
@@ -167,6 +169,10 @@ class Cancellation:
         self._word, self.updated_at = word, word.record.updated_at
         self._judge(Answer(meaning=Meaning.PROVED, code="page", record=word.record))
 
+    def _is_shown(self) -> bool:
+        """Whether a page has shown it, where it was not sent as far as is known: that will do."""
+        return self._number == 0 and self._last_word() is not None
+
     def _last_word(self) -> Word | None:
         return self._means.fresh.last_word(self.appointment_id)
 
@@ -194,6 +200,7 @@ class Cancellation:
 
     def _by_record(self, answer: Answer) -> Outcome | None:
         """How it ended by its record alone; None where a PATCH may be sent."""
+        is_unsent = self._opened_at is None or self._number == 0
         outcome = outcome_of_read(
             answer,
             opened_at=self._opened_at,
@@ -202,7 +209,8 @@ class Cancellation:
             statuses={*self._means.statuses, self._appointment.may_send or ""},
             was_cancelled=self._appointment.was_cancelled
             or (self._word is not None and self._word.was_cancelled),
-            approved_at=self._means.approved_at,
+            # What was sent was approved then.
+            approved_at=self._means.approved_at if is_unsent else None,
         )
         if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
             return Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)
