@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.airflow.batch_name import name_of
@@ -14,13 +14,14 @@ from batchcancel.airflow.endings import failure
 from batchcancel.airflow.hook import ledger_address
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
+from batchcancel.airflow.signature import Templated
 from batchcancel.errors import BatchcancelError, InputError
 
 if TYPE_CHECKING:
     from batchcancel.report.atomic import Output
 
 
-class AccountOperator(BaseOperator):
+class AccountOperator(Templated):
     """Write what the ledger knows of a batch to one place, whole or not at all.
 
     It is `path`; else, in `folder`, a file that is called by the Dag, its run and the task; else

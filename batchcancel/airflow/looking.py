@@ -6,14 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, incomplete
 from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
-from batchcancel.airflow.signature import take_options, with_options
+from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of
 from batchcancel.errors import BatchcancelError, ExitCode, InputError, Interrupted
 
@@ -24,7 +24,7 @@ _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 _FILTERS = ("branch", "session", "service", "batch_label", "doctor")
 
 
-class LookOperator(BaseOperator):
+class LookOperator(Templated):
     """A task that asks the API; its options are those of the command line, by the same names.
 
     They and the rest are templated; None and an empty text say nothing. With `allow_failures` it
