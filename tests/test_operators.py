@@ -11,6 +11,7 @@ from batchcancel.airflow.thread import LEASE, when_free
 from batchcancel.airflow.words import in_airflow
 from batchcancel.errors import BatchHeld, Interrupted
 from batchcancel.ledger.lease import TTL_S
+from batchcancel.ledger.open import postgres_keywords
 from batchcancel.settings.options import OPTIONS
 from batchcancel.stop import Stop
 
@@ -80,6 +81,12 @@ def test_nothing_that_the_core_says_names_a_flag_a_variable_of_the_key_or_a_comm
 )  # fmt: skip
 def test_in_a_task_s_log_arguments_and_connections_are_named(typed, done):
     assert done == in_airflow(typed, conn_id="north")
+
+
+def test_libpq_itself_says_which_extras_are_parameters_of_a_connection():
+    known = postgres_keywords()
+    assert {"host", "sslmode", "keepalives", "target_session_attrs"} <= known
+    assert known.isdisjoint({"cursor", "iam", "aws_conn_id", "sqlalchemy_query", "outputs"})
 
 
 class Held:
