@@ -30,7 +30,7 @@ def told(tmp_path):
 
         async def listen():
             async for event in trigger.run():
-                events.append(event.payload["manifest"].rpartition("/")[2])
+                events.append(event.payload["manifest"].rpartition("/")[2])  # noqa: PERF401
 
         with pytest.MonkeyPatch.context() as patch, suppress(RuntimeError):
             patch.setattr("batchcancel.airflow.arrivals.asyncio.sleep", pause)
