@@ -1,6 +1,7 @@
 """Fixtures everything shares: virtual time, and a whole program around an in-process sandbox."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
 
 
 _numbers = itertools.count(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers on two cores: many tests wait for processes, sockets and servers."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 @pytest.fixture(scope="session")

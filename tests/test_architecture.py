@@ -3,6 +3,7 @@
 import ast
 import statistics
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -81,8 +82,13 @@ HOMES = {
 }
 
 
+@cache
 def imported(name):
     """Every module that a module imports, at its top or inside a function."""
+    return [*_imported(name)]
+
+
+def _imported(name):
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

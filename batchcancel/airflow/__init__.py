@@ -1,4 +1,4 @@
-"""Airflow integration: a Connection type, and operators that plan, cancel and export a batch.
+"""Airflow integration: a Connection type, and operators for what can be typed.
 
 Airflow reads the provider metadata while it is being imported itself, so the names here are
 imported when they are asked for. polars and httpx are imported when a task is executed: Dag files
@@ -9,19 +9,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from batchcancel.airflow.account import BatchExportOperator, BatchReportOperator
     from batchcancel.airflow.approval_step import approval, approval_params
     from batchcancel.airflow.batch_name import named
     from batchcancel.airflow.hook import HuskyVoiceHook
-    from batchcancel.airflow.operators import (
-        BatchCancelOperator,
-        BatchExportOperator,
-        BatchPlanOperator,
-    )
+    from batchcancel.airflow.looking import BatchFindOperator, BatchVerifyOperator
+    from batchcancel.airflow.operators import BatchCancelOperator, BatchPlanOperator
 
 __all__ = [
     "BatchCancelOperator",
     "BatchExportOperator",
+    "BatchFindOperator",
     "BatchPlanOperator",
+    "BatchReportOperator",
+    "BatchVerifyOperator",
     "HuskyVoiceHook",
     "approval",
     "approval_params",
@@ -31,8 +32,11 @@ __all__ = [
 # No module may have one of these names: once imported, it would hide the name.
 _HOMES = {
     "BatchCancelOperator": "operators",
-    "BatchExportOperator": "operators",
+    "BatchExportOperator": "account",
+    "BatchFindOperator": "looking",
     "BatchPlanOperator": "operators",
+    "BatchReportOperator": "account",
+    "BatchVerifyOperator": "looking",
     "HuskyVoiceHook": "hook",
     "approval": "approval_step",
     "approval_params": "approval_step",

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _LONGEST = 200
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:+@=\-]", re.ASCII)
@@ -15,6 +17,13 @@ def batch_name(*, dag_id: str, run_id: str, map_index: int = -1) -> str:
     """
     place = dag_id if map_index < 0 else f"{dag_id}={map_index}"
     return named(f"{place}@{run_id}")
+
+
+def name_of(context: Mapping[str, Any]) -> str:
+    """The default name of the batch that a task works on."""
+    task = context["ti"]
+    index = -1 if task.map_index is None else task.map_index
+    return batch_name(dag_id=task.dag_id, run_id=task.run_id, map_index=index)
 
 
 def named(whole: str) -> str:

@@ -1,16 +1,27 @@
 """Airflow hook: Connections become settings, and the address of a ledger."""
 
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
+from batchcancel.airflow.words import in_airflow
 from batchcancel.errors import BatchcancelError, InputError
-from batchcancel.settings.load import Settings, did_you_mean, load_settings
-from batchcancel.settings.options import KEY_VARIABLE, OPTIONS
+from batchcancel.settings.load import (
+    ApiSettings,
+    Settings,
+    did_you_mean,
+    load_api_settings,
+    load_settings,
+)
+from batchcancel.settings.options import BY_FIELD, KEY_VARIABLE, OPTIONS
+
+Loaded = TypeVar("Loaded")
 
 # The worker's environment may hold the key of another organisation.
 _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
@@ -26,6 +37,12 @@ FIELDS = tuple(
     option.field for option in OPTIONS if option.field not in _SAID_OTHERWISE | _FOR_A_TERMINAL
 )
 """The options that an operator takes as arguments, and a Connection as extras."""
+
+API_FIELDS = tuple(one for one in FIELDS if BY_FIELD[one].is_of_api)
+"""Those of them that an operator takes which neither plans nor cancels."""
+
+OUTPUTS, OUTPUTS_URL = "outputs", "outputs_url"
+"""Extras of a ledger's Connection: a folder to write to, and the address that people open it by."""
 
 
 class HuskyVoiceHook(BaseHook):
@@ -46,7 +63,7 @@ class HuskyVoiceHook(BaseHook):
 
     def get_conn(self) -> Connection:
         """The Connection itself, with a key in it; raises `InputError` when it has none."""
-        connection = self.get_connection(self.huskyvoice_conn_id)
+        connection = connection_named(self.huskyvoice_conn_id, argument="huskyvoice_conn_id")
         if not connection.password:
             raise InputError(
                 f"the Connection {self.huskyvoice_conn_id} has no API key",
@@ -58,16 +75,42 @@ class HuskyVoiceHook(BaseHook):
         self, manifest: str, *, options: dict[str, Any], job_file: str | Path | None = None
     ) -> Settings:
         """The task's options over the Connection's, over the environment's and the job file's."""
+        return self._loaded(partial(load_settings, manifest), options, job_file)
+
+    def api_settings(
+        self, command: str, *, options: dict[str, Any], job_file: str | Path | None = None
+    ) -> ApiSettings:
+        """The same for a command that has no manifest."""
+        return self._loaded(partial(load_api_settings, command), options, job_file)
+
+    def _loaded(
+        self, load: Callable[..., Loaded], options: dict[str, Any], job_file: str | Path | None
+    ) -> Loaded:
         connection = self.get_conn()
         extras = connection.extra_dejson
         require_known(extras, conn_id=self.huskyvoice_conn_id)
         environ = {name: text for name, text in os.environ.items() if name not in _KEY_VARIABLES}
-        return load_settings(
-            manifest,
-            flags=texts({"base_url": _base_url(connection)} | extras) | texts(options),
-            environ=environ | {KEY_VARIABLE: str(connection.password)},
-            job_file=Path(job_file) if job_file else None,
-        )
+        given = texts(options)
+        try:
+            return load(
+                flags=texts({"base_url": _base_url(connection)} | extras) | given,
+                environ=environ | {KEY_VARIABLE: str(connection.password)},
+                job_file=Path(job_file) if job_file else None,
+            )
+        except InputError as error:
+            message = self._of_extras(error.message, extras.keys() - given.keys())
+            raise InputError(message, hint=error.hint) from None
+
+    def words(self, text: str) -> str:
+        """A sentence of the core in the words of a task with this Connection."""
+        return in_airflow(text, conn_id=self.huskyvoice_conn_id)
+
+    def _of_extras(self, mistakes: str, extras: Collection[str]) -> str:
+        """The mistakes, with the Connection named in those that its extras made."""
+        for one in extras:
+            said = f"the extra {one} of the Connection {self.huskyvoice_conn_id}:"
+            mistakes = re.sub(rf"^--{one.replace('_', '-')}:", said, mistakes, flags=re.MULTILINE)
+        return mistakes
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API for the organisation's settings: one request."""
@@ -78,12 +121,27 @@ class HuskyVoiceHook(BaseHook):
             settings = self.settings("connection", options={"max_attempts": 1})
             config = JobThread().run(lambda stop: ask_config(settings, stop=stop))
         except BatchcancelError as error:
-            return False, f"{error.message}. {error.hint}"
+            return False, self.words(f"{error.message}. {error.hint}")
         may = "does not allow" if config.allow_cancellation is False else "allows"
         return True, (
             f"{settings.origin} answers: the organisation {may} cancelling, "
             f"with {config.notice_hours} hours of notice, in {config.timezone}"
         )
+
+
+def connection_named(conn_id: str, *, argument: str) -> Connection:
+    """The Connection that an argument names; `InputError` where there is none, or no name."""
+    if not conn_id:
+        raise InputError(
+            f"{argument} is empty", hint=f"Name a Connection with {argument}. Nothing was sent."
+        )
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise InputError(
+            f"there is no Connection {conn_id}",
+            hint=f"Make it, or name another with {argument}. Nothing was sent.",
+        ) from None
 
 
 def _base_url(connection: Connection) -> str:
@@ -112,11 +170,15 @@ def require_known(extras: Collection[str], *, conn_id: str) -> None:
     if unknown:
         raise InputError(
             "\n".join(
-                f"Connection {conn_id}: the extra {one} is no option{did_you_mean(one)}"
-                for one in unknown
+                f"Connection {conn_id}: the extra {one} is no option{meant(one)}" for one in unknown
             ),
             hint=f"Its extras can be {', '.join(FIELDS)}. Nothing was sent.",
         )
+
+
+def meant(name: str) -> str:
+    """A suggestion for a misspelt argument or extra; empty when none is close."""
+    return did_you_mean(name).replace("-", "_")
 
 
 def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None:
@@ -128,7 +190,7 @@ def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None
             "both ledger and ledger_conn_id are given",
             hint="Name the ledger in one of the two. Nothing was sent.",
         )
-    connection = BaseHook.get_connection(ledger_conn_id)
+    connection = connection_named(ledger_conn_id, argument="ledger_conn_id")
     if connection.conn_type == "postgres":
         return _url(connection)
     if connection.conn_type == "sqlite" and connection.host:
@@ -144,7 +206,8 @@ def _url(connection: Connection) -> str:
     user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
     who = f"{user}:{password}@" if password else f"{user}@" if user else ""
     place = {"host": connection.host, "port": connection.port, "dbname": connection.schema}
-    told = _plain(place | connection.extra_dejson)
+    extras = connection.extra_dejson
+    told = _plain(place | {one: extras[one] for one in extras.keys() - {OUTPUTS, OUTPUTS_URL}})
     return f"postgresql://{who}/?{urlencode(told, quote_via=quote)}"
 
 

@@ -1,47 +1,37 @@
-"""Airflow's operators: plan, cancel and export a batch."""
+"""Airflow's operators over a manifest: plan and cancel a batch."""
 
-import inspect
-from collections.abc import Callable, Collection
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from batchcancel.airflow.batch_name import batch_name
+from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.signature import take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
-from batchcancel.errors import BatchcancelError, InputError, Interrupted
-from batchcancel.settings.load import Settings, did_you_mean
+from batchcancel.errors import BatchcancelError, Interrupted
+from batchcancel.settings.load import Settings
 
 _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
-
-
-def _with_options(init: Callable[..., None]) -> Callable[..., None]:
-    """Name the options in the signature: by it Airflow fills in `default_args`."""
-    signature = inspect.signature(init)
-    *named, others = signature.parameters.values()
-    options = [inspect.Parameter(field, others.KEYWORD_ONLY, default=None) for field in FIELDS]
-    init.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take it
-        parameters=[*named, *options, others]
-    )
-    return init
 
 
 class BatchOperator(BaseOperator):
     """A task over one batch; its options are those of the command line, by the same names.
 
-    `manifest`, `ledger`, `batch` and the options are templated; None and an empty text leave an
+    All of them are templated, and the ids of the Connections too; None and an empty text leave an
     option to the Connection's extras, the environment and `job_file`. The batch is named by the
     Dag, its run and the map index, so that every try of the task works on the same one; a second
     manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
     mapped over what can grow: an index would come to mean another manifest.
     """
 
-    template_fields = ("manifest", "ledger", "batch", *FIELDS)
+    template_fields = (
+        *("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id"),
+        *FIELDS,
+    )
 
-    @_with_options
+    @with_options(FIELDS)
     def __init__(
         self,
         *,
@@ -53,8 +43,7 @@ class BatchOperator(BaseOperator):
         job_file: str | Path | None = None,
         **kwargs: Any,
     ) -> None:
-        options = {field: kwargs.pop(field, None) for field in FIELDS}
-        _refuse_misspelt(kwargs)
+        options = take_options(kwargs, FIELDS)
         super().__init__(**kwargs)
         self.manifest = manifest
         self.ledger = ledger
@@ -78,20 +67,9 @@ class BatchOperator(BaseOperator):
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
         return hook.settings(self.manifest, options=options, job_file=self.job_file)
 
-
-def name_of(context: Context) -> str:
-    """The default name of the batch that a task works on."""
-    task = context["ti"]
-    index = -1 if task.map_index is None else task.map_index
-    return batch_name(dag_id=task.dag_id, run_id=task.run_id, map_index=index)
-
-
-def _refuse_misspelt(arguments: dict[str, Any]) -> None:
-    """Suggest an argument for a misspelt one, which Airflow refuses without a suggestion."""
-    known = inspect.signature(BaseOperator.__init__).parameters
-    for name in arguments.keys() - known.keys():
-        if meant := did_you_mean(name):
-            raise TypeError(f"{name} is no argument{meant}")
+    def words(self, text: str) -> str:
+        """A sentence of the core in the words of this task."""
+        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
 
 
 class BatchPlanOperator(BatchOperator):
@@ -107,13 +85,14 @@ class BatchPlanOperator(BatchOperator):
 
         try:
             settings = self.settings(context)
-            observe = TaskLog(self.log, progress_of(settings))
+            observe = TaskLog(self.log, progress_of(settings), words=self.words)
             planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
             plan.refuse(planned, settings)
             plan.refuse_place(settings)
         except BatchcancelError as error:
-            raise failure(error) from None
-        return plan_json(planned, ledger=settings.redacted_ledger) | {"text": plan_text(planned)}
+            raise failure(error, self.words) from None
+        facts = plan_json(planned, ledger=settings.redacted_ledger)
+        return facts | {"text": self.words(plan_text(planned))}
 
 
 class BatchCancelOperator(BatchOperator):
@@ -135,58 +114,14 @@ class BatchCancelOperator(BatchOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         try:
             settings = self.settings(context)
-            finished = run_batch(settings, thread=self._thread, log=self.log)
+            finished = run_batch(settings, thread=self._thread, log=self.log, words=self.words)
         except BatchcancelError as error:
-            raise failure(error) from None
+            raise failure(error, self.words) from None
         summary = finished.summary.as_json()
         context["ti"].xcom_push(key="summary", value=summary)
         if finished.reason is not None:
-            raise failure(finished.reason) from None
+            raise failure(finished.reason, self.words) from None
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
         return summary
-
-
-class BatchExportOperator(BaseOperator):
-    """Write the account of a batch to a file: ids, times and codes. XCom gets its path and rows.
-
-    `path` ends with .csv, .parquet or .json, and takes the place of a file of that name:
-    another try writes the same. `outcomes` picks rows; none picks all.
-    """
-
-    template_fields = ("ledger", "batch", "path")
-
-    def __init__(
-        self,
-        *,
-        path: str,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        batch: str | None = None,
-        outcomes: Collection[str] = (),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.path = path
-        self.ledger = ledger
-        self.ledger_conn_id = ledger_conn_id
-        self.batch = batch
-        self.outcomes = outcomes
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        from batchcancel.ledger.open import read_ledger
-        from batchcancel.report.atomic import refuse_manifest
-        from batchcancel.report.results import write_results
-
-        try:
-            address = ledger_address(self.ledger, self.ledger_conn_id)
-            if not address:
-                raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-            with closing(read_ledger(address)) as account:
-                refuse_manifest(Path(self.path), account, ledger=address)
-                rows = account.rows(self.batch or name_of(context))
-                count = write_results(rows, Path(self.path), outcomes=self.outcomes)
-        except BatchcancelError as error:
-            raise failure(error) from None
-        return {"path": self.path, "rows": count}

@@ -1,4 +1,4 @@
-"""Provider metadata for Airflow's entry point `apache_airflow_provider`: the Connection type."""
+"""Provider metadata for Airflow's entry point `apache_airflow_provider`: what there is of ours."""
 
 from typing import Any
 
@@ -24,13 +24,30 @@ _FIELDS = {
 }
 
 
+_INTEGRATION = "HuskyVoice"
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    modules = [f"batchcancel.airflow.{name}" for name in names]
+    return {"integration-name": _INTEGRATION, "python-modules": modules}
+
+
 def get_provider_info() -> dict[str, Any]:
-    """The metadata that Airflow reads: a Connection type with its form."""
+    """The metadata that Airflow reads: a Connection type with its form, and where the rest is."""
     return {
         "package-name": "batchcancel",
         "name": "batchcancel",
         "description": "Bulk cancellation of HuskyVoice appointments.",
         "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "tags": ["service"],
+            }
+        ],
+        "operators": [_modules("operators", "looking", "account", "approval_step")],
+        "hooks": [_modules("hook")],
+        "extra-links": ["batchcancel.airflow.outputs.OutputLink"],
         "connection-types": [
             {
                 "connection-type": "huskyvoice",

@@ -1,5 +1,6 @@
 """Observer that writes a job's events to the log of an Airflow task."""
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -18,8 +19,16 @@ class TaskLog:
     At most a hundred of these are named; the ledger has them all.
     """
 
-    def __init__(self, log: Any, progress: Progress, *, every: float = _EVERY) -> None:
+    def __init__(
+        self,
+        log: Any,
+        progress: Progress,
+        *,
+        every: float = _EVERY,
+        words: Callable[[str], str] = str,
+    ) -> None:
         self._log = log
+        self._words = words
         self._progress = progress
         self._every = every
         self._in_trouble = 0
@@ -32,7 +41,9 @@ class TaskLog:
             case RowEnded() if Fact.PERSON in event.outcome.name.facts:
                 self._name(event)
             case _ if line := told(event):
-                (self._log.warning if line.is_warning else self._log.info)("%s", line.text)
+                (self._log.warning if line.is_warning else self._log.info)(
+                    "%s", self._words(line.text)
+                )
 
     def _name(self, row: RowEnded) -> None:
         self._in_trouble += 1
@@ -51,5 +62,5 @@ class TaskLog:
 
     def say(self, text: str) -> None:
         """Log each line of a text as one message."""
-        for line in filter(None, text.splitlines()):
+        for line in filter(None, self._words(text).splitlines()):
             self._log.info("%s", line)

@@ -18,7 +18,7 @@ from batchcancel.stop import Stop, background, wait_for_no_thread
 
 if TYPE_CHECKING:
     from batchcancel.commands.run import Finished
-    from batchcancel.settings.load import Settings
+    from batchcancel.settings.load import ApiSettings, Settings
 
 Result = TypeVar("Result")
 
@@ -66,17 +66,19 @@ class JobThread:
                 self._tell, self._reason, self._is_over = None, None, True
 
 
-def progress_of(settings: "Settings") -> Progress:
+def progress_of(settings: "ApiSettings") -> Progress:
     """The account that is kept of a job while it goes on."""
     return Progress(now=time.monotonic, attempts=settings.max_attempts, where=settings.origin)
 
 
-def run_batch(settings: "Settings", *, thread: JobThread, log: Any) -> "Finished":
+def run_batch(
+    settings: "Settings", *, thread: JobThread, log: Any, words: Callable[[str], str]
+) -> "Finished":
     """Run the batch to its end, and log its plan, progress and summary."""
     from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
 
-    task_log = TaskLog(log, progress_of(settings))
+    task_log = TaskLog(log, progress_of(settings), words=words)
 
     async def job(stop: Stop) -> "Finished":
         async with background(task_log.tell_progress):

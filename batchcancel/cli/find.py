@@ -1,6 +1,6 @@
 """batchcancel find: the appointments of some days, as a manifest."""
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from batchcancel.cli.options import api_options
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings
 
-_MOST_DAYS = 366
 _FILTERS = {
     "branch": "Only this branch, by its id or by its name under [branches] in the job file",
     "session": "Only this session, like Morning",
@@ -74,16 +73,10 @@ def find(
     from batchcancel.report.find import find_json, find_next, find_text
 
     filters = {name: typed[name.replace("-", "_")] for name in _FILTERS}
-    days = _days(first.date(), (last or first).date())
     wanted = command.Wanted(
-        first=days[0], last=days[1], filters=filters, output=output, force=force, not_in=not_in
-    )
+        first=first.date(), last=(last or first).date(), filters=filters, output=output,
+        force=force, not_in=not_in,
+    )  # fmt: skip
     finding = watched(settings, partial(command.find, wanted=wanted))
     show(f"{find_text(finding)}\n\n{find_next(finding)}", find_json(finding))
     raise click.exceptions.Exit(int(finding.exit_code))
-
-
-def _days(first: date, last: date) -> tuple[date, date]:
-    if not 0 <= (last - first).days < _MOST_DAYS:
-        raise click.UsageError(f"--to is the same day or a later one, at most {_MOST_DAYS} in all")
-    return first, last

@@ -31,6 +31,7 @@ from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
+_MOST_DAYS = 366
 _A_MOMENT = timedelta(microseconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -48,6 +49,13 @@ class Wanted:
     output: Path
     force: bool = False
     not_in: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= (self.last - self.first).days < _MOST_DAYS:
+            raise InputError(
+                f"--to is the same day or a later one, at most {_MOST_DAYS} in all",
+                hint=f"{self.first} to {self.last} is not. Nothing was sent.",
+            )
 
     def selection(self, settings: ApiSettings) -> Selection:
         filters = {name: tuple(given) for name, given in self.filters.items()}

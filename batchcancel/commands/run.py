@@ -214,7 +214,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here,
+        moved_here=here, held_back=held_back,
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

@@ -33,7 +33,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Standing):
-    """What a run did, and where its batch stands; `elapsed_s` is in seconds."""
+    """What a run did, and where its batch stands; `elapsed_s` is in seconds.
+
+    `held_back` are the waiting rows that nobody asked for.
+    """
 
     run_id: str
     duplicates: int
@@ -43,6 +46,7 @@ class Summary(Standing):
     exit_code: int
     origin: str
     approval: str | None = None
+    held_back: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""

@@ -89,6 +89,13 @@ def xcom(run_id, task_id, key="return_value"):
         return instance.xcom_pull(task_ids=task_id, key=key, session=session)
 
 
+def tries_of(run_id, task_id="cancel"):
+    """How often a task was tried."""
+    with create_session() as session:
+        [instance] = session.query(TaskInstance).filter_by(run_id=run_id, task_id=task_id)
+        return instance.try_number
+
+
 @contextmanager
 def somebody_answers(choice, *, meanwhile=lambda: None):
     """Answer the next required action as the API of Airflow does; yields what was shown.

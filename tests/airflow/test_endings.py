@@ -16,10 +16,11 @@ from batchcancel.report.summary import Summary
 from tests.tallies import counts_of
 
 
-def summary(exit_code=ExitCode.DONE, **counts):
+def summary(exit_code=ExitCode.DONE, held_back=0, **counts):
     return Summary(
         batch="b", run_id="r", counts=counts_of(**counts), duplicates=0, requests=0,
         rate_limited=0, elapsed_s=0.0, exit_code=exit_code, ledger="l", origin="https://h.example",
+        held_back=held_back,
     )  # fmt: skip
 
 
@@ -45,6 +46,11 @@ def test_a_failure_tells_what_happened_and_what_to_do():
     assert "no such key. Get one." == str(failure(FatalAnswer("no such key", hint="Get one.")))
 
 
+def test_a_failure_names_arguments_and_connections_and_no_flags():
+    error = StoppedEarly("--max-duration of 60 s is over", hint="Run the same command again.")
+    assert "`max_duration` of 60 s is over. Clear the task." == str(failure(error))
+
+
 def test_4_fails_for_good_when_another_try_would_change_nothing():
     with pytest.raises(AirflowFailException, match="2 rows of batch b are not cancelled"):
         end(summary(ExitCode.INCOMPLETE, cancelled=1, refused=1, not_found=1))
@@ -54,6 +60,33 @@ def test_4_is_tried_again_while_rows_were_given_up_on():
     with pytest.raises(AirflowException) as caught:
         end(summary(ExitCode.INCOMPLETE, gave_up=1, refused=1))
     assert AirflowException is caught.type
+
+
+NEED_A_PERSON = {
+    "refused": 1,
+    "not_found": 1,
+    "rejected_rows": 1,
+    "needs_review": 1,
+    "skipped": {"moved": 1, "unknown_status": 1, "unknown_start": 1},
+}
+
+
+@pytest.mark.parametrize("outcome", NEED_A_PERSON)
+def test_4_fails_for_good_where_all_that_is_left_needs_a_person(outcome):
+    with pytest.raises(AirflowFailException):
+        end(summary(ExitCode.INCOMPLETE, cancelled=1, **{outcome: NEED_A_PERSON[outcome]}))
+
+
+@pytest.mark.parametrize("left", ["open", "gave_up", "waiting"])
+def test_4_is_tried_again_where_a_row_beside_them_is_taken_up_again(left):
+    with pytest.raises(AirflowException) as caught:
+        end(summary(ExitCode.INCOMPLETE, **NEED_A_PERSON, **{left: 1}))
+    assert AirflowException is caught.type
+
+
+def test_rows_that_a_limit_held_back_are_not_sent_by_another_try():
+    with pytest.raises(AirflowFailException):
+        end(summary(ExitCode.INCOMPLETE, held_back=5, refused=1, waiting=5))
 
 
 def test_rejected_rows_fail_for_good_because_another_try_reads_the_same_file():

@@ -1,8 +1,15 @@
+import importlib
+import json
+from importlib import resources
+
+import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
+import batchcancel.airflow
 from batchcancel.airflow import HuskyVoiceHook
+from batchcancel.airflow.provider import get_provider_info
 from batchcancel.errors import InputError
 
 CONNECTION = {"conn_type": "huskyvoice", "password": "sk_live_1"}
@@ -33,6 +40,25 @@ def test_airflow_knows_the_connection_type_and_how_its_form_looks():
     assert {"schema", "login"} == set(behaviour["hidden_fields"])
     fields = {name for name in manager.connection_form_widgets if "huskyvoice" in name}
     assert fields == {"extra__huskyvoice__rate", "extra__huskyvoice__timezone"}
+
+
+def test_airflow_finds_every_operator_in_the_module_that_is_listed():
+    info = get_provider_info()
+    [group] = info["operators"]
+    [integration] = info["integrations"]
+    assert integration["integration-name"] == group["integration-name"]
+    modules = [importlib.import_module(one) for one in group["python-modules"]]
+    operators = {name for name in batchcancel.airflow.__all__ if name.endswith("Operator")}
+    assert operators <= {name for module in modules for name in dir(module)}
+
+
+def test_airflow_accepts_all_that_is_told_of_the_package():
+    schema = json.loads(
+        resources.files("airflow").joinpath("provider_info.schema.json").read_text()
+    )
+    jsonschema.validate(get_provider_info(), schema)
+    manager = ProvidersManager()
+    assert "batchcancel.airflow.outputs.OutputLink" in manager.extra_links_class_names
 
 
 def test_a_connection_finds_its_hook(default):
@@ -105,8 +131,24 @@ def test_an_extra_that_means_nothing_is_refused(default, extra):
 
 def test_a_misspelt_extra_is_told_what_was_meant(default):
     default(extra={"notice_hour": 3})
-    with pytest.raises(InputError, match="did you mean notice-hours"):
+    with pytest.raises(InputError, match="did you mean notice_hours"):
         settings()
+
+
+def test_a_connection_that_nobody_made_is_named_with_its_argument():
+    with pytest.raises(InputError, match="there is no Connection nobody") as caught:
+        HuskyVoiceHook("nobody").get_conn()
+    assert "another with huskyvoice_conn_id" in caught.value.hint
+
+
+def test_a_mistake_of_an_extra_names_the_connection_and_one_of_an_argument_the_argument(default):
+    default(extra={"rate": "often", "timezone": "Mars"})
+    with pytest.raises(InputError) as caught:
+        settings(timezone="Moon")
+    told = HuskyVoiceHook().words(caught.value.message)
+    assert [
+        "the extra rate of the Connection huskyvoice_default", "`timezone`",
+    ] == [line.partition(":")[0] for line in told.splitlines()]  # fmt: skip
 
 
 # The button

@@ -47,3 +47,9 @@ def test_two_ledgers_are_one_too_many(connect):
     connect("ledger", conn_type="sqlite", host="/srv/batches.ledger.db")
     with pytest.raises(InputError, match="both ledger and ledger_conn_id"):
         ledger_address("other.ledger.db", "ledger")
+
+
+def test_a_connection_that_nobody_made_is_named_with_its_argument():
+    with pytest.raises(InputError, match="there is no Connection nobody") as caught:
+        ledger_address(None, "nobody")
+    assert "another with ledger_conn_id" in caught.value.hint

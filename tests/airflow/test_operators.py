@@ -8,16 +8,18 @@ from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchP
 from batchcancel.airflow.hook import FIELDS
 from batchcancel.airflow.operators import BatchOperator
 from batchcancel.ledger.sqlite.ledger import read_sqlite
-from tests.airflow.dag_runs import run
+from tests.airflow.dag_runs import run, tries_of
 from tests.airflow.home import HOME
+
+OTHERS = ("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id")
 
 
 @pytest.mark.parametrize("operator", [BatchPlanOperator, BatchCancelOperator])
-def test_manifest_ledger_batch_and_options_are_templated_and_kept(operator):
-    given = dict.fromkeys(FIELDS, "{{ params.x }}")
-    task = operator(task_id="t", manifest="m", ledger="l", batch="b", **given)
+def test_manifest_ledger_batch_connections_and_options_are_templated_and_kept(operator):
+    given = dict.fromkeys((*FIELDS, *OTHERS), "{{ params.x }}")
+    task = operator(task_id="t", **given)
     kept = {name: getattr(task, name) for name in operator.template_fields}
-    assert given | {"manifest": "m", "ledger": "l", "batch": "b"} == kept
+    assert given == kept
 
 
 def test_options_come_from_default_args_too_and_stand_in_the_signature():
@@ -29,7 +31,7 @@ def test_options_come_from_default_args_too_and_stand_in_the_signature():
 
 
 def test_a_misspelt_argument_is_told_what_was_meant():
-    with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice-hours"):
+    with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice_hours"):
         BatchCancelOperator(task_id="t", manifest="m", notise_hours=0)
 
 
@@ -52,6 +54,32 @@ def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisatio
     with closing(read_sqlite(ledger)) as account:
         [ended] = account.runs(f"struck@{run_id}")
     assert (5, True) == (ended.exit_code, ended.ended_at is not None)
+
+
+@pytest.mark.usefixtures("tables")
+def test_one_form_serves_many_clinics_by_the_connections_that_it_names(
+    stage, organisation, connect
+):
+    stage.book("n1", "s1")
+    keys = {name: organisation(name) for name in ("north", "south")}
+    for name in keys:
+        path = str(stage.folder / f"{name}.ledger.db")
+        connect(f"{name}_ledger", conn_type="sqlite", host=path)
+        manifest = stage.write(f"{name}.csv", [f"{name[0]}1"])
+        assert "success" == run("any_clinic", clinic=name, manifest=str(manifest))[0]
+        assert (stage.folder / f"{name}.ledger.db").exists()
+    used = {one.path.rpartition("/")[2]: one.key for one in stage.sandbox.history.patches()}
+    assert {"n1": keys["north"], "s1": keys["south"]} == used
+
+
+@pytest.mark.usefixtures("tables", "ledger")
+@pytest.mark.parametrize("clinic", ["nobody", "default"])
+def test_a_connection_that_is_missing_fails_its_task_at_once(stage, organisation, clinic, capfd):
+    organisation("default")
+    _, tasks, run_id = run("any_clinic", clinic=clinic, manifest=str(stage.write("a.csv", ["a"])))
+    missing = {"nobody": "nobody", "default": "default_ledger"}[clinic]
+    assert ("failed", 1) == (tasks["cancel"], tries_of(run_id))
+    assert f"AirflowFailException: there is no Connection {missing}" in "".join(capfd.readouterr())
 
 
 @pytest.mark.usefixtures("tables", "ledger")

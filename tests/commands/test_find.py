@@ -85,7 +85,7 @@ async def test_10_000_over_20_days_take_at_most_150_requests(world, shuffled):
     assert finding.requests <= 150
 
 
-COSTS = [(600, None, 1), (600, 1, 1), (600, 1, 0), (600, None, 0)]
+COSTS = [(200, None, 1), (600, None, 1), (600, 1, 1), (600, 1, 0), (600, None, 0)]
 
 
 @pytest.mark.parametrize(("count", "shuffled", "is_spread"), sampled(COSTS, every=9))

@@ -70,8 +70,9 @@ async def test_a_window_with_one_free_place_takes_one_of_three(world, checks):
     assert ended(again) == (4, {"restored": 1, "slot_taken": 2})
 
 
+@pytest.mark.long
 @pytest.mark.promise(22)
-@CHECKS
+@pytest.mark.parametrize("checks", [True, False])
 async def test_places_that_others_take_meanwhile_are_not_taken_twice(world, checks):
     ids = await closed(world, 200, places=200, checks=checks)
 

@@ -77,7 +77,7 @@ class Scene:
         return Counter(one.appointment_id for one in self.world.sandbox.changes())
 
 
-@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=20))
+@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=30))
 async def test_a_fault_that_happens_once_ends_as_the_table_says(scene, row):
     end, tries = await scene.struck(row, times=1)
 
@@ -87,7 +87,7 @@ async def test_a_fault_that_happens_once_ends_as_the_table_says(scene, row):
         assert row.waits == pytest.approx(tries[1] - tries[0])
 
 
-@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=20, first=3))
+@pytest.mark.parametrize("row", sampled(rows(MATRIX), every=30, first=3))
 async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(scene, row):
     end, tries = await scene.struck(row, times=math.inf)
     afterwards = await scene.undisturbed()
@@ -102,7 +102,7 @@ async def test_a_fault_that_lasts_ends_as_the_table_says_also_when_it_is_over(sc
 
 @pytest.mark.promise(3)
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("row", sampled(rows(HIDING), every=10))
+@pytest.mark.parametrize("row", sampled(rows(HIDING), every=20))
 async def test_a_change_hidden_by_such_a_fault_is_read_back_and_not_sent_again(scene, row):
     end, tries = await scene.struck(row, times=math.inf, is_applied=True)
     patches = len(scene.world.sandbox.history.patches())

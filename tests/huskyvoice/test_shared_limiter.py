@@ -15,6 +15,7 @@ from batchcancel.errors import LedgerWriteFailed
 from batchcancel.huskyvoice.limiter import WindowLimiter
 from batchcancel.huskyvoice.window_log import MemoryWindow, WindowLog
 from tests.huskyvoice.test_limiter import most_in_any, send_all
+from tests.sample import sampled
 from tests.windows import memory_window
 
 pytestmark = pytest.mark.anyio
@@ -152,14 +153,18 @@ async def test_waiting_asks_no_more_often_than_it_may_help():
     assert offload.calls <= 3
 
 
-@settings(deadline=None, max_examples=50)
-@given(
-    seed=st.integers(0, 2**32), programs=st.integers(1, 4), workers=st.integers(1, 12),
-    limit=st.integers(1, 20), worst=st.floats(0, 90), database=st.floats(0, 0.5),
-)  # fmt: skip
-def test_no_latency_makes_the_server_count_more_than_the_limit_of_all_together(
-    *, seed, programs, workers, limit, worst, database
-):
+@pytest.mark.parametrize("examples", sampled([10, 50], every=2))
+def test_no_latency_makes_the_server_count_more_than_the_limit_of_all_together(examples):
+    settings(deadline=None, max_examples=examples)(given(**PROGRAMS)(never_more_than_the_limit))()
+
+
+PROGRAMS = {
+    "seed": st.integers(0, 2**32), "programs": st.integers(1, 4), "workers": st.integers(1, 12),
+    "limit": st.integers(1, 20), "worst": st.floats(0, 90), "database": st.floats(0, 0.5),
+}  # fmt: skip
+
+
+def never_more_than_the_limit(*, seed, programs, workers, limit, worst, database):
     random, book, arrivals = Random(seed), WindowLog("a boot"), []
 
     async def program():

@@ -1,0 +1,63 @@
+"""Where an operator writes, and the link from its task to what it wrote."""
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+
+from batchcancel.airflow.hook import OUTPUTS, OUTPUTS_URL, connection_named
+from batchcancel.errors import InputError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+_PAGES = {
+    "s3": "https://console.aws.amazon.com/s3/object/{bucket}?prefix={key}",
+    "gs": "https://console.cloud.google.com/storage/browser/_details/{bucket}/{key}",
+}
+
+
+class OutputLink(BaseOperatorLink):
+    """The button that opens what the task wrote; without an address for it, it stays grey."""
+
+    name = "Open what was written"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
+        return str(getattr(operator, "output_url", ""))
+
+
+def place_for(
+    name: str, *, path: str | None, folder: str | None, ledger_conn_id: str | None
+) -> str:
+    """The path that is given; else `name` in the folder that is given, or the Connection's.
+
+    An empty text is none, as a field of a form may be left.
+    """
+    folder = path or folder or extra_of(ledger_conn_id, OUTPUTS)
+    if not folder:
+        raise InputError(
+            f"nobody says where {name} goes",
+            hint=f"Give path or folder, or the ledger's Connection the extra {OUTPUTS}.",
+        )
+    return path or f"{folder.rstrip('/')}/{name}"
+
+
+def url_of(place: str, *, ledger_conn_id: str | None) -> str:
+    """The address by which a person opens what was written; empty where nobody knows one."""
+    folder, url = (extra_of(ledger_conn_id, one) for one in (OUTPUTS, OUTPUTS_URL))
+    if folder and url and place.startswith(f"{folder.rstrip('/')}/"):
+        return f"{url.rstrip('/')}/{quote(place.removeprefix(folder.rstrip('/')).lstrip('/'))}"
+    stored = re.fullmatch(r"(s3|gs)://([^/]+)/(.+)", place)
+    if stored is None:
+        return ""
+    return _PAGES[stored[1]].format(bucket=stored[2], key=quote(stored[3]))
+
+
+def extra_of(conn_id: str | None, name: str) -> str:
+    """An extra of a Connection, if there is one."""
+    if not conn_id:
+        return ""
+    extras: dict[str, Any] = connection_named(conn_id, argument="ledger_conn_id").extra_dejson
+    return str(extras.get(name) or "")

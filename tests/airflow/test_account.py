@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchReportOperator
+from tests.airflow.tasks import BATCH, Executed
+
+LEDGER = "batchcancel_ledger"
+BOTH = pytest.mark.parametrize("operator", [BatchExportOperator, BatchReportOperator])
+
+
+def execute(operator, **given):
+    return Executed(operator(task_id="write", **({"ledger_conn_id": LEDGER} | given)))
+
+
+@pytest.fixture
+def outputs(stage, connect):
+    """Let the ledger's Connection say where outputs go; the folder."""
+
+    def outputs(**extra):
+        path = stage.folder / "batches.ledger.db"
+        connect(LEDGER, conn_type="sqlite", host=str(path), extra=extra)
+
+    return outputs
+
+
+@pytest.fixture
+def closed(stage, organisation, ledger):
+    """A batch of two that is done, but for one that nobody knows."""
+    organisation()
+    stage.closure(2)
+    manifest = str(stage.write("closure.csv", ["a001", "a002", "unknown"]))
+    task = BatchCancelOperator(
+        task_id="c", manifest=manifest, ledger_conn_id=LEDGER, allow_failures=True
+    )
+    return Executed(task).told
+
+
+@pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize(
+    ("operator", "ending"), [(BatchExportOperator, ".csv"), (BatchReportOperator, ".html")]
+)
+def test_it_goes_where_the_ledger_s_connection_says_under_the_name_of_the_run(
+    stage, outputs, operator, ending
+):
+    outputs(outputs=f"{stage.folder}/", outputs_url="https://files.example/closures")
+    executed = execute(operator)
+    name = f"{BATCH}.write{ending}"
+    assert (
+        str(stage.folder / name),
+        f"https://files.example/closures/closing%40friday.write{ending}",
+    ) == (
+        executed.told["path"],
+        executed.link,
+    )
+    assert (stage.folder / name).exists()
+
+
+@BOTH
+@pytest.mark.usefixtures("closed")
+def test_an_argument_wins_over_the_connection_and_a_path_over_a_folder(stage, outputs, operator):
+    outputs(outputs="/nowhere")
+    there = execute(operator, folder=str(stage.folder)).told["path"]
+    assert stage.folder == Path(there).parent
+    path = str(stage.folder / f"own{Path(there).suffix}")
+    assert path == execute(operator, folder="/nowhere", path=path).told["path"]
+
+
+@BOTH
+@pytest.mark.usefixtures("closed")
+def test_where_nobody_says_a_place_nothing_is_written_and_that_is_no_worker_s_folder(operator):
+    with pytest.raises(AirflowFailException, match=r"nobody says where closing@friday\.write"):
+        execute(operator, path="", folder="")
+
+
+@BOTH
+def test_a_place_without_an_address_has_no_link(stage, closed, operator):
+    assert "" == execute(operator, folder=str(stage.folder)).link
+
+
+@BOTH
+def test_the_manifest_of_a_batch_is_not_written_over(stage, closed, operator):
+    with pytest.raises(AirflowFailException, match="is the manifest that batch"):
+        execute(operator, path=str(stage.folder / "closure.csv"))
+
+
+def test_rows_of_an_outcome_are_written_and_counted(stage, closed):
+    executed = execute(
+        BatchExportOperator, folder=str(stage.folder), outcomes=("not_found",), outlets=[Asset("a")]
+    )
+    assert 1 == executed.told["rows"] == executed.events[Asset("a")].extra["rows"]
+    assert ["unknown"] == pl.read_csv(executed.told["path"])["appointment_id"].to_list()
+
+
+def test_the_page_tells_what_became_of_the_batch(stage, closed):
+    page = Path(execute(BatchReportOperator, folder=str(stage.folder)).told["path"]).read_text()
+    assert "2 of 3 rows are cancelled" in page
+
+
+@BOTH
+def test_a_batch_that_nobody_has_begun_is_a_skip_or_is_told(stage, ledger, closed, operator):
+    given = {"folder": str(stage.folder), "batch": "other"}
+    with pytest.raises(AirflowSkipException):
+        execute(operator, **given, skip_nothing=True)
+    with pytest.raises(AirflowFailException, match="no batch other"):
+        execute(operator, **given)
+    ledger.unlink()
+    with pytest.raises(AirflowSkipException):
+        execute(operator, **given, skip_nothing=True)
+
+
+def test_a_ledger_has_to_be_named(stage):
+    with pytest.raises(AirflowFailException, match="no ledger is named"):
+        execute(BatchExportOperator, folder=str(stage.folder), ledger_conn_id=None)
