@@ -41,9 +41,14 @@ NOT_CANCELLED = (
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     params={
         "manifest": Param(type="string", minLength=1, title="Manifest (CSV or Parquet)"),
-        "notice_hours": Param(0, type="number", minimum=0, title="Hours of notice; 0 lifts it"),
-        "notes": Param("", type="string", maxLength=2000, title="Notes, sent with each"),
-        "max_cancel": Param("", type="string", title="Refuse to cancel more than (800, or 5%)"),
+        # What may be left empty may be null: the form refuses it otherwise.
+        "notice_hours": Param(
+            0, type=["null", "number"], minimum=0, title="Hours of notice; 0 lifts it"
+        ),
+        "notes": Param("", type=["null", "string"], maxLength=2000, title="Notes, sent with each"),
+        "max_cancel": Param(
+            "", type=["null", "string"], title="Refuse to cancel more than (800, or 5%)"
+        ),
         "export": Param("/tmp/not_cancelled.csv", type="string", title="List of the others"),
         **approval_params(),
     },
@@ -54,7 +59,9 @@ def clinic_closure() -> None:
         approval(
             "approve",
             subject="Cancel {{ ti.xcom_pull('plan')['eligible'] }} appointments?",
-            body="```\n{{ ti.xcom_pull('plan')['text'] }}\n```",
+            body="{{ ti.xcom_pull('plan')['markdown'] }}",
+            # What was planned is looked at on the same day, or planned anew.
+            response_timeout=timedelta(hours=12),
         ),
         # Rows that are refused do not fail the task: the last one lists them.
         BatchCancelOperator(

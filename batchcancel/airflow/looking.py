@@ -6,14 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, incomplete
 from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
-from batchcancel.airflow.signature import take_options, with_options
+from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of
 from batchcancel.errors import BatchcancelError, ExitCode, InputError, Interrupted
 
@@ -24,7 +24,7 @@ _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 _FILTERS = ("branch", "session", "service", "batch_label", "doctor")
 
 
-class LookOperator(BaseOperator):
+class LookOperator(Templated):
     """A task that asks the API; its options are those of the command line, by the same names.
 
     They and the rest are templated; None and an empty text say nothing. With `allow_failures` it
@@ -157,6 +157,7 @@ class BatchFindOperator(LookOperator):
 
     def _wanted(self, context: Context) -> Any:
         from batchcancel.commands.find import Wanted
+        from batchcancel.report.atomic import output_of
 
         first = _day(self.date)
         ledger = ledger_address(self.ledger, self.ledger_conn_id) if self.not_in_ledger else None
@@ -169,7 +170,7 @@ class BatchFindOperator(LookOperator):
         filters = {one.replace("_", "-"): _words(getattr(self, one)) for one in _FILTERS}
         return Wanted(
             first=first, last=_day(self.to) if self.to else first, filters=filters,
-            output=Path(place), force=True, not_in=ledger,
+            output=output_of(place), force=True, not_in=ledger,
         )  # fmt: skip
 
 
@@ -202,6 +203,7 @@ class BatchVerifyOperator(LookOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.commands.verify import verify
         from batchcancel.ledger.open import read_ledger
+        from batchcancel.report.atomic import output_of
         from batchcancel.report.status import the_batch
         from batchcancel.report.verify import verified_text, write_drift
 
@@ -213,7 +215,7 @@ class BatchVerifyOperator(LookOperator):
                 batch = the_batch(account, self.batch or name_of(context), ledger=address)
             verified = self.ask(verify, self.settings("verify"), ledger=address, batch=batch)
             if self.path:
-                write_drift(verified, Path(self.path))
+                write_drift(verified, output_of(self.path))
         except BatchcancelError as error:
             raise failure(error, self.words) from None
         written = self.path if self.path and verified.drift else None

@@ -22,6 +22,7 @@ _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _LONGEST_TEXT = 200
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _ANY_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$", re.ASCII)
 _OF_EVERY_ROW = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 _OWED = "REQUIRED|DUE|UNPAID|FAILED|DECLINED|MISSING|METHOD|EXPIRED|SUSPENDED"
 _SPENT = re.compile("CREDIT|QUOTA|BILLING|PAYMENT", re.ASCII | re.IGNORECASE)
@@ -59,7 +60,8 @@ def read_answer(
 def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
     if content is None and not (request.ask.is_of_one or status == HTTPStatus.NO_CONTENT):
         return Answer(meaning=Meaning.UNKNOWN, code="web_page", server_now=server_now)
-    if not isinstance(content, dict) or content.get("success") is False:
+    # Whatever else stands there was meant to say no, or nobody knows what.
+    if not isinstance(content, dict) or content.get("success", True) is not True:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
     if not request.ask.is_of_one:
         return Answer(meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now)
@@ -177,7 +179,7 @@ def record_from(data: Any) -> Record | None:
         appointment_id=appointment_id,
         status=_readable(status),
         updated_at=_moment(data.get("updated_at")),
-        date=_day(data.get("date")),
+        date=_day_of(data.get("date")),
         session=_text(data.get("session")),
         branch_id=_text(data.get("branch_id")),
         label=_text(data.get("batch")),
@@ -202,7 +204,9 @@ def window_from(data: Mapping[str, Any]) -> Window:
 
 
 def _text(value: Any) -> str | None:
-    return _readable(value) if isinstance(value, str) and value else None
+    """A number may be an id too."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return _readable(text) if isinstance(text, str) and text else None
 
 
 def _count(value: Any) -> int | None:
@@ -231,6 +235,11 @@ def _day(value: Any) -> date | None:
     """At the edges of the calendar a local midnight has no UTC."""
     day = _read(date.fromisoformat, value)
     return day if day is not None and date.min.year < day.year < date.max.year else None
+
+
+def _day_of(value: Any) -> date | None:
+    """A midnight after a day is none: so programs write a day that they keep as a time."""
+    return _day(_MIDNIGHT.sub("", value) if isinstance(value, str) else value)
 
 
 def _read(parse: Callable[[Any], Read], value: Any) -> Read | None:

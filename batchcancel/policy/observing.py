@@ -13,8 +13,8 @@ from batchcancel.errors import ScopeMissing
 from batchcancel.events import Caution
 from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
-from batchcancel.policy.named import by_day, comparable, days_beside, named_by
-from batchcancel.policy.observed import CANCELLED, NO_STARTS, Observed
+from batchcancel.policy.named import SAID, by_day, comparable, days_beside, named_by
+from batchcancel.policy.observed import CANCELLED, NO_STARTS, PLACE, Observed
 from batchcancel.policy.open_windows import read_windows
 from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.rules import Rules
@@ -22,7 +22,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.start_columns import known_starts
 
-_PLACE = ("observed_date", "observed_session", "observed_branch", "observed_label")
+_PLACE = (*PLACE, "observed_label")
 
 NOT_OBSERVED = Caution(
     code="not_observed",
@@ -83,7 +83,7 @@ async def observed_of(
         starts=await _starts_seen(manifest, seen, starts=starts) if has_starts else NO_STARTS,
         not_shown=reading.not_shown,
         absent=len(reading.absent),
-        cautions=(*_cautions(reading), *cautions),
+        cautions=(*_cautions(reading), *cautions, *_untold(named, seen)),
     )
 
 
@@ -158,3 +158,16 @@ def _cautions(reading: Reading) -> Iterator[Caution]:
             text=f"{len(reading.also_there)} appointments that an earlier run did not find are "
             "there: --retry-refused sends them",
         )
+
+
+def _untold(named: pl.DataFrame, seen: pl.DataFrame) -> Iterator[Caution]:
+    """Where records leave open what the manifest names: then nobody knows whether it was moved."""
+    bare = seen.filter(pl.any_horizontal(pl.col(PLACE).is_null())).select("appointment_id", *PLACE)
+    both = named.select("appointment_id", *SAID).join(bare, on="appointment_id")
+    for said, told, what in zip(SAID, PLACE, ("day", "session", "branch"), strict=True):
+        if many := both.filter(pl.col(said).is_not_null(), pl.col(told).is_null()).height:
+            yield Caution(
+                code=f"no_{what}_told",
+                text=f"the records of {many:,} appointments tell no {what} that can be read: it is "
+                "not compared with what the manifest says",
+            )

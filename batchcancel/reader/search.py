@@ -256,7 +256,8 @@ class _Reader:
         page = await self._lookup.page(part.query, page=number)
         if page is None:
             return None
-        readable = [one for one in page.records if _ID.fullmatch(one.appointment_id)]
+        # Of one without a day nobody knows whether it is meant.
+        readable = [one for one in page.records if _ID.fullmatch(one.appointment_id) and one.date]
         self._is_readable = self._is_readable and len(readable) == page.length
         self._longest = max(self._longest, page.length)
         self._places.note(readable)

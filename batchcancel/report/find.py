@@ -14,6 +14,7 @@ from batchcancel.appointments import Fact, OutcomeName, SkipReason, Start
 from batchcancel.errors import ExitCode
 from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
+from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
 from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, many, plain, table
 from batchcancel.settings.quantities import is_rehearsal
@@ -74,7 +75,7 @@ class Finding:
     elapsed_s: float = 0.0
     origin: str = ""
     rows: Sequence[Record] = ()
-    manifest: Path | None = None
+    manifest: Output | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -90,7 +91,7 @@ class Finding:
         return {"new": len(self.rows), "again": again, "all": self.how is not How.UNPROVED}
 
 
-def write_manifest(finding: Finding, path: Path) -> None:
+def write_manifest(finding: Finding, path: Output) -> None:
     """The rows as a manifest, by id; no name and no number of a patient."""
     rows = []
     for one in finding.rows:
@@ -127,7 +128,8 @@ def find_next(finding: Finding) -> str:
         return "The selection is empty." if is_empty else "Nothing is to be cancelled."
     manifest = shlex.quote(str(finding.manifest))
     if finding.ledger is None:
-        return f"Next:  batchcancel plan {manifest}"
+        is_far = not isinstance(finding.manifest, Path)
+        return f"Next:  batchcancel plan {manifest}{' --ledger NAME.ledger.db' if is_far else ''}"
     ledger = shlex.quote(redacted_ledger(finding.ledger))
     return f"Next:  batchcancel run {manifest} --ledger {ledger}"
 

@@ -14,9 +14,12 @@ from batchcancel.report.tables import (
     duration,
     grouped,
     headed,
+    literal,
+    markdown_table,
     moment,
     plain,
     table,
+    whose,
 )
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -59,6 +62,23 @@ def plan_text(planned: Planned) -> str:
     if warnings := [*rejected, *_warnings(planned)]:
         parts += ["", *warnings]
     return "\n".join([*parts, "", f"Approval: {planned.approval}"])
+
+
+def plan_markdown(planned: Planned) -> str:
+    """The plan as Markdown, to be approved: first what somebody must look at, then the figures."""
+    batch, places = planned.batch, [*_places(planned)]
+    told = [literal(" ".join(one.removeprefix("!! ").split())) for one in _warnings(planned)]
+    rejected = [f"- {literal(one)}" for one in planned.manifest.rejected_in_words(SHOWN_ROWS)]
+    parts = [
+        literal(whose(batch.origin)),
+        *(f"> **{one}**" for one in told),
+        "\n".join(rejected),
+        "\n".join(markdown_table(("Plan", "Appointments", ""), _figures(planned))),
+        "\n".join(markdown_table(("Day", "Cancelled", "Session, branch"), places)) * bool(places),
+        f"Batch {literal(batch.name)}, manifest {literal(str(planned.manifest.source))}",
+        f"Approval: `{planned.approval}`",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _figures(planned: Planned) -> Iterator[Figure]:

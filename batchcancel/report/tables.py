@@ -1,5 +1,6 @@
 """Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
@@ -54,14 +55,34 @@ def many(count: int, noun: str) -> str:
 
 def table(figures: Iterable[Figure]) -> list[str]:
     """Aligned columns: names, numbers flush right, remarks."""
-    rows = [
-        (name, value if isinstance(value, str) else grouped(value), remark)
-        for name, value, remark in figures
-    ]
+    rows = _in_words(figures)
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)
     return [
         f"  {name:<{label}}  {value:>{width}}  {remark}".rstrip() for name, value, remark in rows
+    ]
+
+
+def markdown_table(head: tuple[str, str, str], figures: Iterable[Figure]) -> list[str]:
+    """The same as a table of Markdown; nothing in a cell is markup."""
+    rows = [[_cell(one) for one in row] for row in [head, *_in_words(figures)]]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [lines[0], "|---|---:|---|", *lines[1:]]
+
+
+def literal(text: str) -> str:
+    """The text as Markdown that shows it as it is."""
+    return re.sub(r"[\\`*_\[\]<>|~&]", r"\\\g<0>", text)
+
+
+def _cell(text: str) -> str:
+    return f"- {literal(text.strip())}" if text.startswith("  ") else literal(text)
+
+
+def _in_words(figures: Iterable[Figure]) -> list[tuple[str, str, str]]:
+    return [
+        (name, value if isinstance(value, str) else grouped(value), remark)
+        for name, value, remark in figures
     ]
 
 

@@ -1,11 +1,12 @@
 import subprocess
 import sys
+from datetime import timedelta
 
 import polars as pl
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from tests.airflow.dag_runs import NIGHT, dag_named, run, somebody_answers, xcom
+from tests.airflow.dag_runs import NIGHT, dag_named, run, somebody_answers, tries_of, xcom
 from tests.airflow.home import BUNDLES, ROOT
 
 JOBS = sorted(BUNDLES["jobs"].glob("*.py"))
@@ -41,18 +42,39 @@ def test_a_closure_is_planned_approved_cancelled_and_the_others_are_listed(stage
         state, tasks, run_id = run("clinic_closure", manifest=str(manifest), export=str(others))
     assert ("success", {"success"}) == (state, set(tasks.values()))
     assert "Cancel 5 appointments?" in shown[0]
+    assert "| eligible | 5 | to be cancelled |" in shown[0]
     assert sorted(ids) == sorted(stage.cancellations())
     assert ["unknown"] == pl.read_csv(others)["appointment_id"].to_list()
     assert 4 == xcom(run_id, "cancel")["cancelled"]
 
 
-def test_a_closure_that_is_not_approved_cancels_nothing(stage, organisation):
+def test_a_closure_that_is_rejected_cancels_nothing_and_is_no_success(stage, organisation):
     organisation()
     stage.closure(2)
     with somebody_answers("Reject"):
-        _, tasks, _ = run("clinic_closure", manifest=str(stage.folder / "closure.csv"))
-    assert "skipped" == tasks["cancel"]
+        state, tasks, _ = run("clinic_closure", manifest=str(stage.folder / "closure.csv"))
+    assert ("failed", "failed", "upstream_failed") == (state, tasks["approve"], tasks["cancel"])
     assert [] == stage.patched()
+
+
+def test_a_closure_is_asked_about_once_and_not_for_ever():
+    step = dag_named("clinic_closure").get_task("approve")
+    assert (0, timedelta(hours=12)) == (step.retries, step.response_timeout)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"notes": None, "max_cancel": None, "notice_hours": None}, {"notes": "", "max_cancel": ""}],
+    ids=["null", "empty"],
+)
+def test_a_closure_whose_form_was_left_empty_sends_the_notes_of_its_job(stage, organisation, left):
+    organisation()
+    stage.closure(1)
+    files = {"manifest": stage.folder / "closure.csv", "export": stage.folder / "others.csv"}
+    with somebody_answers("Approve"):
+        state, *_ = run("clinic_closure", **{name: str(one) for name, one in files.items()}, **left)
+    [sent] = stage.sandbox.history.patches()
+    assert ("success", "Clinic closed") == (state, sent.body["notes"][:13])
 
 
 def test_a_closure_whose_manifest_is_replaced_while_somebody_reads_the_plan_cancels_nothing(
@@ -62,9 +84,9 @@ def test_a_closure_whose_manifest_is_replaced_while_somebody_reads_the_plan_canc
     ids = stage.closure(5)
     manifest = stage.write("closure.csv", ids[:2])
     with somebody_answers("Approve", meanwhile=lambda: stage.write("closure.csv", ids)) as shown:
-        state, tasks, _ = run("clinic_closure", manifest=str(manifest))
+        state, tasks, run_id = run("clinic_closure", manifest=str(manifest))
     assert "Cancel 2 appointments?" in shown[0]
-    assert ("failed", "failed") == (state, tasks["cancel"])
+    assert ("failed", "failed", 1) == (state, tasks["cancel"], tries_of(run_id))
     assert [] == stage.patched()
 
 

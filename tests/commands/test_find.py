@@ -9,6 +9,7 @@ from batchcancel.errors import InputError, ScopeMissing
 from batchcancel.reader.search import How
 from batchcancel.report.find import find_json, find_next, find_text
 from batchcancel.sandbox import Clinic
+from batchcancel.sandbox.clinic import AppointmentRecord
 from tests.sample import sampled
 
 pytestmark = pytest.mark.anyio
@@ -247,6 +248,18 @@ async def test_a_record_that_cannot_be_read_makes_it_unproved(world):
     world.sandbox.add("no id", date=DAY)
     finding = await world.find()
     assert (4, 3) == (finding.exit_code, len(ids(world)))
+    assert "some of its records cannot be read" in find_text(finding)
+
+
+@pytest.mark.promise(21)
+@pytest.mark.parametrize("told", [None, "2026-06-19T18:30:00.000Z", "20 June 2026"])
+async def test_a_record_whose_day_cannot_be_read_makes_it_unproved(world, monkeypatch, told):
+    world.appointments(3)
+    as_json = AppointmentRecord.as_json
+    monkeypatch.setattr(AppointmentRecord, "as_json", lambda one: as_json(one) | {"date": told})
+    finding = await world.find()
+
+    assert (4, 0) == (finding.exit_code, len(finding.rows))
     assert "some of its records cannot be read" in find_text(finding)
 
 

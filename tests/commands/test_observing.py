@@ -9,6 +9,7 @@ from batchcancel.errors import Refusal, StoppedEarly
 from batchcancel.report.plan import plan_json, plan_text
 from batchcancel.report.status import read_status
 from batchcancel.sandbox import Clinic, Fault, Rate
+from batchcancel.sandbox.clinic import AppointmentRecord
 from tests.sample import sampled
 from tests.world import ended
 
@@ -113,6 +114,21 @@ async def test_the_end_tells_how_many_of_the_moved_rows_are_still_on_a_day_of_th
         [status] = read_status(ledger, only=None, ledger=summary.ledger, at=world.now())
     assert 1 == status.as_json()["moved_here"] == summary.as_json()["moved_here"]
     assert "2 rows; somebody must look at each of them, 1 were moved within the" in status.next
+
+
+@pytest.mark.parametrize(
+    ("left_open", "told"), [("date", "day"), ("session", "session"), ("branch_id", "branch")]
+)
+async def test_what_records_leave_open_is_told_where_the_manifest_names_it(
+    world, monkeypatch, left_open, told
+):
+    ids = world.appointments(2)
+    branch, as_json = world.sandbox.book.clinic.branch_ids[0], AppointmentRecord.as_json
+    monkeypatch.setattr(AppointmentRecord, "as_json", lambda one: as_json(one) | {left_open: None})
+    rows = [f"{one},{STARTS},Morning,{branch}" for one in ids]
+    await world.run(world.write("appointment_id,starts_at,session,branch_id", *rows))
+
+    assert [f"no_{told}_told"] == world.watching.cautions
 
 
 async def test_ids_alone_say_nothing_that_could_be_compared(world):

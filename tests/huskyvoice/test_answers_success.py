@@ -58,6 +58,7 @@ def test_a_read_proves_whatever_status_the_record_has(status):
     [b"", b" ", b"OK", b"<html>", b"\xff\xfe\x00", b'{"data": ', b"[" * 100_000, b"null", b"true",
      b"7", b'"cancelled"', b"[]", {}, [RECORD], {"success": True}, {"data": None}, {"data": []},
      {"data": [RECORD]}, {"data": {}}, {"success": False, "data": RECORD},
+     {"success": "false", "data": RECORD}, {"success": 0, "data": RECORD},
      {"data": RECORD | {"appointment_id": None}}, {"data": RECORD | {"appointment_id": 1}},
      {"data": RECORD | {"status": None}}, {"data": RECORD | {"status": ["cancelled"]}}],
 )  # fmt: skip
@@ -130,13 +131,32 @@ def test_when_a_record_changed_is_in_utc_or_unknown(text, moment):
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "15.06.2026", 20260615, ["2026-06-15"], "2026-02-30", "0001-01-01", "9999-12-31"],
+    [
+        None,
+        "",
+        "15.06.2026",
+        20260615,
+        ["2026-06-15"],
+        "2026-02-30",
+        "2026-06-14T18:30:00Z",
+        "0001-01-01",
+        "9999-12-31",
+    ],
 )
 def test_a_day_that_is_none_or_whose_start_has_no_instant_everywhere_is_unknown(value):
     assert record_from(RECORD | {"date": value}).date is None
 
 
-@pytest.mark.parametrize("value", [None, "", 1, [], {}])
+@pytest.mark.parametrize("after", ["T00:00:00.000Z", " 00:00:00", "T00:00", "T00:00:00+05:30"])
+def test_a_day_that_is_kept_as_a_midnight_is_that_day(after):
+    assert date(2026, 6, 15) == record_from(RECORD | {"date": f"2026-06-15{after}"}).date
+
+
+def test_a_branch_that_is_a_number_is_compared_as_it_is_written():
+    assert record_from(RECORD | {"branch_id": 12}).branch_id == "12"
+
+
+@pytest.mark.parametrize("value", [None, "", True, 1.5, [], {}])
 def test_a_session_or_branch_that_is_no_text_is_unknown(value):
     record = record_from(RECORD | {"session": value, "branch_id": value})
     assert (record.session, record.branch_id) == (None, None)
