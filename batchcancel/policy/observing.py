@@ -152,6 +152,13 @@ async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
 def _cautions(reading: Reading) -> Iterator[Caution]:
     if not reading.is_possible:
         yield NOT_OBSERVED
+    if reading.is_cut_short:
+        yield Caution(
+            code="observed_late",
+            text="the API gave no answer when it was asked for appointments, so "
+            f"{len(reading.missed)} of them are read when their turn comes, each with a request "
+            "of its own",
+        )
     if reading.also_there:
         yield Caution(
             code="not_found_before",
