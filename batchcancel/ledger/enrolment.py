@@ -118,6 +118,7 @@ _RESOLVE = """
 _NOTE = (
     "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :looked_at, :found)"
 )
+_FORGET = "DELETE FROM looks WHERE kind = :kind AND batch = :batch"
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
@@ -197,6 +198,13 @@ def approve(into: Statements, batch: str, approved: Approved) -> None:
 def note(into: Statements, batch: str, look: Look) -> None:
     """Write down what was found by looking at the batch."""
     into.execute(_NOTE, look._asdict() | {"batch": batch, "found": json.dumps(look.found)})
+
+
+def keep_rest(into: Statements, batch: str, look: Look | None) -> None:
+    """Keep what a run that pauses leaves to the next one, in place of any other; None forgets."""
+    into.execute(_FORGET, {"kind": "rest", "batch": batch})
+    if look is not None:
+        note(into, batch, look)
 
 
 def batch_id_of(into: Statements, batch: str) -> int | None:

@@ -237,10 +237,13 @@ class LedgerReader(ABC):
     """)
     """The requests of the batch's runs, oldest first."""
 
-    def looks(self, batch: str) -> list[contract.Look]:
-        """What was found by looking at the batch, oldest first."""
-        sql = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
-        found = self.ask(sql, batch=batch) if self._version > 1 else ()
+    def looks(self, batch: str, *, rest: bool = False) -> list[contract.Look]:
+        """What was found by looking at the batch, oldest first; or the rest of a paused run."""
+        sql = """
+            SELECT kind, looked_at, found FROM looks
+            WHERE batch = :batch AND (kind = 'rest') = :rest ORDER BY looked_at
+        """
+        found = self.ask(sql, batch=batch, rest=rest) if self._version > 1 else ()
         return list(_records(contract.Look, found))
 
     def was_answered(self) -> bool:

@@ -173,6 +173,7 @@ class Ledger(LedgerReader):
     resolve = _whole(enrolment.resolve)
     approve = _whole(enrolment.approve)
     note = _whole(enrolment.note)
+    keep_rest = _whole(enrolment.keep_rest)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Write the entries of the held batch in one durable transaction, in their order.
