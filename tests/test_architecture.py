@@ -40,7 +40,7 @@ ALLOWED = {
     # Rule 3: what is told depends on what is written down.
     "report": SHARED
     | {"ledger.contract", "ledger.questions", "policy.plan"}
-    | {"reader.manifest", "reader.search", "reader.selection"}
+    | {"reader.manifest", "reader.search", "reader.selection", "reader.stored"}
     | {"report"},
     "people": SHARED | {"ledger.contract", "reader", "people"},
     # Rule 4: another API is another folder.

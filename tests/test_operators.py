@@ -4,10 +4,16 @@ import ast
 import re
 from pathlib import Path
 
+import anyio
 import pytest
 
+from batchcancel.airflow.thread import LEASE, when_free
 from batchcancel.airflow.words import in_airflow
+from batchcancel.errors import BatchHeld, Interrupted
+from batchcancel.ledger.lease import TTL_S
+from batchcancel.ledger.open import postgres_keywords
 from batchcancel.settings.options import OPTIONS
+from batchcancel.stop import Stop
 
 PACKAGE = Path(__file__).parents[1] / "batchcancel"
 AIRFLOW = PACKAGE / "airflow"
@@ -75,3 +81,54 @@ def test_nothing_that_the_core_says_names_a_flag_a_variable_of_the_key_or_a_comm
 )  # fmt: skip
 def test_in_a_task_s_log_arguments_and_connections_are_named(typed, done):
     assert done == in_airflow(typed, conn_id="north")
+
+
+def test_libpq_itself_says_which_extras_are_parameters_of_a_connection():
+    known = postgres_keywords()
+    assert {"host", "sslmode", "keepalives", "target_session_attrs"} <= known
+    assert known.isdisjoint({"cursor", "iam", "aws_conn_id", "sqlalchemy_query", "outputs"})
+
+
+class Held:
+    """A batch that another run has for so many seconds."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.told = []
+
+    async def run(self):
+        if anyio.current_time() < self.seconds:
+            raise BatchHeld("another run has it")
+        return "done"
+
+    async def taken(self, stop=None):
+        return await when_free(self.run, stop=stop or Stop(), say=self.told.append)
+
+
+@pytest.mark.anyio
+async def test_the_lease_of_a_run_that_died_is_waited_out():
+    batch = Held(TTL_S)
+    assert ("done", TTL_S) == (await batch.taken(), anyio.current_time())
+    assert "another run has it; waiting for it, 45 s at most" == batch.told[0]
+
+
+@pytest.mark.anyio
+async def test_a_run_that_lives_on_is_waited_for_no_longer_than_a_lease_could_last():
+    with pytest.raises(BatchHeld):
+        await Held(LEASE + 1).taken()
+    assert LEASE == anyio.current_time()
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_a_lease_stops_at_once():
+    stop = Stop()
+    async with anyio.create_task_group() as group:
+
+        async def wait():
+            with pytest.raises(Interrupted):
+                await Held(TTL_S).taken(stop)
+
+        group.start_soon(wait)
+        await anyio.sleep(7)
+        stop.ask(Interrupted(15))
+    assert 7.0 == anyio.current_time()

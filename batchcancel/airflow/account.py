@@ -4,10 +4,9 @@ from abc import abstractmethod
 from collections.abc import Collection
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.addresses import redacted_ledger
 from batchcancel.airflow.batch_name import name_of
@@ -15,15 +14,20 @@ from batchcancel.airflow.endings import failure
 from batchcancel.airflow.hook import ledger_address
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
+from batchcancel.airflow.signature import Templated
 from batchcancel.errors import BatchcancelError, InputError
 
+if TYPE_CHECKING:
+    from batchcancel.report.atomic import Output
 
-class AccountOperator(BaseOperator):
+
+class AccountOperator(Templated):
     """Write what the ledger knows of a batch to one place, whole or not at all.
 
     It is `path`; else, in `folder`, a file that is called by the Dag, its run and the task; else
-    the same in the folder that the ledger's Connection names in its extra `outputs`. Another try
-    writes the same file. With `skip_nothing` a batch that nobody has begun is a skip.
+    the same in the folder that the ledger's Connection names in its extra `outputs`, or where the
+    ledger lies, if it is a file. Another try writes the same file. With `skip_nothing` a batch that
+    nobody has begun is a skip.
     """
 
     template_fields = ("ledger", "ledger_conn_id", "batch", "path", "folder")
@@ -51,7 +55,7 @@ class AccountOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.ledger.open import is_there, read_ledger
-        from batchcancel.report.atomic import refuse_manifest
+        from batchcancel.report.atomic import output_of, refuse_manifest
         from batchcancel.report.status import the_batch
 
         batch = self.batch or name_of(context)
@@ -61,16 +65,18 @@ class AccountOperator(BaseOperator):
                 raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
             name = f"{name_of(context)}.{self.task_id}{self.ending}"
             place = place_for(
-                name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id
-            )
+                name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
+                ledger=address,
+            )  # fmt: skip
             if self.skip_nothing and not is_there(address):
                 raise AirflowSkipException("there is no ledger yet")
             with closing(read_ledger(address)) as account:
                 if self.skip_nothing and batch not in {one.name for one in account.batches()}:
                     raise AirflowSkipException(f"the ledger has no batch {batch}")
                 batch = the_batch(account, batch, ledger=address)
-                refuse_manifest(Path(place), account, ledger=address)
-                told = self.write(account, batch, Path(place), ledger=redacted_ledger(address))
+                output = output_of(place)
+                refuse_manifest(output, account, ledger=address)
+                told = self.write(account, batch, output, ledger=redacted_ledger(address))
         except BatchcancelError as error:
             raise failure(error) from None
         self.output_url = url_of(place, ledger_conn_id=self.ledger_conn_id)
@@ -79,7 +85,7 @@ class AccountOperator(BaseOperator):
         return told
 
     @abstractmethod
-    def write(self, account: Any, batch: str, place: Path, *, ledger: str) -> dict[str, Any]:
+    def write(self, account: Any, batch: str, place: "Output", *, ledger: str) -> dict[str, Any]:
         """Write it, and tell what XCom gets besides; `ledger` is its address as it may be shown."""
 
 
@@ -99,7 +105,7 @@ class BatchExportOperator(AccountOperator):
         self,
         account: Any,
         batch: str,
-        place: Path,
+        place: "Output",
         *,
         ledger: str,  # noqa: ARG002
     ) -> dict[str, Any]:
@@ -113,7 +119,7 @@ class BatchReportOperator(AccountOperator):
 
     ending = ".html"
 
-    def write(self, account: Any, batch: str, place: Path, *, ledger: str) -> dict[str, Any]:
+    def write(self, account: Any, batch: str, place: "Output", *, ledger: str) -> dict[str, Any]:
         from batchcancel.report.atomic import replacing
         from batchcancel.report.page import page_html
 

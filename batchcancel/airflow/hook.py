@@ -193,12 +193,21 @@ def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None
     connection = connection_named(ledger_conn_id, argument="ledger_conn_id")
     if connection.conn_type == "postgres":
         return _url(connection)
-    if connection.conn_type == "sqlite" and connection.host:
-        return connection.host
+    if connection.conn_type == "sqlite" and (path := _path(connection)):
+        return path
     raise InputError(
         f"the Connection {ledger_conn_id} is no ledger",
-        hint="Its type is postgres, or sqlite with the file's path as its host. Nothing was sent.",
+        hint="Its type is postgres; or sqlite, with the file's path as its host, or a URI like "
+        "sqlite:///srv/batches.ledger.db. Nothing was sent.",
     )
+
+
+def _path(connection: Connection) -> str | None:
+    """The file of a SQLite ledger; of a URI with three slashes Airflow makes a schema alone."""
+    host, schema = connection.host or "", connection.schema or ""
+    if not host:
+        return f"/{schema.lstrip('/')}" if schema else None
+    return None if schema and not host.startswith("/") else host
 
 
 def _url(connection: Connection) -> str:
@@ -206,15 +215,17 @@ def _url(connection: Connection) -> str:
     user, password = quote(connection.login or "", ""), quote(connection.password or "", "")
     who = f"{user}:{password}@" if password else f"{user}@" if user else ""
     place = {"host": connection.host, "port": connection.port, "dbname": connection.schema}
-    extras = connection.extra_dejson
-    told = _plain(place | {one: extras[one] for one in extras.keys() - {OUTPUTS, OUTPUTS_URL}})
+    told = _known(place | connection.extra_dejson)
     return f"postgresql://{who}/?{urlencode(told, quote_via=quote)}"
 
 
-def _plain(values: dict[str, Any]) -> dict[str, str]:
-    """What may be a parameter of libpq; extras for Airflow's own hooks are of other types."""
+def _known(values: Mapping[str, Any]) -> dict[str, str]:
+    """What libpq knows; the other extras are for Airflow's own hooks, and for ours."""
+    from batchcancel.ledger.open import postgres_keywords
+
+    known = postgres_keywords()
     return {
-        name: str(value)
+        name: str(int(value) if isinstance(value, bool) else value)
         for name, value in values.items()
-        if value and isinstance(value, str | int) and not isinstance(value, bool)
+        if name in known and isinstance(value, str | int) and value != ""
     }

@@ -6,14 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, incomplete
 from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
-from batchcancel.airflow.signature import take_options, with_options
+from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of
 from batchcancel.errors import BatchcancelError, ExitCode, InputError, Interrupted
 
@@ -24,7 +24,7 @@ _SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 _FILTERS = ("branch", "session", "service", "batch_label", "doctor")
 
 
-class LookOperator(BaseOperator):
+class LookOperator(Templated):
     """A task that asks the API; its options are those of the command line, by the same names.
 
     They and the rest are templated; None and an empty text say nothing. With `allow_failures` it
@@ -96,7 +96,8 @@ class BatchFindOperator(LookOperator):
     """Write the appointments of some days to a manifest. XCom gets the counts, and `text`.
 
     The manifest is `path`; else, in `folder`, a file that is called by the Dag, its run and the
-    task; else the same in the folder that the ledger's Connection names in its extra `outputs`.
+    task; else the same in the folder that the ledger's Connection names in its extra `outputs`, or
+    where the ledger lies, if it is a file.
     With `not_in_ledger` what is in a batch of the ledger is left out: it is a sweep after a run,
     and what it finds is for somebody to look at. Where nothing is booked there is no manifest, and
     with `skip_nothing` the task is skipped. `branch` and the like are a text, or several.
@@ -157,19 +158,21 @@ class BatchFindOperator(LookOperator):
 
     def _wanted(self, context: Context) -> Any:
         from batchcancel.commands.find import Wanted
+        from batchcancel.report.atomic import output_of
 
         first = _day(self.date)
-        ledger = ledger_address(self.ledger, self.ledger_conn_id) if self.not_in_ledger else None
+        ledger = ledger_address(self.ledger, self.ledger_conn_id)
         if self.not_in_ledger and not ledger:
             raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
         name = f"{name_of(context)}.{self.task_id}.csv"
         place = place_for(
-            name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id
-        )
+            name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
+            ledger=ledger,
+        )  # fmt: skip
         filters = {one.replace("_", "-"): _words(getattr(self, one)) for one in _FILTERS}
         return Wanted(
             first=first, last=_day(self.to) if self.to else first, filters=filters,
-            output=Path(place), force=True, not_in=ledger,
+            output=output_of(place), force=True, not_in=ledger if self.not_in_ledger else None,
         )  # fmt: skip
 
 
@@ -202,6 +205,7 @@ class BatchVerifyOperator(LookOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         from batchcancel.commands.verify import verify
         from batchcancel.ledger.open import read_ledger
+        from batchcancel.report.atomic import output_of
         from batchcancel.report.status import the_batch
         from batchcancel.report.verify import verified_text, write_drift
 
@@ -213,7 +217,7 @@ class BatchVerifyOperator(LookOperator):
                 batch = the_batch(account, self.batch or name_of(context), ledger=address)
             verified = self.ask(verify, self.settings("verify"), ledger=address, batch=batch)
             if self.path:
-                write_drift(verified, Path(self.path))
+                write_drift(verified, output_of(self.path))
         except BatchcancelError as error:
             raise failure(error, self.words) from None
         written = self.path if self.path and verified.drift else None

@@ -1,10 +1,10 @@
-"""Options of the table as arguments of an operator."""
+"""Options of the table as arguments of an operator, and what its templates make of null."""
 
 import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from batchcancel.airflow.hook import meant
 
@@ -37,3 +37,20 @@ def take_options(arguments: dict[str, Any], fields: Collection[str]) -> dict[str
         if suggestion := meant(name):
             raise TypeError(f"{name} is no argument{suggestion}")
     return options
+
+
+class Templated(BaseOperator):
+    """An operator in whose templates null is nothing, and not the text None.
+
+    So a form's field that was left empty says nothing, as it does where it is an empty text.
+    """
+
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: Any = None
+    ) -> Any:
+        env = (jinja_env or self.get_template_env()).overlay(finalize=_nothing_for_null)
+        return super().render_template(content, context, env, seen_oids)
+
+
+def _nothing_for_null(value: Any) -> Any:
+    return "" if value is None else value

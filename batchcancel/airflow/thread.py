@@ -7,13 +7,15 @@ event loop that would break off a request anywhere; here it only interrupts a th
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 from anyio.from_thread import start_blocking_portal
 
-from batchcancel.errors import BatchcancelError, StoppedEarly, defect_in
+from batchcancel.errors import BatchcancelError, BatchHeld, StoppedEarly, WindowFull, defect_in
 from batchcancel.report.progress import Progress
-from batchcancel.report.summary import summary_text
+from batchcancel.report.summary import Summary, headline, summary_text
 from batchcancel.stop import Stop, background, wait_for_no_thread
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ Result = TypeVar("Result")
 
 GRACE = 4.0
 """Seconds for the drain and for closing the ledger: Airflow kills a task 5 s after SIGTERM."""
+
+LEASE = 45.0
+"""Seconds in which the lease of a run that is dead has ended for certain."""
+
+_PAUSE = 5.0
 
 
 class JobThread:
@@ -72,20 +79,62 @@ def progress_of(settings: "ApiSettings") -> Progress:
 
 
 def run_batch(
-    settings: "Settings", *, thread: JobThread, log: Any, words: Callable[[str], str]
+    settings: "Settings",
+    *,
+    thread: JobThread,
+    log: Any,
+    words: Callable[[str], str],
+    keep: Callable[[Summary], None],
+    in_slices: bool = False,
+    after: str | None = None,
 ) -> "Finished":
-    """Run the batch to its end, and log its plan, progress and summary."""
+    """Run the batch to its end, and log its plan, progress and summary.
+
+    `keep` is given the summary, also when the main thread is struck and the job drains. `in_slices`
+    it is run until the window is full; it goes on `after` the slice of that name.
+    """
     from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
+    from batchcancel.commands.slices import run_slice
 
-    task_log = TaskLog(log, progress_of(settings), words=words)
+    task_log, ended = TaskLog(log, progress_of(settings), words=words), list["Finished"]()
 
-    async def job(stop: Stop) -> "Finished":
+    async def job(stop: Stop) -> None:
         async with background(task_log.tell_progress):
-            return await run(settings, stop=stop, observe=task_log, confirm=lambda _planned: None)
+            how = partial(run_slice, after=after) if in_slices else run
+            go = partial(how, settings, stop=stop, observe=task_log, confirm=lambda _planned: None)
+            ended.append(await when_free(go, stop=stop, say=task_log.say))
 
-    finished = thread.run(job)
-    task_log.say(summary_text(finished.summary))
+    try:
+        thread.run(job)
+    finally:
+        for finished in ended:
+            summary = finished.summary
+            is_paused = isinstance(finished.reason, WindowFull)
+            task_log.say(headline(summary.counts) if is_paused else summary_text(summary))
+            keep(summary)
+    [finished] = ended
     if finished.reason is not None and (cause := defect_in(finished.reason)) is not None:
         log.error("where it happened", exc_info=cause)
     return finished
+
+
+async def when_free(
+    run: Callable[[], Awaitable[Result]], *, stop: Stop, say: Callable[[str], None]
+) -> Result:
+    """Run, and where another run has the batch wait for it, no longer than its lease could last.
+
+    The other may be the task's own try before, killed just now. A run that lives on is no business
+    of this try any more: `BatchHeld`.
+    """
+    until = anyio.current_time() + LEASE
+    while True:
+        try:
+            return await run()
+        except BatchHeld as error:
+            left = until - anyio.current_time()
+            if left <= 0:
+                raise
+            say(f"{error.message}; waiting for it, {left:.0f} s at most")
+            with stop.raising_reason():
+                await stop.sleep(min(_PAUSE, left))

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -62,9 +61,9 @@ def export(
          batchcancel export closure.ledger.db -o - --outcome refused
 
     \b
-    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file; with
-    --contacts also 4 some could not be read, 5 the API does not answer, 7 key or scope
-    rejected, 129, 130 or 143 stopped by a signal.
+    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file, 5 the store
+    that it goes to does not answer; with --contacts also 4 some could not be read, 5 the
+    API does not answer, 7 key or scope rejected, 129, 130 or 143 stopped by a signal.
     """
     if settings is not None:
         if manifest is not None or output == _STDOUT:
@@ -72,17 +71,18 @@ def export(
                 "--contacts writes names and phones to a file, without --with and not to stdout",
                 hint="Name a file that ends with .csv or .xlsx.",
             )
-        _contacts(settings, ledger, batch, Path(output), outcomes, force=force)
+        _contacts(settings, ledger, batch, output, outcomes, force=force)
         return
     from batchcancel.cli.terminal import say, show, this_call, write_out
     from batchcancel.commands.export import export as command
     from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.atomic import refuse_manifest
+    from batchcancel.report.atomic import output_of, private_output, refuse_manifest
     from batchcancel.report.results import require_new
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
-    path = None if output == _STDOUT else Path(output)
+    place = output_of if manifest is None else private_output
+    path = None if output == _STDOUT else place(output)
     if path is None and this_call().is_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")
     if path is not None:
@@ -103,7 +103,7 @@ def export(
 
 
 def _contacts(
-    settings: "ApiSettings", ledger: str | None, batch: str | None, output: Path,
+    settings: "ApiSettings", ledger: str | None, batch: str | None, typed: str,
     outcomes: tuple[str, ...], *, force: bool,
 ) -> None:  # fmt: skip
     from batchcancel.cli.terminal import say, show
@@ -111,10 +111,12 @@ def _contacts(
     from batchcancel.commands.contacts import KINDS
     from batchcancel.commands.contacts import contacts as command
     from batchcancel.ledger.open import read_ledger
+    from batchcancel.report.atomic import private_output
     from batchcancel.report.results import require_new
     from batchcancel.report.status import the_batch
     from batchcancel.settings.ledgers import ledger_for
 
+    output = private_output(typed)
     require_new(output, force=force, kinds=KINDS)
     address, named = ledger_for(ledger, batch)
     with closing(read_ledger(address)) as account:

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchcancel.cli.options import api_options
+from batchcancel.cli.options import OutputPath, api_options
 
 if TYPE_CHECKING:
+    from batchcancel.report.atomic import Output
     from batchcancel.settings.load import ApiSettings
 
 _FILTERS = {
@@ -33,7 +33,7 @@ def _filters(command: Any) -> Any:
 @click.command(short_help="The appointments of some days, as a manifest.")
 @click.option(
     "-o", "--output", required=True, metavar="MANIFEST", help="Ends with .csv or .parquet",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(),
 )  # fmt: skip
 @click.option("--date", "first", required=True, type=_DAY, metavar="D", help="Like 2026-06-15")
 @click.option("--to", "last", type=_DAY, metavar="D", help="The last day  [default: the same]")
@@ -44,7 +44,7 @@ def _filters(command: Any) -> Any:
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
 @api_options("find", "status")
 def find(
-    settings: "ApiSettings", output: Path, first: datetime, last: datetime | None,
+    settings: "ApiSettings", output: "Output", first: datetime, last: datetime | None,
     not_in: str | None, *, force: bool, **typed: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Write the appointments of a day that are to be cancelled to a new file, MANIFEST.

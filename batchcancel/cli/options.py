@@ -25,6 +25,19 @@ job_file_option = click.option(
 )
 
 
+class OutputPath(click.Path):
+    """Where an output goes: a path, or an address in a store."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from batchcancel.report.atomic import output_of
+
+        is_address = isinstance(value, str) and "://" in value
+        return output_of(value) if is_address else super().convert(value, param, ctx)
+
+
 def job_options(command: Command) -> Command:
     """Decorator: MANIFEST, --job-file and every option; the command is called with the settings.
 

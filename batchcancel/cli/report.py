@@ -3,24 +3,28 @@
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import job_file_option
+from batchcancel.cli.options import OutputPath, job_file_option
+
+if TYPE_CHECKING:
+    from batchcancel.report.atomic import Output
 
 
 @click.command(short_help="What happened, as one page for people who were not there.")
 @click.argument("ledger", metavar="[LEDGER|MANIFEST]", required=False)
 @click.option(
     "-o", "--output", required=True, metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False), help="Ends with .html",
+    type=OutputPath(), help="Ends with .html",
 )  # fmt: skip
 @job_file_option
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option("--force", is_flag=True, help="Write over a file that exists")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
 def report(
-    ledger: str | None, output: Path, job_file: Path | None, batch: str | None,
+    ledger: str | None, output: "Output", job_file: Path | None, batch: str | None,
     *, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write what became of a batch of LEDGER, and how, to one page.
@@ -36,7 +40,8 @@ def report(
          batchcancel run closure.csv --on-end 'batchcancel report -o report.html --force'
 
     \b
-    Exit codes: 0 written, 2 no such ledger or batch, or a file that exists.
+    Exit codes: 0 written, 2 no such ledger or batch, or a file that exists, 5 the store
+    that it goes to does not answer.
     """
     from batchcancel.addresses import redacted_ledger
     from batchcancel.cli.terminal import show, this_call
@@ -61,7 +66,7 @@ def report(
     show(f"Report of batch {name} written to {output}", {"batch": name, "output": str(output)})
 
 
-def require_page(path: Path, *, force: bool) -> None:
+def require_page(path: "Output", *, force: bool) -> None:
     from batchcancel.errors import InputError
 
     if path.suffix.lower() not in (".html", ".htm"):

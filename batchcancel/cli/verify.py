@@ -2,14 +2,14 @@
 
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import api_options
+from batchcancel.cli.options import OutputPath, api_options
 
 if TYPE_CHECKING:
+    from batchcancel.report.atomic import Output
     from batchcancel.settings.load import ApiSettings
 
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(),
     metavar="DRIFT",
     help="Write what is not cancelled any more to this manifest, .csv or .parquet, where any is",
 )
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
 @api_options("verify")
 def verify(
-    settings: "ApiSettings", ledger: str, batch: str | None, output: Path | None, *, force: bool
+    settings: "ApiSettings", ledger: str, batch: str | None, output: "Output | None", *, force: bool
 ) -> None:
     """Read back what a batch of LEDGER cancelled, and tell what is alive again. Sends no write.
 

@@ -1,11 +1,11 @@
 """The export command: what became of each row, alone or beside the manifest's own columns."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 from batchcancel.errors import InputError
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.people.beside import beside
+from batchcancel.report.atomic import Output
 from batchcancel.report.results import csv_text, known, results, write_table
 from batchcancel.report.status import zone_of
 
@@ -13,7 +13,7 @@ from batchcancel.report.status import zone_of
 def export(
     account: LedgerReader,
     batch: str,
-    output: Path | None,
+    output: Output | None,
     *,
     outcomes: Collection[str] = (),
     manifest: str | None = None,

@@ -1,7 +1,7 @@
 """The find command: all appointments of some days become a manifest, or it says what is missing."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,11 +20,12 @@ from batchcancel.ledger.contract import Look
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
+from batchcancel.reader.fetch import beside
 from batchcancel.reader.parts import Part, Place, place_of
 from batchcancel.reader.search import Found, filled_in, search
 from batchcancel.reader.selection import Selection, pick, unused
 from batchcancel.reader.times import day_start
-from batchcancel.report.atomic import refuse_manifest
+from batchcancel.report.atomic import Output, refuse_manifest
 from batchcancel.report.find import Edge, Finding, write_manifest
 from batchcancel.report.results import require_new
 from batchcancel.settings.load import ApiSettings
@@ -46,7 +47,7 @@ class Wanted:
     first: date
     last: date
     filters: Mapping[str, Sequence[str]]
-    output: Path
+    output: Output
     force: bool = False
     not_in: str | None = None
 
@@ -76,7 +77,8 @@ async def find(
     around: Surroundings | None = None,
 ) -> Finding:  # fmt: skip
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
-    require_new(wanted.output, force=wanted.force, kinds=(".csv", ".parquet"))
+    output, kinds = wanted.output, (".csv", ".parquet")
+    await _at(output, lambda: require_new(output, force=wanted.force, kinds=kinds), stop=stop)
     began = anyio.current_time()
     async with wiring.tools(
         settings, wiring.for_look, ledger=wanted.not_in or "", stop=stop, observe=observe,
@@ -84,7 +86,7 @@ async def find(
     ) as tools:  # fmt: skip
         known = {}
         if tools.account is not None and wanted.not_in is not None:
-            refuse_manifest(wanted.output, tools.account, ledger=wanted.not_in)
+            refuse_manifest(output, tools.account, ledger=wanted.not_in)
             known = _outcomes(tools.account, settings.origin)
         with tools.stop.raising_reason():
             selection = wanted.selection(settings)
@@ -94,16 +96,24 @@ async def find(
         at = tools.clock.now()
         finding = replace(
             finding, rows=rows, known=Counter(known[one] for one in ids if one in known),
-            ledger=wanted.not_in, manifest=wanted.output if rows else None,
+            ledger=wanted.not_in, manifest=output if rows else None,
             requests=tools.exchange.requests, elapsed_s=anyio.current_time() - began,
         )  # fmt: skip
     if rows:
-        write_manifest(finding, wanted.output)
+        await _at(output, lambda: write_manifest(finding, output), stop=stop)
     elif wanted.force:
-        wanted.output.unlink(missing_ok=True)
+        await _at(output, lambda: output.unlink(missing_ok=True), stop=stop)
     if wanted.not_in is not None:
         _remember(finding, wanted.not_in, settings, at=at)
     return finding
+
+
+async def _at(output: Output, work: Callable[[], None], *, stop: Stop) -> None:
+    """Do it at once; beside the event loop, where a store is waited for."""
+    if isinstance(output, Path):
+        work()
+    else:
+        await beside(lambda **_: work(), None, stop=stop)
 
 
 def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: datetime) -> None:

@@ -20,6 +20,7 @@ from batchcancel.policy.earlier_runs import (
     earlier_runs,
     is_nothing_left,
     refuse_other_work,
+    with_doubts,
 )
 from batchcancel.policy.observed import Observed
 from batchcancel.policy.observing import observed_of
@@ -113,6 +114,8 @@ async def plan_batch(
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
     _refuse_other_work(manifest, settings, timezone=settings.timezone, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
+    if (back := tools.ledger.went_back) is not None:
+        earlier = with_doubts(earlier, manifest.ids(), since=back.since)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
@@ -214,6 +217,14 @@ def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -
 
 def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
     """Tell what ends the run before its rows end, and a pace that the API does not allow."""
+    if (back := tools.ledger.went_back) is not None:
+        many = "its last commits" if back.commits is None else f"its last {back.commits:,} commits"
+        yield Caution(
+            "ledger_went_back",
+            f"the ledger lost {many} (failover, restore), or may have: what may have been sent "
+            f"since {back.since:%Y-%m-%d %H:%M:%S} UTC is read back before it is sent, and what "
+            "somebody touched since then is left for a person",
+        )
     left = (settings.max_requests or math.inf) - tools.exchange.requests
     early = "the run will stop early, and the same command goes on"
     if plan.requests > left:

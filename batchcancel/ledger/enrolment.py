@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 
 from batchcancel.appointments import Outcome, RejectedRow, Resolved
@@ -75,11 +76,26 @@ _OBSERVE = f"""
     FROM temp.loaded AS loaded
     WHERE batch_id = :batch_id AND rows.appointment_id = loaded.appointment_id
 """
-_REOPEN_REFUSED = """
+_REFUSED = "state = 'settled' AND outcome IN ('refused', 'not_found')"
+_REOPEN_REFUSED = f"""
     UPDATE rows
-    SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
-    WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
+    SET state = CASE WHEN settled_at IS NULL THEN 'open' ELSE 'waiting' END,
+        opened_at = CASE WHEN settled_at IS NULL THEN opened_at END,
+        outcome = NULL, reason = NULL, settled_at = NULL
+    WHERE batch_id = :batch_id AND {_REFUSED}
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
+"""
+# What a person keeps was not sent, and what has another final outcome is not sent again; what was
+# refused is in doubt once it is reopened, and until then has no time of its own.
+_DOUBT = f"""
+    UPDATE rows
+    SET state = CASE state WHEN 'waiting' THEN 'open' ELSE state END,
+        opened_at = CASE WHEN {_REFUSED} THEN :since ELSE coalesce(opened_at, :since) END,
+        settled_at = CASE WHEN {_REFUSED} THEN NULL ELSE settled_at END,
+        previous_status = coalesce(previous_status, observed_status)
+    WHERE batch_id = :batch_id
+      AND (state <> 'settled' OR {_REFUSED}
+           OR outcome IN ('skipped', 'already_cancelled') AND coalesce(reason, '') <> 'kept')
 """
 # The right sides see the row as it was.
 _RESOLVE = """
@@ -102,6 +118,7 @@ _RESOLVE = """
 _NOTE = (
     "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :looked_at, :found)"
 )
+_FORGET = "DELETE FROM looks WHERE kind = :kind AND batch = :batch"
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
@@ -117,12 +134,12 @@ def enrol(
     ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
     values = {"batch_id": batch_id, "enrolment": enrolment}
     for part in _parts(rows):
-        _load(into, _NAMED, part)
+        load(into, _NAMED, part)
         into.execute(_ENROL_ROWS, values)
     into.execute(_DROP_UNNAMED, values)
     into.execute(_CLEAR_REJECTED, values)
     unread = ((row.line, row.reason, row.appointment_id) for row in rejected)
-    _load(into, _REJECTED, unread, like="rejected_rows")
+    load(into, _REJECTED, unread, like="rejected_rows")
     into.execute(_REJECT, values)
     into.execute(_UNLOAD)
 
@@ -138,11 +155,11 @@ def decide(
     Rows that had one, and are none of these now, are waiting.
     """
     values = {"batch_id": batch_id_of(into, batch)}
-    _load(into, _ENDED, ((one, end.name, end.reason) for one, end in endings))
+    load(into, _ENDED, ((one, end.name, end.reason) for one, end in endings))
     into.execute(_CLEAR_ENDINGS, values)
     into.execute(_END, values)
     for part in _parts(observed):
-        _load(into, ", ".join(_SEEN), part)
+        load(into, ", ".join(_SEEN), part)
         into.execute(_OBSERVE, values)
     into.execute(_UNLOAD)
 
@@ -153,6 +170,11 @@ def reopen_refused(into: Statements, batch: str) -> int:
     Rows that the manifest no longer names, and rows in doubt, stay as they are.
     """
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def doubt(into: Statements, batch: str, *, since: datetime) -> None:
+    """Let all rows that may have been sent since then be read back before they are sent."""
+    into.execute(_DOUBT, {"batch_id": batch_id_of(into, batch), "since": since})
 
 
 def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:
@@ -178,6 +200,13 @@ def note(into: Statements, batch: str, look: Look) -> None:
     into.execute(_NOTE, look._asdict() | {"batch": batch, "found": json.dumps(look.found)})
 
 
+def keep_rest(into: Statements, batch: str, look: Look | None) -> None:
+    """Keep what a run that pauses leaves to the next one, in place of any other; None forgets."""
+    into.execute(_FORGET, {"kind": "rest", "batch": batch})
+    if look is not None:
+        note(into, batch, look)
+
+
 def batch_id_of(into: Statements, batch: str) -> int | None:
     """Find a batch by its name; None when it was never enrolled, and no row matches that."""
     found = into.fetch(_BATCH, {"name": batch})
@@ -191,7 +220,7 @@ def _parts(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]
         yield part
 
 
-def _load(
+def load(
     into: Statements, columns: str, rows: Iterable[Sequence[object]], *, like: str = "rows"
 ) -> None:
     """Let the temporary table `loaded` hold these rows, with columns of the table `like`."""

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from batchcancel.addresses import is_parameters, is_postgres
 from batchcancel.errors import InputError
@@ -10,17 +11,25 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger
 
-__all__ = ["is_there", "open_ledger", "passing_ledger", "postgres_ddl", "read_ledger"]
+__all__ = [
+    "is_there",
+    "open_ledger",
+    "passing_ledger",
+    "postgres_ddl",
+    "postgres_keywords",
+    "read_ledger",
+]
 
 passing_ledger = memory_sqlite
 
 
-def open_ledger(address: str, *, origin: str, key: str) -> Ledger:
-    """A ledger to write; `key` is the key's fingerprint."""
+def open_ledger(address: str, *, origin: str, key: str, state: Path | None = None) -> Ledger:
+    """A ledger to write; `key` is the key's fingerprint, `state` the folder for marks."""
+    whose: dict[str, Any] = {"origin": origin, "key": key, "state": state}
     if is_postgres(address):
-        ledger: Ledger = _postgres("ledger").open_postgres(address, origin=origin, key=key)
+        ledger: Ledger = _postgres("ledger").open_postgres(address, **whose)
         return ledger
-    return open_sqlite(_path(address), origin=origin, key=key)
+    return open_sqlite(_path(address), **whose)
 
 
 def read_ledger(address: str) -> LedgerReader:
@@ -40,6 +49,12 @@ def postgres_ddl(role: str) -> str:
     """The SQL with which an administrator makes a ledger for a role."""
     sql: str = _postgres("schema").ddl(role)
     return sql
+
+
+def postgres_keywords() -> frozenset[str]:
+    """The names of the parameters that the address of a database may have."""
+    known: frozenset[str] = _postgres("connection").keywords()
+    return known
 
 
 def _postgres(module: str) -> ModuleType:

@@ -52,14 +52,14 @@ async def fetched(
         with private_file() as copy:
             try:
                 fetch = functools.partial(download, source, copy)
-                size = await _beside(fetch, longest, stop=stop)
+                size = await beside(fetch, longest, stop=stop)
             except TimeoutError:
                 raise trouble("silent", source) from None
             observe(FetchEnded(manifest=str(source), size=size))
             return copy.read_bytes()
     path = source.reveal()
     if source.is_stdin or _is_pipe(path):
-        return await _beside(lambda **_: content_of(path), None, stop=stop)
+        return await beside(lambda **_: content_of(path), None, stop=stop)
     return path
 
 
@@ -71,7 +71,7 @@ def _is_pipe(path: str) -> bool:
     return False
 
 
-async def _beside(work: Callable[..., Result], longest: float | None, *, stop: Stop) -> Result:
+async def beside(work: Callable[..., Result], longest: float | None, *, stop: Stop) -> Result:
     """Run `work` where it holds up neither signals nor the end of the process."""
     unwanted = Event()
     with stop.raising_reason(), stop.breaks():
@@ -177,7 +177,7 @@ def download(source: Source, path: Path, *, is_wanted: IsWanted = lambda: True) 
     address = source.reveal()
     if source.scheme != "https":
         address = address.removeprefix(f"{source.scheme}://")
-    with _silence():
+    with silence():
         try:
             store = open_store(source.scheme)
             from fsspec.callbacks import Callback
@@ -197,7 +197,7 @@ def download(source: Source, path: Path, *, is_wanted: IsWanted = lambda: True) 
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep the libraries' logs from showing addresses and signatures, however loud they are set."""
     levels = {one: one.level for one in map(logging.getLogger, _LOGGERS)}
     try:

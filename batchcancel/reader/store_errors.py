@@ -16,13 +16,13 @@ _CREDENTIALS = {
     "https": "the signature in the address, which may have expired",
 }
 _FOR_GOOD: Final[Mapping[str, tuple[str, str]]] = {
-    "missing": ("there is no manifest at {source}", "Check the address."),
+    "missing": ("{missing} {source}", "Check the address."),
     "forbidden": (
-        "{source} may not be read with the credentials that were found",
+        "{source} may not be {read} with the credentials that were found",
         "Check {credentials}.",
     ),
     "certificate": (
-        "{source} cannot be fetched: the certificate of its server is not valid",
+        "{source} cannot be {fetched}: the certificate of its server is not valid",
         "Check the address, and the authorities this machine trusts.",
     ),
     "redirected": (
@@ -30,16 +30,26 @@ _FOR_GOOD: Final[Mapping[str, tuple[str, str]]] = {
         "Name the address it leads to, with https.",
     ),
     "too_large": ("{source} is larger than 1 GiB, which no manifest is", "Check the address."),
-    "unusable": ("{source} cannot be fetched: {kind}", "Check the address and {credentials}."),
+    "unusable": ("{source} cannot be {fetched}: {kind}", "Check the address and {credentials}."),
 }
 _FOR_NOW: Final[Mapping[str, str]] = {
-    "no_tls": "{source} cannot be fetched: what answers there does not speak TLS",
-    "no_name": "{source} cannot be fetched: the name of its host is not known here",
-    "refused": "{source} cannot be fetched: its host refuses the connection",
-    "silent": "{source} cannot be fetched: the store does not answer, or not to the end",
+    "no_tls": "{source} cannot be {fetched}: what answers there does not speak TLS",
+    "no_name": "{source} cannot be {fetched}: the name of its host is not known here",
+    "refused": "{source} cannot be {fetched}: its host refuses the connection",
+    "silent": "{source} cannot be {fetched}: the store does not answer, or not to the end",
     "cut_short": "{source} came in another size than the store announced",
 }
 """Later the same command may work."""
+
+_WORDS = {
+    False: {"missing": "there is no manifest at", "read": "read", "fetched": "fetched"},
+    True: {
+        **dict.fromkeys(("read", "fetched"), "written"),
+        "missing": "there is no bucket or container for",
+    },
+}
+_SO_FAR = {False: "Nothing was sent.", True: "It was written whole or not at all."}
+"""By whether something was to be written."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _FORBIDDEN = 403
@@ -64,17 +74,19 @@ _NAMES = {
 """By name, so that no library is loaded to look for its errors; a name covers its subclasses."""
 
 
-def trouble(what: str, source: Source, *, kind: str = "") -> BatchcancelError:
-    """The error for one of the ways in which a manifest cannot be had."""
+def trouble(what: str, source: Source, *, kind: str = "", writes: bool = False) -> BatchcancelError:
+    """The error for one of the ways in which a manifest cannot be had, or an output written."""
+    words = {"source": source, "kind": kind, **_WORDS[writes]}
     if what in _FOR_NOW:
         return StoppedEarly(
-            _FOR_NOW[what].format(source=source),
-            hint="Nothing was sent. Check the network and the address, then run the same command.",
+            _FOR_NOW[what].format(**words),
+            hint=f"{_SO_FAR[writes]} Check the network and the address, then run the same command.",
         )
     says, hint = _FOR_GOOD[what]
+    so_far = "Nothing was written." if writes else _SO_FAR[writes]
     return InputError(
-        says.format(source=source, kind=kind),
-        hint=f"{hint.format(credentials=_CREDENTIALS[source.scheme])} Nothing was sent.",
+        says.format(**words),
+        hint=f"{hint.format(credentials=_CREDENTIALS[source.scheme])} {so_far}",
     )
 
 
@@ -86,19 +98,19 @@ def no_room(error: OSError) -> InputError:
     )
 
 
-def store_error(source: Source, error: Exception) -> BatchcancelError:
+def store_error(source: Source, error: Exception, *, writes: bool = False) -> BatchcancelError:
     """The error to raise for what a library raised about the source."""
     found = list(_chain(error))
     full = [one for one in found if isinstance(one, OSError) and one.errno in _NO_ROOM]
     if full:
         return no_room(full[0])
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in found):
-        return trouble("certificate", source)
+        return trouble("certificate", source, writes=writes)
     # The outermost knows best what it means: what it came from may be one of several tries.
     what = next(filter(None, map(_meaning, found)), "unusable")
     if what == "silent":
         what = next(filter(None, map(_why_out_of_reach, found)), what)
-    return trouble(what, source, kind=type(error).__name__)
+    return trouble(what, source, kind=type(error).__name__, writes=writes)
 
 
 def _meaning(error: BaseException) -> str | None:

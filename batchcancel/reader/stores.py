@@ -1,4 +1,4 @@
-"""The fsspec file system of each scheme, set up so that one download is exact and bounded.
+"""The fsspec file system of each scheme, set up so that one transfer is exact and bounded.
 
 Each library finds credentials and endpoints as it always does: in the environment, in its
 configuration, or from the machine it runs on.
@@ -14,13 +14,13 @@ _CONNECT = 10.0
 _SILENCE = 30.0  # seconds without a byte; the whole download is bounded by whoever starts it
 
 
-def open_store(scheme: str) -> Any:
+def open_store(scheme: str, *, writes: bool = False) -> Any:
     """The fsspec file system of a scheme; `InputError` when its extra is not installed."""
     try:
-        return _STORES[scheme]()
+        return _gs(access="read_write") if writes and scheme == "gs" else _STORES[scheme]()
     except ImportError:
         raise InputError(
-            f"manifests at {scheme}:// need the extra {scheme}, which is not installed",
+            f"files at {scheme}:// need the extra {scheme}, which is not installed",
             hint=f"In the checkout, type: pip install -e '.[{scheme}]'",
         ) from None
 
@@ -39,11 +39,11 @@ def _s3() -> Any:
     return store
 
 
-def _gs() -> Any:
+def _gs(access: str = "read_only") -> Any:
     # The package's own front asks by gRPC first what kind of bucket it is, and waits for minutes.
     from gcsfs.core import GCSFileSystem
 
-    return GCSFileSystem(access="read_only", project="", skip_instance_cache=True)
+    return GCSFileSystem(access=access, project="", skip_instance_cache=True)
 
 
 def _az() -> Any:

@@ -1,25 +1,48 @@
-"""Atomic replacement of a file: write a temporary one, fsync, rename."""
+"""Outputs, written whole or not at all: a file by a temporary one and a rename, or in a store."""
 
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedWriter
+from io import BufferedWriter, BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from batchcancel.errors import InputError
 from batchcancel.ledger.questions import LedgerReader
+from batchcancel.reader.stored import Stored, stored_at
+
+Output = Path | Stored
+
+
+def output_of(text: str) -> Output:
+    """Where an output goes: a path, or an address in a store; `InputError` for any other."""
+    return stored_at(text) if "://" in text else Path(text)
+
+
+def private_output(text: str) -> Path:
+    """The same for personal data, which stays on this machine."""
+    if "://" in text:
+        raise InputError(
+            "personal data stays on this machine, and is not written to a store",
+            hint="Name a file in a folder of your own, and delete it after use.",
+        )
+    return Path(text)
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BufferedWriter]:
+def replacing(path: Output, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file to write into that replaces `path` at the end of the body.
 
     Of a symbolic link the target is replaced, and the link stays.
 
     After an error the old file is untouched; a place that cannot be written is an InputError.
     """
+    if isinstance(path, Stored):
+        yield (content := BytesIO())
+        path.write_bytes(content.getvalue())
+        return
     path = Path(os.path.realpath(path))
     try:
         with _temporary(path) as (file, temporary):
@@ -57,19 +80,27 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     )
 
 
-def refuse_manifest(path: Path, account: LedgerReader, *, ledger: str) -> None:
+def refuse_manifest(path: Output, account: LedgerReader, *, ledger: str) -> None:
     """Refuse to write over a manifest that a batch of the ledger came from."""
     for batch in account.batches():
         for run in account.runs(batch.name):
             told = (run.options or {}).get("manifest", "")
-            # A path was kept as it was typed once; then it may be beside the ledger, or here.
-            for place in (Path(told), Path(ledger).parent / told):
-                with suppress(OSError, ValueError):
-                    if told and place.samefile(path):
-                        raise InputError(
-                            f"{path} is the manifest that batch {batch.name} came from",
-                            hint="Name another file: a manifest is not written over.",
-                        )
+            if told and _is_same(path, told, ledger=ledger):
+                raise InputError(
+                    f"{path} is the manifest that batch {batch.name} came from",
+                    hint="Name another file: a manifest is not written over.",
+                )
+
+
+def _is_same(path: Output, told: str, *, ledger: str) -> bool:
+    if isinstance(path, Stored):
+        return told.partition("?")[0] == str(path)  # whatever its version was
+    # A path was kept as it was typed once; then it may be beside the ledger, or here.
+    for place in (Path(told), Path(ledger).parent / told):
+        with suppress(OSError, ValueError):
+            if place.samefile(path):
+                return True
+    return False
 
 
 @contextmanager

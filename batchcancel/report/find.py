@@ -14,8 +14,9 @@ from batchcancel.appointments import Fact, OutcomeName, SkipReason, Start
 from batchcancel.errors import ExitCode
 from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
+from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
-from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, plain, table
+from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, many, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _COLUMNS = (
@@ -74,7 +75,7 @@ class Finding:
     elapsed_s: float = 0.0
     origin: str = ""
     rows: Sequence[Record] = ()
-    manifest: Path | None = None
+    manifest: Output | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -90,7 +91,7 @@ class Finding:
         return {"new": len(self.rows), "again": again, "all": self.how is not How.UNPROVED}
 
 
-def write_manifest(finding: Finding, path: Path) -> None:
+def write_manifest(finding: Finding, path: Output) -> None:
     """The rows as a manifest, by id; no name and no number of a patient."""
     rows = []
     for one in finding.rows:
@@ -109,18 +110,14 @@ def _utc(moment: datetime) -> str:
 def find_text(finding: Finding) -> str:
     """What was found where, what was left out, and whether that is all."""
     unknown = f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
-    parts = [f"{_counted(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
+    parts = [f"{many(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
     if figures := [*_places(finding), *_left_out(finding)]:
         parts += ["", *table(figures)]
     if warnings := [*_warnings(finding)]:
         parts += ["", *warnings]
     written = f"; written to {finding.manifest}" if finding.manifest else ""
-    spent = f"  {_counted(finding.requests, 'request')}, {duration(finding.elapsed_s)}{written}"
+    spent = f"  {many(finding.requests, 'request')}, {duration(finding.elapsed_s)}{written}"
     return "\n".join([*parts, "", spent])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def find_next(finding: Finding) -> str:
@@ -131,7 +128,8 @@ def find_next(finding: Finding) -> str:
         return "The selection is empty." if is_empty else "Nothing is to be cancelled."
     manifest = shlex.quote(str(finding.manifest))
     if finding.ledger is None:
-        return f"Next:  batchcancel plan {manifest}"
+        is_far = not isinstance(finding.manifest, Path)
+        return f"Next:  batchcancel plan {manifest}{' --ledger NAME.ledger.db' if is_far else ''}"
     ledger = shlex.quote(redacted_ledger(finding.ledger))
     return f"Next:  batchcancel run {manifest} --ledger {ledger}"
 

@@ -12,8 +12,8 @@ byte of them changes.
 import difflib
 import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
-from io import BufferedWriter, BytesIO
-from pathlib import Path
+from io import BytesIO
+from typing import BinaryIO
 
 import polars as pl
 import polars.selectors as cs
@@ -21,7 +21,7 @@ import polars.selectors as cs
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import RowRecord, State
-from batchcancel.report.atomic import replacing
+from batchcancel.report.atomic import Output, replacing
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
@@ -35,11 +35,11 @@ _FORMULA, _HARMLESS = (
 )
 _ROWS_AT_ONCE = 50_000
 
-Write = Callable[[pl.DataFrame, BufferedWriter], object]
+Write = Callable[[pl.DataFrame, BinaryIO], object]
 
 
 def write_results(
-    rows: Iterable[RowRecord], path: Path, *, outcomes: Collection[str] | None = None
+    rows: Iterable[RowRecord], path: Output, *, outcomes: Collection[str] | None = None
 ) -> int:
     """Write rows to a file of the kind its ending says, whole or not at all; tell how many.
 
@@ -65,7 +65,7 @@ def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = Non
     return frame.sort("line", nulls_last=True, maintain_order=True)
 
 
-def write_table(frame: pl.DataFrame, path: Path) -> int:
+def write_table(frame: pl.DataFrame, path: Output) -> int:
     """Write a table to a file of the kind its ending says, whole or not at all."""
     write = writer_for(path)
     with replacing(path) as file:
@@ -73,13 +73,13 @@ def write_table(frame: pl.DataFrame, path: Path) -> int:
     return len(frame)
 
 
-def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: Path) -> None:
+def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: Output) -> None:
     """The same of rows of texts."""
     schema = dict.fromkeys(columns, pl.String())
     write_table(pl.DataFrame(rows, schema=schema, orient="row"), path)
 
 
-def require_new(path: Path, *, force: bool, kinds: Collection[str] | None = None) -> None:
+def require_new(path: Output, *, force: bool, kinds: Collection[str] | None = None) -> None:
     """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
     writer_for(path, kinds)
     if path.exists() and not force:
@@ -95,15 +95,18 @@ def csv_text(frame: pl.DataFrame) -> str:
     ).write_csv()
 
 
-def _write_parquet(frame: pl.DataFrame, file: BufferedWriter) -> None:
+def _write_parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
     """Write through memory: for a full disk polars raises an error that is no OSError."""
     content = BytesIO()
     frame.write_parquet(content)
     file.write(content.getbuffer())
 
 
-def _write_xlsx(frame: pl.DataFrame, file: BufferedWriter) -> None:
-    """Texts stay texts; through memory, for they may hold names."""
+def _write_xlsx(frame: pl.DataFrame, file: BinaryIO) -> None:
+    """Texts stay texts, numbers can be sorted, and it prints as wide as the paper.
+
+    Through memory, for it may hold names.
+    """
     try:
         from xlsxwriter import Workbook
     except ModuleNotFoundError:
@@ -115,10 +118,14 @@ def _write_xlsx(frame: pl.DataFrame, file: BufferedWriter) -> None:
     with Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
         for at, (name, cells) in enumerate(frame.to_dict(as_series=False).items()):
-            texts = [name, *("" if cell is None else str(cell) for cell in cells)]
-            for line, text in enumerate(texts):
-                sheet.write_string(line, at, text)
-            sheet.set_column(at, at, min(60, max(map(len, texts)) + 2))
+            column = [name, *("" if cell is None else cell for cell in cells)]
+            for line, cell in enumerate(column):
+                write = sheet.write_number if isinstance(cell, int) else sheet.write_string
+                write(line, at, cell)
+            sheet.set_column(at, at, min(60, max(len(str(cell)) for cell in column) + 2))
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, max(len(frame), 1), frame.width - 1)
     file.write(content.getbuffer())
@@ -126,13 +133,13 @@ def _write_xlsx(frame: pl.DataFrame, file: BufferedWriter) -> None:
 
 _WRITERS: dict[str, Write] = {
     ".csv": lambda frame, file: file.write(csv_text(frame).encode()),
-    ".json": pl.DataFrame.write_json,
+    ".json": lambda frame, file: file.write(frame.write_json().encode()),
     ".parquet": _write_parquet,
     ".xlsx": _write_xlsx,
 }
 
 
-def writer_for(path: Path, kinds: Collection[str] | None = None) -> Write:
+def writer_for(path: Output, kinds: Collection[str] | None = None) -> Write:
     """How to write a file of the kind its ending says; `InputError` where it says none of them."""
     if (kind := path.suffix.lower()) not in (kinds or _WRITERS):
         raise InputError(

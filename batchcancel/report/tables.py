@@ -1,9 +1,10 @@
 """Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -13,6 +14,16 @@ Figure = tuple[str, int | str, str]
 _LONGEST = 36
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
+
+WHY_LEFT = {
+    SkipReason.NOTICE_WINDOW: "less than {notice} of notice left",
+    SkipReason.ALREADY_STARTED: "their time has come",
+    SkipReason.COMPLETED: "the visit took place",
+    SkipReason.MOVED: "elsewhere now than the manifest says",
+    SkipReason.MARKED_DONE: "by the manifest's column outcome",
+    SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
+}
+"""Why rows are left alone, by the reason; what a restore leaves is told in its plan."""
 
 
 def whose(origin: str) -> str:
@@ -37,16 +48,41 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
+def many(count: int, noun: str) -> str:
+    """So many of them, in the singular where it is one."""
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def table(figures: Iterable[Figure]) -> list[str]:
     """Aligned columns: names, numbers flush right, remarks."""
-    rows = [
-        (name, value if isinstance(value, str) else grouped(value), remark)
-        for name, value, remark in figures
-    ]
+    rows = _in_words(figures)
     label = max(len(name) for name, _, _ in rows)
     width = max(len(value) for _, value, _ in rows)
     return [
         f"  {name:<{label}}  {value:>{width}}  {remark}".rstrip() for name, value, remark in rows
+    ]
+
+
+def markdown_table(head: tuple[str, str, str], figures: Iterable[Figure]) -> list[str]:
+    """The same as a table of Markdown; nothing in a cell is markup."""
+    rows = [[_cell(one) for one in row] for row in [head, *_in_words(figures)]]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [lines[0], "|---|---:|---|", *lines[1:]]
+
+
+def literal(text: str) -> str:
+    """The text as Markdown that shows it as it is."""
+    return re.sub(r"[\\`*_\[\]<>|~&]", r"\\\g<0>", text)
+
+
+def _cell(text: str) -> str:
+    return f"- {literal(text.strip())}" if text.startswith("  ") else literal(text)
+
+
+def _in_words(figures: Iterable[Figure]) -> list[tuple[str, str, str]]:
+    return [
+        (name, value if isinstance(value, str) else grouped(value), remark)
+        for name, value, remark in figures
     ]
 
 
@@ -65,7 +101,7 @@ def count_figures(counts: Counts) -> list[Figure]:
     told: list[Figure] = []
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
-            told += [(f"{name}: {why}", rows, name.remark) for why, rows in counts.skipped.items()]
+            told += [(f"{name}: {why}", n, _left_alone(why)) for why, n in counts.skipped.items()]
         elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
             told.append((key_of(name), counts[name], name.remark))
     if counts.open:
@@ -73,6 +109,14 @@ def count_figures(counts: Counts) -> list[Figure]:
     if counts.waiting:
         told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
     return [*told, ("rows", counts.rows, "in all")]
+
+
+def _left_alone(reason: str) -> str:
+    told = {str(one): why for one, why in WHY_LEFT.items()}
+    told["notice_window"] = "too little notice left"  # how much is needed the ledger does not tell
+    why = told.get(reason, OutcomeName.SKIPPED.remark)
+    is_for_a_person = any(one == reason and Fact.PERSON in one.facts for one in SkipReason)
+    return f"{why}; somebody must look" if is_for_a_person else why
 
 
 def duration(seconds: float) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from batchcancel.api import Record
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import CancelledRow
+from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
 from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, plain, table
 from batchcancel.settings.quantities import is_rehearsal
@@ -103,7 +103,7 @@ def _named(verified: Verified) -> Iterator[str]:
         yield f"  {'  '.join(told)}"
 
 
-def write_drift(verified: Verified, path: Path) -> None:
+def write_drift(verified: Verified, path: Output) -> None:
     """Write what is not cancelled any more as a manifest, with where it is now; none: no file."""
     rows = []
     for row, now, record in verified.drift:

@@ -7,8 +7,9 @@ from airflow.sdk import DAG
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchPlanOperator
 from batchcancel.airflow.hook import FIELDS
 from batchcancel.airflow.operators import BatchOperator
+from batchcancel.errors import InputError
 from batchcancel.ledger.sqlite.ledger import read_sqlite
-from tests.airflow.dag_runs import run, tries_of
+from tests.airflow.dag_runs import run, tries_of, xcom
 from tests.airflow.home import HOME
 
 OTHERS = ("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id")
@@ -35,6 +36,23 @@ def test_a_misspelt_argument_is_told_what_was_meant():
         BatchCancelOperator(task_id="t", manifest="m", notise_hours=0)
 
 
+def test_what_a_template_finds_to_be_null_is_nothing_and_not_the_text_none():
+    with DAG("d", schedule=None, params={"notes": None, "who": "office"}):
+        task = BatchCancelOperator(
+            task_id="t", manifest="m", notes="{{ params.notes }}", batch="b-{{ params.who }}"
+        )
+    task.render_template_fields({"params": task.dag.params})
+    assert ("", "b-office") == (task.notes, task.batch)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_task_that_takes_an_approval_does_nothing_without_one(nothing):
+    task = BatchCancelOperator(task_id="t", manifest="m", batch="b", approved="{{ x }}")
+    task.approved = nothing
+    with pytest.raises(InputError, match="nobody's approval was handed on"):
+        task.settings({})
+
+
 @pytest.mark.parametrize("operator", [BatchCancelOperator, BatchExportOperator])
 def test_no_argument_takes_the_key(operator):
     words = " ".join(
@@ -44,16 +62,19 @@ def test_no_argument_takes_the_key(operator):
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_task_that_takes_too_long_drains_and_closes_its_run(stage, organisation, ledger):
+def test_a_task_that_takes_too_long_drains_and_keeps_its_summary(stage, organisation, ledger):
     import batchcancel.commands.run  # noqa: F401 - its time is not to be the task's
 
     organisation(extra={"notice_hours": 0, "timezone": "Asia/Kolkata"})
-    stage.closure(3)
+    stage.closure(30)
     state, _, run_id = run("struck", manifest=str(stage.folder / "closure.csv"))
     assert "failed" == state
     with closing(read_sqlite(ledger)) as account:
         [ended] = account.runs(f"struck@{run_id}")
     assert (5, True) == (ended.exit_code, ended.ended_at is not None)
+    told = xcom(run_id, "cancel", "summary")
+    assert (5, 30) == (told["exit_code"], told["rows"])
+    assert 30 > told["waiting"] == 30 - len(stage.cancellations()) > 0
 
 
 @pytest.mark.usefixtures("tables")

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.e2e.stage import LEDGER, RUN
 
 EXPORT = ("export", LEDGER, "-o", "call.csv", "--contacts")
@@ -37,3 +39,13 @@ def test_a_key_that_may_not_read_is_told_which_scope_it_needs(stage):
     told = stage.here(*EXPORT, environ={"HUSKYVOICE_API_KEY": key})
     assert (7, True) == (told.returncode, "appointments:read" in told.stderr)
     assert not (stage.folder / "call.csv").exists()
+
+
+@pytest.mark.parametrize("words", [("--contacts",), ("--with", "closure.csv")])
+def test_personal_data_is_not_written_to_a_store(stage, words):
+    stage.closure(1)
+    stage.here("run", "closure.csv", "--yes")
+    before = stage.arrivals
+    ended = stage.here("export", "closure.ledger.db", "-o", "s3://closures/call.csv", *words)
+    assert (2, before) == (ended.returncode, stage.arrivals)
+    assert "personal data stays on this machine" in ended.stderr

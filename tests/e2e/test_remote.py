@@ -193,6 +193,67 @@ def test_a_signal_ends_a_download_that_hangs_and_the_copy_is_gone(
     assert [] == list(copies.iterdir())
 
 
+STORED = "s3://closures/out/"
+
+
+def test_an_export_goes_to_a_bucket_and_replaces_nothing_unasked(stage, buckets):
+    stage.closure(1)
+    stage.here("run", "closure.csv", "--yes")
+    words = ("export", "closure.ledger.db", "-o", f"{STORED}rows.csv")
+    assert [0, 2] == [stage.here(*words).returncode for _ in range(2)]
+    assert ["out/rows.csv"] == buckets.names()
+
+
+@pytest.mark.long
+def test_export_report_and_find_write_to_a_bucket_and_replace_nothing_unasked(stage, buckets):
+    ids = stage.closure(2)
+    day = ("--date", f"{FAR}")
+    assert 0 == stage.here("find", "-o", f"{STORED}found.csv", *day).returncode
+    found = f"{STORED}found.csv"
+    assert 0 == stage.here("run", found, "--ledger", "c.ledger.db", "--yes").returncode
+    for words in (("export", "c.ledger.db", "-o", f"{STORED}rows.parquet"),
+                  ("report", "c.ledger.db", "-o", f"{STORED}page.html"),
+                  ("find", "-o", found, *day)):  # fmt: skip
+        written = stage.here(*words)
+        again = stage.here(*words)
+        forced = stage.here(*words, "--force")
+        assert (2, 0) == (again.returncode, forced.returncode)
+        assert f"{words[words.index('-o') + 1]} exists" in again.stderr
+        assert written.returncode == (2 if words[0] == "find" else 0)
+    rows = stage.here("plan", f"{STORED}rows.parquet", "--ledger", "other.ledger.db", "--json")
+    assert {"marked_done": 2} == json.loads(rows.stdout)["skipped"]
+    assert ids == sorted(stage.patched())
+
+
+@pytest.mark.long
+def test_what_does_not_belong_into_a_bucket_is_told_and_not_written(stage, buckets):
+    buckets.put("2026/monday.csv", as_csv(booked(stage, 1)))
+    stage.here(*RUN)
+    refused = {
+        ("export", MANIFEST, "--force"): "is the manifest that batch monday came from",
+        ("export", f"{STORED}call.csv", "--contacts"): "personal data stays on this machine",
+        ("export", f"{STORED}c.csv", "--with", "x.csv"): "personal data stays on this machine",
+        ("export", f"{STORED}rows.txt"): "names no kind of results",
+        ("report", f"{STORED}page.csv"): "is no page",
+        ("report", "s3://nobodys/page.html", "--force"): "no bucket or container",
+        ("report", "https://closures.example/page.html"): "can be read, and not written",
+    }
+    for (command, place, *more), sentence in refused.items():
+        ended = stage.here(command, "monday.ledger.db", "-o", place, *more, "--json")
+        assert 2 == ended.returncode == json.loads(ended.stdout)["exit_code"]
+        assert sentence in ended.stderr
+    assert buckets.names() == ["2026/monday.csv"]
+
+
+@pytest.mark.long
+def test_a_store_that_does_not_answer_an_export_ends_with_5(stage, buckets):
+    stage.closure(1)
+    stage.here("run", "closure.csv", "--yes")
+    gone = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    words = ("export", "closure.ledger.db", "-o", f"{STORED}rows.csv", "--force")
+    assert 5 == stage.here(*words, environ=gone).returncode
+
+
 @pytest.mark.long
 def test_a_person_sees_what_is_waited_for(stage, buckets):
     buckets.put("2026/monday.csv", as_csv(booked(stage, 2)))

@@ -1,5 +1,6 @@
 """A real S3-compatible server in this process, and the environment that leads to it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,11 @@ class Buckets:
     def put(self, name: str, content: bytes) -> str:
         """Store an object, and give its version where the bucket keeps versions."""
         return self._ask("PUT", f"{BUCKET}/{name}", content).headers.get("x-amz-version-id", "")
+
+    def names(self) -> list[str]:
+        """The names of all objects."""
+        listed = self._ask("GET", f"{BUCKET}?list-type=2").text
+        return re.findall("<Key>(.*?)</Key>", listed)
 
     def keep_versions(self) -> None:
         status = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"

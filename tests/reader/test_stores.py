@@ -48,10 +48,12 @@ def test_every_wait_for_a_bucket_has_a_deadline(outside):
     assert 0 < waits["connect_timeout"] <= waits["read_timeout"] < 60
 
 
-def test_a_google_bucket_is_only_ever_read(stand_in):
+def test_a_google_bucket_is_only_written_where_that_is_asked_for(stand_in):
     notes = stand_in("gcsfs.core", "GCSFileSystem")
     open_store("gs")
-    assert [{"access": "read_only", "project": "", "skip_instance_cache": True}] == notes
+    open_store("gs", writes=True)
+    usual = {"project": "", "skip_instance_cache": True}
+    assert [usual | {"access": one} for one in ("read_only", "read_write")] == notes
 
 
 @pytest.mark.promise(9)

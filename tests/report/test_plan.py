@@ -16,7 +16,7 @@ from batchcancel.policy.plan import Planned, make_plan
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.columns import Columns
 from batchcancel.reader.manifest import Manifest, manifest_of
-from batchcancel.report.plan import observed_json, plan_json, plan_text
+from batchcancel.report.plan import observed_json, plan_json, plan_markdown, plan_text
 from batchcancel.report.tables import duration, moment
 from batchcancel.settings.approval import PARTS, Approval
 from batchcancel.settings.load import Settings, load_settings
@@ -146,6 +146,26 @@ def test_a_plan_for_nothing_warns_of_nothing(empty):
 
     assert "eligible 0 to be cancelled" in words(text)
     assert "!!" not in text
+
+
+def test_as_markdown_the_plan_is_a_table_and_above_it_stands_what_somebody_must_look_at(busy):
+    head, _, warning, late, rejected, table, *_ = plan_markdown(busy).split("\n\n")
+
+    assert "At https://api.huskyvoice.ai: these are real appointments." == head
+    assert warning.startswith("> **3 appointments are inside the notice window of 24 h and will")
+    assert late.startswith("> **40 appointments will be past their deadline")
+    assert 5 == len(rejected.splitlines())
+    assert ["| Plan | Appointments |  |", "|---|---:|---|"] == table.splitlines()[:2]
+    assert "| eligible | 1,295 | to be cancelled |" in table
+    assert "| - of them open | 6 | read back first: they may be cancelled already |" in table
+    assert plan_markdown(busy).endswith(f"Approval: `{APPROVAL}`")
+
+
+def test_what_others_called_things_is_no_markup(empty):
+    columns = Columns({"appointment_id": "appointment_id"}, ignored=("a|b", "<b>*x*</b>"))
+    named = replace(empty, manifest=replace(empty.manifest, columns=columns))
+
+    assert r"| - not used | 2 | 'a\|b', '\<b\>\*x\*\</b\>' |" in plan_markdown(named)
 
 
 @pytest.mark.parametrize(

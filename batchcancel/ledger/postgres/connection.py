@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import Conninfo, TransactionStatus
 
 from batchcancel.appointments import require_aware
 from batchcancel.clock import Stopwatch
@@ -64,6 +64,11 @@ _DEFAULTS = {
 def connection_info(url: str) -> str:
     """The URL with our defaults for what it does not say; raises `psycopg.ProgrammingError`."""
     return make_conninfo("", **_DEFAULTS | conninfo_to_dict(url))
+
+
+def keywords() -> frozenset[str]:
+    """What may stand in such a URL, by libpq's own list."""
+    return frozenset(one.keyword.decode() for one in Conninfo.get_defaults())
 
 
 class PostgresStatements(Statements):

@@ -12,9 +12,9 @@ def struck():
     BatchCancelOperator(
         task_id="cancel",
         manifest="{{ params.manifest }}",
-        rate="1/1h",
+        rate="10/1h",
         ledger_conn_id="batchcancel_ledger",
-        execution_timeout=timedelta(seconds=10),
+        execution_timeout=timedelta(seconds=15),
     )
 
 
