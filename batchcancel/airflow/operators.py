@@ -9,6 +9,7 @@ from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.deferring import defer, is_deferred
 from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
 from batchcancel.errors import BatchcancelError, InputError, Interrupted, WindowFull
@@ -161,4 +162,5 @@ class BatchCancelOperator(BatchOperator):
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
+        tell_outlets(self, context, finished.summary.as_json())
         return finished.summary.as_json()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
+from batchcancel.ledger.pruning import STANDINGS, Standing, finished
 from batchcancel.ledger.statements import Diagnosis, Values, restored, restored_day
 from batchcancel.ledger.tables import IN_DOUBT, VERSION
 
@@ -100,6 +101,10 @@ class LedgerReader(ABC):
                    coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
             FROM batches ORDER BY batch_id
         """)))  # fmt: skip
+
+    def finished(self, before: datetime) -> list[Standing]:
+        """The batches in which nothing is left to do since then."""
+        return finished(_records(Standing, self.ask(STANDINGS)), before=before)
 
     def runs(self, batch: str) -> list[contract.Run]:
         """The runs over a batch, oldest first."""
