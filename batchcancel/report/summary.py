@@ -7,7 +7,7 @@ from typing import Any
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts
-from batchcancel.report.tables import count_table, duration, grouped, headed
+from batchcancel.report.tables import count_table, duration, grouped, headed, many
 from batchcancel.settings.quantities import is_rehearsal
 
 _TOLD = (
@@ -96,7 +96,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         still = f", {grouped(standing.moved_here)} were moved within the manifest's days"
         here = still if standing.moved_here else ""
         lines += [
-            f"To decide:      {grouped(persons)} rows; somebody must look at each of them{here}:",
+            f"To decide:      {many(persons, 'row')}; somebody must look at each of them{here}:",
             f"                {export} look.csv --outcome needs_review --outcome skipped",
             f"                batchcancel resolve {ledger} --as kept ID ...",
         ]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -36,6 +36,11 @@ def moment(when: datetime, zone: tzinfo | None) -> str:
 
 def grouped(count: int) -> str:
     return f"{count:,}"
+
+
+def many(count: int, noun: str) -> str:
+    """So many of them, in the singular where it is one."""
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def table(figures: Iterable[Figure]) -> list[str]:
@@ -86,7 +91,7 @@ def count_figures(counts: Counts) -> list[Figure]:
     told: list[Figure] = []
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
-            told += [(f"{name}: {why}", rows, name.remark) for why, rows in counts.skipped.items()]
+            told += [(f"{name}: {why}", n, _left_alone(why)) for why, n in counts.skipped.items()]
         elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
             told.append((key_of(name), counts[name], name.remark))
     if counts.open:
@@ -94,6 +99,11 @@ def count_figures(counts: Counts) -> list[Figure]:
     if counts.waiting:
         told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
     return [*told, ("rows", counts.rows, "in all")]
+
+
+def _left_alone(reason: str) -> str:
+    is_for_a_person = any(one == reason and Fact.PERSON in one.facts for one in SkipReason)
+    return "left alone; somebody must look" if is_for_a_person else OutcomeName.SKIPPED.remark
 
 
 def duration(seconds: float) -> str:
