@@ -97,7 +97,8 @@ def ledger(path, count, *, origin="https://api.huskyvoice.ai", word="Morning"):
     account.decide("closure", [(one.appointment_id, late) for one in rows[9::10]])
     names = {"b-0": f"City {word}"}
     windows = {"open": 9, "places": 143, "unread": 0}
-    found = {"notice_hours": 24.0, "notes": True, "windows": windows, "branches": names}
+    found = {"notice_hours": 24.0, "notes": True, "branches": names}
+    account.note("closure", Look("windows", NOON, windows))
     account.note("closure", Look("plan", NOON, found))
     account.finish(Run(run_id="run-1", batch="closure", started_at=NOON, ended_at=at, exit_code=4))
     return account
