@@ -14,8 +14,9 @@ from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
 from batchcancel.commands.plan import agree_on_time
-from batchcancel.commands.run import Finished, finished, holding, new_run, settle_all
+from batchcancel.commands.run import Finished, finished, holding, new_run
 from batchcancel.commands.verify import day_of, require_own
+from batchcancel.commands.work import settle_all
 from batchcancel.errors import InputError
 from batchcancel.events import Observer, PlanMade, RunStarted
 from batchcancel.ledger.contract import Batch, LedgerRow

@@ -191,6 +191,7 @@ class Traffic(NamedTuple):
 class Look(NamedTuple):
     """What was found by looking at a batch: `plan` by a run, `drift` by a verification, `sweep` by
     a search for what is not in its ledger, `windows` by any of them that looked at the calendar.
+    A run that pauses leaves its `rest` so.
     """
 
     kind: str

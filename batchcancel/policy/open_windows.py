@@ -67,7 +67,11 @@ def spots_of(
     decided = [one.appointment_id for one in earlier.decided if one.decision == "cancel"]
     yield from seen.filter(is_among(decided)).select(PLACE).unique().iter_rows()
     for day, session, branch_id, starts_at in settled:
-        yield day or (starts_at and starts_at.astimezone(timezone or UTC).date()), session, branch_id
+        yield (
+            day or (starts_at and starts_at.astimezone(timezone or UTC).date()),
+            session,
+            branch_id,
+        )
 
 
 async def read_windows(

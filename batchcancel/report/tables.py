@@ -15,6 +15,16 @@ _LONGEST = 36
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
 
+WHY_LEFT = {
+    SkipReason.NOTICE_WINDOW: "less than {notice} of notice left",
+    SkipReason.ALREADY_STARTED: "their time has come",
+    SkipReason.COMPLETED: "the visit took place",
+    SkipReason.MOVED: "elsewhere now than the manifest says",
+    SkipReason.MARKED_DONE: "by the manifest's column outcome",
+    SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
+}
+"""Why rows are left alone, by the reason; what a restore leaves is told in its plan."""
+
 
 def whose(origin: str) -> str:
     """Whose appointments they are: nobody's, in a rehearsal."""
@@ -102,8 +112,11 @@ def count_figures(counts: Counts) -> list[Figure]:
 
 
 def _left_alone(reason: str) -> str:
+    told = {str(one): why for one, why in WHY_LEFT.items()}
+    told["notice_window"] = "too little notice left"  # how much is needed the ledger does not tell
+    why = told.get(reason, OutcomeName.SKIPPED.remark)
     is_for_a_person = any(one == reason and Fact.PERSON in one.facts for one in SkipReason)
-    return "left alone; somebody must look" if is_for_a_person else OutcomeName.SKIPPED.remark
+    return f"{why}; somebody must look" if is_for_a_person else why
 
 
 def duration(seconds: float) -> str:
