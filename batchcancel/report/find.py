@@ -216,7 +216,7 @@ def _places(finding: Finding) -> Iterator[Figure]:
 def _left_out(finding: Finding) -> Iterator[Figure]:
     picked = finding.picked
     if not picked.left_out:
-        yield "left out", "none", ""
+        yield "left out", "", "none"
     for name, count in picked.left_out.items():
         if name == "status":
             yield from ((f"left out: {plain(one)}", n, "") for one, n in picked.statuses.items())
