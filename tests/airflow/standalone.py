@@ -59,6 +59,29 @@ class Standalone:
         assert answer.is_success, answer.text
         return f"/api/v2/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
 
+    @property
+    def url(self):
+        return str(self._api.base_url).rstrip("/")
+
+    def until_started(self, dag_id):
+        """The path of the first run that somebody starts."""
+        runs = f"/api/v2/dags/{dag_id}/dagRuns"
+        self.wait_until(lambda: self._api.get(runs).json()["total_entries"])
+        return f"{runs}/{self._api.get(runs).json()['dag_runs'][0]['dag_run_id']}"
+
+    def until_asked(self, run, task_id):
+        """Wait until a task waits for a person."""
+        self.wait_until(lambda: self.state(f"{run}/taskInstances/{task_id}") == "awaiting_input")
+
+    def answer(self, run, task_id, option):
+        path = f"{run}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._api.patch(path, json={"chosen_options": [option], "params_input": {}})
+        assert answer.is_success, answer.text
+
+    def connection_types(self):
+        """What the page offers for a new Connection."""
+        return {one["connection_type"] for one in self._api.get("/ui/connections/hook_meta").json()}
+
     def state(self, path):
         """The state of a run or of a task in it."""
         return self._api.get(path).raise_for_status().json()["state"]
