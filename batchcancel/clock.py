@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from batchcancel.errors import StoppedEarly
+
 Now = Callable[[], datetime]
 """A clock that gives aware datetimes."""
 
@@ -71,6 +73,9 @@ _RESOLUTION = timedelta(seconds=1)
 _DRIFT = 2e-4
 """How far two clocks that nobody sets may part, as a share of the time that passes."""
 
+_MOST_DOUBT = timedelta(minutes=5)
+"""Answers that are as far apart on the time contradict each other: no delay explains it."""
+
 _EARLIEST_BELIEVED = datetime(2020, 1, 1, tzinfo=UTC)
 _LATEST_BELIEVED = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -110,6 +115,21 @@ class ServerClock:
     def ahead(self) -> timedelta:
         """How far it is ahead of what this machine's clock said at the beginning."""
         return self._low + (self._high - self._low) / 2 - self._ours
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the last answers contradict each other; the next one tells which was wrong."""
+        return self._high - self._low > _MOST_DOUBT
+
+    def require_undisputed(self) -> None:
+        """Raise `StoppedEarly` rather than say that it is too late: one of them says it is not."""
+        if self.is_disputed:
+            raise StoppedEarly(
+                f"the API's answers disagree on the time: {self.earliest():%Y-%m-%d %H:%M} or "
+                f"{self.latest():%Y-%m-%d %H:%M} UTC, and what may still be cancelled hangs on it",
+                hint="Run the same command again; if it goes on, ask HuskyVoice about the Date of "
+                "its answers.",
+            )
 
     def steady(self) -> float:
         """The steady clock's seconds, for `told`."""

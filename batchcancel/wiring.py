@@ -114,7 +114,10 @@ class Tools:
 
 def for_run(ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
     """The ledger of a run, written and read; no other run may hold the batch meanwhile."""
-    written = open_ledger(ledger, origin=settings.origin, key=settings.api_key.fingerprint)
+    written = open_ledger(
+        ledger, origin=settings.origin, key=settings.api_key.fingerprint,
+        state=_state_folder(settings),
+    )  # fmt: skip
     return written, written
 
 
@@ -294,7 +297,10 @@ def _window_file(
 
     None, with a warning, where there is no folder to keep it in.
     """
-    folder = settings.state_dir or _user_state()
+    folder = _state_folder(settings)
+    if folder is None:
+        observe(WindowNotShared(folder=str(_user_state()), why="there is no home directory"))
+        return None
     window = FileWindow(
         window_path(folder, origin=settings.origin, key=settings.api_key.fingerprint),
         rate=settings.rate,
@@ -303,14 +309,17 @@ def _window_file(
         now=around.now,
     )
     try:
-        if settings.state_dir is None and not folder.is_absolute():
-            # A user whom the system does not know, without HOME, would get a folder named ~.
-            raise FileNotFoundError(None, "there is no home directory")
         window.open()
     except OSError as error:
         observe(WindowNotShared(folder=str(folder), why=error.strerror or "unknown"))
         return None
     return window
+
+
+def _state_folder(settings: ApiSettings) -> Path | None:
+    """None for a user whom the system does not know, without HOME, who would get one named ~."""
+    folder = settings.state_dir or _user_state()
+    return folder if settings.state_dir or folder.is_absolute() else None
 
 
 def _user_state() -> Path:

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -227,6 +226,8 @@ def program() -> list[str]:
     called = sys.argv[0]
     if Path(called).name == "__main__.py":
         return [sys.orig_argv[0], "-m", "batchcancel"]
+    import shutil  # late, as it loads every compression there is
+
     found = shutil.which("batchcancel")
     # A shell that finds a script on its path calls it by its whole path.
     return ["batchcancel"] if found and Path(found) == Path(called) else [called]

@@ -11,7 +11,7 @@ from batchcancel import wiring
 from batchcancel.api import OrgConfig
 from batchcancel.appointments import SkipReason
 from batchcancel.commands.approval import approval_of, refuse_unapproved
-from batchcancel.errors import BatchHeld, ExitCode
+from batchcancel.errors import BatchHeld, ExitCode, ScopeMissing
 from batchcancel.events import Caution, Observer, RateWindowFull
 from batchcancel.ledger.contract import LedgerRow
 from batchcancel.policy.earlier_runs import (
@@ -20,6 +20,7 @@ from batchcancel.policy.earlier_runs import (
     earlier_runs,
     is_nothing_left,
     refuse_other_work,
+    with_doubts,
 )
 from batchcancel.policy.observed import Observed
 from batchcancel.policy.observing import observed_of
@@ -42,6 +43,9 @@ from batchcancel.report.plan import plan_made
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
+
+_LATE = {SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED}
+_MORE_TIMES = 2
 
 
 async def ask_config(
@@ -110,15 +114,20 @@ async def plan_batch(
     """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
     _refuse_other_work(manifest, settings, timezone=settings.timezone, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
+    if (back := tools.ledger.went_back) is not None:
+        earlier = with_doubts(earlier, manifest.ids(), since=back.since)
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
+        await agree_on_time(tools)
     at = tools.clock.latest()
     plan = make_plan(
         manifest, policy=rules.policy, earlier=earlier, limit=settings.limit,
         pace=_pace(settings, observed, at=at, taken=tools.limiter.taken()),
         approved=settings.approved.number if settings.approved else None, observed=observed,
     )  # fmt: skip
+    if not _LATE.isdisjoint(plan.skipped):
+        tools.clock.require_undisputed()
     planned = Planned(
         plan=plan,
         approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
@@ -132,6 +141,14 @@ async def plan_batch(
         observe(caution)
     observe(plan_made(planned, ledger=settings.redacted_ledger))
     return planned
+
+
+async def agree_on_time(tools: Tools) -> None:
+    """Where answers contradict each other, let another one overrule the one that was wrong."""
+    for _ in range(_MORE_TIMES):
+        if tools.clock.is_disputed:
+            with suppress(ScopeMissing):
+                await tools.lookup.config()
 
 
 def _explain_wait(settings: Settings, *, tools: Tools, observe: Observer) -> None:
@@ -200,6 +217,14 @@ def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -
 
 def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
     """Tell what ends the run before its rows end, and a pace that the API does not allow."""
+    if (back := tools.ledger.went_back) is not None:
+        many = "its last commits" if back.commits is None else f"its last {back.commits:,} commits"
+        yield Caution(
+            "ledger_went_back",
+            f"the ledger lost {many} (failover, restore), or may have: what may have been sent "
+            f"since {back.since:%Y-%m-%d %H:%M:%S} UTC is read back before it is sent, and what "
+            "somebody touched since then is left for a person",
+        )
     left = (settings.max_requests or math.inf) - tools.exchange.requests
     early = "the run will stop early, and the same command goes on"
     if plan.requests > left:

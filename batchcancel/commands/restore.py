@@ -13,6 +13,7 @@ import anyio
 from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
+from batchcancel.commands.plan import agree_on_time
 from batchcancel.commands.run import Finished, finished, holding, new_run, settle_all
 from batchcancel.commands.verify import day_of, require_own
 from batchcancel.errors import InputError
@@ -178,6 +179,7 @@ class _Restore:
         starts = Starts(sessions=settings.sessions, lookup=lookup, timezone=zone)
         seen = [replace(one, shown=back.shown.get(one.row.appointment_id)) for one in left]
         known = [replace(one, start=await _start(one, starts)) for one in seen]
+        await agree_on_time(self._tools)
         choice = await choose(known, now=clock.latest(), places=self._places, room=room)
         choice.skipped |= skipped
         return choice

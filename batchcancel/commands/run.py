@@ -148,6 +148,7 @@ async def _run_pool(
     fresh = Fresh(
         planned.plan.pages(), lookup=tools.lookup, now=tools.clock.now, budget=observed.budget,
         shuffled=[day for day, one in observed.days.items() if one.is_shuffled],
+        shown=observed.records(planned.plan.perhaps_sent()),
     )  # fmt: skip
     means = Means(
         exchange=tools.exchange, retry=tools.retry, policy=rules.policy, starts=starts,

@@ -60,7 +60,8 @@ def read_answer(
 def _success(request: Request, *, status: int, content: Any, server_now: datetime | None) -> Answer:
     if content is None and not (request.ask.is_of_one or status == HTTPStatus.NO_CONTENT):
         return Answer(meaning=Meaning.UNKNOWN, code="web_page", server_now=server_now)
-    if not isinstance(content, dict) or content.get("success") is False:
+    # Whatever else stands there was meant to say no, or nobody knows what.
+    if not isinstance(content, dict) or content.get("success", True) is not True:
         return Answer(meaning=Meaning.UNKNOWN, code="unreadable_answer", server_now=server_now)
     if not request.ask.is_of_one:
         return Answer(meaning=Meaning.PROVED, code=str(status), body=content, server_now=server_now)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 
 from batchcancel.appointments import Outcome, RejectedRow, Resolved
@@ -75,11 +76,26 @@ _OBSERVE = f"""
     FROM temp.loaded AS loaded
     WHERE batch_id = :batch_id AND rows.appointment_id = loaded.appointment_id
 """
-_REOPEN_REFUSED = """
+_REFUSED = "state = 'settled' AND outcome IN ('refused', 'not_found')"
+_REOPEN_REFUSED = f"""
     UPDATE rows
-    SET state = 'waiting', outcome = NULL, reason = NULL, opened_at = NULL, settled_at = NULL
-    WHERE batch_id = :batch_id AND state = 'settled' AND outcome IN ('refused', 'not_found')
+    SET state = CASE WHEN settled_at IS NULL THEN 'open' ELSE 'waiting' END,
+        opened_at = CASE WHEN settled_at IS NULL THEN opened_at END,
+        outcome = NULL, reason = NULL, settled_at = NULL
+    WHERE batch_id = :batch_id AND {_REFUSED}
       AND enrolment = (SELECT enrolments FROM batches WHERE batch_id = :batch_id)
+"""
+# What a person keeps was not sent, and what has another final outcome is not sent again; what was
+# refused is in doubt once it is reopened, and until then has no time of its own.
+_DOUBT = f"""
+    UPDATE rows
+    SET state = CASE state WHEN 'waiting' THEN 'open' ELSE state END,
+        opened_at = CASE WHEN {_REFUSED} THEN :since ELSE coalesce(opened_at, :since) END,
+        settled_at = CASE WHEN {_REFUSED} THEN NULL ELSE settled_at END,
+        previous_status = coalesce(previous_status, observed_status)
+    WHERE batch_id = :batch_id
+      AND (state <> 'settled' OR {_REFUSED}
+           OR outcome IN ('skipped', 'already_cancelled') AND coalesce(reason, '') <> 'kept')
 """
 # The right sides see the row as it was.
 _RESOLVE = """
@@ -153,6 +169,11 @@ def reopen_refused(into: Statements, batch: str) -> int:
     Rows that the manifest no longer names, and rows in doubt, stay as they are.
     """
     return into.execute(_REOPEN_REFUSED, {"batch_id": batch_id_of(into, batch)})
+
+
+def doubt(into: Statements, batch: str, *, since: datetime) -> None:
+    """Let all rows that may have been sent since then be read back before they are sent."""
+    into.execute(_DOUBT, {"batch_id": batch_id_of(into, batch), "since": since})
 
 
 def resolve(into: Statements, batch: str, resolved: Iterable[Resolved]) -> int:

@@ -19,6 +19,16 @@ from batchcancel.ledger.statements import Statements
 TTL_S = 30.0
 """How long a batch stays with a run that is not heard of any more."""
 
+RESTORE = ".restore"
+"""What the name of a batch's restore ends with."""
+
+HOLDS = """
+    SELECT 1 FROM leases
+    JOIN runs ON substr(holder, 1, length(run_id) + 8) = 'run ' || run_id || ' on '
+    WHERE leases.batch = :leased AND runs.batch = :batch
+"""
+"""Whether it was a run of the batch itself, not one of its restore, that took the lease last."""
+
 BEATS = 3
 """How often a lease is renewed while it lasts, so that one lost beat ends nothing."""
 
@@ -26,16 +36,27 @@ _LAST_RENEWAL_S = 10.0
 
 
 class SomeLease(ABC):
-    """The right of one run to write on its batch, while nobody else has taken it."""
+    """The right of one run to write on its batch, while nobody else has taken it.
 
-    def __init__(self, *, batch: str, token: int, ttl: float) -> None:
+    `commits` counts what was written on the batch, by all runs.
+    """
+
+    def __init__(self, *, batch: str, token: int, ttl: float, commits: int = 0) -> None:
         self.token = token
+        self.commits = commits
         self._batch = batch
         self._ttl = ttl
 
     @abstractmethod
     def release(self, into: Statements, /) -> None:
         """Let the next run have the batch at once."""
+
+    def went_back(self, commits: int) -> LedgerWriteFailed:
+        """The database lacks what it had said was written under this lease."""
+        return LedgerWriteFailed(
+            f"the ledger lost its last {commits} commits (failover, restore)",
+            hint="Run the same command again: it reads back what may have been sent meanwhile.",
+        )
 
     def taken_over(self) -> LedgerWriteFailed:
         """Another run has taken the lease, and a write was fenced off."""
@@ -72,6 +93,11 @@ class Heartbeat:
             with suppress(LedgerWriteFailed):
                 self._renew()
                 pause = self._every
+
+
+def leased(batch: str) -> str:
+    """Under which name a batch is held: its restore writes on its rows too, so they share one."""
+    return batch.removesuffix(RESTORE)
 
 
 def held(batch: str, *, holder: str, left: float) -> BatchHeld:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from batchcancel.addresses import is_parameters, is_postgres
 from batchcancel.errors import InputError
@@ -22,12 +23,13 @@ __all__ = [
 passing_ledger = memory_sqlite
 
 
-def open_ledger(address: str, *, origin: str, key: str) -> Ledger:
-    """A ledger to write; `key` is the key's fingerprint."""
+def open_ledger(address: str, *, origin: str, key: str, state: Path | None = None) -> Ledger:
+    """A ledger to write; `key` is the key's fingerprint, `state` the folder for marks."""
+    whose: dict[str, Any] = {"origin": origin, "key": key, "state": state}
     if is_postgres(address):
-        ledger: Ledger = _postgres("ledger").open_postgres(address, origin=origin, key=key)
+        ledger: Ledger = _postgres("ledger").open_postgres(address, **whose)
         return ledger
-    return open_sqlite(_path(address), origin=origin, key=key)
+    return open_sqlite(_path(address), **whose)
 
 
 def read_ledger(address: str) -> LedgerReader:

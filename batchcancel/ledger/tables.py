@@ -116,6 +116,9 @@ pauses -- waits that are worth telling
 2   reason TEXT NOT NULL
 2   INDEX of_run (run_id)
 
+ledger -- which one this is, wherever it is copied or restored
+2   id TEXT NOT NULL
+
 looks -- what was found by looking, as JSON
 2   kind TEXT NOT NULL
 2   batch TEXT NOT NULL
@@ -125,6 +128,7 @@ looks -- what was found by looking, as JSON
 """
 # They were dated by a machine's clock, which may have been wrong: a day earlier is cautious.
 _DOUBTS_OF_1 = "UPDATE rows SET opened_at = opened_at - {day_long};\n"
+_IDENTITY = "INSERT INTO ledger VALUES ({random});\n"
 ACCOUNT = """VIEW account AS
     SELECT name AS batch, coalesce(starts_at, learned_start) AS start, rows.*
     FROM batches JOIN rows USING (batch_id);
@@ -149,13 +153,15 @@ class Line(NamedTuple):
 
 def made(dialect: Dialect) -> str:
     """The statements that make all tables of this version."""
-    return "".join(_made(*table, dialect.keyed) for table in _tables(dialect))
+    tables = "".join(_made(*table, dialect.keyed) for table in _tables(dialect))
+    return tables + _IDENTITY.format_map(dialect.words)
 
 
 def steps(dialect: Dialect, version: int) -> str:
     """The statements that bring all tables from `version` to this one."""
-    doubts = _DOUBTS_OF_1.format_map(dialect.words) if version == 1 else ""
-    return doubts + "".join(_steps(*table, dialect.keyed, version) for table in _tables(dialect))
+    doubts, identity = (_DOUBTS_OF_1, _IDENTITY) if version == 1 else ("", "")
+    changed = "".join(_steps(*table, dialect.keyed, version) for table in _tables(dialect))
+    return doubts.format_map(dialect.words) + changed + identity.format_map(dialect.words)
 
 
 def comments(dialect: Dialect) -> Iterator[tuple[str, str]]:

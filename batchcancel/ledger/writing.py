@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from batchcancel.api import Rate, SharedWindow
@@ -13,11 +15,23 @@ from batchcancel.errors import (
     StoppedEarly,
 )
 from batchcancel.ledger import enrolment
-from batchcancel.ledger.contract import Batch, Entry, LedgerRow, Run
+from batchcancel.ledger.contract import Batch, Entry, Intent, LedgerRow, Run
 from batchcancel.ledger.entries import begin_run, end_run, record
-from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat, SomeLease
+from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat, SomeLease, leased
+from batchcancel.ledger.mark import Known, Mark, WentBack, lost
 from batchcancel.ledger.questions import LedgerReader
-from batchcancel.ledger.statements import Statements, Values
+from batchcancel.ledger.statements import Statements, Values, restored
+
+_STANDS = "SELECT commits, lost_since FROM leases WHERE batch = :batch"
+_LOST = "UPDATE leases SET commits = :commits, lost_since = :since WHERE batch = :batch"
+_FOUND = "UPDATE leases SET lost_since = NULL WHERE batch = :batch"
+_LAST = """
+    SELECT (SELECT max(CASE WHEN opened_at > observed_at OR observed_at IS NULL
+                            THEN opened_at ELSE observed_at END) FROM account WHERE batch = :batch),
+           (SELECT max(started_at) FROM runs WHERE batch = :batch AND run_id <> :run_id)
+"""
+_CLOCK, _OWN_CLOCK = timedelta(seconds=2), timedelta(minutes=1)
+"""How far the server's clock may be from what was told of it, and our own from the server's."""
 
 Result = TypeVar("Result")
 Told = ParamSpec("Told")
@@ -38,14 +52,22 @@ class Ledger(LedgerReader):
     """The account of one run, for one origin and one key: who holds a batch alone writes on it.
 
     Failing to write raises `LedgerWriteFailed`. `_ORIGINS` finds the origins of a batch and of
-    those that may not be beside it.
+    those that may not be beside it. `state` is the folder for marks, which tell of a ledger that
+    went back.
     """
 
     _ORIGINS: ClassVar[str]
     _unreadable: type[BatchcancelError] = StoppedEarly
 
-    def __init__(self, db: Any, *, name: str, origin: str, key: str, ttl: float = TTL_S) -> None:
+    def __init__(
+        self, db: Any, *, name: str, origin: str, key: str, ttl: float = TTL_S,
+        state: Path | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(db, name=name)
+        self._state = state
+        self._mark: Mark | None = None
+        self.went_back: WentBack | None = None
+        """What the held batch may lack: rows on which `enrol` has not written that yet."""
         self._origin = origin
         self._key = key
         self._ttl = ttl
@@ -107,6 +129,8 @@ class Ledger(LedgerReader):
 
         self._stop_heartbeat()
         self._write(finish)
+        self._remember()
+        self._forget()
         self._run = self._lease = None
 
     def enrol(
@@ -119,12 +143,16 @@ class Ledger(LedgerReader):
         or skipped, and stay otherwise: what was sent is never forgotten.
         """
         self._require_origin(batch.origin)
-        if batch in self.batches():
+        back = None if batch.kind == "restore" else self.went_back
+        if batch in self.batches() and back is None:
             return
 
         def enrol(into: Statements) -> None:
             self._require_origin_of(into, batch.name)
             enrolment.enrol(into, batch, rows, rejected)
+            if back is not None:
+                enrolment.doubt(into, batch.name, since=back.since)
+                into.execute(_FOUND, {"batch": leased(batch.name)})
 
         self._write(enrol, is_long=True)
 
@@ -154,10 +182,50 @@ class Ledger(LedgerReader):
 
         if entries:
             self._write(commit)
+            self._remember(one.opened_at for one in entries if isinstance(one, Intent))
 
     def _begin(self, into: Statements, run: Run) -> None:
         self._require_origin_of(into, run.batch)
         begin_run(into, run)
+
+    def _look_back(self, into: Statements, run: Run, *, token: int, is_same: bool) -> int:
+        """Find out whether the batch lacks what was sent for it; gives its number of commits.
+
+        `token` is that of its lease before. What is found stands in the ledger until the next
+        manifest is enrolled.
+        """
+        ((ledger,),) = into.fetch("SELECT id FROM ledger")
+        batch = {"batch": leased(run.batch)}
+        self._mark = self._mark or Mark(self._state, ledger=ledger, batch=batch["batch"])
+        known = self._mark.known()
+        ((commits, since),) = into.fetch(_STANDS, batch)
+        many = lost(known, token=token, commits=commits, is_same=is_same)
+        since = restored(since)
+        if many != 0:
+            since = since or self._last_known(into, batch | {"run_id": run.run_id}, known)
+            commits = max(commits, known.commits if known else 0)
+            into.execute(_LOST, batch | {"commits": commits, "since": since})
+        if since is not None:
+            self.went_back = WentBack(many or None, since)
+        return int(commits)
+
+    def _last_known(self, into: Statements, values: Values, known: Known | None) -> datetime | None:
+        """What is missing came later: as the clock of the server told, where that is known."""
+        ((seen, began),) = into.fetch(_LAST, values)
+        told: datetime | None = restored(seen) or (known and known.since)
+        if told is not None:
+            return told - _CLOCK
+        own: datetime | None = restored(began)
+        return own and own - _OWN_CLOCK
+
+    def _remember(self, intents: Iterable[datetime] = ()) -> None:
+        if self._mark is not None and self._lease is not None:
+            self._mark.keep(self._lease.token, self._lease.commits, intents)
+
+    def _forget(self) -> None:
+        if self._mark is not None:
+            self._mark.close()
+        self._mark = self.went_back = None
 
     def _require_origin_of(self, into: Statements, batch: str) -> None:
         for (origin,) in into.fetch(self._ORIGINS, {"batch": batch}):

@@ -1,12 +1,13 @@
 """Resuming: what earlier runs left of a batch, and whether its manifest is still the same."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from batchcancel.appointments import Decided, OutcomeName
+from batchcancel.appointments import Decided, OutcomeName, SkipReason
 from batchcancel.errors import InputError, Refusal
 from batchcancel.ledger.contract import Batch, LeftAlone, Observation, OpenRow, RowRecord, State
 from batchcancel.ledger.questions import LedgerReader
@@ -18,6 +19,8 @@ from batchcancel.reader.manifest import Manifest
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
     """What the ledger says before a run: rows not to be sent again, and those to be read back.
+
+    Open ones without an attempt may have been sent all the same: the ledger went back.
 
     `left_alone` are rows that earlier runs did not send for what they saw; they are decided anew.
     `not_found` are settled ones that may be there by now, `seen_open` what was seen of open ones,
@@ -38,8 +41,19 @@ def is_among(ids: Sequence[str]) -> pl.Expr:
 
 
 def is_in_doubt(earlier: EarlierRuns) -> pl.Expr:
-    """Whether a row's result is not known: it is read back when its turn comes."""
-    return is_among([row.appointment_id for row in earlier.open_rows])
+    """Whether a row was sent and its result is not known: it is read back when its turn comes."""
+    return is_among([row.appointment_id for row in earlier.open_rows if row.attempts])
+
+
+def with_doubts(earlier: EarlierRuns, ids: Iterable[str], *, since: datetime) -> EarlierRuns:
+    """Let all that may have been sent since then be in doubt: a ledger went back.
+
+    What a person keeps was not sent.
+    """
+    kept = (one.appointment_id for one in earlier.left_alone if one.reason == SkipReason.KEPT)
+    known = {*earlier.settled_ids, *kept, *(one.appointment_id for one in earlier.open_rows)}
+    doubts = [OpenRow(one, 0, since) for one in ids if one not in known]
+    return replace(earlier, open_rows=[*earlier.open_rows, *doubts])
 
 
 def is_nothing_left(manifest: Manifest, earlier: EarlierRuns) -> bool:
@@ -66,7 +80,7 @@ def earlier_runs(reader: LedgerReader | None, batch: str, *, but_refused: bool) 
     if reader is None:
         return EarlierRuns()
     open_rows = reader.open_rows(batch)
-    ids = {one.appointment_id for one in open_rows}
+    ids = {one.appointment_id for one in open_rows if one.attempts}
     seen = (one for one in (reader.observations(batch) if ids else ()) if one.appointment_id in ids)
     return EarlierRuns(
         settled_ids=reader.settled_ids(batch, but_refused=but_refused),

@@ -49,6 +49,7 @@ class Fresh:
     `rows` counts the rows that are to be taken up, by the day whose pages show them. Beyond the
     budget, which is what planning has left, older observations stand. Of the days that are
     `shuffled` one page is read, and what it does not show stands too: each shows as many as others.
+    `shown` are records of rows in doubt, which planning has seen.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Fresh:
         now: Now,
         budget: Budget,
         shuffled: Collection[date] = (),
+        shown: Iterable[Record] = (),
     ) -> None:
         self._left = Counter(rows)
         self._lookup = lookup
@@ -67,7 +69,7 @@ class Fresh:
         self._shuffled = shuffled
         self._pages = 0
         self._days: dict[date, _Day] = {}
-        self._words: dict[str, Word] = {}
+        self._words = {one.appointment_id: Word(0, one, one.status == CANCELLED) for one in shown}
         self._reading = anyio.Lock()
 
     async def must_read(self, appointment: Appointment) -> bool:

@@ -160,6 +160,15 @@ class Observed:
         """What was seen, as the ledger keeps it."""
         yield from map(Observation._make, self.seen.drop("page", "updated_at").iter_rows())
 
+    def records(self, ids: Collection[str]) -> Iterator[Record]:
+        """What was seen of some of the rows."""
+        seen = self.seen.filter(pl.col("appointment_id").is_in(ids)) if ids else SEEN.to_frame()
+        for one, status, *where, label, _at, _page, updated_at in seen.iter_rows():
+            place = dict(zip(("date", "session", "branch_id"), where, strict=True))
+            yield Record(
+                appointment_id=one, status=status, label=label, updated_at=updated_at, **place
+            )
+
     def learned(self) -> Iterator[Learned]:
         """The starts of rows whose manifest gives none."""
         rows = self.starts.filter("is_learned").select("appointment_id", FOUND[0], FOUND[2])

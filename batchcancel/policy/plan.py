@@ -114,6 +114,11 @@ class Plan:
         shown = self.work.drop_nulls("page").group_by("page").len()
         return dict(shown.iter_rows())
 
+    def perhaps_sent(self) -> list[str]:
+        """Rows that were not sent as far as is known, and are in doubt: the ledger went back."""
+        is_so = pl.col("opened_at").is_not_null() & (pl.col("attempts") == 0)
+        return self.work.filter(is_so).get_column("appointment_id").to_list()
+
     def endings(self) -> Iterator[tuple[str, Outcome]]:
         """The rows that need no request, with their outcomes."""
         for appointment_id, outcome, reason in self.ended.iter_rows():
@@ -252,15 +257,16 @@ def _first(rows: pl.DataFrame) -> Start | None:
 def _is_read(policy: NoticePolicy) -> pl.Expr:
     """Whether a row is read first: to read it back, to find it, or for its start."""
     is_open, has_start = pl.col("opened_at").is_not_null(), pl.col("starts_at").is_not_null()
-    return is_open | pl.col("is_missed") | ~has_start & policy.needs_start
+    is_shown = (pl.col("attempts") == 0) & pl.col("observed_status").is_not_null()
+    return is_open & ~is_shown | pl.col("is_missed") | ~has_start & policy.needs_start
 
 
 def _canary(eligible: pl.DataFrame, limit: int | None, spent: int) -> pl.DataFrame:
-    """Open rows, whose result must be learned, and the first of the others up to the limit."""
+    """What was sent, whose result must be learned, and the first of the others up to the limit."""
     if limit is None:
         return eligible
-    is_open = pl.col("opened_at").is_not_null()
-    room = max(limit - spent - eligible["opened_at"].count(), 0)
+    is_open = pl.col("opened_at").is_not_null() & (pl.col("attempts") > 0)
+    room = max(limit - spent - eligible.filter(is_open).height, 0)
     return eligible.filter(is_open | ((~is_open).cum_sum() <= room))
 
 

@@ -72,9 +72,10 @@ class Cancellation:
     async def outcome(self) -> Outcome:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
         try:
-            is_read = self._opened_at is not None or self._learns_start
+            is_read = (self._opened_at is not None and not self._is_shown()) or self._learns_start
             if is_read or await self._means.fresh.must_read(self._appointment):
                 await self._read()
+            self._is_read |= self._opened_at is not None
             self._take_last_word()  # without a wait for a permit, where it ends it
             await self._means.retry(self._attempt)
         except Ended as ended:
@@ -131,6 +132,10 @@ class Cancellation:
         self._word, self.updated_at = word, word.record.updated_at
         self._judge(Answer(meaning=Meaning.PROVED, code="page", record=word.record))
 
+    def _is_shown(self) -> bool:
+        """Whether a page has shown it, where it was not sent as far as is known: that will do."""
+        return self._number == 0 and self._last_word() is not None
+
     def _last_word(self) -> Word | None:
         return self._means.fresh.last_word(self.appointment_id)
 
@@ -158,6 +163,7 @@ class Cancellation:
 
     def _by_record(self, answer: Answer) -> Outcome | None:
         """How it ended by its record alone; None where a PATCH may be sent."""
+        is_unsent = self._opened_at is None or self._number == 0
         outcome = outcome_of_read(
             answer,
             opened_at=self._opened_at,
@@ -166,7 +172,8 @@ class Cancellation:
             statuses={*self._means.statuses, self._appointment.may_send or ""},
             was_cancelled=self._appointment.was_cancelled
             or (self._word is not None and self._word.was_cancelled),
-            approved_at=self._means.approved_at,
+            # What was sent was approved then.
+            approved_at=self._means.approved_at if is_unsent else None,
         )
         if outcome is None and answer.record is not None and has_moved(self._seen, answer.record):
             return Outcome(OutcomeName.SKIPPED, SkipReason.MOVED)

@@ -211,6 +211,7 @@ class Exchange:
     def _decide(self, write: Write) -> None:
         decision = write.decide(self._clock.latest())
         if isinstance(decision, Skip):
+            self._clock.require_undisputed()
             raise Ended(Outcome(OutcomeName.SKIPPED, decision.reason))
 
     @contextmanager

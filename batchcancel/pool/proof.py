@@ -85,8 +85,7 @@ def outcome_of_read(
         record,
         statuses=statuses,
         was_cancelled=was_cancelled,
-        # What is in doubt was approved when it was sent.
-        is_changed=opened_at is None and is_changed(record.updated_at, approved_at),
+        is_changed=is_changed(record.updated_at, approved_at),
     )
 
 

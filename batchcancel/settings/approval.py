@@ -13,7 +13,6 @@ for what was seen of them are not sent where their records changed since. A cale
 were moved meanwhile is no part of it.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -121,5 +120,7 @@ def approval(text: str) -> Approval:
 
 
 def _digest(text: str, length: int) -> str:
+    import hashlib  # late: --help needs none
+
     number = int.from_bytes(hashlib.sha256(f"approval {text}".encode()).digest())
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(length))

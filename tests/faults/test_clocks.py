@@ -1,11 +1,14 @@
 """Clocks that jump, clocks that are wrong, and clocks that are changed twice a year."""
 
 from datetime import date, datetime, timedelta
+from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
 import anyio
+import httpx
 import pytest
 
+from batchcancel.errors import StoppedEarly
 from batchcancel.sandbox import Fault
 from tests.sample import sampled
 
@@ -130,6 +133,55 @@ async def test_the_apis_clock_decides_however_far_it_is_from_this_machines(
     await world.run(world.manifest(ids, starts_at=starts_at.isoformat()))
 
     assert is_sent is bool(world.sandbox.history.patches())
+
+
+class Wrong(httpx.AsyncBaseTransport):
+    """Some answers carry a `Date` of another server, whose clock is half a day ahead."""
+
+    def __init__(self, inner, world, is_wrong):
+        self._inner, self._world, self._is_wrong = inner, world, is_wrong
+
+    async def handle_async_request(self, request):
+        response = await self._inner.handle_async_request(request)
+        self._world.answers = getattr(self._world, "answers", 0) + 1
+        if self._is_wrong(self._world.answers, request):
+            at = self._world.now() + 12 * HOUR
+            response.headers["date"] = format_datetime(at, usegmt=True)
+        return response
+
+
+@pytest.mark.promise(16)
+@pytest.mark.parametrize(
+    ("is_wrong", "code"),
+    [
+        (lambda number, _: number == 3, 0),
+        (lambda number, _: number == 12, 0),
+        (lambda _, request: request.method == "PATCH", 5),
+    ],
+    ids=["last of the plan", "last", "all to patches"],
+)
+async def test_nobody_is_too_late_by_an_answer_that_contradicts_the_others_on_the_time(
+    world, monkeypatch, is_wrong, code
+):
+    starts_at = world.now() + 30 * HOUR
+    ids = world.appointments(9, day=starts_at.astimezone(KOLKATA).date())
+    right = world.transport
+    monkeypatch.setattr(world, "transport", lambda: Wrong(right(), world, is_wrong))
+    manifest = world.manifest(ids, starts_at=starts_at.isoformat())
+    summary = (await world.run(manifest, concurrency=1)).summary
+
+    assert (code, {}) == (summary.exit_code, summary.counts.skipped)
+
+
+@pytest.mark.promise(16)
+async def test_no_plan_is_made_where_nobody_knows_whether_it_is_too_late(world, monkeypatch):
+    starts_at = world.now() + 30 * HOUR
+    ids = world.appointments(2, day=starts_at.astimezone(KOLKATA).date())
+    right = world.transport
+    monkeypatch.setattr(world, "transport", lambda: Wrong(right(), world, lambda n, _: n in {3, 5}))
+    monkeypatch.setattr("batchcancel.commands.plan._MORE_TIMES", 0)
+    with pytest.raises(StoppedEarly, match="disagree on the time"):
+        await world.plan(world.manifest(ids, starts_at=starts_at.isoformat()))
 
 
 LOCAL_STARTS = {

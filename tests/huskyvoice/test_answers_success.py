@@ -58,6 +58,7 @@ def test_a_read_proves_whatever_status_the_record_has(status):
     [b"", b" ", b"OK", b"<html>", b"\xff\xfe\x00", b'{"data": ', b"[" * 100_000, b"null", b"true",
      b"7", b'"cancelled"', b"[]", {}, [RECORD], {"success": True}, {"data": None}, {"data": []},
      {"data": [RECORD]}, {"data": {}}, {"success": False, "data": RECORD},
+     {"success": "false", "data": RECORD}, {"success": 0, "data": RECORD},
      {"data": RECORD | {"appointment_id": None}}, {"data": RECORD | {"appointment_id": 1}},
      {"data": RECORD | {"status": None}}, {"data": RECORD | {"status": ["cancelled"]}}],
 )  # fmt: skip

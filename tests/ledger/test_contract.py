@@ -109,6 +109,18 @@ class TestRuns:
             store.open().hold(example.run("run-2"))
         assert "run-1" in refusal.value.message
 
+    @pytest.mark.parametrize(
+        ("one", "other"), [("closure", "closure.restore"), ("closure.restore", "closure")]
+    )
+    def test_a_batch_and_its_restore_are_held_by_one_run_alone(self, store, example, one, other):
+        first = store.open()
+        first.hold(example.run(batch=one))
+        with pytest.raises(BatchHeld):
+            store.open().hold(example.run("run-2", batch=other))
+        assert (first.is_held(one), first.is_held(other)) == (True, False)
+        first.finish(example.run(batch=one, ended_at=LATER, exit_code=0))
+        first.hold(example.run("run-2", batch=other))
+
     def test_one_ledger_holds_one_run_at_a_time(self, held, example):
         with pytest.raises(BatchHeld):
             held.hold(example.run("run-2"))

@@ -37,7 +37,10 @@ class TestHolding:
         assert "free" in refusal.value.hint
 
     @pytest.mark.parametrize("is_known", [False, True])
-    def test_of_many_that_come_at_once_one_has_the_batch(self, open_ledger, example, is_known):
+    def test_of_many_that_come_at_once_for_a_batch_and_its_restore_one_has_it(
+        self, open_ledger, example, is_known
+    ):
+        batches = ("closure", "closure.restore")
         if is_known:
             earlier = example.begin(open_ledger(), "earlier")
             earlier.finish(example.run("earlier", ended_at=NOON, exit_code=0))
@@ -47,7 +50,7 @@ class TestHolding:
         def hold(number, ledger):
             at_once.wait(PATIENCE_S)
             try:
-                ledger.hold(example.run(f"run-{number}"))
+                ledger.hold(example.run(f"run-{number}", batch=batches[number % 2]))
                 ends.append("held")
             except BatchHeld:
                 ends.append("refused")
@@ -58,7 +61,7 @@ class TestHolding:
         for thread in threads:
             thread.join(PATIENCE_S)
         assert ["held", *["refused"] * 3] == sorted(ends)
-        assert 1 + is_known == len(ledgers[0].runs("closure"))
+        assert 1 + is_known == sum(len(ledgers[0].runs(one)) for one in batches)
 
     def test_other_batches_are_nobodys_business(self, open_ledger, example):
         example.begin(open_ledger())

@@ -68,6 +68,9 @@ class Parts:
     def latest(self):
         return NOW + timedelta(seconds=2)
 
+    def require_undisputed(self):
+        pass
+
     def now(self):
         return NOW
 

@@ -1,18 +1,23 @@
 """Whose turn it is to write on a batch: a lease on the database's clock, renewed while a run lives.
 
 A lease that ran out may be taken by another run; until somebody does, its holder may go on. Every
-write carries the token and the number of the lease's commit. So a write of a run that lost its
-lease meets no row and is undone whole; and a COMMIT whose answer was lost is known by its number.
+write carries the token and the number of the batch's commit. So a write of a run that lost its
+lease meets no row and is undone whole; a COMMIT whose answer was lost is known by its number; and
+where the number is lower than we know, the database went back (failover, restore).
 """
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
+
+import psycopg
 
 from batchcancel.clock import Stopwatch, boot_clock
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import SomeLease, held, signature
+from batchcancel.ledger.lease import SomeLease, held, leased, signature
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements, Work
+from batchcancel.ledger.postgres.trouble import is_passing
 from batchcancel.ledger.statements import Statements
 
 Result = TypeVar("Result")
@@ -24,60 +29,93 @@ _KNOW = """
     INSERT INTO leases (batch, token, session, holder, expires_at, commits)
     VALUES (:batch, 0, :session, '', clock_timestamp(), 0) ON CONFLICT (batch) DO NOTHING
 """
+# A transaction's number counts on; in a row 32 bits of it are kept.
 _LOOK = """
     SELECT token, session, holder,
-           extract(epoch FROM expires_at - clock_timestamp())::float8
+           extract(epoch FROM expires_at - clock_timestamp())::float8,
+           commits, :server IN ('', coalesce(nullif(server, ''), :server))
+                    AND coalesce(mod(written_by, 4294967296) = xmin::text::bigint, true)
     FROM leases WHERE batch = :batch FOR UPDATE
+"""
+_SERVER = """
+    SELECT (SELECT system_identifier FROM pg_control_system())
+           || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
 """
 _TAKE = """
     UPDATE leases
-    SET token = nextval('tokens'), session = :session, holder = :holder,
-        expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = 0
+    SET token = nextval('tokens'), session = :session, holder = :holder, server = :server,
+        expires_at = clock_timestamp() + make_interval(secs => :ttl), written_by = txid_current()
     WHERE batch = :batch RETURNING token
 """
 _RENEW = """
-    UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
-    WHERE batch = :batch AND token = :token
+    UPDATE leases
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl), written_by = txid_current()
+    WHERE batch = :batch AND token = :token AND commits >= :number
     RETURNING extract(epoch FROM clock_timestamp())::float8
 """
 _FENCE = """
     UPDATE leases
-    SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number
+    SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number,
+        written_by = txid_current()
     WHERE batch = :batch AND token = :token AND commits = :number - 1
 """
+_FOUND = "SELECT token, session, commits FROM leases WHERE batch = :batch"
 _HAPPENED = "SELECT FROM leases WHERE batch = :batch AND token = :token AND commits = :number"
 _RELEASE = """
-    UPDATE leases SET expires_at = clock_timestamp()
+    UPDATE leases SET expires_at = clock_timestamp(), written_by = txid_current()
     WHERE batch = :batch AND token = :token
 """
 
 
-def take(statements: Statements, run: Run, *, session: UUID, ttl: float) -> tuple[int, bool]:
-    """Take the batch for a run in this transaction; `BatchHeld` while another one has it.
+class Taken(NamedTuple):
+    """A batch that was taken: the token, and how it stood before.
 
-    Gives the token, and whether this is the first time: the same session may ask once more when
-    it does not know what became of its COMMIT.
+    It is not new where the same session asks once more, not knowing what became of its COMMIT.
     """
-    known = {"batch": run.batch, "session": session}
+
+    token: int
+    is_new: bool
+    before: int
+    commits: int
+    is_same: bool
+
+
+def take(statements: Statements, run: Run, *, session: UUID, server: str, ttl: float) -> Taken:
+    """Take the batch for a run in this transaction; `BatchHeld` while another one has it."""
+    known = {"batch": leased(run.batch), "session": session, "server": server}
     statements.execute(_KNOW, known)
-    ((token, of_session, holder, left),) = statements.fetch(_LOOK, known)
-    if token and of_session == session:
-        return int(token), False
+    ((before, of_session, holder, left, *stood),) = statements.fetch(_LOOK, known)
+    if before and of_session == session:
+        return Taken(before, False, before, *stood)
     if left > 0:
         raise held(run.batch, holder=holder, left=left)
     ((token,),) = statements.fetch(_TAKE, {**known, "holder": signature(run), "ttl": ttl})
-    return int(token), True
+    return Taken(token, True, before, *stood)
+
+
+def server_of(db: PatientConnection) -> str:
+    """Which server this is, on which timeline; empty where it does not say."""
+    try:
+        ((server,),) = db.repeat(lambda into: into.fetch(_SERVER))
+    except psycopg.Error as error:
+        if is_passing(error):
+            raise
+        return ""
+    return str(server)
 
 
 class Lease(SomeLease):
     """Its writes are numbered, and it knows when it was renewed, and by which clock."""
 
-    def __init__(self, *, batch: str, token: int, ttl: float, taken: Stopwatch) -> None:
-        super().__init__(batch=batch, token=token, ttl=ttl)
-        self._values = {"batch": batch, "token": token, "ttl": ttl}
+    def __init__(
+        self, *, batch: str, token: int, ttl: float, taken: Stopwatch, commits: int = 0,
+        session: UUID | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(batch=batch, token=token, ttl=ttl, commits=commits)
+        self._values = {"batch": leased(batch), "token": token, "ttl": ttl}
+        self._session = session
         self._renewed = taken
-        self._commits = 0
-        self._is_lost = False
+        self._lost: LedgerWriteFailed | None = None
         self._boot = boot_clock()
         self._its_start = self._set_by = 0.0
 
@@ -87,7 +125,7 @@ class Lease(SomeLease):
         Long work takes in rows that are handed in once, so it cannot be done a second time: a
         connection lost on the way is the end of it.
         """
-        number, tries, results = self._commits + 1, 0, list[Result]()
+        number, tries, results = self.commits + 1, 0, list[Result]()
         renewed = Stopwatch()
 
         def attempt(into: PostgresStatements) -> Result:
@@ -96,7 +134,7 @@ class Lease(SomeLease):
             if not self._meets(into, _FENCE, number=number):
                 if results and self._meets(into, _HAPPENED, number=number):
                     return results[-1]
-                raise self.taken_over()
+                raise self._fenced_off(into, number - 1)
             tries += 1
             if is_long and tries > 1:
                 raise LedgerWriteFailed(
@@ -107,20 +145,24 @@ class Lease(SomeLease):
             results.append(work(into))
             if is_long:  # the lease was locked meanwhile, and begins anew
                 begun = Stopwatch()
-                self._meets(into, _RENEW)
+                self._meets(into, _RENEW, number=number)
             renewed = begun
             return results[-1]
 
         result = db.repeat(attempt, is_long=is_long)
-        self._commits, self._renewed = number, renewed
+        self.commits, self._renewed = number, renewed
         return result
 
     def renew(self, db: PatientConnection) -> None:
         """Keep the batch while nothing is written, and see whether somebody set its clock."""
-        begun, boot = Stopwatch(), self._boot.seconds()
-        found = db.once(lambda into: into.fetch(_RENEW, self._values))
-        self._is_lost = not found
-        for (its,) in found:
+        begun, boot, number = Stopwatch(), self._boot.seconds(), self.commits
+
+        def renew(into: PostgresStatements) -> Sequence[Any]:
+            found = into.fetch(_RENEW, self._values | {"number": number})
+            self._lost = None if found else self._fenced_off(into, number)
+            return found
+
+        for (its,) in db.once(renew):
             self._renewed = begun
             self._its_start = self._its_start or its - boot
             self._set_by = its - boot - self._its_start
@@ -131,8 +173,8 @@ class Lease(SomeLease):
 
     def require(self) -> None:
         """Raise `LedgerWriteFailed` where another run may have the batch by now."""
-        if self._is_lost:
-            raise self.taken_over()
+        if self._lost is not None:
+            raise self._lost
         if abs(self._set_by) > CLOCKS_DIFFER_S:
             raise LedgerWriteFailed(
                 f"the clock of the ledger's database was set by {self._set_by:+.0f} s meanwhile, "
@@ -145,6 +187,14 @@ class Lease(SomeLease):
                 f"batch {self._batch}",
                 hint="Run the same command again.",
             )
+
+    def _fenced_off(self, into: Statements, number: int) -> LedgerWriteFailed:
+        """Why a write met no lease of ours with that many commits."""
+        for token, session, commits in into.fetch(_FOUND, self._values):
+            if (token, session) != (self.token, self._session) and token >= self.token:
+                return self.taken_over()
+            number -= commits
+        return self.went_back(number) if number > 0 else self.taken_over()
 
     def _meets(self, into: Statements, sql: str, **values: object) -> bool:
         return into.execute(sql, self._values | values) == 1

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
@@ -20,7 +21,7 @@ from batchcancel.errors import (
     StoppedEarly,
 )
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import TTL_S
+from batchcancel.ledger.lease import HOLDS, TTL_S, leased
 from batchcancel.ledger.postgres.connection import (
     PATIENCE_S,
     Patience,
@@ -29,7 +30,7 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
-from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, take
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, server_of, take
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -44,11 +45,12 @@ class PostgresReader(LedgerReader):
     """The questions, also while runs are writing; each is answered as of one moment."""
 
     _order = "number"
-    _alive = "SELECT 1 FROM leases WHERE batch = :batch AND expires_at > clock_timestamp()"
+    _alive = f"{HOLDS} AND expires_at > clock_timestamp()"
     _db: PatientConnection
 
     def is_held(self, batch: str) -> bool:
-        return self._version > 1 and bool(self.ask(self._alive, batch=batch))
+        asked = {"batch": batch, "leased": leased(batch)}
+        return self._version > 1 and bool(self.ask(self._alive, **asked))
 
     def _execute(self, sql: str, values: Values, *, is_streamed: bool) -> Iterable[Any]:
         if is_streamed:
@@ -116,6 +118,7 @@ class PostgresLedger(Ledger, PostgresReader):
             with suppress(psycopg.Error, LedgerWriteFailed):
                 self._db.once(lease.release)
         self._lease = None
+        self._forget()
         self._side.close()
         super().close()
 
@@ -129,14 +132,17 @@ class PostgresLedger(Ledger, PostgresReader):
         self._session = uuid.uuid4()
         taken = Stopwatch()
 
-        def begin(into: PostgresStatements) -> int:
-            token, is_new = take(into, run, session=self._session, ttl=self._ttl)
-            if is_new:
+        def begin(into: PostgresStatements) -> tuple[int, int]:
+            one = take(into, run, session=self._session, server=server, ttl=self._ttl)
+            if one.is_new:
                 self._begin(into, run)
-            return token
+            commits = self._look_back(into, run, token=one.before, is_same=one.is_same)
+            return one.token, commits
 
         try:
-            token = self._write(begin)
+            with write_failures(self._name):
+                server = server_of(self._side)
+            token, commits = self._write(begin)
         except LedgerWriteFailed as error:  # nothing was sent yet
             if isinstance(error.__cause__, LockNotAvailable):
                 raise BatchHeld(
@@ -146,7 +152,10 @@ class PostgresLedger(Ledger, PostgresReader):
             if isinstance(error.__cause__, InsufficientPrivilege):
                 raise InputError(error.message, hint=error.hint) from error
             raise
-        return Lease(batch=run.batch, token=token, ttl=self._ttl, taken=taken)
+        return Lease(
+            batch=run.batch, token=token, ttl=self._ttl, taken=taken, commits=commits,
+            session=self._session,
+        )  # fmt: skip
 
     def _renew(self) -> None:
         if self._lease is not None:
@@ -166,6 +175,7 @@ def open_postgres(
     ttl: float = TTL_S,
     patience: float = PATIENCE_S,
     now: Callable[[], datetime] = utc_now,
+    state: Path | None = None,
 ) -> PostgresLedger:
     """Open a ledger for one run, and make its tables where there are none.
 
@@ -178,7 +188,8 @@ def open_postgres(
     shared = Patience(patience)
     db, side = PatientConnection(info, shared), PatientConnection(info, shared)
     _prepared(db, lambda into: _prepare(into, name, now), name=name, info=info)
-    return PostgresLedger(db, side, shared, name=name, origin=origin, key=key, ttl=ttl)
+    whose = {"name": name, "origin": origin, "key": key, "ttl": ttl, "state": state}
+    return PostgresLedger(db, side, shared, **whose)
 
 
 def read_postgres(url: str) -> PostgresReader:

@@ -24,6 +24,7 @@ DIALECT = Dialect(
         "instant": "timestamptz",
         "day": "date",
         "day_long": "interval '1 day'",
+        "random": "md5(random()::text || clock_timestamp()::text)",
         "in_doubt": f"INDEX in_doubt (batch_id) WHERE {tables.IN_DOUBT}",
         "request": "1   session uuid NOT NULL\n1   request bigint NOT NULL\n"
         "1   number bigint GENERATED ALWAYS AS IDENTITY\n1   KEY (session, request)",
@@ -35,7 +36,10 @@ leases -- who may write on a batch, until when
 1   session uuid NOT NULL
 1   holder text NOT NULL
 1   expires_at {instant} NOT NULL
-1   commits bigint NOT NULL -- transactions written under this token
+1   commits bigint NOT NULL -- transactions written on the batch
+2   lost_since {instant} -- the ledger went back: what was sent since then may not stand here
+2   server text -- system identifier and timeline of the server that it was taken on
+2   written_by bigint -- the transaction that wrote this row: another one after a restored dump
 
 windows -- the rate limit of each API key, for all hosts
 1   key text PRIMARY KEY
@@ -70,7 +74,7 @@ BEGIN
         WHERE table_schema = 'batchcancel' AND table_name = 'runs' AND grantee <> current_user
         GROUP BY grantee
     LOOP
-        EXECUTE format('GRANT %s ON pauses, looks TO %s', given.what, given.whom);
+        EXECUTE format('GRANT %s ON pauses, looks, ledger TO %s', given.what, given.whom);
     END LOOP;
 END $$;
 """

@@ -9,7 +9,7 @@ import time
 
 from batchcancel.clock import boot_clock
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import BEATS, SomeLease, held, signature
+from batchcancel.ledger.lease import BEATS, HOLDS, SomeLease, held, leased, signature
 from batchcancel.ledger.statements import Statements, Values
 
 _CLOCK = boot_clock()
@@ -20,20 +20,19 @@ _ALIVE = """
     WHERE boot = :boot AND expires_at > :now ORDER BY batch = :batch DESC LIMIT 1
 """
 _TAKE = """
-    INSERT INTO leases (batch, token, holder, boot, expires_at)
-    SELECT :batch, coalesce(max(token), 0) + 1, :holder, :boot, :expires_at FROM leases WHERE true
+    INSERT INTO leases (batch, token, holder, boot, expires_at, commits)
+    SELECT :batch, coalesce(max(token), 0) + 1, :holder, :boot, :expires_at, 0
+    FROM leases WHERE true
     ON CONFLICT (batch) DO UPDATE
     SET token = excluded.token, holder = excluded.holder, boot = excluded.boot,
         expires_at = excluded.expires_at
 """
 _GIVEN = "SELECT token FROM leases WHERE batch = :batch"
 _RENEW = """
-    UPDATE leases SET boot = :boot, expires_at = :expires_at
+    UPDATE leases SET boot = :boot, expires_at = :expires_at, commits = :commits
     WHERE batch = :batch AND token = :token
 """
-HELD_NOW = """
-    SELECT 1 FROM leases WHERE batch = :batch AND boot = :boot AND expires_at > :now
-"""
+HELD_NOW = f"{HOLDS} AND boot = :boot AND expires_at > :now"
 _END = "UPDATE leases SET expires_at = 0 WHERE token = :token"
 
 
@@ -47,7 +46,8 @@ class Lease(SomeLease):
     def renew(self, into: Statements) -> None:
         """Let it last from now on; `LedgerWriteFailed` where another run has taken it."""
         renewed_at = _seconds()
-        values = {**until(self._ttl), "batch": self._batch, "token": self.token}
+        values = {**until(self._ttl), "batch": leased(self._batch), "token": self.token}
+        values["commits"] = self.commits + 1
         if into.execute(_RENEW, values) != 1:
             raise self.taken_over()
         self._renewed_at = renewed_at
@@ -62,8 +62,8 @@ class Lease(SomeLease):
 
 def take(into: Statements, run: Run, *, ttl: float) -> Lease:
     """Take the ledger for a run in this transaction; `BatchHeld` while another one has it."""
-    values = {**until(ttl), "batch": run.batch, "holder": signature(run)}
-    require_free(into, batch=run.batch)
+    values = {**until(ttl), "batch": leased(run.batch), "holder": signature(run)}
+    require_free(into, batch=leased(run.batch))
     into.execute(_TAKE, values)
     ((token,),) = into.fetch(_GIVEN, values)
     return Lease(batch=run.batch, token=token, ttl=ttl)

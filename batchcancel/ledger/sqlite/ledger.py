@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from batchcancel.api import Rate
 from batchcancel.errors import LedgerWriteFailed
 from batchcancel.ledger.contract import Run
-from batchcancel.ledger.lease import TTL_S
+from batchcancel.ledger.lease import TTL_S, leased
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.connection import (
     SqliteStatements,
@@ -36,7 +36,8 @@ class SqliteReader(LedgerReader):
     _db: sqlite3.Connection
 
     def is_held(self, batch: str) -> bool:
-        return self._version > 1 and bool(list(self.ask(HELD_NOW, **until(0), batch=batch)))
+        asked = {**until(0), "batch": batch, "leased": leased(batch)}
+        return self._version > 1 and bool(list(self.ask(HELD_NOW, **asked)))
 
     def _execute(self, sql: str, values: Values, *, is_streamed: bool) -> Iterator[Any]:  # noqa: ARG002 - rows always come one by one
         try:
@@ -97,6 +98,7 @@ class SqliteLedger(Ledger, SqliteReader):
         """
         self._stop_heartbeat()
         lease, self._lease = self._lease, None
+        self._forget()
         is_let_go = False
         try:
             if lease is not None:
@@ -127,6 +129,8 @@ class SqliteLedger(Ledger, SqliteReader):
                 if self._lease is not None and is_long:  # its lease was not renewed meanwhile
                     self._lease.renew(statements)
                 self._db.execute("COMMIT")
+                if self._lease is not None:
+                    self._lease.commits += 1
             except sqlite3.Error as error:
                 raise diagnose(error).as_failed_write(self._name) from error
             finally:
@@ -140,6 +144,7 @@ class SqliteLedger(Ledger, SqliteReader):
             if self._lock is None:  # a ledger in memory is nobody else's
                 return None
             lease = take(into, run, ttl=self._ttl)
+            lease.commits = self._look_back(into, run, token=0, is_same=True)
             since = run.started_at.isoformat(timespec="seconds")
             self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}", lease.token)
             return lease
@@ -160,7 +165,9 @@ class SqliteLedger(Ledger, SqliteReader):
         return int(last)
 
 
-def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> SqliteLedger:
+def open_sqlite(
+    path: Path, *, origin: str, key: str, ttl: float = TTL_S, state: Path | None = None
+) -> SqliteLedger:
     """Open or create a ledger for one run; `BatchHeld` while another has it open.
 
     `key` is the API key's fingerprint; `ttl` is how long a batch stays with a run that is not heard
@@ -174,9 +181,8 @@ def open_sqlite(path: Path, *, origin: str, key: str, ttl: float = TTL_S) -> Sql
         undo.callback(lock.release)
         db = connect_for_writing(place)
         undo.callback(db.close)
-        ledger = SqliteLedger(
-            db, lock=lock, place=place, name=str(path), origin=origin, key=key, ttl=ttl
-        )
+        whose = {"name": str(path), "origin": origin, "key": key, "ttl": ttl, "state": state}
+        ledger = SqliteLedger(db, lock=lock, place=place, **whose)
         ledger.end_lease_of_the_dead()
         undo.pop_all()
         return ledger

@@ -22,6 +22,7 @@ DIALECT = Dialect(
         "instant": "INTEGER",
         "day": "TEXT",
         "day_long": "86400000000",
+        "random": "lower(hex(randomblob(16)))",
         "request": "1   request_id INTEGER PRIMARY KEY",
         "in_doubt": "",  # SQLite reads the batch by its key whatever else there is
     },
@@ -32,6 +33,8 @@ leases
 2   holder TEXT NOT NULL
 2   boot TEXT NOT NULL -- of the machine: its clock counts from there
 2   expires_at INTEGER NOT NULL
+2   commits INTEGER NOT NULL -- transactions written on the batch
+2   lost_since INTEGER -- the ledger went back: what was sent since then may not stand here
 2   KEY (batch)
 """,
     keyed=" WITHOUT ROWID",
