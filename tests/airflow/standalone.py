@@ -1,6 +1,7 @@
 """`airflow standalone` in the background: its own home, a free port, and an end in any case."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,7 +26,7 @@ class Standalone:
     def __init__(self, home, url, process):
         self.home = home
         self._process = process
-        self._api = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._api = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
     def wait_until(self, is_so):
         """Wait for a condition, not for a time: a loaded machine may take long."""
@@ -70,8 +71,14 @@ class Standalone:
         return f"{runs}/{self._api.get(runs).json()['dag_runs'][0]['dag_run_id']}"
 
     def until_asked(self, run, task_id):
-        """Wait until a task waits for a person."""
+        """Wait until a task waits for a person, and the scheduler knows that its process is gone.
+
+        To a scheduler that does not, an answer would look like a task that was killed.
+        """
+        gone = f"task_id='{task_id}', run_id='{Path(run).name}'"
         self.wait_until(lambda: self.state(f"{run}/taskInstances/{task_id}") == "awaiting_input")
+        event = re.compile(f"Received executor event with state success .*{re.escape(gone)}")
+        self.wait_until(lambda: event.search(self._log()))
 
     def answer(self, run, task_id, option):
         path = f"{run}/taskInstances/{task_id}/-1/hitlDetails"
@@ -109,7 +116,10 @@ class Standalone:
         assert answer.is_success, answer.text
 
     def said(self):
-        return (self.home / "standalone.log").read_text()[-8000:]
+        return self._log()[-8000:]
+
+    def _log(self):
+        return (self.home / "standalone.log").read_text()
 
     def stop(self):
         self._api.close()
@@ -148,6 +158,7 @@ def _settings(home, port):
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles({"tests": _DAGS}),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its 5 s are short on a busy machine
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
