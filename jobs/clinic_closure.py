@@ -1,8 +1,9 @@
-"""One clinic, one closed day, started by hand: plan, approval, run, and who is left to be called.
+"""One clinic, one closed day, started by hand: plan, approval, run, list of the others, report.
 
 The Connection `huskyvoice_default` holds the key. `batchcancel_ledger` says where the ledger is:
 of type postgres, because a worker's disk may not be there for the next try; or of type sqlite, with
-a path as its host, where all tasks run on one machine. What is not on the form is in
+a path as its host, where all tasks run on one machine. Its extra `outputs` says where the list and
+the report go; else they lie beside that file, or where the form says. What is not on the form is in
 `clinic_closure.toml`.
 """
 
@@ -16,6 +17,7 @@ from batchcancel.airflow import (
     BatchCancelOperator,
     BatchExportOperator,
     BatchPlanOperator,
+    BatchReportOperator,
     approval,
     approval_params,
 )
@@ -30,6 +32,7 @@ OPTIONS: dict[str, Any] = {
     "job_file": JOB,
     "ledger_conn_id": LEDGER,
 }
+WRITTEN: dict[str, Any] = {"folder": "{{ params.folder }}", "ledger_conn_id": LEDGER}
 NOT_CANCELLED = (
     *("skipped", "refused", "not_found", "gave_up", "needs_review"),
     *("waiting", "open"),
@@ -38,6 +41,7 @@ NOT_CANCELLED = (
 
 @dag(
     schedule=None,
+    tags=["batchcancel"],
     doc_md=__doc__,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     params={
@@ -68,7 +72,11 @@ NOT_CANCELLED = (
             title="Most to cancel",
             description=f"Like 800, or 5%, and nothing beyond; left empty, that of {JOB.name}",
         ),
-        "export": Param("/tmp/not_cancelled.csv", type="string", title="List of the others"),
+        "folder": Param(
+            "",
+            type=["null", "string"],
+            title="Folder or bucket for list and report; the ledger's Connection says else",
+        ),
         **approval_params(),
     },
 )
@@ -82,19 +90,17 @@ def clinic_closure() -> None:
             # What was planned is looked at on the same day, or planned anew.
             response_timeout=timedelta(hours=12),
         ),
-        # Rows that are refused do not fail the task: the last one lists them.
+        # Rows that are refused do not fail the task: the list has them.
         BatchCancelOperator(
             task_id="cancel",
             approved="{{ ti.xcom_pull('plan')['approval'] }}",
             allow_failures=True,
             **OPTIONS,
         ),
-        BatchExportOperator(
-            task_id="export_not_cancelled",
-            path="{{ params.export }}",
-            outcomes=NOT_CANCELLED,
-            ledger_conn_id=LEDGER,
-        ),
+        [
+            BatchExportOperator(task_id="export_not_cancelled", outcomes=NOT_CANCELLED, **WRITTEN),
+            BatchReportOperator(task_id="report", **WRITTEN),
+        ],
     )
 
 

@@ -24,6 +24,7 @@ def is_there(manifest: str) -> bool:
 
 @dag(
     schedule="0 2 * * *",
+    tags=["batchcancel"],
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
     catchup=False,
     max_active_runs=1,

@@ -2,7 +2,9 @@
 
 import itertools
 import shutil
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +66,29 @@ class Server:
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
+
+    @contextmanager
+    def forgetting(self, *, is_promoted: bool) -> Iterator[None]:
+        """What it is told meanwhile is lost, as where a standby that is behind takes over.
+
+        With `is_promoted` it goes on as such a standby does, on another timeline; else as a copy of
+        its disk.
+        """
+        copy = self._data.with_name("copy")
+        self.stop()
+        subprocess.run(["cp", "-a", self._data, copy], check=True)
+        self.start()
+        yield
+        self.stop()
+        shutil.rmtree(self._data)
+        copy.rename(self._data)
+        if is_promoted:
+            with (self._data / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+            (self._data / "recovery.signal").touch()
+        self.start()
+        while self.execute("SELECT pg_is_in_recovery()") == [(True,)]:
+            time.sleep(0.1)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

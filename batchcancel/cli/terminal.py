@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
-from batchcancel.errors import BatchcancelError, defect_in
+from batchcancel.errors import BatchcancelError, InputError, defect_in
 
 LEVELS = ("debug", "info", "warning", "error")
 _ERASE = "\r\x1b[K"
 _COMMANDS = "plan|run|find|verify|restore|resolve|status|export|report|ledger|sandbox|demo"
 _AS_NAMED = re.compile(rf"(?<![\w/.-])(?<!-m )batchcancel (?=({_COMMANDS})\b)")
+_COMMAND = re.compile(rf"\bbatchcancel ({_COMMANDS})\b")
+_GAP = re.compile(r"^(!! | +)|(?<=\S) {2,}(?=\S)")
 _ON = ("true", "1", "yes", "on")
 
 
@@ -87,12 +90,40 @@ def _to_type(text: str) -> str:
     return printable(_AS_NAMED.sub(f"{shlex.join(program())} ", text))
 
 
+def columns() -> int:
+    """As wide as the terminal is; 80 where it does not say."""
+    with suppress(ValueError, OSError):
+        if typed := int(os.environ.get("COLUMNS") or 0):
+            return typed
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
+
+
+def _fitted(text: str, stream: TextIO) -> str:
+    """On a terminal long lines are broken between words; a command stays whole, to be copied."""
+    if not stream.isatty():
+        return text
+    width = columns()
+    return "\n".join(one for line in text.split("\n") for one in _broken(line, width))
+
+
+def _broken(line: str, width: int) -> list[str]:
+    if len(line) <= width or _COMMAND.search(line):
+        return [line]
+    # What goes on stands below what it belongs to, such as a table's last column.
+    starts = [one.end() for one in _GAP.finditer(line) if one.end() <= width // 2]
+    return textwrap.wrap(
+        line, width, subsequent_indent=" " * max(starts, default=0), break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
 def say(text: str = "", event: str = "told", *, level: str = "info", **facts: Any) -> None:
     """A message on stderr: its text for people; in a JSON log the event, its facts and the text."""
     if _call.logs_json:
         log(event, level=level, **facts, text=text.strip())
     elif _call.wants(level):
-        _to_stderr(_to_type(text))
+        _to_stderr(_fitted(_to_type(text), sys.stderr))
 
 
 def log(event: str, *, level: str = "info", **facts: Any) -> None:
@@ -156,7 +187,20 @@ def _write(stream: TextIO, text: str) -> None:
 def result(text: str, *, as_it_is: bool = False) -> None:
     """A result on stdout."""
     draw("")
-    _write(sys.stdout, text if as_it_is else _to_type(text) + "\n")
+    _write(sys.stdout, text if as_it_is else _fitted(_to_type(text), sys.stdout) + "\n")
+
+
+def write_out(text: str) -> None:
+    """What was asked for on stdout itself; some of it lost is no success, but for its reader."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # it wants no more
+    except OSError as error:
+        raise InputError(
+            f"stdout cannot be written: {error.strerror}", hint="What it got so far is not all."
+        ) from error
 
 
 def show(text: str, facts: Mapping[str, Any]) -> None:

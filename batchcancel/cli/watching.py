@@ -3,14 +3,13 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
 
 from batchcancel.api import Meaning
 from batchcancel.cli.door import enter
-from batchcancel.cli.terminal import draw, log, say
+from batchcancel.cli.terminal import columns, draw, log, say
 from batchcancel.errors import wrong
 from batchcancel.events import (
     Caution,
@@ -147,11 +146,13 @@ class Watching:
         self._closed_until = now + closed
 
     def _draw(self, *, stays: bool = False) -> None:
-        width = _columns() - 1
+        width = columns() - 1
         if not self._progress.is_running:
             draw((self._progress.waiting() or "")[:width])
             return
         done, eligible = self._progress.rows
+        if not eligible:
+            return
         first, *words = self._progress.words()
         filled = _BAR * done // max(eligible, 1)
         bar = f"[{'#' * filled}{'-' * (_BAR - filled)}] " if width >= _WIDE else ""
@@ -169,12 +170,3 @@ class Watching:
         """Leave the last state of the bar on the screen."""
         if self.has_bar and self._progress.is_running:
             self._draw(stays=True)
-
-
-def _columns() -> int:
-    """As wide as the terminal is; 80 where it does not say."""
-    with suppress(ValueError, OSError):
-        if typed := int(os.environ.get("COLUMNS") or 0):
-            return typed
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    return 80

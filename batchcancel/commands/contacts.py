@@ -62,7 +62,7 @@ class Contacts:
         return ExitCode.INCOMPLETE if self.unread else ExitCode.DONE
 
     def text(self) -> str:
-        how = ", ".join(f"{grouped(n)} {name}" for name, n in sorted(self.reachable.items()))
+        how = ", ".join(f"{grouped(n)} {name}" for name, n in self.reachable.items())
         told = (
             f"{grouped(self.calls)} calls about {grouped(self.appointments)} appointments of batch "
             f"{self.batch} written to {self.output}. Reachable: {how or 'nobody'}."

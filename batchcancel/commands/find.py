@@ -58,6 +58,14 @@ class Wanted:
                 hint=f"{self.first} to {self.last} is not. Nothing was sent.",
             )
 
+        ledger = () if self.not_in is None else (self.not_in,)
+        for name, words in {**self.filters, "not-in": ledger}.items():
+            if not all(word.strip() for word in words):  # a variable of a shell that is not set
+                raise InputError(
+                    f"--{name} is given, and empty",
+                    hint="Leave it out where all are meant. Nothing was sent.",
+                )
+
     def selection(self, settings: ApiSettings) -> Selection:
         filters = {name: tuple(given) for name, given in self.filters.items()}
         filters["branch"] = tuple(settings.branches.get(one, one) for one in filters["branch"])

@@ -14,8 +14,9 @@ from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
 from batchcancel.commands.plan import agree_on_time
-from batchcancel.commands.run import Finished, finished, holding, new_run, settle_all
+from batchcancel.commands.run import Finished, finished, holding, new_run
 from batchcancel.commands.verify import day_of, require_own
+from batchcancel.commands.work import settle_all
 from batchcancel.errors import InputError
 from batchcancel.events import Observer, PlanMade, RunStarted
 from batchcancel.ledger.contract import Batch, LedgerRow
@@ -223,10 +224,11 @@ class _Restore:
         """Let the rows join the restore's own batch, with the reasons of those left alone."""
         ledger, own = self._tools.ledger, self._undoing.own_batch
         ids = "\n".join(row.appointment_id for row in self._rows)
+        [first] = [one for one in ledger.batches() if one.name == self._undoing.batch]
         batch = Batch(
             name=own, origin=self._settings.origin, digest=hashlib.sha256(ids.encode()).hexdigest(),
             rows=len(self._rows), rejected_rows=0, duplicates=0, kind="restore",
-            of_batch=self._undoing.batch,
+            of_batch=self._undoing.batch, timezone=first.timezone,
         )  # fmt: skip
         rows = (
             LedgerRow(

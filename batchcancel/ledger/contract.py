@@ -181,7 +181,7 @@ class Traffic(NamedTuple):
 
 class Look(NamedTuple):
     """What was found by looking at a batch: `plan` by a run, `drift` by a verification, `sweep` by
-    a search for what is not in its ledger.
+    a search for what is not in its ledger. A run that pauses leaves its `rest` so.
     """
 
     kind: str

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
+from batchcancel.ledger.pruning import STANDINGS, Standing, finished
 from batchcancel.ledger.statements import Diagnosis, Values, restored, restored_day
 from batchcancel.ledger.tables import IN_DOUBT, VERSION
 
@@ -100,6 +101,10 @@ class LedgerReader(ABC):
                    coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
             FROM batches ORDER BY batch_id
         """)))  # fmt: skip
+
+    def finished(self, before: datetime) -> list[Standing]:
+        """The batches in which nothing is left to do since then."""
+        return finished(_records(Standing, self.ask(STANDINGS)), before=before)
 
     def runs(self, batch: str) -> list[contract.Run]:
         """The runs over a batch, oldest first."""
@@ -232,10 +237,13 @@ class LedgerReader(ABC):
     """)
     """The requests of the batch's runs, oldest first."""
 
-    def looks(self, batch: str) -> list[contract.Look]:
-        """What was found by looking at the batch, oldest first."""
-        sql = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
-        found = self.ask(sql, batch=batch) if self._version > 1 else ()
+    def looks(self, batch: str, *, rest: bool = False) -> list[contract.Look]:
+        """What was found by looking at the batch, oldest first; or the rest of a paused run."""
+        sql = """
+            SELECT kind, looked_at, found FROM looks
+            WHERE batch = :batch AND (kind = 'rest') = :rest ORDER BY looked_at
+        """
+        found = self.ask(sql, batch=batch, rest=rest) if self._version > 1 else ()
         return list(_records(contract.Look, found))
 
     def was_answered(self) -> bool:

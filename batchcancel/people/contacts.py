@@ -25,12 +25,13 @@ COLUMNS = (
 )
 UNREAD, ABSENT = NOT_SHOWN = ("not read", "not found")
 _NOT_CALLED = {SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT}
+_HOW = ("yes", "foreign", "no_phone", "not_a_number")
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 # HuskyVoice calls: E.164, and +91 only. Inside the country a number has ten digits.
 _HOME = re.compile(r"(?:\+91|91|0)?(\d{10})|\+910(\d{10})", re.ASCII)
 _ABROAD = re.compile(r"\+(?!91)[1-9]\d{6,14}", re.ASCII)
-_BETWEEN = re.compile(r"[\s().\u2010-\u2015-]+")
+_BETWEEN = re.compile(r"[\s().'\u2010-\u2015-]+")
 _STEERING = re.compile(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -150,12 +151,12 @@ def dialled(written: str) -> tuple[str, str]:
 def as_table(found: Iterable[Call], zone: ZoneInfo | None, *, is_csv: bool) -> pl.DataFrame:
     """A line for each call; the first visit stands in it, the others are named.
 
-    In CSV a spreadsheet would take a phone for a number, and drop its plus.
+    In CSV a spreadsheet would take a phone for a number or a day, and drop its plus and zeros.
     """
     rows = []
     for number, call in enumerate(found, start=1):
         first, *others = call.visits
-        phone = "'" * (is_csv and call.phone.startswith("+")) + call.phone
+        phone = "'" * (is_csv and call.phone[:1] in {*"+0123456789"}) + call.phone
         told = (
             *(first.person.name, phone, call.reachable, begins(first, zone), first.session),
             *(first.branch, first.outcome, first.reason, first.row.appointment_id),
@@ -192,7 +193,8 @@ def begins(visit: Visit, zone: ZoneInfo | None) -> str:
 
 def as_counts(found: Iterable[Call]) -> dict[str, int]:
     """So many calls can be reached how; nothing of a person."""
-    return dict(Counter(call.reachable for call in found))
+    counts = Counter(call.reachable for call in found)
+    return {how: counts[how] for how in _HOW if counts[how]}
 
 
 def _line(text: Any) -> str:

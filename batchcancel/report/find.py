@@ -16,7 +16,7 @@ from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
 from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
-from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, plain, table
+from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, many, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _COLUMNS = (
@@ -110,18 +110,14 @@ def _utc(moment: datetime) -> str:
 def find_text(finding: Finding) -> str:
     """What was found where, what was left out, and whether that is all."""
     unknown = f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
-    parts = [f"{_counted(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
+    parts = [f"{many(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
     if figures := [*_places(finding), *_left_out(finding)]:
         parts += ["", *table(figures)]
     if warnings := [*_warnings(finding)]:
         parts += ["", *warnings]
     written = f"; written to {finding.manifest}" if finding.manifest else ""
-    spent = f"  {_counted(finding.requests, 'request')}, {duration(finding.elapsed_s)}{written}"
+    spent = f"  {many(finding.requests, 'request')}, {duration(finding.elapsed_s)}{written}"
     return "\n".join([*parts, "", spent])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def find_next(finding: Finding) -> str:

@@ -20,7 +20,7 @@ from batchcancel.report.page_chart import bar, chart
 from batchcancel.report.page_story import read_story
 from batchcancel.report.status import BatchStatus, read_status, zone_of
 from batchcancel.report.summary import headline
-from batchcancel.report.tables import SHOWN_ROWS, count_figures, duration, grouped, moment
+from batchcancel.report.tables import SHOWN_ROWS, count_figures, duration, grouped, many, moment
 from batchcancel.settings.options import OPTIONS
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -29,7 +29,9 @@ _BY_TIME = (SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED)
 _USUAL = {one.field: one.default for one in OPTIONS} | {"batch": None, "ledger": None}
 _NOWHERE = (None, None)
 _LATEST = datetime.max.replace(tzinfo=UTC)
-_DECIDE = "look at it, then  batchcancel resolve {ledger} --batch {batch} --as kept|cancel {id}"
+_DECIDE = (
+    "look at it, then  batchcancel resolve {ledger} --batch {batch} --as kept {id}  or --as cancel"
+)
 _TO_DO = {
     "needs_review": _DECIDE,
     "moved": _DECIDE,
@@ -39,6 +41,8 @@ _TO_DO = {
     "gave_up": "type the same command again",
     "open": "in doubt: the same command reads it back",
     "rejected_row": "mend line {line} of the manifest",
+    "changed_since": "somebody touched it since, so it was left; look whether that is meant",
+    "slot_taken": "its place is taken: offer another, or restore with --overbook",
     "unknown_start": "give its start, or lift the notice with --notice-hours 0",
 }
 
@@ -77,7 +81,7 @@ def page_html(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_as_text,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    env.filters |= {"n": grouped, "q": shlex.quote}
+    env.filters |= {"n": grouped, "many": many}
     return env.get_template("page.html.jinja").render(
         facts(account, batch, ledger=ledger, at=at, branches=branches or {})
     )
@@ -110,6 +114,7 @@ def facts(
         "is_rehearsal": is_rehearsal(of_batch.origin),
         "named": named,
         "when": lambda one: moment(one, zone_of(status.batch)),
+        "at": lambda one: f"{one.astimezone(zone_of(status.batch) or UTC):%a %Y-%m-%d %H:%M}",
         "answers": answers(status, story, looks=looks, later=later, named=named),
         "approved": account.approved(batch),
         "plan": plan,
@@ -124,6 +129,7 @@ def facts(
         "story": story,
         "persons": [_person(one, status) for one in _first(rows.persons)],
         "more_persons": max(0, len(rows.persons) - SHOWN_ROWS),
+        "kinds": sorted({one.outcome or one.state.value for one in rows.persons}),
         "late": [_person(one, status) for one in _first(rows.late)],
         "more_late": max(0, len(rows.late) - SHOWN_ROWS),
         "late_count": len(rows.late),
@@ -140,6 +146,7 @@ def _gathered(account: LedgerReader, status: BatchStatus) -> _Rows:
     seen = {one.appointment_id: (one.branch_id, one.session) for one in account.observations(batch)}
     found, zone = _Rows(), zone_of(status.batch)
     gone = {name.value for name in OutcomeName if Fact.GONE in name.facts}
+    gone = {OutcomeName.RESTORED.value} if status.batch.kind == "restore" else gone
     for row in account.rows(batch):
         starts = row.starts_at
         branch, session = seen.get(row.appointment_id or "", _NOWHERE)

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
-from batchcancel.ledger.contract import Look
+from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
 from batchcancel.report.status import BatchStatus, Going, zone_of
-from batchcancel.report.tables import grouped, moment
+from batchcancel.report.summary import headline
+from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
+_STILL_COMING = ("person", "left", "waiting")
 _NOT_CALLED = (SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT)
 
 
@@ -45,7 +47,8 @@ def parts(counts: Counts) -> Iterator[tuple[str, int, str]]:
             for reason, rows in counts.skipped.items():
                 yield f"{name}: {reason}", rows, _kind(facts_of(reason))
         else:
-            yield key_of(name), counts[name], _kind(name.facts)
+            kind = "back" if name is OutcomeName.RESTORED else _kind(name.facts)
+            yield key_of(name), counts[name], kind
     yield "open", counts.open, "person"
     yield "waiting", counts.waiting, "waiting"
 
@@ -62,8 +65,12 @@ def _kind(facts: Fact) -> str:
     return "gone" if Fact.GONE in facts else "person" if Fact.PERSON in facts else "left"
 
 
-def _many(number: int, word: str) -> str:
-    return f"{grouped(number)} {word}{'' if number == 1 else 's'}"
+def _were(number: int) -> str:
+    return f"{grouped(number)} {'was' if number == 1 else 'were'}"
+
+
+def _low(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def answers(
@@ -71,15 +78,13 @@ def answers(
     named: str,
 ) -> list[Reply]:  # fmt: skip
     """The four answers; `looks` are the last ones by their kind, `named` is what is typed."""
-    drift = looks.get("drift")
-    first = [_is_empty(status, looks, later), _whom(status, named)]
     if status.batch.kind == "restore":
-        first = [_is_back(status)]
-    return [
-        *first,
-        _what_went_wrong(status, story),
-        _trust(status, drift, named),
-    ]
+        first = [_is_back(status), _whom_to_tell(status, named)]
+    else:
+        first = [_is_empty(status, looks, later), _whom(status, named)]
+    if is_rehearsal(status.batch.origin):
+        first = [one._replace(verdict=f"In the rehearsal: {_low(one.verdict)}") for one in first]
+    return [*first, _what_went_wrong(status, story), _trust(status, looks.get("drift"), named)]
 
 
 def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[Later]) -> Reply:
@@ -100,16 +105,18 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
         return reply(f"No: {left} are left", f"{which}. {_booked(looks)}")
     drift = looks["drift"].found if "drift" in looks else {}
     if back := max(drift.get("alive", 0) + drift.get("moved", 0), found.get("again", 0)):
-        why = "They were cancelled, and somebody has booked or moved them since."
-        return reply(f"No: {grouped(back)} are back", why)
-    done = f"All {grouped(counts.rows)} are cancelled"
+        why = "Cancelled here, and booked or moved by somebody since."
+        return reply(f"No: {grouped(back)} came back", why)
+    done = headline(counts)
     if new := found.get("new", 0) + sum(one.left for one in later):
         where = f"found on {at}, and in no batch" if found.get("new") else "in a batch of their own"
-        return reply(f"No: {grouped(new)} were booked meanwhile", f"{done}; those are {where}.")
+        return reply(f"No: {_were(new)} booked meanwhile", f"{done}. What came since is {where}.")
     if later:
-        done += f", and {grouped(sum(one.rows for one in later))} that were booked meanwhile"
+        done += f", and {_were(sum(one.rows for one in later))} booked meanwhile and cancelled too"
     if found.get("all"):
         return reply("Yes", f"{done}. A search on {at} found no other.")
+    if not counts.rows:
+        return reply("Nobody has looked", "Nothing was listed.")
     return reply("Yes, all that was listed", f"{done}. {'' if later else _booked(looks)}".strip())
 
 
@@ -118,9 +125,10 @@ def _booked(looks: Mapping[str, Look]) -> str:
     windows = looks["plan"].found.get("windows", {}) if "plan" in looks else {}
     if not windows.get("open"):
         return "What was booked meanwhile is not among them."
+    is_one = windows["open"] == 1
     return (
-        f"{_many(windows['open'], 'window')} were open: {_many(windows['places'], 'place')} "
-        "could be booked meanwhile."
+        f"{many(windows['open'], 'window')} {'was' if is_one else 'were'} open: what is freed can "
+        "be booked again at once."
     )
 
 
@@ -128,64 +136,86 @@ def _is_back(status: BatchStatus) -> Reply:
     counts = status.counts
     back = f"{grouped(counts[OutcomeName.RESTORED])} of {grouped(counts.rows)}"
     is_all = counts[OutcomeName.RESTORED] == counts.rows
+    still = {name: rows for name, rows, kind in parts(counts) if rows and kind != "back"}
+    why = ", ".join(f"{grouped(rows)} {name}" for name, rows in still.items())
+    return Reply(
+        "Is all of it back?", f"Yes: {back}" if is_all else f"No: {back} are back",
+        why or "Each is confirmed again, as before.",
+    )  # fmt: skip
+
+
+def _whom_to_tell(status: BatchStatus, named: str) -> Reply:
+    back = status.counts[OutcomeName.RESTORED]
     why = (
         "Patients may have been told, and may have booked elsewhere; restoring tells them nothing."
     )
-    return Reply("Is all of it back?", f"Yes: {back}" if is_all else f"No: {back} are back", why)
+    told = ("Nobody", "Nothing was put back.") if not back else (f"{grouped(back)} put back", why)
+    command = f"batchcancel export {named} -o tell.csv --outcome restored"
+    return Reply("Whom must I call?", *told, command if back else "")
 
 
 def _whom(status: BatchStatus, named: str) -> Reply:
-    question, called = "Whom must I call?", status.counts[OutcomeName.CANCELLED]
-    command = f"batchcancel export {named} -o call.csv --contacts"
-    still = sum(rows for name, rows, kind in parts(status.counts) if kind != "gone")
-    still -= status.counts[OutcomeName.RESTORED]
+    called = status.counts[OutcomeName.CANCELLED]
+    still = sum(rows for name, rows, kind in parts(status.counts) if kind in _STILL_COMING)
     still -= sum(status.counts.skipped.get(reason, 0) for reason in _NOT_CALLED)
     why = "The API fires no webhooks; do not count on patients having been told."
-    also = f"The list also names what is not cancelled: {_many(still, 'row')}."
+    if still:
+        why += f" The list also names what is not cancelled: {many(still, 'row')}."
     if not called:
-        return Reply(question, "Nobody to tell of it", "This batch has cancelled nothing.")
-    verdict = f"{grouped(called)} who were cancelled"
-    return Reply(question, verdict, f"{why} {also}" if still else why, command)
+        why = f"{many(still, 'row')} not cancelled: the list names them." if still else ""
+    verdict = f"{grouped(called)} who {'was' if called == 1 else 'were'} cancelled"
+    return Reply(
+        "Whom must I call?", verdict if called else "Nobody was cancelled", why,
+        f"batchcancel export {named} -o call.csv --contacts" if called or still else "",
+    )  # fmt: skip
 
 
 def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
-    persons = status.counts.with_fact(Fact.PERSON) + status.counts.open
-    ends = [run.exit_code for run in story.runs if run.ended_at is not None]
-    early = sum(code not in (ExitCode.DONE, ExitCode.INCOMPLETE) for code in ends)
+    counts, early = status.counts, sum(_is_early(run) for run in story.runs)
+    persons = counts.with_fact(Fact.PERSON) + counts.open
+    stood = sum(pause.seconds for pause in story.pauses)
     told = [
         "The last run was broken off." if status.going is Going.BROKEN_OFF else "",
-        f"Of {_many(len(story.runs), 'run')} {grouped(early)} ended early." if early else "",
-        f"{_many(story.failed, 'request')} without proof, asked again." if story.failed else "",
-        f"{_many(story.refused, 'request')} refused by the rate limit." if story.refused else "",
-    ]
+        f"Of {many(len(story.runs), 'run')} {grouped(early)} ended early." if early else "",
+        f"{many(story.failed, 'request')} went unanswered or failed, and were asked again."
+        if story.failed else "",
+        f"The rate limit refused {many(story.refused, 'request')}." if story.refused else "",
+        f"In all it stood still for {duration(stood)}." if stood else "",
+    ]  # fmt: skip
     why = " ".join(one for one in told if one)
     if persons:
-        verdict, nothing = f"{_many(persons, 'row')} for a person", "They are listed below."
-    elif status.counts.left:
-        verdict, nothing = (
-            f"{_many(status.counts.left, 'row')} to go on with",
-            "Another run takes them up.",
-        )
+        verdict, nothing = f"{many(persons, 'row')} for a person", "They are listed below."
+    elif counts.left:
+        verdict, nothing = f"{many(counts.left, 'row')} to go on with", "Another run takes them up."
+    elif counts.are_all_marked_done:
+        verdict, nothing = "Nothing was done", "The manifest's column outcome says: all is done."
     elif why:
         verdict, nothing = "Nothing that lasts", ""
         why += " All of it was made good."
     else:
         verdict, nothing = "Nothing", "No request failed, and no run ended early."
-    command = status.next.partition("\n")[0].partition(":")[2].strip() if status.counts.left else ""
+    command = status.next.partition("\n")[0].partition(":")[2].strip() if counts.left else ""
     return Reply("What went wrong?", verdict, why or nothing, command)
+
+
+def _is_early(run: Run) -> bool:
+    return run.ended_at is not None and run.exit_code not in (ExitCode.DONE, ExitCode.INCOMPLETE)
 
 
 def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
     question, verify = "Can I trust this?", f"batchcancel verify {named}"
-    proof = "Each cancellation was proved by the appointment's own record, and the numbers add up."
+    proof = "Each was proved by the appointment's own record, and the numbers add up."
     if is_rehearsal(status.batch.origin):
         return Reply(question, "It is a rehearsal", "No real appointment was touched.")
     if status.going is Going.RUNNING:
         return Reply(question, "Not yet", "A run is going on: these are its numbers so far.")
+    if not status.counts[OutcomeName.CANCELLED]:  # nor can what was restored be verified
+        told = proof if status.counts[OutcomeName.RESTORED] else "The numbers add up."
+        return Reply(question, "Yes, as of the run", told)
     if drift is None:
         return Reply(question, "Yes, as of the run", f"{proof} Nobody has looked since.", verify)
     still, at = drift.found["cancelled"], moment(drift.looked_at, zone_of(status.batch))
     if other := sum(drift.found.values()) - still:
-        why = f"{grouped(other)} were not cancelled any more, or could not be read, on {at}."
-        return Reply(question, "Not any more", why, verify)
+        why = f"{_were(other)} not cancelled any more, or could not be read, on {at}."
+        return Reply(question, "Not any more", f"{why} To see which:", verify)
     return Reply(question, "Yes", f"{proof} All {grouped(still)} were cancelled still on {at}.")

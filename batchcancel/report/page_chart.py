@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from batchcancel.api import Rate
 from batchcancel.report.page_story import Pause, Story
-from batchcancel.report.tables import grouped
+from batchcancel.report.tables import duration, many
 from batchcancel.settings import quantities
 
 WIDTH, HEIGHT = 720.0, 220.0
@@ -87,8 +87,8 @@ def chart(settled: Iterable[datetime], story: Story) -> Chart | None:
         (WIDTH * span.x / seconds, datetime.fromtimestamp(span.began, tz=UTC)) for span in spans
     ]
     drawn.pauses = [*_drawn(story.pauses, spans, WIDTH / seconds)]
-    runs, pauses = grouped(len(spans)), grouped(len(story.pauses))
-    drawn.told = f"{grouped(drawn.most)} cancellations, runs: {runs}, pauses: {pauses}"
+    ends = f"in {many(len(spans), 'run')} and {duration(seconds)}"
+    drawn.told = f"{many(drawn.most, 'cancellation')} {ends}, {many(len(story.pauses), 'pause')}"
     return drawn
 
 

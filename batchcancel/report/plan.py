@@ -9,6 +9,7 @@ from batchcancel.events import PlanMade
 from batchcancel.policy.plan import Place, Planned
 from batchcancel.report.tables import (
     SHOWN_ROWS,
+    WHY_LEFT,
     Figure,
     duration,
     grouped,
@@ -22,14 +23,6 @@ from batchcancel.report.tables import (
 )
 from batchcancel.settings.quantities import is_rehearsal
 
-_WHY = {
-    SkipReason.NOTICE_WINDOW: "less than {notice} of notice left",
-    SkipReason.ALREADY_STARTED: "their time has come",
-    SkipReason.COMPLETED: "the visit took place",
-    SkipReason.MOVED: "elsewhere now than the manifest says",
-    SkipReason.MARKED_DONE: "by the manifest's column outcome",
-    SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
-}
 _LOUD = {
     SkipReason.MOVED: "are on another day, session or branch now than the manifest says, and will "
     "NOT be cancelled: somebody must look.",
@@ -102,7 +95,7 @@ def _figures(planned: Planned) -> Iterator[Figure]:
         (True, ("settled already", plan.settled, "in the ledger; never sent again")),
         (plan.spent > plan.settled,
          ("  no longer named", plan.spent - plan.settled, "settled too; caps count them")),
-        *((True, (f"skipped: {reason}", rows, _WHY.get(reason, "").format(**words)))
+        *((True, (f"skipped: {reason}", rows, WHY_LEFT.get(reason, "").format(**words)))
           for reason, rows in plan.skipped.items()),
         (plan.already_cancelled,
          ("already cancelled", plan.already_cancelled, "by others; not sent")),
@@ -171,6 +164,9 @@ def _warnings(planned: Planned) -> Iterator[str]:
         yield (
             f"!! {windows.told} still open, {grouped(windows.places)} "
             "places can be booked meanwhile, by the voice agent too: close the day first."
+            if windows.places
+            else f"!! {windows.told} still open, and what is freed there can be booked meanwhile, "
+            "by the voice agent too: close the day first."
         )
     elif windows.unread and plan.places:
         yield "!! Whether the calendar windows are closed is not known."

@@ -90,6 +90,8 @@ class Progress:
                 self._run, self._began = event, self._now()
             case RowEnded(appointment_id=one, outcome=outcome):
                 self._rows[outcome.name] += 1
+                if outcome.name.facts & (Fact.FAILURE | Fact.PERSON):
+                    self.last_error = outcome.reason or self.last_error
                 for ask in (Ask.CANCEL, Ask.READ):
                     self._asking.pop((ask, one), None)
             case RequestSent(ask=ask, appointment_id=one):
@@ -141,6 +143,7 @@ class Progress:
         is_ours = self._run is None or self._run.rate.is_above_documented
         whose = "" if is_ours else ": another program uses this key"
         why = "the API asked for patience, " if self.closed() > 0 else ""
+        least = "at least " if told["in_retry"] else ""
         words = (
             (True, f"{grouped(told['done'])}/{grouped(told['eligible'])}"),
             (told["failed"], f"{told['failed']} failed"),
@@ -148,8 +151,8 @@ class Progress:
             (last and (told["failed"] or told["in_retry"]), f"last: {wrong(last or '')}"),
             (refused, f"{refused} refused by the rate limit{whose}"),
             (silence > SILENT_S, f"no answer for {duration(silence)}"),
-            (left is not None, f"{duration(left or 0)} left"),
-            (True, f"{self._per_minute():.0f}/min"),
+            (left is not None, f"{least}{duration(left or 0)} left"),
+            (not told["in_retry"], f"{self._per_minute():.0f}/min"),
             (wait > 1, f"{why}next in {duration(wait)}"),
             (told["left_alone"], f"{told['left_alone']} left alone"),
         )

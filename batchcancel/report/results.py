@@ -103,7 +103,10 @@ def _write_parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
 
 
 def _write_xlsx(frame: pl.DataFrame, file: BinaryIO) -> None:
-    """Texts stay texts; through memory, for they may hold names."""
+    """Texts stay texts, numbers can be sorted, and it prints as wide as the paper.
+
+    Through memory, for it may hold names.
+    """
     try:
         from xlsxwriter import Workbook
     except ModuleNotFoundError:
@@ -115,10 +118,14 @@ def _write_xlsx(frame: pl.DataFrame, file: BinaryIO) -> None:
     with Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
         for at, (name, cells) in enumerate(frame.to_dict(as_series=False).items()):
-            texts = [name, *("" if cell is None else str(cell) for cell in cells)]
-            for line, text in enumerate(texts):
-                sheet.write_string(line, at, text)
-            sheet.set_column(at, at, min(60, max(map(len, texts)) + 2))
+            column = [name, *("" if cell is None else cell for cell in cells)]
+            for line, cell in enumerate(column):
+                write = sheet.write_number if isinstance(cell, int) else sheet.write_string
+                write(line, at, cell)
+            sheet.set_column(at, at, min(60, max(len(str(cell)) for cell in column) + 2))
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, max(len(frame), 1), frame.width - 1)
     file.write(content.getbuffer())

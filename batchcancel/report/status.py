@@ -50,6 +50,7 @@ class BatchStatus:
     ledger: str
     at: datetime
     moved_here: int = 0
+    had_notes: bool = False
 
     def text(self) -> str:
         told = headline(self.counts, restores=self.batch.kind == "restore")
@@ -94,7 +95,10 @@ class BatchStatus:
             restores=self.batch.kind == "restore", selection=self.batch.selection,
             moved_here=self.moved_here,
         )  # fmt: skip
-        return what_next(standing, self._command(), was_stopped=was_stopped)
+        told = what_next(standing, self._command(), was_stopped=was_stopped)
+        if self.had_notes and self.counts.left:
+            told += "\nNotes:          type the same --notes again; the ledger does not keep them"
+        return told
 
     def _command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""
@@ -234,9 +238,10 @@ def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datet
     counts = counts_from(account.tally(batch.name))
     # Where a run is alive its batch is asked again and again, and this reads every row.
     here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
+    plans = [one.found for one in account.looks(batch.name) if one.kind == "plan"]
     return BatchStatus(
         batch=batch, counts=counts, runs=len(runs), last=last, going=going, ledger=ledger, at=at,
-        moved_here=here,
+        moved_here=here, had_notes=bool(plans and plans[-1].get("notes")),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from batchcancel.appointments import Fact, OutcomeName
 from batchcancel.report.counts import Counts
-from batchcancel.report.tables import count_table, duration, grouped, headed
+from batchcancel.report.tables import count_table, duration, grouped, headed, many
 from batchcancel.settings.quantities import is_rehearsal
 
 _TOLD = (
@@ -95,8 +95,9 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
     if persons := counts.to_resolve:
         still = f", {grouped(standing.moved_here)} were moved within the manifest's days"
         here = still if standing.moved_here else ""
+        each = "it" if persons == 1 else "each of them"
         lines += [
-            f"To decide:      {grouped(persons)} rows; somebody must look at each of them{here}:",
+            f"To decide:      {many(persons, 'row')}; somebody must look at {each}{here}:",
             f"                {export} look.csv --outcome needs_review --outcome skipped",
             f"                batchcancel resolve {ledger} --as kept ID ...",
         ]

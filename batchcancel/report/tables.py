@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from batchcancel.appointments import Fact, OutcomeName
+from batchcancel.appointments import Fact, OutcomeName, SkipReason
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -14,6 +14,16 @@ Figure = tuple[str, int | str, str]
 _LONGEST = 36
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
+
+WHY_LEFT = {
+    SkipReason.NOTICE_WINDOW: "less than {notice} of notice left",
+    SkipReason.ALREADY_STARTED: "their time has come",
+    SkipReason.COMPLETED: "the visit took place",
+    SkipReason.MOVED: "elsewhere now than the manifest says",
+    SkipReason.MARKED_DONE: "by the manifest's column outcome",
+    SkipReason.UNKNOWN_STATUS: "neither documented nor named with --status",
+}
+"""Why rows are left alone, by the reason; what a restore leaves is told in its plan."""
 
 
 def whose(origin: str) -> str:
@@ -36,6 +46,11 @@ def moment(when: datetime, zone: tzinfo | None) -> str:
 
 def grouped(count: int) -> str:
     return f"{count:,}"
+
+
+def many(count: int, noun: str) -> str:
+    """So many of them, in the singular where it is one."""
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def table(figures: Iterable[Figure]) -> list[str]:
@@ -86,7 +101,7 @@ def count_figures(counts: Counts) -> list[Figure]:
     told: list[Figure] = []
     for name in OutcomeName:
         if name is OutcomeName.SKIPPED:
-            told += [(f"{name}: {why}", rows, name.remark) for why, rows in counts.skipped.items()]
+            told += [(f"{name}: {why}", n, _left_alone(why)) for why, n in counts.skipped.items()]
         elif counts[name] or (Fact.GONE in name.facts and not counts[OutcomeName.RESTORED]):
             told.append((key_of(name), counts[name], name.remark))
     if counts.open:
@@ -94,6 +109,14 @@ def count_figures(counts: Counts) -> list[Figure]:
     if counts.waiting:
         told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
     return [*told, ("rows", counts.rows, "in all")]
+
+
+def _left_alone(reason: str) -> str:
+    told = {str(one): why for one, why in WHY_LEFT.items()}
+    told["notice_window"] = "too little notice left"  # how much is needed the ledger does not tell
+    why = told.get(reason, OutcomeName.SKIPPED.remark)
+    is_for_a_person = any(one == reason and Fact.PERSON in one.facts for one in SkipReason)
+    return f"{why}; somebody must look" if is_for_a_person else why
 
 
 def duration(seconds: float) -> str:

@@ -71,9 +71,13 @@ def test_an_argument_wins_over_the_connection_and_a_path_over_a_folder(stage, ou
 
 @BOTH
 @pytest.mark.usefixtures("closed")
-def test_where_nobody_says_a_place_nothing_is_written_and_that_is_no_worker_s_folder(operator):
+def test_without_a_word_it_lies_beside_the_ledger_s_file_and_never_in_a_worker_s_folder(
+    stage, connect, operator
+):
+    assert stage.folder == Path(execute(operator, path="", folder="").told["path"]).parent
+    connect(LEDGER, conn_type="postgres", host="database.example")
     with pytest.raises(AirflowFailException, match=r"nobody says where closing@friday\.write"):
-        execute(operator, path="", folder="")
+        execute(operator)
 
 
 @BOTH

@@ -83,6 +83,39 @@ def test_sentences_go_to_stderr_and_results_to_stdout(capsys):
     assert capsys.readouterr() == ("a result\\x1b\n", "a sentence\\x1b\n")
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+REFUSED = "  refused   1  it said no to it, and twice"
+OPEN = "!! 9 windows are still open: close the day"
+COMMAND = "To go on:  batchcancel run closure.csv --notice-hours 0"
+ADDRESS = "at https://an.address.of/one-word-that-is-too-long here"
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "more"),
+    [
+        (REFUSED, "  refused   1  it said no to it,", "               and twice"),
+        (OPEN, "!! 9 windows are still open:", "   close the day"),
+        (COMMAND, COMMAND, None),
+        (ADDRESS, "at", "https://an.address.of/one-word-that-is-too-long"),
+    ],
+)
+def test_on_a_terminal_lines_end_between_words_and_a_command_stays_whole(
+    monkeypatch, line, first, more
+):
+    monkeypatch.setenv("COLUMNS", "32")
+    monkeypatch.setattr("sys.argv", ["batchcancel"])
+    for name, tell in (("stdout", result), ("stderr", say)):
+        screen = Screen()
+        monkeypatch.setattr(f"sys.{name}", screen)
+        tell(line)
+        shown = screen.getvalue().splitlines()
+        assert [first] + [more] * (more is not None) == shown[:2]
+
+
 @pytest.mark.parametrize("error", [BrokenPipeError, OSError, ValueError])
 def test_nobody_listening_on_stderr_stops_nothing(monkeypatch, error):
     monkeypatch.setattr(sys, "stderr", Deaf(error))

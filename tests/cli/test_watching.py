@@ -92,6 +92,24 @@ def test_in_an_outage_the_bar_tells_what_failed_what_is_tried_again_and_why(caps
         assert words in drawn
 
 
+def test_the_error_that_is_told_last_is_that_of_the_row_that_failed(capsys, monkeypatch):
+    sent = RequestSent(ask=Ask.CANCEL, appointment_id="a1")
+    refused = ended(1, OutcomeName.REFUSED, "SLOT_FULL")
+    drawn = bar(capsys, monkeypatch, started, sent, OUTAGE, refused, columns="140")
+    assert "1 failed, last: answered SLOT_FULL" in drawn
+
+
+def test_while_something_is_tried_again_no_pace_is_promised(capsys, monkeypatch):
+    sent = RequestSent(ask=Ask.CANCEL, appointment_id="a1")
+    drawn = bar(capsys, monkeypatch, started, sent, OUTAGE, columns="140")
+    assert "at least 3 min 0 s left" in drawn
+    assert "/min" not in drawn
+
+
+def test_where_nothing_is_to_be_done_there_is_no_bar(capsys, monkeypatch):
+    assert "" == bar(capsys, monkeypatch, lambda asked: started(asked, eligible=0))
+
+
 def test_the_time_left_is_never_less_than_the_rate_allows(capsys, monkeypatch):
     done = [ended(number) for number in range(74)]
     drawn = bar(capsys, monkeypatch, lambda asked: started(asked, wait=3.0), *done, rate="60/6s")

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import stat
 import zipfile
 from datetime import date
@@ -75,6 +76,9 @@ async def test_a_sheet_has_the_same_with_phones_as_text(world, closed):
     assert "<t>=HYPERLINK(A1)</t>" in texts
     assert "<f>" not in sheet
     assert 't="s"' in sheet
+    assert all(
+        f"<v>{number}</v>" in re.sub(r'<c [^>]*t="s".*?</c>', "", sheet) for number in (1, 2)
+    )
     assert 0o600 == stat.S_IMODE((world.folder / "call.xlsx").stat().st_mode)
 
 

@@ -102,6 +102,9 @@ def test_every_end_tells_a_machine(stage):
         (("-o", "a.csv", "--date", "soon"), "soon"),
         (("-o", "a.csv", *DAY, "--to", "2020-01-01"), "--to is the same day or a later one"),
         (("-o", "a.csv", *DAY, "--to", "9999-01-01"), "at most 366"),
+        (("-o", "a.csv", *DAY, "--branch", ""), "--branch is given, and empty"),
+        (("-o", "a.csv", *DAY, "--session", "Morning", "--session", " "), "--session is given"),
+        (("-o", "a.csv", *DAY, "--not-in", ""), "--not-in is given, and empty"),
         (("-o", "a.csv", *DAY, "--not-in", "none.ledger.db"), "none.ledger.db"),
     ],
 )

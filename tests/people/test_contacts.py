@@ -1,5 +1,6 @@
 """Whom to call: a line for each number, in the order in which it is dialled."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from batchcancel.people.contacts import (
     dialled,
     to_be_told,
 )
+from batchcancel.report.results import csv_text
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NINE = datetime(2026, 6, 15, 3, 30, tzinfo=UTC)
@@ -53,6 +55,7 @@ def told(*visits, now=NINE - HOUR, is_csv=False):
         ("\u202a+91\u00a098765\u00a043210\u202c", "\u202a+91\u00a098765\u00a043210\u202c", "yes"),
         ("09876543210", "+919876543210", "yes"),
         ("98765 43210", "+919876543210", "yes"),
+        ("'+919876543210", "+919876543210", "yes"),
         ("٩٨٧٦٥٤٣٢١٠", "+919876543210", "yes"),
         ("+442079460000", "+442079460000", "foreign"),
         ("0044 20 7946 0000", "+442079460000", "foreign"),
@@ -92,6 +95,14 @@ def test_a_family_is_one_call_and_its_others_are_named_with_what_differs():
 def test_a_word_that_is_no_number_is_shared_by_nobody():
     assert told(visit("a1", phone=""), visit("a2", phone=""), visit("a3", phone="no"),
                 visit("a4", phone="no")).height == 4  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["+91 98765 43210", "0000000000", "3-4", "1/2 past 5", "=1+1"])
+def test_in_csv_a_phone_is_no_number_no_day_and_no_formula_of_a_spreadsheet(written):
+    [line] = list(
+        csv.DictReader(csv_text(told(visit("a1", phone=written), is_csv=True)).split("\n"))
+    )
+    assert line["phone"] == f"'{dialled(written)[0]}"
 
 
 def test_what_has_not_begun_comes_first_then_what_was_cancelled_the_soonest_first():

@@ -131,10 +131,10 @@ def test_the_four_questions_are_answered_first(page):
     answers = told.text.partition("In short")[2].partition("What happened")[0]
     for part in (
         "Is the day empty? No: 121 of 1,001 are left 100 skipped: notice_window",
-        "9 windows were open: 143 places could be booked meanwhile.",
+        "9 windows were open: what is freed can be booked again at once.",
         "Whom must I call? 880 who were cancelled",
         "batchcancel export closure.ledger.db --batch closure -o call.csv --contacts",
-        "What went wrong? 21 rows for a person 1 request without proof, asked again.",
+        "What went wrong? 21 rows for a person 1 request went unanswered or failed, ",
         "Can I trust this? Yes, as of the run",
     ):
         assert part in answers
@@ -156,6 +156,24 @@ def test_branches_have_the_names_that_the_job_file_gives_them_then_or_now(tmp_pa
     places = Read(of(account, **{"b-1": "Suburb"})).tables["By day, branch and session"]
     assert {one[1] for one in places[1:]} == {"City Morning", "Suburb", ""}
     account.close()
+
+
+def test_what_is_empty_or_left_promises_nothing(tmp_path):
+    account = open_sqlite(tmp_path / "l.db", origin="https://api.huskyvoice.ai", key="k")
+    for name, rows in (("empty", []), ("waiting", [LedgerRow("a1", None, None, None, None)])):
+        batch = Batch(name=name, origin="https://api.huskyvoice.ai", digest="d", rows=len(rows),
+                      rejected_rows=0, duplicates=0)  # fmt: skip
+        account.enrol(batch, rows, [])
+    empty, waiting = (
+        Read(page_html(account, name, ledger="l.db", at=NOON)).text for name in ("empty", "waiting")
+    )
+    account.close()
+    assert "Is the day empty? Nobody has looked Nothing was listed." in empty
+    assert "Is the day empty? No: 1 of 1 are left" in waiting
+    for told in (empty, waiting):
+        assert "Can I trust this? Yes, as of the run The numbers add up." in told
+        assert not {"verify", "False", "[]"} & {*told.split()}
+    assert "Nobody was cancelled 1 row not cancelled: the list names them." in waiting
 
 
 def test_pauses_are_told_with_their_reasons(page):
@@ -270,7 +288,10 @@ async def test_of_a_restore_it_is_asked_whether_all_is_back(world):
     with world.account() as account:
         name = account.batches()[-1].name
         told = Read(page_html(account, name, ledger="closure.ledger.db", at=world.now())).text
-    assert "Is all of it back? Yes: 4 of 4" in told
+    assert "Is all of it back? In the rehearsal: yes: 4 of 4" in told
+    assert "Whom must I call? In the rehearsal: 4 put back" in told
+    assert "verify" not in told.split()
+    assert "Asia/Kolkata. All times are the clinic's." in told
     assert "Is the day empty?" not in told
 
 
@@ -284,21 +305,21 @@ async def test_whether_the_day_is_empty_is_answered_by_the_search_that_came_last
         with world.account() as account:
             told = Read(page_html(account, "closure", ledger="l.db", at=world.now())).text
         assert "batchcancel find -o sweep.csv --date 2026-06-20 --not-in l.db" in told
-        return re.search(r"Is the day empty\? (.*?) batchcancel find", told)[1]
+        return re.search(r"empty\? In the rehearsal: (.*?) batchcancel find", told)[1]
 
-    assert "Yes, all that was listed All 5 are cancelled." in is_empty()
+    all_of_it = "5 of 5 rows are cancelled"
+    assert is_empty().startswith(f"yes, all that was listed {all_of_it}. 1 window was open: ")
     world.sandbox.add("late", date=date(2026, 6, 20))
     world.virtual.jump(120)
     await world.find("sweep.csv", not_in="closure.ledger.db")
-    told = "No: 1 were booked meanwhile All 5 are cancelled; those are found on "
-    assert is_empty().startswith(told)
+    assert is_empty().startswith(f"no: 1 was booked meanwhile {all_of_it}. What came since is")
     world.virtual.jump(5)
     await world.run(world.folder / "sweep.csv", notice_hours=0, ledger=world.ledger)
-    meanwhile = "All 5 are cancelled, and 1 that were booked meanwhile."
-    assert is_empty() == f"Yes, all that was listed {meanwhile}"
+    all_of_it += ", and 1 was booked meanwhile and cancelled too."
+    assert is_empty() == f"yes, all that was listed {all_of_it}"
     world.virtual.jump(120)
     await world.find("sweep-2.csv", not_in="closure.ledger.db")
-    assert is_empty().startswith(f"Yes {meanwhile} A search on ")
+    assert is_empty().startswith(f"yes {all_of_it} A search on ")
     world.sandbox.staff.confirm("a00002")
     await world.find("sweep-2.csv", not_in="closure.ledger.db")
-    assert is_empty().startswith("No: 1 are back ")
+    assert is_empty().startswith("no: 1 came back ")

@@ -8,7 +8,7 @@ import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError
-from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Run, Settled
+from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Look, Run, Settled
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite
 from batchcancel.report.status import read_status
 
@@ -105,6 +105,14 @@ def test_a_run_that_has_ended_tells_when_and_why_and_what_to_type(ledger, finish
     ended = f"  Ended Mon 2026-06-01 11:39 Asia/Kolkata with exit code {code}: the API does not"
     assert ended in standing.text()
     assert going_on == ("To go on:" in standing.next)
+
+
+@pytest.mark.parametrize("had_notes", [False, True])
+def test_notes_that_the_ledger_does_not_keep_are_asked_for_again(ledger, finish, had_notes):
+    ledger.note("closure", Look("plan", NOW, {"notes": had_notes}))
+    finish(minutes=9, exit_code=5)
+    (standing,) = read(ledger)
+    assert had_notes == ("same --notes again" in standing.next)
 
 
 def test_the_command_to_go_on_names_a_ledger_and_a_batch_that_are_others(ledger, finish):

@@ -38,6 +38,19 @@ def test_every_other_state_is_shown_when_it_has_rows(name):
     assert shown(**{name: 7})[name] == 7
 
 
+@pytest.mark.parametrize(
+    ("reason", "remark"),
+    [
+        ("moved", "elsewhere now than the manifest says; somebody must look"),
+        ("slot_taken", "left alone by policy; somebody must look"),
+        ("notice_window", "too little notice left"),
+        ("of a later version", "left alone by policy"),
+    ],
+)
+def test_a_row_that_is_left_alone_says_why_and_whether_somebody_must_look(reason, remark):
+    assert count_table(counts_of(skipped={reason: 1}))[2].endswith(f"  1  {remark}")
+
+
 def test_skips_are_shown_by_reason():
     found = shown(skipped={"notice_window": 3, "unknown_start": 1})
     assert (found["skipped: notice_window"], found["skipped: unknown_start"]) == (3, 1)
