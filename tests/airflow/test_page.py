@@ -60,7 +60,8 @@ def test_a_closure_is_started_with_empty_fields_and_approved_of_on_the_page(airf
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     stage.book("p1", "p2", day=FAR)
     stage.book("soon", day=tomorrow)
-    manifest = stage.write("page.csv", ["p1", "p2", "soon"])
+    manifest = stage.folder / "page.csv"
+    manifest.write_text("appointment_id\np1\np2\nsoon\n")
     with page() as shown:
         shown.open(f"{airflow.url}/dags/clinic_closure")
         shown.click("[data-testid=trigger-dag-button]")
