@@ -316,9 +316,10 @@ class Lookup(Calendar, Searches, Protocol):
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
     ) -> "list[Record] | None":
-        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had.
+        """The appointments of a day, `PAGE` at a time from page 1; None where there are no pages.
 
-        All of them, or a `part`: those for which the API uses these words.
+        All of them, or a `part`: those for which the API uses these words. Raises `Unreachable`
+        when the API gives no answer.
         """
 
 

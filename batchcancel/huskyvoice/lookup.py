@@ -72,6 +72,8 @@ class HuskyLookup(Lookup):
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
     ) -> list[Record] | None:
         answer = await self._search({"date": day.isoformat(), **part}, page)
+        if answer.is_worth_retrying and answer.code not in WRONG_ADDRESS:
+            raise _no_answer(Ask.SEARCH, answer)
         is_list = isinstance((answer.body or {}).get("data"), list)
         return _page_from(answer.body).records if is_list else None
 

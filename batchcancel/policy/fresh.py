@@ -11,6 +11,7 @@ import anyio
 from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
+from batchcancel.errors import Unreachable
 from batchcancel.ledger.contract import Observation
 from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.observed import CANCELLED
@@ -143,7 +144,10 @@ class Fresh:
     async def _renew(self, page: date) -> DayRead:
         began, after, pages = self._now(), self._pages, DayPages()
         while not pages.is_whole and self._budget.spend():
-            found = await self._lookup.page_of_day(page, page=pages.pages + 1)
+            try:
+                found = await self._lookup.page_of_day(page, page=pages.pages + 1)
+            except Unreachable:
+                found = None
             if found is None:
                 break
             self._take(found)

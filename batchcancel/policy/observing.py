@@ -64,7 +64,6 @@ async def observed_of(
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.records.frame()
-    has_starts = rules.policy.needs_start and rules.timezone is not None
     days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Observed(
         named=named,
@@ -80,7 +79,7 @@ async def observed_of(
         budget=budget,
         days=reading.days,
         began=began,
-        starts=await _starts_seen(manifest, seen, starts=starts) if has_starts else NO_STARTS,
+        starts=await _starts_seen(manifest, seen, rules=rules, starts=starts, now=clock.latest()),
         not_shown=reading.not_shown,
         absent=len(reading.absent),
         cautions=(*_cautions(reading), *cautions, *_untold(named, seen)),
@@ -126,14 +125,20 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
 
 
-async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts) -> pl.DataFrame:
+async def _starts_seen(
+    manifest: Manifest, seen: pl.DataFrame, *, rules: Rules, starts: Starts, now: datetime
+) -> pl.DataFrame:
     """The starts that records tell of rows whose manifest gives no exact one.
 
-    The record knows best when it begins, for it has the batch label.
+    The record knows best when it begins, for it has the batch label. Where no notice is in
+    force it matters only whether the session lasts longer than a day that is over.
     """
+    if rules.timezone is None:
+        return NO_STARTS
     is_open = (pl.col("start_known_by") != KnownBy.EXACT.value).fill_null(value=True)
     rows = (
         manifest.frame.filter(is_open)
+        .filter(rules.policy.needs_start | (pl.col("latest_start") < now))
         .select("appointment_id", is_learned=pl.col("starts_at").is_null())
         .join(seen.filter(pl.col("observed_date").is_not_null()), on="appointment_id")
     )
@@ -152,6 +157,13 @@ async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
 def _cautions(reading: Reading) -> Iterator[Caution]:
     if not reading.is_possible:
         yield NOT_OBSERVED
+    if reading.is_cut_short:
+        yield Caution(
+            code="observed_late",
+            text="the API gave no answer when it was asked for appointments, so "
+            f"{len(reading.missed)} of them are read when their turn comes, each with a request "
+            "of its own",
+        )
     if reading.also_there:
         yield Caution(
             code="not_found_before",

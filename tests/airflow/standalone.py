@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.airflow.home import bundles
 
@@ -23,9 +24,10 @@ _DAGS = Path(__file__).parent / "dags"
 class Standalone:
     """A running Airflow with LocalExecutor; all its processes are one group."""
 
-    def __init__(self, home, url, process):
+    def __init__(self, home, url, process, environ):
         self.home = home
         self._process = process
+        self._environ, self._others = environ, []
         self._api = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
     def wait_until(self, is_so):
@@ -101,10 +103,20 @@ class Standalone:
         self.wait_until(lambda: self.state(run) in ("success", "failed"))
         assert "success" == self.state(run), self.said()
 
-    def mark_failed(self, run, task_id):
+    def mark(self, run, task_id, state):
         """What a person does who stops a task: Airflow ends its process, with SIGTERM first."""
-        answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": "failed"})
+        answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": state})
         assert answer.is_success, answer.text
+
+    def lose_triggerer(self):
+        """Kill the triggerer and all its triggers, and start another."""
+        for one in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "triggerer" in one.cmdline():
+                    for process in (one, *one.children(recursive=True)):
+                        process.kill()
+        with (self.home / "standalone.log").open("ab") as log:
+            self._others.append(_started("triggerer", self._environ, log))
 
     def clear(self, run, task_id):
         """What a person does who wants a task to be tried again."""
@@ -123,8 +135,9 @@ class Standalone:
 
     def stop(self):
         self._api.close()
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=PATIENCE)
+        for one in (self._process, *self._others):
+            os.killpg(one.pid, signal.SIGKILL)
+            one.wait(timeout=PATIENCE)
 
 
 @contextmanager
@@ -138,15 +151,20 @@ def standalone(home, tables, **variables):
     home.mkdir()
     _copy_tables(tables, home / "airflow.db")
     with (home / "standalone.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "standalone"],
-            env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        airflow = Standalone(home, f"http://127.0.0.1:{port}", process)
+        process = _started("standalone", environ, log)
+        airflow = Standalone(home, f"http://127.0.0.1:{port}", process, environ)
         try:
             yield airflow
         finally:
             airflow.stop()
+
+
+def _started(command, environ, log):
+    """A command of Airflow, with all its processes in a group of their own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "airflow", command],
+        env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def _settings(home, port):
@@ -162,6 +180,7 @@ def _settings(home, port):
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
