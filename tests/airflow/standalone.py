@@ -68,9 +68,8 @@ class Standalone:
 
     def until_started(self, dag_id):
         """The path of the first run that somebody starts."""
-        runs = f"/api/v2/dags/{dag_id}/dagRuns"
-        self.wait_until(lambda: self._api.get(runs).json()["total_entries"])
-        return f"{runs}/{self._api.get(runs).json()['dag_runs'][0]['dag_run_id']}"
+        self.wait_until(lambda: self.runs(dag_id))
+        return self.runs(dag_id)[0]
 
     def until_asked(self, run, task_id):
         """Wait until a task waits for a person, and the scheduler knows that its process is gone.
@@ -90,6 +89,30 @@ class Standalone:
     def connection_types(self):
         """What the page offers for a new Connection."""
         return {one["connection_type"] for one in self._api.get("/ui/connections/hook_meta").json()}
+
+    def unpause(self, dag_id):
+        self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
+    def runs(self, dag_id):
+        """The paths of all runs of a Dag in the API."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns"
+        told = self._api.get(path).raise_for_status().json()["dag_runs"]
+        return [f"{path}/{one['dag_run_id']}" for one in told]
+
+    def tasks(self, run):
+        """All tasks of a run."""
+        told = self._api.get(f"{run}/taskInstances", params={"limit": 100})
+        return told.raise_for_status().json()["task_instances"]
+
+    def make_pool(self, name, *, slots):
+        pool = {"name": name, "slots": slots}
+        self._api.post("/api/v2/pools", json=pool).raise_for_status()
+
+    def tell_asset(self, name, **extra):
+        """Tell of an event, as a program does that is no Dag."""
+        assets = self._api.get("/api/v2/assets", params={"name_pattern": name}).json()["assets"]
+        event = {"asset_id": assets[0]["id"], "extra": extra}
+        self._api.post("/api/v2/assets/events", json=event).raise_for_status()
 
     def state(self, path):
         """The state of a run or of a task in it."""
