@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import anyio
 
-from batchcancel.api import NOTHING, Lookup, Record
+from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
 from batchcancel.ledger.contract import Observation
@@ -33,25 +33,23 @@ class Word(NamedTuple):
     was_cancelled: bool
 
 
-_Place = tuple[date, str | None]
-"""A day, and the session whose pages are read; None for all of them."""
+class _Day(NamedTuple):
+    """When its pages were read last, `after` how many of the run, and if what they do not show
+    is not on that day.
+    """
 
-
-class _Day:
-    """How far its pages were read, from `at` on, `after` how many of the run."""
-
-    def __init__(self, at: datetime, after: int) -> None:
-        self.at, self.after, self.pages = at, after, DayPages()
+    at: datetime
+    after: int
+    tells_all: bool
 
 
 class Fresh:
     """Reads the pages of a day anew when a row of it comes up that was observed long ago.
 
-    Those of its session, as far as that row is, and from there on for the next that no page has
-    shown lately: rows that come up in the order of the pages need each page once. `rows` counts the
-    rows that are to be taken up, by the day whose pages show them. Beyond the budget, which is what
-    planning has left, older observations stand. Of the days that are `shuffled` one page is read,
-    and what it does not show stands too: each shows as many as others.
+    `rows` counts the rows that are to be taken up, by the day whose pages show them. Beyond the
+    budget, which is what planning has left, older observations stand. Of the days that are
+    `shuffled` one page is read, and what it does not show stands too: each shows as many as others.
+    `shown` are records of rows in doubt, which planning has seen.
     """
 
     def __init__(
@@ -69,8 +67,8 @@ class Fresh:
         self._now = now
         self._budget = budget
         self._shuffled = shuffled
-        self._read_at: list[datetime] = []
-        self._days: dict[_Place, _Day] = {}
+        self._pages = 0
+        self._days: dict[date, _Day] = {}
         self._words = {one.appointment_id: Word(0, one, one.status == CANCELLED) for one in shown}
         self._reading = anyio.Lock()
 
@@ -99,56 +97,41 @@ class Fresh:
         return Observation._make((*FIELDS(record), self._now()))
 
     async def _is_missed(self, appointment: Appointment, page: date) -> bool:
-        one = appointment.appointment_id
         async with self._reading:  # else all workers would read the same pages at once
-            if self._is_shown(one):
-                return False
-            session = None if page in self._shuffled else appointment.seen.session
-            day = self._days.get((page, session))
-            if day is None or self._is_over(day, one):
-                day = _Day(self._now(), len(self._read_at))
-            if not day.pages.is_whole:
+            day = self._days.get(page)
+            if day is None or self._is_old(day.at):
                 # For the last few rows of a day its pages do not pay.
                 if self._left[page] < MIN_HITS:
                     return self._budget.spend()
-                self._days[page, session] = day
-                await self._read_on((page, session), day, one)
-        if self._is_shown(one):
+                day = await self._renew(page)
+        word = self._words.get(appointment.appointment_id)
+        if word is not None and word.page > day.after:
             return False
         # It was there, and is not any more: it is read whatever it costs.
-        return day.pages.tells_all or (page not in self._shuffled and self._budget.spend())
+        return day.tells_all or (page not in self._shuffled and self._budget.spend())
 
     def _is_old(self, at: datetime) -> bool:
         return self._now() - at > OLD
 
-    def _is_shown(self, appointment_id: str) -> bool:
-        """Whether a page showed it that is not old."""
-        word = self._words.get(appointment_id)
-        return word is not None and not self._is_old(self._read_at[word.page - 1])
-
-    def _is_over(self, day: _Day, appointment_id: str) -> bool:
-        """Whether the next page to be read is the first: what showed it has grown old, or all."""
-        word = self._words.get(appointment_id)
-        was_shown = word is not None and word.page > day.after
-        return was_shown or (day.pages.is_whole and self._is_old(day.at))
-
-    async def _read_on(self, place: _Place, day: _Day, appointment_id: str) -> None:
-        """Read further pages until one of them shows the appointment."""
-        (page, session), pages = place, day.pages
-        part = NOTHING if session is None else {"session": session}
-        while not (pages.is_whole or self._is_shown(appointment_id)) and self._budget.spend():
-            found = await self._lookup.page_of_day(page, page=pages.pages + 1, part=part)
-            if found is not None:
-                self._take(found)
-                pages.note(found, len(found))
-            pages.is_whole |= found is None or page in self._shuffled
+    async def _renew(self, page: date) -> _Day:
+        began, after, pages = self._now(), self._pages, DayPages()
+        while not pages.is_whole and self._budget.spend():
+            found = await self._lookup.page_of_day(page, page=pages.pages + 1)
+            if found is None:
+                break
+            self._take(found)
+            pages.note(found, len(found))
+            if page in self._shuffled:
+                break
+        self._days[page] = day = _Day(began, after, pages.tells_all)
         if len(self._words) > _MOST_KEPT:  # then other days are read anew
-            self._words = {k: word for k, word in self._words.items() if word.page > day.after}
-            self._days = {place: day}
+            self._words = {one: word for one, word in self._words.items() if word.page > after}
+            self._days = {page: day}
+        return day
 
     def _take(self, records: Iterable[Record]) -> None:
-        self._read_at.append(self._now())
+        self._pages += 1
         for one in records:
             before = self._words.get(one.appointment_id)
             is_cancelled = one.status == CANCELLED or (before is not None and before.was_cancelled)
-            self._words[one.appointment_id] = Word(len(self._read_at), one, is_cancelled)
+            self._words[one.appointment_id] = Word(self._pages, one, is_cancelled)
