@@ -219,11 +219,15 @@ class Limiter(Protocol):
 
     kept_in: str | None
 
-    async def permit(self) -> Permit:
+    async def permit(self, most_wait: float = math.inf) -> Permit:
         """Wait until one more request may be sent, and take its slot.
 
-        Raises `GateClosed` where others closed the gate for longer than is to be waited.
+        Raises `GateClosed` where others closed the gate for longer than is to be waited, and
+        `WindowFull` where no slot is free within `most_wait` seconds.
         """
+
+    async def looked(self) -> float:
+        """As `wait`, by what the window says now."""
 
     def unused(self, permit: Permit, /) -> None:
         """Nothing was sent on a permit: its slot is free at once."""
@@ -251,8 +255,13 @@ SendOnce = Callable[[], Awaitable[Answer]]
 """One request with all that precedes it: permit, intent, send."""
 
 
-Retry = Callable[[SendOnce], Awaitable[Answer]]
-"""Repeats a request while its answer is worth retrying and attempts are left; `BUSY` costs none."""
+class Retry(Protocol):
+    """Repeats a request while its answer is worth retrying and attempts are left.
+
+    `BUSY` costs none; so many were `spent` before.
+    """
+
+    def __call__(self, attempt: SendOnce, /, spent: int = 0) -> Awaitable[Answer]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +297,12 @@ class Searches(Protocol):
 
 
 class Lookup(Calendar, Searches, Protocol):
-    """Reads that a decision needs; each costs requests of the rate limit."""
+    """Reads that a decision needs; each costs requests of the rate limit.
+
+    `listed` has the windows that were asked for, by their days.
+    """
+
+    listed: "dict[date, Sequence[Window] | None]"
 
     async def config(self) -> OrgConfig:
         """The organisation's settings."""
@@ -302,9 +316,10 @@ class Lookup(Calendar, Searches, Protocol):
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
     ) -> "list[Record] | None":
-        """The appointments of a day, `PAGE` at a time from page 1; None when it cannot be had.
+        """The appointments of a day, `PAGE` at a time from page 1; None where there are no pages.
 
-        All of them, or a `part`: those for which the API uses these words.
+        All of them, or a `part`: those for which the API uses these words. Raises `Unreachable`
+        when the API gives no answer.
         """
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from batchcancel.errors import StoppedEarly
 
@@ -80,6 +81,17 @@ _EARLIEST_BELIEVED = datetime(2020, 1, 1, tzinfo=UTC)
 _LATEST_BELIEVED = datetime(9000, 1, 1, tzinfo=UTC)
 
 
+class Bounds(NamedTuple):
+    """What a server clock knows: offsets to the steady clock, and what told them."""
+
+    ours: datetime
+    low: datetime
+    high: datetime
+    told_at: float
+    is_own: bool
+    is_known: bool
+
+
 class ServerClock:
     """The API's clock: a steady clock, and an offset known from the `Date` of answers.
 
@@ -115,6 +127,14 @@ class ServerClock:
     def ahead(self) -> timedelta:
         """How far it is ahead of what this machine's clock said at the beginning."""
         return self._low + (self._high - self._low) / 2 - self._ours
+
+    def bounds(self) -> Bounds:
+        """What it knows, for a later program on the same boot of this machine."""
+        return Bounds(self._ours, self._low, self._high, self._told_at, self._is_own, self.is_known)
+
+    def take_over(self, bounds: Bounds) -> None:
+        """Know what an earlier program knew."""
+        self._ours, self._low, self._high, self._told_at, self._is_own, self.is_known = bounds
 
     @property
     def is_disputed(self) -> bool:

@@ -145,6 +145,23 @@ class RequestsSpent(StoppedEarly):
         )
 
 
+class WindowFull(StoppedEarly):
+    """No slot of the rate limit's window is free for so long: a slice of a run is over.
+
+    `until` is when one is, by this machine's clock; `run_id` names the slice, where it began.
+    """
+
+    def __init__(
+        self, seconds: float, *, until: datetime | None = None, run_id: str | None = None
+    ) -> None:
+        super().__init__(
+            f"the rate limit's window is full for {seconds:.0f} s",
+            hint="The run goes on then; where it does not, run the same command again.",
+        )
+        self.until = until
+        self.run_id = run_id
+
+
 class TimeSpent(StoppedEarly):
     """`--max-duration` is over."""
 

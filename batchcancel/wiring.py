@@ -247,7 +247,7 @@ def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> 
 
 def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) -> HuskyLookup:
     async def send(request: Request) -> Answer:
-        answer = await retry(partial(exchange.send, request))
+        answer = await retry(partial(exchange.send, request, is_patient=True))
         hear(answer.body)
         return answer
 

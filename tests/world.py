@@ -1,5 +1,6 @@
 """The whole program against the sandbox in process, on virtual time: only sockets are missing."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +15,9 @@ from trio.testing import MockClock
 
 from batchcancel.appointments import Outcome
 from batchcancel.clock import BootClock
-from batchcancel.commands import contacts, find, plan, restore, run, verify
+from batchcancel.commands import contacts, find, plan, restore, run, slices, verify
 from batchcancel.commands.run import Finished
+from batchcancel.errors import WindowFull
 from batchcancel.events import Caution, Event, PlanMade, RowEnded
 from batchcancel.huskyvoice.limiter import inline as asked_inline
 from batchcancel.ledger.open import read_ledger
@@ -67,6 +69,9 @@ class World:
         self.watching = Watching()
         self.plans: list[Planned] = []
         self.runs = 0
+        self.slices = 0
+        self.boot = "a boot"
+        self.between: Callable[[], object] = lambda: None
         self.clock_set_by = timedelta(0)
         self.slept = 0.0
 
@@ -149,6 +154,44 @@ class World:
             confirm=remember,
             around=self.surroundings(),
         )
+
+    async def slice(
+        self, manifest: Path, *, after: str | None = None, stop: Stop | None = None,
+        **options: object,
+    ) -> Finished:  # fmt: skip
+        """One slice of a run, which goes on after another."""
+        return await slices.run_slice(
+            self.settings(manifest, **options),
+            after=after,
+            stop=stop or Stop(),
+            observe=self.watching,
+            confirm=self.plans.append,
+            around=self.surroundings(),
+        )
+
+    async def paused(self, manifest: Path, **options: object) -> WindowFull | Finished:
+        """How a slice ended; where its window was too full, now that slots are free again."""
+        try:
+            done = await self.slice(manifest, **options)
+            full = done.reason
+        except WindowFull as error:
+            full = error
+        if not isinstance(full, WindowFull) or full.until is None:
+            return done
+        self.between()
+        await anyio.sleep((full.until - self.now()).total_seconds())
+        return full
+
+    async def run_in_slices(
+        self, manifest: Path, *, after: str | None = None, **options: object
+    ) -> Finished:
+        """As a caller does who waits elsewhere."""
+        for self.slices in itertools.count(1):
+            done = await self.paused(manifest, after=after, **options)
+            if isinstance(done, Finished):
+                return done
+            after = done.run_id
+        raise AssertionError
 
     async def plan(self, manifest: Path, **options: object) -> Planned:
         settings = self.settings(manifest, **options)
@@ -241,7 +284,7 @@ class World:
     def surroundings(self) -> Surroundings:
         return Surroundings(
             now=self.now,
-            boot=BootClock("a boot", self.steady),
+            boot=BootClock(self.boot, self.steady),
             random=Random(1),
             new_transport=self.transport,
             new_writer=partial(Writer, offload=inline),

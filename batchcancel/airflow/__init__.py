@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from batchcancel.airflow.account import BatchExportOperator, BatchReportOperator
     from batchcancel.airflow.approval_step import approval, approval_params
+    from batchcancel.airflow.arrivals import ManifestTrigger
     from batchcancel.airflow.batch_name import named
     from batchcancel.airflow.hook import HuskyVoiceHook
     from batchcancel.airflow.looking import BatchFindOperator, BatchVerifyOperator
@@ -24,6 +25,7 @@ __all__ = [
     "BatchReportOperator",
     "BatchVerifyOperator",
     "HuskyVoiceHook",
+    "ManifestTrigger",
     "approval",
     "approval_params",
     "named",
@@ -38,6 +40,7 @@ _HOMES = {
     "BatchReportOperator": "account",
     "BatchVerifyOperator": "looking",
     "HuskyVoiceHook": "hook",
+    "ManifestTrigger": "arrivals",
     "approval": "approval_step",
     "approval_params": "approval_step",
     "named": "batch_name",

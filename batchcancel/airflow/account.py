@@ -25,8 +25,9 @@ class AccountOperator(Templated):
     """Write what the ledger knows of a batch to one place, whole or not at all.
 
     It is `path`; else, in `folder`, a file that is called by the Dag, its run and the task; else
-    the same in the folder that the ledger's Connection names in its extra `outputs`. Another try
-    writes the same file. With `skip_nothing` a batch that nobody has begun is a skip.
+    the same in the folder that the ledger's Connection names in its extra `outputs`, or where the
+    ledger lies, if it is a file. Another try writes the same file. With `skip_nothing` a batch that
+    nobody has begun is a skip.
     """
 
     template_fields = ("ledger", "ledger_conn_id", "batch", "path", "folder")
@@ -64,8 +65,9 @@ class AccountOperator(Templated):
                 raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
             name = f"{name_of(context)}.{self.task_id}{self.ending}"
             place = place_for(
-                name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id
-            )
+                name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
+                ledger=address,
+            )  # fmt: skip
             if self.skip_nothing and not is_there(address):
                 raise AirflowSkipException("there is no ledger yet")
             with closing(read_ledger(address)) as account:

@@ -96,7 +96,8 @@ class BatchFindOperator(LookOperator):
     """Write the appointments of some days to a manifest. XCom gets the counts, and `text`.
 
     The manifest is `path`; else, in `folder`, a file that is called by the Dag, its run and the
-    task; else the same in the folder that the ledger's Connection names in its extra `outputs`.
+    task; else the same in the folder that the ledger's Connection names in its extra `outputs`, or
+    where the ledger lies, if it is a file.
     With `not_in_ledger` what is in a batch of the ledger is left out: it is a sweep after a run,
     and what it finds is for somebody to look at. Where nothing is booked there is no manifest, and
     with `skip_nothing` the task is skipped. `branch` and the like are a text, or several.
@@ -160,17 +161,18 @@ class BatchFindOperator(LookOperator):
         from batchcancel.report.atomic import output_of
 
         first = _day(self.date)
-        ledger = ledger_address(self.ledger, self.ledger_conn_id) if self.not_in_ledger else None
+        ledger = ledger_address(self.ledger, self.ledger_conn_id)
         if self.not_in_ledger and not ledger:
             raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
         name = f"{name_of(context)}.{self.task_id}.csv"
         place = place_for(
-            name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id
-        )
+            name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
+            ledger=ledger,
+        )  # fmt: skip
         filters = {one.replace("_", "-"): _words(getattr(self, one)) for one in _FILTERS}
         return Wanted(
             first=first, last=_day(self.to) if self.to else first, filters=filters,
-            output=output_of(place), force=True, not_in=ledger,
+            output=output_of(place), force=True, not_in=ledger if self.not_in_ledger else None,
         )  # fmt: skip
 
 

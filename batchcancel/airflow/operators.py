@@ -6,11 +6,13 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from batchcancel.airflow.batch_name import name_of
+from batchcancel.airflow.deferring import defer, is_deferred
 from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.signature import Templated, take_options, with_options
 from batchcancel.airflow.thread import JobThread, progress_of, run_batch
-from batchcancel.errors import BatchcancelError, InputError, Interrupted
+from batchcancel.errors import BatchcancelError, InputError, Interrupted, WindowFull
 from batchcancel.report.summary import Summary
 from batchcancel.settings.load import Settings
 
@@ -111,30 +113,54 @@ class BatchCancelOperator(BatchOperator):
     What every try leaves undone the next takes up, as long as both see the same ledger: on
     workers whose disks do not survive, name one with `ledger_conn_id`. With `allow_failures` a
     finished batch succeeds although some of its rows are not cancelled; with `skip_nothing` a
-    batch without a row to cancel is skipped.
+    batch without a row to cancel is skipped. With `deferrable`, and a ledger in PostgreSQL, it
+    gives its slot back while the rate limit's window is full; None leaves that to Airflow's
+    `default_deferrable`.
     """
 
     def __init__(
-        self, *, allow_failures: bool = False, skip_nothing: bool = False, **kwargs: Any
+        self,
+        *,
+        allow_failures: bool = False,
+        skip_nothing: bool = False,
+        deferrable: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.allow_failures = allow_failures
         self.skip_nothing = skip_nothing
+        self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
+        return self._cancel(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after a pause, in the same try; `event` is what the trigger was given for it."""
+        return self._cancel(context, event)
+
+    def _cancel(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         def keep(summary: Summary) -> None:
             context["ti"].xcom_push(key="summary", value=summary.as_json())
 
         try:
             settings = self.settings(context)
             finished = run_batch(
-                settings, thread=self._thread, log=self.log, words=self.words, keep=keep
+                settings,
+                thread=self._thread,
+                log=self.log,
+                words=self.words,
+                keep=keep,
+                in_slices=bool(event) or is_deferred(self.deferrable, settings, log=self.log),
+                after=event and event["after"],
             )
+            if finished.reason is not None:
+                raise finished.reason
+        except WindowFull as full:
+            defer(self, full, event)
         except BatchcancelError as error:
             raise failure(error, self.words) from None
-        if finished.reason is not None:
-            raise failure(finished.reason, self.words) from None
         raise_unless_done(
             finished.summary, allow_failures=self.allow_failures, skip_nothing=self.skip_nothing
         )
+        tell_outlets(self, context, finished.summary.as_json())
         return finished.summary.as_json()

@@ -1,11 +1,13 @@
 """Where an operator writes, and the link from its task to what it wrote."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
+from batchcancel.addresses import is_postgres
 from batchcancel.airflow.hook import OUTPUTS, OUTPUTS_URL, connection_named
 from batchcancel.errors import InputError
 
@@ -29,13 +31,16 @@ class OutputLink(BaseOperatorLink):
 
 
 def place_for(
-    name: str, *, path: str | None, folder: str | None, ledger_conn_id: str | None
-) -> str:
-    """The path that is given; else `name` in the folder that is given, or the Connection's.
+    name: str, *, path: str | None, folder: str | None, ledger_conn_id: str | None,
+    ledger: str | None,
+) -> str:  # fmt: skip
+    """The path that is given; else `name` in a folder: given, the Connection's, or the ledger's.
 
     An empty text is none, as a field of a form may be left.
     """
     folder = path or folder or extra_of(ledger_conn_id, OUTPUTS)
+    if not folder and ledger and not is_postgres(ledger):
+        folder = str(Path(ledger).parent)
     if not folder:
         raise InputError(
             f"nobody says where {name} goes",

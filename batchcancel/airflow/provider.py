@@ -47,6 +47,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": [_modules("operators", "looking", "account", "approval_step")],
         "hooks": [_modules("hook")],
+        "triggers": [_modules("arrivals", "trigger")],
         "extra-links": ["batchcancel.airflow.outputs.OutputLink"],
         "connection-types": [
             {

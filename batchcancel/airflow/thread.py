@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from batchcancel.errors import BatchcancelError, BatchHeld, StoppedEarly, defect_in
+from batchcancel.errors import BatchcancelError, BatchHeld, StoppedEarly, WindowFull, defect_in
 from batchcancel.report.progress import Progress
-from batchcancel.report.summary import Summary, summary_text
+from batchcancel.report.summary import Summary, headline, summary_text
 from batchcancel.stop import Stop, background, wait_for_no_thread
 
 if TYPE_CHECKING:
@@ -85,27 +85,34 @@ def run_batch(
     log: Any,
     words: Callable[[str], str],
     keep: Callable[[Summary], None],
+    in_slices: bool = False,
+    after: str | None = None,
 ) -> "Finished":
     """Run the batch to its end, and log its plan, progress and summary.
 
-    `keep` is given the summary, also when the main thread is struck and the job drains.
+    `keep` is given the summary, also when the main thread is struck and the job drains. `in_slices`
+    it is run until the window is full; it goes on `after` the slice of that name.
     """
     from batchcancel.airflow.task_log import TaskLog
     from batchcancel.commands.run import run  # here, because a stop is not heard while it loads
+    from batchcancel.commands.slices import run_slice
 
     task_log, ended = TaskLog(log, progress_of(settings), words=words), list["Finished"]()
 
     async def job(stop: Stop) -> None:
         async with background(task_log.tell_progress):
-            go = partial(run, settings, stop=stop, observe=task_log, confirm=lambda _planned: None)
+            how = partial(run_slice, after=after) if in_slices else run
+            go = partial(how, settings, stop=stop, observe=task_log, confirm=lambda _planned: None)
             ended.append(await when_free(go, stop=stop, say=task_log.say))
 
     try:
         thread.run(job)
     finally:
         for finished in ended:
-            task_log.say(summary_text(finished.summary))
-            keep(finished.summary)
+            summary = finished.summary
+            is_paused = isinstance(finished.reason, WindowFull)
+            task_log.say(headline(summary.counts) if is_paused else summary_text(summary))
+            keep(summary)
     [finished] = ended
     if finished.reason is not None and (cause := defect_in(finished.reason)) is not None:
         log.error("where it happened", exc_info=cause)

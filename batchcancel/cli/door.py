@@ -53,9 +53,10 @@ async def _watch_signals(stop: Stop) -> None:
 
 
 async def confirm(
-    eligible: int, *, stop: Stop, where: str, is_agreed: bool, plan: str, verb: str = "cancel"
-) -> None:
-    """Ask for the number of appointments to be typed; `Refusal` when it is not, or cannot be.
+    eligible: int, *, stop: Stop, where: str, is_agreed: bool, plan: str, verb: str = "cancel",
+    what: str = "appointments",
+) -> None:  # fmt: skip
+    """Ask for the number of appointments, or `what`, to be typed; `Refusal` when it is not.
 
     `plan` is printed first; empty where it was printed already. The number, and not a yes: it
     cannot be typed without having been read. `where` says whose appointments they are.
@@ -73,7 +74,7 @@ async def confirm(
     draw("")
     if plan:
         say(plan, "plan", level="warning")
-    ask = f"Type the number of appointments to {verb} ({eligible}), or press Enter to leave: "
+    ask = f"Type the number of {what} to {verb} ({eligible}), or press Enter to leave: "
     say(f"\n{where}\n{ask}", "question", level="warning")
     typed = ""
     with stop.raising_reason(), stop.breaks():
@@ -83,5 +84,5 @@ async def confirm(
     if typed != str(eligible):
         raise Refusal(
             "not confirmed",
-            hint=f"The plan is to {verb} {eligible} appointments. Nothing was sent.",
+            hint=f"The plan is to {verb} {eligible} {what}. Nothing was sent.",
         )

@@ -73,7 +73,7 @@ def export(
             )
         _contacts(settings, ledger, batch, output, outcomes, force=force)
         return
-    from batchcancel.cli.terminal import result, say, show, this_call
+    from batchcancel.cli.terminal import say, show, this_call, write_out
     from batchcancel.commands.export import export as command
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.atomic import output_of, private_output, refuse_manifest
@@ -94,7 +94,7 @@ def export(
             refuse_manifest(path, account, ledger=address)
         rows, text = command(account, name, path, outcomes=outcomes, manifest=manifest)
     if path is None:
-        result(text, as_it_is=True)
+        write_out(text)
         return
     told = f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {path}"
     show(told, {"batch": name, "rows": rows, "output": str(path)})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from batchcancel.addresses import redacted_manifest, redacted_text, redacted_word
-from batchcancel.errors import BatchcancelError, defect_in
+from batchcancel.errors import BatchcancelError, InputError, defect_in
 
 LEVELS = ("debug", "info", "warning", "error")
 _ERASE = "\r\x1b[K"
@@ -188,6 +188,19 @@ def result(text: str, *, as_it_is: bool = False) -> None:
     """A result on stdout."""
     draw("")
     _write(sys.stdout, text if as_it_is else _fitted(_to_type(text), sys.stdout) + "\n")
+
+
+def write_out(text: str) -> None:
+    """What was asked for on stdout itself; some of it lost is no success, but for its reader."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # it wants no more
+    except OSError as error:
+        raise InputError(
+            f"stdout cannot be written: {error.strerror}", hint="What it got so far is not all."
+        ) from error
 
 
 def show(text: str, facts: Mapping[str, Any]) -> None:

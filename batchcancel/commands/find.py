@@ -18,6 +18,7 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, ScopeMi
 from batchcancel.events import Observer
 from batchcancel.ledger.contract import Look
 from batchcancel.ledger.questions import LedgerReader
+from batchcancel.policy.open_windows import open_windows
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import beside
@@ -57,6 +58,14 @@ class Wanted:
                 f"--to is the same day or a later one, at most {_MOST_DAYS} in all",
                 hint=f"{self.first} to {self.last} is not. Nothing was sent.",
             )
+
+        ledger = () if self.not_in is None else (self.not_in,)
+        for name, words in {**self.filters, "not-in": ledger}.items():
+            if not all(word.strip() for word in words):  # a variable of a shell that is not set
+                raise InputError(
+                    f"--{name} is given, and empty",
+                    hint="Leave it out where all are meant. Nothing was sent.",
+                )
 
     def selection(self, settings: ApiSettings) -> Selection:
         filters = {name: tuple(given) for name, given in self.filters.items()}
@@ -119,6 +128,8 @@ def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: date
             for batch in ledger.batches():
                 if batch.selection == finding.selection:
                     ledger.note(batch.name, Look("sweep", at, finding.alive))
+                    if finding.windows.is_looked:
+                        ledger.note(batch.name, Look("windows", at, finding.windows.as_json()))
 
 
 def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
@@ -148,7 +159,9 @@ async def _look(
             hint="Pass --timezone, like Asia/Kolkata.",
         )
     services = await tools.lookup.services() if selection.filters["service"] else {}
-    windows = {day: await calendar.windows(day) or () for day in selection.days()}
+    listed = {day: await calendar.windows(day) for day in selection.days()}
+    windows = {day: found or () for day, found in listed.items()}
+    told = {day: found for day, found in listed.items() if found is not None}
     starts = Starts(sessions=settings.sessions, lookup=calendar, timezone=zone)
     found: dict[Part, Found] = {}
     spans: dict[_Spot, Start] = {}
@@ -175,6 +188,7 @@ async def _look(
         doubts=[doubt for one in found.values() for doubt in one.doubts],
         unused=[*unused(selection, records, chain.from_iterable(windows.values()), services)],
         filled=filled, difference=difference, edge=[*_edge(found, selection)],
+        windows=open_windows(selection.spots(), told or None),
     )  # fmt: skip
 
 

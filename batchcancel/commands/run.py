@@ -5,7 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,22 +14,32 @@ import anyio
 
 from batchcancel import __version__, wiring
 from batchcancel.commands.plan import load_manifest, plan_batch, refuse
-from batchcancel.errors import BatchcancelError, Interrupted, LedgerWriteFailed, TimeSpent
+from batchcancel.commands.rest import Rest, has_notes, told
+from batchcancel.commands.work import Work, planned_work, settle
+from batchcancel.errors import (
+    BatchcancelError,
+    Interrupted,
+    LedgerWriteFailed,
+    TimeSpent,
+    WindowFull,
+)
 from batchcancel.events import Observer, RunStarted
 from batchcancel.ledger.contract import Approved, Look, Run
 from batchcancel.ledger.writing import Ledger
-from batchcancel.policy.fresh import Fresh
 from batchcancel.policy.plan import Planned
-from batchcancel.policy.starts import Starts
-from batchcancel.pool.cancel import Cancellation, Means
-from batchcancel.pool.workers import Pool
 from batchcancel.report.counts import counts_from, exit_code
 from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
-from batchcancel.settings.load import ApiSettings, Settings
+from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
+
+WORTH_S = 10.0
+"""A shorter wait is not worth a pause: the next slice has to start a program."""
+
+MOST_ROWS = 50_000
+"""With more rows left a run does not pause: what it knows of them is too much to keep each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,21 +50,35 @@ class Finished:
     reason: BatchcancelError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A run that pauses when the window is full: when the first slice began, and its manifest."""
+
+    began_at: datetime
+    digest: str
+    has_notes: bool
+    around: Surroundings
+
+
 async def run(
     settings: Settings, *, stop: Stop, observe: Observer,
     confirm: Callable[[Planned], Awaitable[None] | None], run_id: str | None = None,
-    around: Surroundings | None = None,
+    around: Surroundings | None = None, in_slices: bool = False,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
     `confirm` may wait for an answer, and raises where it is no, as all does that stops a run before
-    its first write. Afterwards the reason for an early end is part of the result.
+    its first write. Afterwards the reason for an early end is part of the result. `in_slices` it
+    ends with `WindowFull` where it would wait for long; `slices` goes on.
     """
-    began = anyio.current_time()
+    began, around = anyio.current_time(), around or Surroundings()
+    began_at = around.now()
     manifest = await load_manifest(settings, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_run, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
+        if in_slices:
+            require_slot(tools, settings, around=around)
         run = new_run(settings.batch, settings.recorded(), run_id=run_id, now=tools.clock.now())
         async with holding(run, tools=tools):
             planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
@@ -64,16 +88,56 @@ async def run(
                 await answer
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
-            tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))
-        observe(
-            RunStarted(eligible=planned.plan.eligible, rate=settings.rate, limiter=tools.limiter)
+            for look in _looks(planned, settings):
+                tools.ledger.note(run.batch, look)
+        of = Slice(began_at, manifest.digest, has_notes(manifest), around) if in_slices else None
+        return await settled(
+            planned_work(planned), run, settings, tools=tools, observe=observe, began=began, of=of
         )
-        await _run_pool(planned, settings, tools=tools, observe=observe)
-        return await finished(
-            run, tools=tools, began=began, held_back=planned.plan.held_back,
-            ledger=settings.redacted_ledger, duplicates=planned.batch.duplicates,
-            approval=settings.approved, selection=planned.manifest.selection,
-        )  # fmt: skip
+
+
+def require_slot(
+    tools: Tools, settings: Settings, *, around: Surroundings, run_id: str | None = None
+) -> None:
+    """Raise `WindowFull` where even the first request would wait for long."""
+    wait = tools.limiter.wait()
+    if wait > WORTH_S and tools.limiter.closed() <= settings.max_retry_after:
+        raise WindowFull(wait, until=around.now() + timedelta(seconds=wait), run_id=run_id)
+
+
+async def settled(
+    work: Work, run: Run, settings: Settings, *, tools: Tools, observe: Observer, began: float,
+    of: Slice | None,
+) -> Finished:  # fmt: skip
+    """Settle the rows, and close the run; of a run in slices what a full window leaves is kept."""
+    observe(RunStarted(eligible=work.count, rate=settings.rate, limiter=tools.limiter))
+    if of is not None and work.count <= MOST_ROWS:
+        tools.exchange.most_wait = WORTH_S
+    left = await settle(work, settings, tools=tools, observe=observe)
+    if of is not None and isinstance(tools.stop.reason, WindowFull):
+        await _keep(left, run, settings, tools=tools, of=of)
+    done = await finished(
+        run, tools=tools, began=began, held_back=work.held_back, ledger=settings.redacted_ledger,
+        duplicates=work.duplicates, approval=settings.approved, selection=work.selection,
+    )  # fmt: skip
+    if of is not None and isinstance(done.reason, WindowFull):
+        wait = await tools.limiter.looked()
+        until = of.around.now() + timedelta(seconds=wait)
+        done = replace(done, reason=WindowFull(wait, until=until, run_id=run.run_id))
+    return done
+
+
+async def _keep(left: Work, run: Run, settings: Settings, *, tools: Tools, of: Slice) -> None:
+    """What cannot be kept is planned anew."""
+    around = of.around
+    rest = Rest(
+        run_id=run.run_id, told=told(settings), began_at=of.began_at, paused_at=around.now(),
+        boot=around.boot.boot, clock=tools.clock.bounds(), spent=tools.exchange.spent(),
+        digest=of.digest, has_notes=of.has_notes, work=left,
+    )  # fmt: skip
+    with suppress(LedgerWriteFailed):
+        await tools.writer.durable()  # the ledger is used by one thread at a time, not by two
+        tools.ledger.keep_rest(run.batch, rest.look(run.batch))
 
 
 def new_run(
@@ -117,17 +181,20 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     tools.writer.enqueue(*planned.observed.learned())
 
 
-def _shown(planned: Planned, settings: Settings) -> dict[str, Any]:
-    """What a report tells later of what was decided then; of the notes only that there are some."""
-    windows = planned.windows
-    return {
-        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
-        "notes": settings.notes is not None,
-        "windows": {
-            "open": windows.windows, "places": windows.places, "unread": windows.unread,
-        },
-        "branches": dict(planned.branches),
-    }  # fmt: skip
+def _looks(planned: Planned, settings: Settings) -> Iterator[Look]:
+    """What a report tells later of what was decided then; of the notes only that there are some.
+
+    A run that had nothing to decide, or did not look at the calendar, leaves what is known.
+    """
+    if planned.rules.is_asked:
+        found = {
+            "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+            "notes": settings.notes is not None,
+            "branches": dict(planned.branches),
+        }
+        yield Look("plan", planned.at, found)
+    if planned.windows.is_looked:
+        yield Look("windows", planned.at, planned.windows.as_json())
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -135,47 +202,6 @@ def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
     known = ledger.approved(run.batch)
     if approval is not None and (known is None or known.token != str(approval)):
         ledger.approve(run.batch, Approved(str(approval), run.user, run.started_at))
-
-
-async def _run_pool(
-    planned: Planned, settings: Settings, *, tools: Tools, observe: Observer
-) -> None:
-    rules, observed = planned.rules, planned.observed
-    starts = Starts(
-        sessions=settings.sessions, lookup=tools.lookup, timezone=rules.timezone,
-        needed=rules.policy.needs_start,
-    )  # fmt: skip
-    fresh = Fresh(
-        planned.plan.pages(), lookup=tools.lookup, now=tools.clock.now, budget=observed.budget,
-        shuffled=[day for day, one in observed.days.items() if one.is_shuffled],
-        shown=observed.records(planned.plan.perhaps_sent()),
-    )  # fmt: skip
-    means = Means(
-        exchange=tools.exchange, retry=tools.retry, policy=rules.policy, starts=starts,
-        writer=tools.writer, statuses=settings.status, fresh=fresh,
-        approved_at=observed.approved_at,
-    )  # fmt: skip
-    appointments = planned.plan.appointments()
-    if settings.notes is not None:
-        appointments = (replace(one, notes=one.notes or settings.notes) for one in appointments)
-    ways = (Cancellation(one, means) for one in appointments)
-    await settle_all(ways, planned.plan.eligible, settings, tools=tools, observe=observe)
-
-
-async def settle_all(
-    ways: Iterator[Cancellation],
-    rows: int,
-    settings: ApiSettings,
-    *,
-    tools: Tools,
-    observe: Observer,
-) -> None:
-    """Let workers settle each of so many rows, until the run is to stop."""
-    pool = Pool(
-        tools.writer, stop=tools.stop, now=tools.clock.now, observe=observe,
-        halt_after=settings.halt_after,
-    )  # fmt: skip
-    await pool.settle_all(ways, workers=min(settings.concurrency, rows))
 
 
 async def _flush(tools: Tools) -> LedgerWriteFailed | None:
@@ -191,8 +217,12 @@ async def _flush(tools: Tools) -> LedgerWriteFailed | None:
 async def finished(
     run: Run, *, tools: Tools, began: float, held_back: int, ledger: str, duplicates: int = 0,
     approval: Approval | None = None, selection: str | None = None, restores: bool = False,
+    left_out: int = 0,
 ) -> Finished:  # fmt: skip
-    """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
+    """Count, close the run, and sum it up; `ledger` is its address as it may be shown.
+
+    `left_out` rows were asked for and are none of the batch.
+    """
     have_ended = tools.stop.reason is None
     failure = await _flush(tools)
     try:
@@ -204,7 +234,7 @@ async def finished(
     reason = tools.stop.reason
     if have_ended and isinstance(reason, TimeSpent):
         reason = failure  # over while the last outcomes were written: it stopped nothing
-    code = exit_code(counts, held_back=held_back, restores=restores)
+    code = exit_code(counts, held_back=held_back, restores=restores, left_out=left_out)
     run = replace(run, counts=counts.as_json())
     why = None if reason is None else reason.message
     failure = _close_run(run, reason.exit_code if reason else code, why=why, tools=tools)
@@ -215,7 +245,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here, held_back=held_back,
+        moved_here=here, held_back=held_back, left_out=left_out,
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

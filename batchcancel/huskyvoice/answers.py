@@ -257,7 +257,7 @@ LONGEST_RETRY_AFTER = 86_400.0
 """One day, in seconds; longer ones, and numbers too long to parse, count as this."""
 
 # ASCII digits only: `float` would take nan, inf and 1e9, `int` the digits of any script.
-_SECONDS = re.compile(r"[0-9]{1,20}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
 def http_date(text: str | None) -> datetime | None:

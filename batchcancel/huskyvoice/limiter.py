@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from batchcancel.api import PERMIT_S, Limiter, Permit, SharedWindow, Turn
 from batchcancel.clock import Clocks, Now, Stopwatch, real_clocks, utc_now
-from batchcancel.errors import GateClosed, LedgerWriteFailed
+from batchcancel.errors import GateClosed, LedgerWriteFailed, WindowFull
 
 LOOK_S = 1.0
 """Without a rate, requests may still leave so long after another program closed the gate."""
@@ -83,13 +83,15 @@ class WindowLimiter(Limiter):
         self._taken = 0
         self._learn(window.look())
 
-    async def permit(self) -> Permit:
+    async def permit(self, most_wait: float = math.inf) -> Permit:
         async with self._turn:
             while True:
                 changed = self._changed  # from before the call: much may change meanwhile
                 if (permit := await self._ask()) is not None:
                     return permit
                 self._patience.require(self.closed(), kept_in=self.kept_in)
+                if (wait := self.wait()) > most_wait:
+                    raise WindowFull(wait)
                 with anyio.move_on_after(self.wait()):
                     await changed.wait()
 
@@ -113,6 +115,10 @@ class WindowLimiter(Limiter):
     def wait(self) -> float:
         until = max(self._closed_until, self._worth_asking_at)
         return max(0.0, until - anyio.current_time())
+
+    async def looked(self) -> float:
+        self._learn(await self._away(self._window.look))
+        return self.wait()
 
     def closed(self) -> float:
         return max(0.0, self._closed_until - anyio.current_time())
@@ -188,9 +194,9 @@ class GateLimiter(WindowLimiter):
     def used(self, permit: Permit) -> None:
         """No slot was taken."""
 
-    async def permit(self) -> Permit:
+    async def permit(self, most_wait: float = math.inf) -> Permit:
         # While the gate is open nobody waits; while it is not, nobody is let in between.
-        return await super().permit() if self._is_due() or self.wait() > 0 else Permit()
+        return await super().permit(most_wait) if self._is_due() or self.wait() > 0 else Permit()
 
     async def _ask(self) -> Permit | None:
         if self._is_due():

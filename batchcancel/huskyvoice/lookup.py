@@ -1,6 +1,6 @@
 """Reads that a decision needs: the organisation's settings, calendar windows, records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -36,7 +36,7 @@ class HuskyLookup(Lookup):
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._calendar_windows: dict[date, list[Window] | None] = {}
+        self.listed: dict[date, Sequence[Window] | None] = {}
         self._asking = anyio.Lock()
 
     async def config(self) -> OrgConfig:
@@ -52,18 +52,18 @@ class HuskyLookup(Lookup):
             timezone=zone if isinstance(zone, str) else None,
         )
 
-    async def windows(self, day: date, *, anew: bool = False) -> list[Window] | None:
+    async def windows(self, day: date, *, anew: bool = False) -> Sequence[Window] | None:
         # Of all branches and sessions: a query finds one only by the API's own spelling.
         async with self._asking:  # else all workers would ask for the same windows at once
-            if anew or day not in self._calendar_windows:
+            if anew or day not in self.listed:
                 query = {"date": day.isoformat()}
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
                     raise _no_answer(Ask.WINDOWS, answer)
                 listed = (answer.body or {}).get("slots")
                 windows = [window_from(one) for one in _dicts(listed)]
-                self._calendar_windows[day] = windows if isinstance(listed, list) else None
-        return self._calendar_windows[day]
+                self.listed[day] = windows if isinstance(listed, list) else None
+        return self.listed[day]
 
     async def read(self, appointment_id: str) -> Answer:
         return await self._send(Request(ask=Ask.READ, appointment_id=appointment_id))
@@ -72,6 +72,8 @@ class HuskyLookup(Lookup):
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
     ) -> list[Record] | None:
         answer = await self._search({"date": day.isoformat(), **part}, page)
+        if answer.is_worth_retrying and answer.code not in WRONG_ADDRESS:
+            raise _no_answer(Ask.SEARCH, answer)
         is_list = isinstance((answer.body or {}).get("data"), list)
         return _page_from(answer.body).records if is_list else None
 

@@ -25,7 +25,6 @@ def backoff(*, attempts: int, random: Random, sleep: Callable[[float], Awaitable
         return random.uniform(0.0, min(longest, LONGEST_WAIT))
 
     policy = AsyncRetrying(
-        stop=stop_after_attempt(attempts),
         wait=full_jitter,
         # By the answer alone. A condition on exceptions would have to name all that pass, or it
         # would retry cancellation too (jd/tenacity#529).
@@ -34,7 +33,7 @@ def backoff(*, attempts: int, random: Random, sleep: Callable[[float], Awaitable
         sleep=sleep,
     )
 
-    async def retry(attempt: SendOnce) -> Answer:
+    async def retry(attempt: SendOnce, spent: int = 0) -> Answer:
         async def let_through() -> Answer:
             # What a 429 turned away was not applied: no attempt has failed. It closes the gate,
             # and raises when that has lasted for too long.
@@ -43,7 +42,8 @@ def backoff(*, attempts: int, random: Random, sleep: Callable[[float], Awaitable
             return answer
 
         # A copy each: one AsyncRetrying keeps the state of one call.
-        answer: Answer = await policy.copy()(let_through)
+        left = stop_after_attempt(attempts - spent)
+        answer: Answer = await policy.copy(stop=left)(let_through)
         return answer
 
     return retry

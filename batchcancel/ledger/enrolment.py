@@ -118,6 +118,7 @@ _RESOLVE = """
 _NOTE = (
     "INSERT INTO looks (kind, batch, looked_at, found) VALUES (:kind, :batch, :looked_at, :found)"
 )
+_FORGET = "DELETE FROM looks WHERE kind = :kind AND batch = :batch"
 _APPROVE = """
     UPDATE batches SET approval = :token, approved_by = :by, approved_at = :at
     WHERE batch_id = :batch_id
@@ -133,12 +134,12 @@ def enrol(
     ((batch_id, enrolment),) = into.fetch(_BATCH, {"name": batch.name})
     values = {"batch_id": batch_id, "enrolment": enrolment}
     for part in _parts(rows):
-        _load(into, _NAMED, part)
+        load(into, _NAMED, part)
         into.execute(_ENROL_ROWS, values)
     into.execute(_DROP_UNNAMED, values)
     into.execute(_CLEAR_REJECTED, values)
     unread = ((row.line, row.reason, row.appointment_id) for row in rejected)
-    _load(into, _REJECTED, unread, like="rejected_rows")
+    load(into, _REJECTED, unread, like="rejected_rows")
     into.execute(_REJECT, values)
     into.execute(_UNLOAD)
 
@@ -154,11 +155,11 @@ def decide(
     Rows that had one, and are none of these now, are waiting.
     """
     values = {"batch_id": batch_id_of(into, batch)}
-    _load(into, _ENDED, ((one, end.name, end.reason) for one, end in endings))
+    load(into, _ENDED, ((one, end.name, end.reason) for one, end in endings))
     into.execute(_CLEAR_ENDINGS, values)
     into.execute(_END, values)
     for part in _parts(observed):
-        _load(into, ", ".join(_SEEN), part)
+        load(into, ", ".join(_SEEN), part)
         into.execute(_OBSERVE, values)
     into.execute(_UNLOAD)
 
@@ -199,6 +200,13 @@ def note(into: Statements, batch: str, look: Look) -> None:
     into.execute(_NOTE, look._asdict() | {"batch": batch, "found": json.dumps(look.found)})
 
 
+def keep_rest(into: Statements, batch: str, look: Look | None) -> None:
+    """Keep what a run that pauses leaves to the next one, in place of any other; None forgets."""
+    into.execute(_FORGET, {"kind": "rest", "batch": batch})
+    if look is not None:
+        note(into, batch, look)
+
+
 def batch_id_of(into: Statements, batch: str) -> int | None:
     """Find a batch by its name; None when it was never enrolled, and no row matches that."""
     found = into.fetch(_BATCH, {"name": batch})
@@ -212,7 +220,7 @@ def _parts(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]
         yield part
 
 
-def _load(
+def load(
     into: Statements, columns: str, rows: Iterable[Sequence[object]], *, like: str = "rows"
 ) -> None:
     """Let the temporary table `loaded` hold these rows, with columns of the table `like`."""

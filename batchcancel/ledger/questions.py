@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from batchcancel.appointments import Decided
 from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.ledger import contract
+from batchcancel.ledger.pruning import STANDINGS, Standing, finished
 from batchcancel.ledger.statements import Diagnosis, Values, restored, restored_day
 from batchcancel.ledger.tables import IN_DOUBT, VERSION
 
@@ -100,6 +101,10 @@ class LedgerReader(ABC):
                    coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
             FROM batches ORDER BY batch_id
         """)))  # fmt: skip
+
+    def finished(self, before: datetime) -> list[Standing]:
+        """The batches in which nothing is left to do since then."""
+        return finished(_records(Standing, self.ask(STANDINGS)), before=before)
 
     def runs(self, batch: str) -> list[contract.Run]:
         """The runs over a batch, oldest first."""
@@ -204,6 +209,17 @@ class LedgerReader(ABC):
     """)
     """What this batch itself cancelled and nobody has restored, ordered by id."""
 
+    def settled_places(self, batch: str) -> list[contract.SettledPlace]:
+        """Where the rows lie that must not be sent again, each place once."""
+        day = "coalesce(date, {observed_date})"
+        sql = f"""
+            SELECT DISTINCT {day} AS day, coalesce(session, {{observed_session}}),
+                   coalesce(branch_id, {{observed_branch}}), CASE WHEN {day} IS NULL THEN start END
+            {_IS_SETTLED}
+        """
+        found = self.ask(sql, batch=batch, but_refused=False)
+        return list(_records(contract.SettledPlace, found))
+
     approved = _Answers(contract.Approved).first("""
         SELECT {approval}, {approved_by}, {approved_at} FROM batches
         WHERE name = :batch AND {approval} IS NOT NULL
@@ -232,10 +248,13 @@ class LedgerReader(ABC):
     """)
     """The requests of the batch's runs, oldest first."""
 
-    def looks(self, batch: str) -> list[contract.Look]:
-        """What was found by looking at the batch, oldest first."""
-        sql = "SELECT kind, looked_at, found FROM looks WHERE batch = :batch ORDER BY looked_at"
-        found = self.ask(sql, batch=batch) if self._version > 1 else ()
+    def looks(self, batch: str, *, rest: bool = False) -> list[contract.Look]:
+        """What was found by looking at the batch, oldest first; or the rest of a paused run."""
+        sql = """
+            SELECT kind, looked_at, found FROM looks
+            WHERE batch = :batch AND (kind = 'rest') = :rest ORDER BY looked_at
+        """
+        found = self.ask(sql, batch=batch, rest=rest) if self._version > 1 else ()
         return list(_records(contract.Look, found))
 
     def was_answered(self) -> bool:
@@ -261,6 +280,12 @@ def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:
     is_tuple = issubclass(kind, tuple)
     for row in rows:
         values = [*row]
-        for at, restore in restoring:
-            values[at] = restore(values[at])
+        try:
+            for at, restore in restoring:
+                values[at] = restore(values[at])
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(
+                "the ledger is damaged: it holds what this program never writes",
+                hint="Keep it, restore it from a backup or name another with --ledger.",
+            ) from error
         yield kind(*values) if is_tuple else kind(**dict(zip(names, values, strict=True)))

@@ -1,7 +1,7 @@
 """What is written on a ledger; how a transaction is had, and a batch taken, is each database's."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -14,7 +14,7 @@ from batchcancel.errors import (
     InputError,
     StoppedEarly,
 )
-from batchcancel.ledger import enrolment
+from batchcancel.ledger import enrolment, pruning
 from batchcancel.ledger.contract import Batch, Entry, Intent, LedgerRow, Run
 from batchcancel.ledger.entries import begin_run, end_run, record
 from batchcancel.ledger.lease import BEATS, TTL_S, Heartbeat, SomeLease, leased
@@ -107,6 +107,10 @@ class Ledger(LedgerReader):
         """Renew the lease; `LedgerWriteFailed` where that may succeed later."""
 
     @abstractmethod
+    def _held(self, into: Any) -> set[str]:
+        """The batches that runs have now, as they are leased."""
+
+    @abstractmethod
     def _identity(self, number: int) -> Values:
         """The columns by which the request with that number in its run is found."""
 
@@ -156,11 +160,20 @@ class Ledger(LedgerReader):
 
         self._write(enrol, is_long=True)
 
+    def prune(self, batches: Collection[str], *, before: datetime) -> Mapping[str, int]:
+        """Forget these as far as nothing is left to do in them since `before`; tells what went."""
+
+        def prune(into: Statements) -> Mapping[str, int]:
+            return pruning.prune(into, batches, before=before, held=lambda: self._held(into))
+
+        return self._write(prune, is_long=True)
+
     decide = _whole(enrolment.decide)
     reopen_refused = _whole(enrolment.reopen_refused)
     resolve = _whole(enrolment.resolve)
     approve = _whole(enrolment.approve)
     note = _whole(enrolment.note)
+    keep_rest = _whole(enrolment.keep_rest)
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """Write the entries of the held batch in one durable transaction, in their order.

@@ -47,7 +47,7 @@ async def read_back(
         halt_after=halt_after, records=back, patience=halt_after,
     ).read()  # fmt: skip
     back.absent = reading.absent
-    if not reading.is_possible:
+    if reading.is_cut_short or not reading.is_possible:
         left = next(one for one in days if one not in back.shown and one not in back.absent)
         answer = await lookup.read(left)  # raises where the key may not read
         if answer.record is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import anyio
 from batchcancel.api import Lookup, Record
 from batchcancel.appointments import Appointment
 from batchcancel.clock import Now
+from batchcancel.errors import Unreachable
 from batchcancel.ledger.contract import Observation
 from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.observed import CANCELLED
@@ -33,7 +35,7 @@ class Word(NamedTuple):
     was_cancelled: bool
 
 
-class _Day(NamedTuple):
+class DayRead(NamedTuple):
     """When its pages were read last, `after` how many of the run, and if what they do not show
     is not on that day.
     """
@@ -43,13 +45,31 @@ class _Day(NamedTuple):
     tells_all: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a run read anew so far."""
+
+    pages: int = 0
+    days: Mapping[date, DayRead] = field(default_factory=dict)
+    words: Mapping[str, Word] = field(default_factory=dict)
+
+
+NOTHING_READ = Read()
+
+
+def read_of(shown: Iterable[Record]) -> Read:
+    """These records, which planning has seen."""
+    words = {one.appointment_id: Word(0, one, one.status == CANCELLED) for one in shown}
+    return Read(words=words)
+
+
 class Fresh:
     """Reads the pages of a day anew when a row of it comes up that was observed long ago.
 
     `rows` counts the rows that are to be taken up, by the day whose pages show them. Beyond the
     budget, which is what planning has left, older observations stand. Of the days that are
     `shuffled` one page is read, and what it does not show stands too: each shows as many as others.
-    `shown` are records of rows in doubt, which planning has seen.
+    What was `read` before may be of an earlier slice of the run, or of the plan.
     """
 
     def __init__(
@@ -60,17 +80,25 @@ class Fresh:
         now: Now,
         budget: Budget,
         shuffled: Collection[date] = (),
-        shown: Iterable[Record] = (),
+        read: Read = NOTHING_READ,
     ) -> None:
         self._left = Counter(rows)
         self._lookup = lookup
         self._now = now
         self._budget = budget
         self._shuffled = shuffled
-        self._pages = 0
-        self._days: dict[date, _Day] = {}
-        self._words = {one.appointment_id: Word(0, one, one.status == CANCELLED) for one in shown}
+        self._pages = read.pages
+        self._days, self._words = {**read.days}, {**read.words}
         self._reading = anyio.Lock()
+
+    def read(self, ids: Collection[str]) -> Read:
+        """What was read, and what it showed of these rows; nobody's name is kept."""
+        words = {
+            one: word._replace(record=replace(word.record, doctor=None, service=None))
+            for one in ids
+            if (word := self._words.get(one)) is not None
+        }
+        return Read(pages=self._pages, days=self._days, words=words)
 
     async def must_read(self, appointment: Appointment) -> bool:
         """Whether it is to be read by itself, now that its turn has come; to be called once.
@@ -113,17 +141,20 @@ class Fresh:
     def _is_old(self, at: datetime) -> bool:
         return self._now() - at > OLD
 
-    async def _renew(self, page: date) -> _Day:
+    async def _renew(self, page: date) -> DayRead:
         began, after, pages = self._now(), self._pages, DayPages()
         while not pages.is_whole and self._budget.spend():
-            found = await self._lookup.page_of_day(page, page=pages.pages + 1)
+            try:
+                found = await self._lookup.page_of_day(page, page=pages.pages + 1)
+            except Unreachable:
+                found = None
             if found is None:
                 break
             self._take(found)
             pages.note(found, len(found))
             if page in self._shuffled:
                 break
-        self._days[page] = day = _Day(began, after, pages.tells_all)
+        self._days[page] = day = DayRead(began, after, pages.tells_all)
         if len(self._words) > _MOST_KEPT:  # then other days are read anew
             self._words = {one: word for one, word in self._words.items() if word.page > after}
             self._days = {page: day}

@@ -15,7 +15,6 @@ from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import SAID, by_day, comparable, days_beside, named_by
 from batchcancel.policy.observed import CANCELLED, NO_STARTS, PLACE, Observed
-from batchcancel.policy.open_windows import read_windows
 from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -42,7 +41,6 @@ async def observed_of(
     statuses: Collection[str],
     approved_at: datetime | None,
     halt_after: int,
-    require_windows: bool = False,
 ) -> Observed:
     """Read the rows that are not settled, as far as the budget goes.
 
@@ -64,8 +62,6 @@ async def observed_of(
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.records.frame()
-    has_starts = rules.policy.needs_start and rules.timezone is not None
-    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Observed(
         named=named,
         seen=seen,
@@ -76,11 +72,10 @@ async def observed_of(
         decided=earlier.decided,
         statuses=statuses,
         approved_at=approved_at,
-        windows=await read_windows(days, lookup, None if require_windows else budget),
         budget=budget,
         days=reading.days,
         began=began,
-        starts=await _starts_seen(manifest, seen, starts=starts) if has_starts else NO_STARTS,
+        starts=await _starts_seen(manifest, seen, rules=rules, starts=starts, now=clock.latest()),
         not_shown=reading.not_shown,
         absent=len(reading.absent),
         cautions=(*_cautions(reading), *cautions, *_untold(named, seen)),
@@ -126,14 +121,20 @@ def _to_be_seen(frame: pl.DataFrame, earlier: EarlierRuns) -> pl.DataFrame:
     return rows.sort(~is_left, maintain_order=True) if earlier.left_alone else rows
 
 
-async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts) -> pl.DataFrame:
+async def _starts_seen(
+    manifest: Manifest, seen: pl.DataFrame, *, rules: Rules, starts: Starts, now: datetime
+) -> pl.DataFrame:
     """The starts that records tell of rows whose manifest gives no exact one.
 
-    The record knows best when it begins, for it has the batch label.
+    The record knows best when it begins, for it has the batch label. Where no notice is in
+    force it matters only whether the session lasts longer than a day that is over.
     """
+    if rules.timezone is None:
+        return NO_STARTS
     is_open = (pl.col("start_known_by") != KnownBy.EXACT.value).fill_null(value=True)
     rows = (
         manifest.frame.filter(is_open)
+        .filter(rules.policy.needs_start | (pl.col("latest_start") < now))
         .select("appointment_id", is_learned=pl.col("starts_at").is_null())
         .join(seen.filter(pl.col("observed_date").is_not_null()), on="appointment_id")
     )
@@ -152,6 +153,13 @@ async def _starts_seen(manifest: Manifest, seen: pl.DataFrame, *, starts: Starts
 def _cautions(reading: Reading) -> Iterator[Caution]:
     if not reading.is_possible:
         yield NOT_OBSERVED
+    if reading.is_cut_short:
+        yield Caution(
+            code="observed_late",
+            text="the API gave no answer when it was asked for appointments, so "
+            f"{len(reading.missed)} of them are read when their turn comes, each with a request "
+            "of its own",
+        )
     if reading.also_there:
         yield Caution(
             code="not_found_before",

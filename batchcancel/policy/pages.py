@@ -13,9 +13,9 @@ from datetime import date
 from functools import cached_property
 from itertools import chain, cycle
 
-from batchcancel.api import NOTHING, PAGE, Lookup, Meaning, Record
+from batchcancel.api import NOTHING, PAGE, Ask, Lookup, Meaning, Record
 from batchcancel.clock import Now
-from batchcancel.errors import ScopeMissing, StoppedEarly
+from batchcancel.errors import WRONG_ADDRESS, ScopeMissing, StoppedEarly, Unreachable
 from batchcancel.policy.day_pages import DayPages, parts_of_day
 from batchcancel.policy.records import Records, Words
 
@@ -57,7 +57,7 @@ async def _own_day(record: Record) -> Iterable[date]:
 
 
 class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
-    """Pages or records cannot be had, so no more of them are asked for."""
+    """There are no pages or records to be had, so no more of them are asked for."""
 
 
 @dataclass(kw_only=True)
@@ -72,8 +72,8 @@ class Reading:
     `patience` rows in a row that the API gave no answer for nothing is read.
 
     `not_shown` counts rows that the whole of their pages does not show, `absent` are those that the
-    API does not know. `days` are those of which pages were read. `is_possible` tells whether pages
-    and records could be read.
+    API does not know. `days` are those of which pages were read. `is_possible` tells whether there
+    are pages and records to be read; where the API gave no answer to some, `is_cut_short`.
     """
 
     by_day: Mapping[date | None, Sequence[str]]
@@ -92,6 +92,7 @@ class Reading:
     absent: set[str] = field(default_factory=set)
     also_there: set[str] = field(default_factory=set)
     is_possible: bool = False
+    is_cut_short: bool = False
 
     def __post_init__(self) -> None:
         self._day_of = {one: day for day, ids in self.by_day.items() for one in ids}
@@ -108,7 +109,7 @@ class Reading:
     def missed(self) -> list[str]:
         """Rows that the pages of their day did not show and that there was no budget to read.
 
-        They are read when their turn comes.
+        They are read when their turn comes. So are those not seen before the API fell silent.
         """
         return sorted((self._to_read & self._day_of.keys()) - self._without_record)
 
@@ -116,9 +117,12 @@ class Reading:
         """Read it all; what cannot be had ends it."""
         try:
             await self._read_all()
-            self.is_possible = True
+        except Unreachable:
+            self.is_cut_short = True
+            self._to_read.update(self._day_of)
         except (_OutOfReach, ScopeMissing):
-            self.is_possible = False
+            return self
+        self.is_possible = True
         return self
 
     async def _read_all(self) -> None:
@@ -200,7 +204,9 @@ class Reading:
         if answer.is_worth_retrying:
             self._unanswered += 1
             if self._unanswered >= self.patience:
-                raise _OutOfReach
+                if answer.code in WRONG_ADDRESS:
+                    raise _OutOfReach
+                raise Unreachable(answer.code, ask=Ask.READ.path)
             return None
         self._without_record.add(appointment_id)
         if answer.meaning is Meaning.ABSENT:

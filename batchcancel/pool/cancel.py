@@ -1,6 +1,5 @@
 """One appointment on its way to its outcome: PATCHes, and reads while it is in doubt."""
 
-import functools
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,6 +42,26 @@ class Means:
     approved_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """How far an appointment came that a full window stopped on its way.
+
+    `needs_read` is None before its turn came. So many PATCHes and reads were sent that proved
+    nothing. `page` is the number of the page whose word on it was heard.
+    """
+
+    needs_read: bool | None = None
+    is_read: bool = False
+    tries: int = 0
+    reads: int = 0
+    page: int | None = None
+    has_record: bool = False
+    updated_at: datetime | None = None
+
+
+NOT_BEGUN = Begun()
+
+
 class Cancellation:
     """Brings one appointment to its outcome, as far as answers prove it.
 
@@ -53,7 +72,7 @@ class Cancellation:
 
     ask = Ask.CANCEL
 
-    def __init__(self, appointment: Appointment, means: Means) -> None:
+    def __init__(self, appointment: Appointment, means: Means, begun: Begun = NOT_BEGUN) -> None:
         self.appointment_id = appointment.appointment_id
         self._appointment = appointment
         self._means = means
@@ -61,23 +80,41 @@ class Cancellation:
         self._opened_at = appointment.opened_at
         self._seen = appointment.seen
         self._learns_start = appointment.start is None and means.policy.needs_start
-        self._is_read = False
-        self._has_lost_one = False
-        self._word: Word | None = None
+        self._needs_read = begun.needs_read
+        self._is_read = begun.is_read
+        self._tries, self._reads = begun.tries, begun.reads
+        word = None if begun.page is None else self._last_word()
+        self._word = word if word is not None and word.page == begun.page else None
         self._outcome = Outcome(OutcomeName.GAVE_UP)
-        self.has_record = False
+        self.has_record = begun.has_record
         self.unread: ScopeMissing | None = None
-        self.updated_at: datetime | None = None
+        self.updated_at = begun.updated_at
+
+    def left(self) -> tuple[Appointment, Begun]:
+        """How it stands, for a later slice of the same run."""
+        begun = Begun(
+            needs_read=self._needs_read, is_read=self._is_read, tries=self._tries,
+            reads=self._reads, page=None if self._word is None else self._word.page,
+            has_record=self.has_record, updated_at=self.updated_at,
+        )  # fmt: skip
+        one = replace(
+            self._appointment, seen=self._seen, opened_at=self._opened_at, attempts=self._number
+        )
+        return one, begun
 
     async def outcome(self) -> Outcome:
         """Send what it takes. The trouble of the run is raised, that of the row returned."""
         try:
-            is_read = (self._opened_at is not None and not self._is_shown()) or self._learns_start
-            if is_read or await self._means.fresh.must_read(self._appointment):
+            if self._needs_read is None:
+                is_in_doubt = self._opened_at is not None
+                self._needs_read = (is_in_doubt and not self._is_shown()) or self._learns_start
+                if not self._needs_read:
+                    self._needs_read = await self._means.fresh.must_read(self._appointment)
+                    self._is_read = is_in_doubt
+            if self._needs_read:
                 await self._read()
-            self._is_read |= self._opened_at is not None
             self._take_last_word()  # without a wait for a permit, where it ends it
-            await self._means.retry(self._attempt)
+            await self._means.retry(self._attempt, self._tries)
         except Ended as ended:
             return self._unless_late(ended.outcome)
         return self._outcome
@@ -85,26 +122,26 @@ class Cancellation:
     def _unless_late(self, outcome: Outcome) -> Outcome:
         """What was sent a moment ago may be applied late: then the next run reads it, and skips."""
         is_skipped = outcome.name is OutcomeName.SKIPPED and outcome.reason != SkipReason.COMPLETED
-        is_late = is_skipped and self._has_lost_one
+        is_late = is_skipped and self._tries > 0
         return Outcome(OutcomeName.GAVE_UP, outcome.reason) if is_late else outcome
 
     async def _attempt(self) -> Answer:
         """One PATCH. Others may act between two, so a read is good for the next one only."""
         if self._opened_at is not None and not self._is_read:
             await self._read()
-        self._is_read = False
-        self._number += 1
-        one = self._appointment
+        one, number = self._appointment, self._number + 1
         is_in_doubt = self._opened_at is not None
         answer, left_at = await self._means.exchange.write(
             Request(ask=self.ask, appointment_id=one.appointment_id, notes=one.notes),
-            Write(attempt=self._number, is_in_doubt=is_in_doubt, decide=self._decide),
+            Write(attempt=number, is_in_doubt=is_in_doubt, decide=self._decide),
         )
+        self._number, self._is_read = number, False
         opened_at = self._opened_at or left_at
         self._outcome = self._by_answer(answer, opened_at)
         self._note(answer)
         if answer.meaning is Meaning.UNKNOWN:
-            self._opened_at, self._has_lost_one = opened_at, True
+            self._opened_at = opened_at
+            self._tries += 1
         return answer
 
     def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
@@ -145,7 +182,7 @@ class Cancellation:
         self._word = self._last_word()
         self._note(answer)
         self._judge(answer)
-        self._is_read = True
+        self._is_read, self._needs_read = True, False
         if answer.record is not None and self._learns_start:
             await self._learn_start(answer.record)
 
@@ -181,13 +218,21 @@ class Cancellation:
 
     async def _answer_to_read(self) -> Answer:
         request = Request(ask=Ask.READ, appointment_id=self._appointment.appointment_id)
+
+        async def send() -> Answer:
+            answer = await self._means.exchange.send(request)
+            self._reads += answer.meaning is Meaning.UNKNOWN
+            return answer
+
         try:
-            return await self._means.retry(functools.partial(self._means.exchange.send, request))
+            answer = await self._means.retry(send, self._reads)
         except ScopeMissing as error:
             if self._opened_at is None:
                 raise
             self.unread = error
             raise Ended(Outcome(OutcomeName.GAVE_UP, "INSUFFICIENT_SCOPE")) from None
+        self._reads = 0
+        return answer
 
     async def _learn_start(self, record: Record) -> None:
         if (start := await self._means.starts.of_record(record)) is None:

@@ -9,10 +9,12 @@ of. The commit may take long too. So what allows sending is asked after it, with
 before the PATCH leaves; where something does not, the intent is withdrawn.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import anyio
 
@@ -62,6 +64,14 @@ class Write:
     decide: Decide
 
 
+class Spent(NamedTuple):
+    """The requests of a run, those refused by the rate limit, and for how long all were."""
+
+    requests: int = 0
+    rate_limited: int = 0
+    turned_away: float | None = None
+
+
 Sent = tuple[Answer, datetime]
 """The answer to a PATCH, and the earliest moment, on the server's clock, when it left."""
 
@@ -74,7 +84,7 @@ class Exchange:
 
     Raises `Stopped` when the run is to stop, `Ended` when the policy says no at the last
     moment, `StoppedEarly` when the API asks for too much patience or `max_requests` were sent, and
-    as the API does.
+    as the API does; `WindowFull` where a row would wait for a slot for more than `most_wait` s.
     """
 
     def __init__(
@@ -107,12 +117,16 @@ class Exchange:
         self._is_proved = False
         self.requests = 0
         self.rate_limited = 0
+        self.most_wait = math.inf
 
-    async def send(self, request: Request) -> Answer:
-        """Send a read. On a stop it is given up at once, for it has no effect."""
+    async def send(self, request: Request, *, is_patient: bool = False) -> Answer:
+        """Send a read. On a stop it is given up at once, for it has no effect.
+
+        One that `is_patient` waits for its slot, however long: what belongs together is read whole.
+        """
         if request.ask.writes:
             raise ValueError("a PATCH needs an intent")
-        async with self._permitted() as permit:
+        async with self._permitted(math.inf if is_patient else self.most_wait) as permit:
             number = self._next_number()
             asked = Asked(request=number, appointment_id=request.appointment_id, at=self._now())
             await self._writer.durable(asked)
@@ -126,7 +140,7 @@ class Exchange:
         """Send a PATCH. On a stop it is waited for: only its answer spares a read-back."""
         if request.appointment_id is None:
             raise ValueError("a PATCH needs an appointment")
-        async with self._permitted() as permit:
+        async with self._permitted(self.most_wait) as permit:
             self._decide(write)  # spares the commit of what would be withdrawn
             intent = Intent(
                 request=self._next_number(),
@@ -145,13 +159,29 @@ class Exchange:
         self._take_in(intent.request, answer, *([] if is_doubtful else [_undone(intent, write)]))
         return answer, intent.opened_at
 
+    def spent(self) -> Spent:
+        """What was sent so far, for a later slice of the same run."""
+        since = self._turned_away_since
+        return Spent(
+            self.requests,
+            self.rate_limited,
+            None if since is None else anyio.current_time() - since,
+        )
+
+    def go_on(self, spent: Spent, *, paused: float) -> None:
+        """Count on from what an earlier slice spent, so many seconds ago."""
+        self.requests, self.rate_limited, turned_away = spent
+        self._announced = self.requests
+        if turned_away is not None:
+            self._turned_away_since = anyio.current_time() - turned_away - paused
+
     @asynccontextmanager
-    async def _permitted(self) -> AsyncIterator[Permit]:
+    async def _permitted(self, most_wait: float) -> AsyncIterator[Permit]:
         """A slot of the rate limit's window, free again at once if nothing was sent."""
         self._require_left()  # else the last word would come after a wait for a permit
         # Retries come through here too, so no permit is taken for the time of a backoff.
         with self._stop.breaks():
-            permit = await self._limiter.permit()
+            permit = await self._limiter.permit(most_wait)
         try:
             yield permit
         finally:

@@ -1,10 +1,12 @@
 """Worker pool over one queue, with a circuit breaker and a bounded drain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import anyio
 
+from batchcancel.api import Ask
 from batchcancel.appointments import Fact, Outcome, OutcomeName
 from batchcancel.clock import Now
 from batchcancel.errors import (
@@ -13,6 +15,7 @@ from batchcancel.errors import (
     ScopeMissing,
     StoppedEarly,
     UnexpectedFailure,
+    WindowFull,
 )
 from batchcancel.events import Observer, RowEnded
 from batchcancel.ledger.contract import Noted, Settled
@@ -27,27 +30,56 @@ _HELD = Fact.FINAL | Fact.FAILURE
 """Outcomes that are final and may as well be the fault of a key, an address or an outage."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streak:
+    """Failures in a row, the outcomes held meanwhile, and whether the key may not read a row."""
+
+    failures: int = 0
+    held: Mapping[str, Outcome] = field(default_factory=dict)
+    is_unread: bool = False
+
+
+UNBROKEN = Streak()
+
+
 class Pool:
     """Workers over one queue. A row's trouble becomes its outcome; the run's trouble sets `stop`.
 
     The circuit breaker: after `halt_after` failed appointments in a row the run stops, for that
     is an outage, a key of another clinic, or a rule of the API that we do not know. Therefore
     not-found and refused rows are held: they are only noted until the API has shown a record of
-    another row, or the run has come to its end by itself; then they are settled.
+    another row, or the run has come to its end by itself; then they are settled. A run in slices
+    holds them from one to the next. What a full window stopped on its way is `begun`.
     """
 
     def __init__(
-        self, writer: Writer, *, stop: Stop, now: Now, observe: Observer, halt_after: int
+        self,
+        writer: Writer,
+        *,
+        stop: Stop,
+        now: Now,
+        observe: Observer,
+        halt_after: int,
+        streak: Streak = UNBROKEN,
     ) -> None:
         self._writer = writer
         self._stop = stop
         self._now = now
         self._observe = observe
         self._halt_after = halt_after
-        self._failures_in_a_row = 0
-        self._held: dict[str, Outcome] = {}
-        self._spent: RequestsSpent | None = None
-        self._unread: ScopeMissing | None = None
+        self._failures_in_a_row = streak.failures
+        self._held = {**streak.held}
+        self._spent: RequestsSpent | WindowFull | None = None
+        read = Ask.READ
+        missing = ScopeMissing(read.scope, hint=read.without_scope) if streak.is_unread else None
+        self._unread: ScopeMissing | None = missing
+        self.begun: list[Cancellation] = []
+
+    def streak(self) -> Streak:
+        """How it stands, for a later slice of the same run."""
+        return Streak(
+            failures=self._failures_in_a_row, held=self._held, is_unread=self._unread is not None
+        )
 
     async def settle_all(self, appointments: Iterator[Cancellation], *, workers: int) -> None:
         """Settle appointments in their order, until none is left or the run is to stop."""
@@ -74,12 +106,18 @@ class Pool:
         try:
             # All workers share one iterator. It never awaits, so none can get another's row.
             for one in appointments:
-                self._end(one, await one.outcome())
+                try:
+                    outcome = await one.outcome()
+                except WindowFull:
+                    self.begun.append(one)
+                    raise
+                self._end(one, outcome)
         except Stopped:
             return
-        except RequestsSpent as error:
+        except (RequestsSpent, WindowFull) as error:
             # No stop yet: it would keep back what the others have an intent for already.
-            self._spent = error
+            if not isinstance(self._spent, RequestsSpent):
+                self._spent = error
         except BatchcancelError as error:
             self._stop.ask(error)
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request

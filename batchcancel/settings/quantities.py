@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Final
@@ -94,6 +94,13 @@ def hours(text: str) -> float:
     if float(text) > MOST_HOURS:
         raise ValueError(f"write a number of hours, at most {MOST_HOURS:.0f}")
     return float(text)
+
+
+def days(text: str) -> timedelta:
+    """Whole days, at least one, such as `90d`."""
+    if not (told := re.fullmatch(r"([1-9][0-9]{0,4})d?", text)):
+        raise ValueError(f"{text} is no number of days, such as 90d")
+    return timedelta(days=int(told[1]))
 
 
 def whole_number(text: str) -> int:

@@ -68,12 +68,27 @@ async def test_such_a_row_is_cancelled_until_the_very_end_of_its_day(world, seco
     assert is_cancelled == finished.summary.counts["cancelled"]
 
 
+@pytest.mark.parametrize(("hours", "is_cancelled"), [(1.5, True), (3.5, False)])
+async def test_a_session_that_lasts_into_the_next_day_is_not_over_with_its_day(
+    world, hours, is_cancelled
+):
+    midnight = datetime.combine(TOMORROW, time(), ZoneInfo(KOLKATA))
+    world.sandbox.add_window(
+        TODAY, session="Night", batch="NA", start_time="22:00", end_time="02:00"
+    )
+    world.sandbox.add("a", date=TODAY, session="Night", batch="NA")
+    manifest = world.write("appointment_id,date", f"a,{TODAY}")
+    world.virtual.jump((midnight - BEGIN).total_seconds() + hours * 3600)
+    finished = await world.run(manifest, notice_hours=0)
+    assert is_cancelled == finished.summary.counts["cancelled"]
+
+
 async def test_what_is_known_by_the_day_is_no_midnight_in_the_plan(world):
     world.sandbox.add("a", date=FAR)
     planned = await world.plan(world.write("appointment_id,date", f"a,{FAR}"), notice_hours=0)
     text = plan_text(planned)
     assert 2 == text.count("Sat 2026-06-20, the day\n")
-    assert "00:00 Asia/Kolkata" not in text
+    assert "start  Sat 2026-06-20 00:00" not in " ".join(text.split(" " * 9))
     told = plan_json(planned, ledger="")
     assert ("2026-06-20", "day") == (told["first_start"], told["first_start_known_by"])
 

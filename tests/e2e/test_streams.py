@@ -94,6 +94,16 @@ def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
     assert (0, 2) == (ended.returncode, len(stage.patched()))
 
 
+@pytest.mark.promise(16)
+def test_rows_that_a_full_disk_does_not_take_are_no_success(stage):
+    stage.closure(2)
+    stage.here(*RUN)
+    words = ("export", LEDGER, "-o", "-")
+    ended = stage.start(*words, before=("sh", "-c", 'exec "$@" >/dev/full', "sh")).end()
+
+    assert (2, True) == (ended.returncode, "stdout cannot be written" in ended.stderr)
+
+
 @pytest.mark.long
 def test_a_reader_of_stderr_that_goes_away_loses_no_result_and_changes_no_exit_code(stage):
     stage.closure(3)

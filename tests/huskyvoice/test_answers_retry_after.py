@@ -22,7 +22,7 @@ date_like = st.lists(
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("0", 0), ("42", 42), (" 42\t", 42), ("007", 7), ("86400", 86_400),
-     *((text, LONGEST_RETRY_AFTER) for text in ("86401", "9" * 20, "0" * 15 + "99999"))],
+     *((text, LONGEST_RETRY_AFTER) for text in ("86401", "9" * 5000, "0" * 15 + "99999"))],
 )  # fmt: skip
 def test_digits_are_seconds_and_more_than_a_day_counts_as_a_day(text, seconds):
     assert seconds == retry_after(text, server_now=NOW)
@@ -31,7 +31,7 @@ def test_digits_are_seconds_and_more_than_a_day_counts_as_a_day(text, seconds):
 @pytest.mark.parametrize(
     "text",
     [None, "", " ", "nan", "inf", "-inf", "1e9", "-1", "+1", "1.5", "٤٢", "४२", "1_0", "0x10",
-     "9" * 21, "soon", "42 s", "5, 10", "2026-06-01T06:00:42Z", DATE + "x" * 64],
+     "soon", "42 s", "5, 10", "2026-06-01T06:00:42Z", DATE + "x" * 64],
 )  # fmt: skip
 def test_what_is_neither_seconds_nor_a_date_says_nothing(text):
     assert retry_after(text, server_now=NOW) is None

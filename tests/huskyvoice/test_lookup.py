@@ -5,7 +5,7 @@ import anyio
 import pytest
 
 from batchcancel.api import PAGE, Answer, Ask, Meaning, OrgConfig, Request, Window
-from batchcancel.errors import InputError, StoppedEarly
+from batchcancel.errors import InputError, StoppedEarly, Unreachable
 from batchcancel.huskyvoice.answers import record_from
 from batchcancel.huskyvoice.lookup import HuskyLookup
 
@@ -116,8 +116,8 @@ async def test_a_time_that_is_no_local_time_of_day_is_not_known(value):
     assert [Window(session="Morning")] == await windows_of([told])
 
 
-@pytest.mark.parametrize("value", [None, "", 7, ["Morning"]])
-async def test_a_name_that_is_no_text_is_not_known(value):
+@pytest.mark.parametrize("value", [None, "", True, ["Morning"]])
+async def test_a_name_that_is_neither_text_nor_number_is_not_known(value):
     told = {"session": value, "branch_id": value, "batch": value, "start_time": "09:00"}
     assert [Window(start=time(9))] == await windows_of([told])
 
@@ -166,7 +166,11 @@ async def test_a_list_without_a_record_is_an_empty_page(data):
 async def test_a_page_or_a_record_that_cannot_be_had_stops_nothing(meaning):
     lookup = HuskyLookup(Api(failed(meaning)).send)
 
-    assert await lookup.page_of_day(DAY, page=1) is None
+    if failed(meaning).is_worth_retrying:
+        with pytest.raises(Unreachable):
+            await lookup.page_of_day(DAY, page=1)
+    else:
+        assert await lookup.page_of_day(DAY, page=1) is None
     assert (await lookup.read("a1")).meaning is meaning
 
 

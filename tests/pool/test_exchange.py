@@ -44,7 +44,7 @@ class Parts:
         self._most = most
         self.require_held = require_held
 
-    async def _permit(self):
+    async def _permit(self, _most_wait):
         return Permit(7, self._is_good)
 
     def used(self, permit):
@@ -139,7 +139,7 @@ async def test_requests_that_wait_for_a_permit_together_are_no_more_than_allowed
     parts = Parts(most=3)
     permits = anyio.Event()
 
-    async def permit():
+    async def permit(_most_wait):
         await permits.wait()
         return Permit(7)
 

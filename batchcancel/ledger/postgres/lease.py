@@ -61,6 +61,7 @@ _FENCE = """
 """
 _FOUND = "SELECT token, session, commits FROM leases WHERE batch = :batch"
 _HAPPENED = "SELECT FROM leases WHERE batch = :batch AND token = :token AND commits = :number"
+HELD_NOW = "SELECT batch FROM leases WHERE expires_at > clock_timestamp()"
 _RELEASE = """
     UPDATE leases SET expires_at = clock_timestamp(), written_by = txid_current()
     WHERE batch = :batch AND token = :token

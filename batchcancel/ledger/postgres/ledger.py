@@ -30,7 +30,7 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
-from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, Lease, server_of, take
+from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, HELD_NOW, Lease, server_of, take
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -161,6 +161,9 @@ class PostgresLedger(Ledger, PostgresReader):
         if self._lease is not None:
             with write_failures(self._name):
                 self._lease.renew(self._side)
+
+    def _held(self, into: PostgresStatements) -> set[str]:
+        return {one for (one,) in into.fetch(HELD_NOW)}
 
     def _identity(self, number: int) -> Values:
         """Requests are numbered from 1 in every session."""

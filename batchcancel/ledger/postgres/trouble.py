@@ -72,6 +72,7 @@ _PASSING = (
     errors.LockNotAvailable,
     errors.TooManyConnections,
     errors.IdleInTransactionSessionTimeout,
+    errors.ReadOnlySqlTransaction,  # a standby, which is promoted in a moment
 )
 
 

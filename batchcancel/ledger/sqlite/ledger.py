@@ -156,6 +156,9 @@ class SqliteLedger(Ledger, SqliteReader):
     def _renew(self) -> None:
         self._write(lambda _: None)
 
+    def _held(self, into: Statements) -> set[str]:  # noqa: ARG002 - the file is ours alone
+        return set()
+
     def _identity(self, number: int) -> Values:
         """Unique in the ledger, above the highest number that it knew before this run."""
         return {"request_id": self._earlier_requests + number}

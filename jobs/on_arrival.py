@@ -1,0 +1,55 @@
+"""A manifest that arrives in a folder is cancelled: the same file never twice.
+
+Airflow's triggerer looks at the folder. Whoever writes manifests with Airflow needs no folder: a
+task with the asset among its `outlets`, or a call of Airflow's API, whose event has the extra
+`{"manifest": "s3://closures/2026/monday.csv"}`, starts the Dag as well.
+
+The batch is called by the file. So a file that is told twice is one batch, of which the second run
+sends nothing, and one that was replaced is refused: give it another name. Nobody is asked, as with
+`nightly`, whose options and Connections these are.
+"""
+
+import os
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, AssetWatcher, dag, task
+
+from batchcancel.airflow import BatchCancelOperator, ManifestTrigger, named
+
+FOLDER = os.environ.get("MANIFESTS_ARRIVE_IN", "/srv/batchcancel/arrivals")
+MANIFESTS = Asset(
+    "batchcancel_manifests",
+    watchers=[AssetWatcher(name="arrivals", trigger=ManifestTrigger(folder=FOLDER))],
+)
+
+
+@task
+def arrived(triggering_asset_events: Any = None) -> list[dict[str, str]]:
+    """The files of all events that started this run, each once."""
+    extras = [one.extra for one in chain.from_iterable(triggering_asset_events.values())]
+    files = dict.fromkeys(one.get("payload", one)["manifest"] for one in extras)
+    return [{"manifest": one, "batch": named(one)} for one in files]
+
+
+@dag(
+    schedule=[MANIFESTS],
+    tags=["batchcancel"],
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+)
+def on_arrival() -> None:
+    BatchCancelOperator.partial(
+        task_id="cancel",
+        ledger_conn_id="batchcancel_ledger",
+        job_file=Path(__file__).with_name("nightly.toml"),
+        # One key, one task: they would only wait for each other's share of its rate limit.
+        max_active_tis_per_dag=1,
+    ).expand_kwargs(arrived())
+
+
+on_arrival()
