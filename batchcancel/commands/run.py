@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
+from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
@@ -64,12 +65,14 @@ async def run(
     settings: Settings, *, stop: Stop, observe: Observer,
     confirm: Callable[[Planned], Awaitable[None] | None], run_id: str | None = None,
     around: Surroundings | None = None, in_slices: bool = False,
+    before: Callable[[], None] = lambda: None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
     `confirm` may wait for an answer, and raises where it is no, as all does that stops a run before
-    its first write. Afterwards the reason for an early end is part of the result. `in_slices` it
-    ends with `WindowFull` where it would wait for long; `slices` goes on.
+    its first write; so may `before`, before the API is asked. Afterwards the reason for an early
+    end is part of the result. `in_slices` it ends with `WindowFull` where it would wait for long;
+    `slices` goes on.
     """
     began, around = anyio.current_time(), around or Surroundings()
     began_at = around.now()
@@ -81,14 +84,17 @@ async def run(
             require_slot(tools, settings, around=around)
         run = new_run(settings.batch, settings.recorded(), run_id=run_id, now=tools.clock.now())
         async with holding(run, tools=tools):
-            planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
+            planned = await plan_batch(
+                manifest, settings, tools=tools, observe=observe, before=before
+            )
             refuse(planned, settings)
             await stop.checkpoint()  # the plan is made in one piece, and signals are heard late
             if (answer := confirm(planned)) is not None:
                 await answer
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
-            tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))
+            for look in _looks(planned, settings):
+                tools.ledger.note(run.batch, look)
         of = Slice(began_at, manifest.digest, has_notes(manifest), around) if in_slices else None
         return await settled(
             planned_work(planned), run, settings, tools=tools, observe=observe, began=began, of=of
@@ -120,7 +126,8 @@ async def settled(
         duplicates=work.duplicates, approval=settings.approved, selection=work.selection,
     )  # fmt: skip
     if of is not None and isinstance(done.reason, WindowFull):
-        wait = await tools.limiter.looked()
+        # What was told last counts those who wait before us too.
+        wait = max(tools.limiter.wait(), await tools.limiter.looked())
         until = of.around.now() + timedelta(seconds=wait)
         done = replace(done, reason=WindowFull(wait, until=until, run_id=run.run_id))
     return done
@@ -180,17 +187,20 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     tools.writer.enqueue(*planned.observed.learned())
 
 
-def _shown(planned: Planned, settings: Settings) -> dict[str, Any]:
-    """What a report tells later of what was decided then; of the notes only that there are some."""
-    windows = planned.windows
-    return {
-        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
-        "notes": settings.notes is not None,
-        "windows": {
-            "open": windows.windows, "places": windows.places, "unread": windows.unread,
-        },
-        "branches": dict(planned.branches),
-    }  # fmt: skip
+def _looks(planned: Planned, settings: Settings) -> Iterator[Look]:
+    """What a report tells later of what was decided then; of the notes only that there are some.
+
+    A run that had nothing to decide, or did not look at the calendar, leaves what is known.
+    """
+    if planned.rules.is_asked:
+        found = {
+            "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+            "notes": settings.notes is not None,
+            "branches": dict(planned.branches),
+        }
+        yield Look("plan", planned.at, found)
+    if planned.windows.is_looked:
+        yield Look("windows", planned.at, planned.windows.as_json())
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:
@@ -213,9 +223,14 @@ async def _flush(tools: Tools) -> LedgerWriteFailed | None:
 async def finished(
     run: Run, *, tools: Tools, began: float, held_back: int, ledger: str, duplicates: int = 0,
     approval: Approval | None = None, selection: str | None = None, restores: bool = False,
+    left_out: int = 0,
 ) -> Finished:  # fmt: skip
-    """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
+    """Count, close the run, and sum it up; `ledger` is its address as it may be shown.
+
+    `left_out` rows were asked for and are none of the batch.
+    """
     have_ended = tools.stop.reason is None
+    tools.explain(tools.stop.reason)
     failure = await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
@@ -226,7 +241,7 @@ async def finished(
     reason = tools.stop.reason
     if have_ended and isinstance(reason, TimeSpent):
         reason = failure  # over while the last outcomes were written: it stopped nothing
-    code = exit_code(counts, held_back=held_back, restores=restores)
+    code = exit_code(counts, held_back=held_back, restores=restores, left_out=left_out)
     run = replace(run, counts=counts.as_json())
     why = None if reason is None else reason.message
     failure = _close_run(run, reason.exit_code if reason else code, why=why, tools=tools)
@@ -237,7 +252,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here, held_back=held_back,
+        moved_here=here, held_back=held_back, left_out=left_out, reach=reach(run.options or {}),
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

@@ -7,12 +7,13 @@ import pytest
 
 from batchcancel.errors import InputError, Interrupted, Refusal, ScopeMissing
 from batchcancel.events import RowEnded
+from batchcancel.report.summary import what_next
 from batchcancel.sandbox import Clinic, Fault
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.load import manifest_source
 from batchcancel.stop import Stop
 from tests.sample import sampled
-from tests.world import ended
+from tests.world import Delayed, ended
 
 pytestmark = pytest.mark.anyio
 
@@ -86,8 +87,21 @@ async def test_places_that_others_take_meanwhile_are_not_taken_twice(world, chec
     counts = finished.summary.counts
     assert (30, 4) == (len(booked), finished.summary.exit_code)
     assert len(confirmed(world)) <= 200
-    assert 160 <= len(confirmed(world) & {*ids}) == counts["restored"]
+    assert 168 <= len(confirmed(world) & {*ids}) == counts["restored"]
     assert counts.skipped == {"slot_taken": 200 - counts["restored"]}
+
+
+@pytest.mark.parametrize("seconds", sampled([0.3, 2.0], every=2))
+async def test_where_there_is_a_place_for_each_none_is_taken_however_long_answers_take(
+    world, monkeypatch, seconds
+):
+    ids = await closed(world, 70, places=70)
+    near = world.transport
+    monkeypatch.setattr(world, "transport", lambda: Delayed(near(), lambda: seconds))
+    finished = await world.restore()
+    assert ended(finished) == (0, {"restored": 70})
+    assert finished.summary.requests <= 70 + 7
+    assert confirmed(world) == {*ids}
 
 
 @pytest.mark.promise(22)
@@ -228,8 +242,13 @@ async def test_of_a_manifest_only_what_the_batch_cancelled_is_put_back(world):
     some.write_text("\n".join(["appointment_id", *ids[:2], "stranger"]) + "\n")
     plans = []
     how = {"only": manifest_source(str(some))}
-    assert ended(await world.restore(how=how, confirm=plans.append)) == (0, {"restored": 2})
-    assert plans[0].facts["unknown"] == 1
+    for _ in range(2):
+        finished = await world.restore(how=how, confirm=plans.append)
+        assert ended(finished) == (4, {"restored": 2})
+        left = what_next(finished.summary, "restore", was_stopped=False)
+        assert "Left alone:     1 row of the manifest" in left
+    assert [1, 1] == [plan.facts["unknown"] for plan in plans]
+    assert ["not_cancelled_here"] * 2 == world.watching.cautions
     assert ended(await world.restore()) == (0, {"restored": 5})
 
 
