@@ -256,6 +256,16 @@ async def test_a_server_that_ignores_the_number_of_a_page_hides_nothing_unsaid(
     assert (ids(world) == names) == (finding.exit_code == 0) == (count != 250)
 
 
+async def test_a_day_that_lists_nobody_though_the_calendar_counts_some_is_no_end_of_the_search(
+    world,
+):
+    spread(world, 12)
+    world.sandbox.book.filled = lambda _slot, _batch: 2
+    finding = await world.find(day=DAY - timedelta(days=1), last=DAY)
+    assert (0, 12) == (finding.exit_code, len(ids(world)))
+    assert finding.difference > 0
+
+
 async def test_a_record_that_cannot_be_read_makes_it_unproved(world):
     world.appointments(3)
     world.sandbox.add("no id", date=DAY)
