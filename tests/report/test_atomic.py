@@ -3,12 +3,13 @@
 import os
 import resource
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.report.atomic import replacing
+from batchcancel.report.atomic import output_of, refuse_manifest, replacing
 
 
 @pytest.fixture
@@ -67,3 +68,16 @@ def test_what_is_no_file_such_as_a_device_is_left_in_its_place(tmp_path):
         file.write(b"new")
     assert [pipe] == list(tmp_path.iterdir())
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_it"),
+    [("s3://closures/m.csv", True), ("s3://closures/other.csv", False), ("m.csv", False)],
+)
+def test_a_manifest_in_a_store_is_not_written_over_whatever_version_was_read(typed, is_it):
+    run = SimpleNamespace(options={"manifest": "s3://closures/m.csv?versionId=7"})
+    account = SimpleNamespace(
+        batches=lambda: [SimpleNamespace(name="b")], runs=lambda _batch: [run]
+    )
+    with pytest.raises(InputError, match="came from") if is_it else nullcontext():
+        refuse_manifest(output_of(typed), account, ledger="b.ledger.db")
