@@ -39,7 +39,7 @@ ALLOWED = {
     "pool": SHARED | {"ledger.contract", "policy", "writer", "pool"},
     # Rule 3: what is told depends on what is written down.
     "report": SHARED
-    | {"ledger.contract", "ledger.questions", "policy.plan"}
+    | {"ledger.contract", "ledger.questions", "policy.open_windows", "policy.plan"}
     | {"reader.manifest", "reader.search", "reader.selection", "reader.stored"}
     | {"report"},
     "people": SHARED | {"ledger.contract", "reader", "people"},

@@ -18,6 +18,7 @@ from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, ScopeMi
 from batchcancel.events import Observer
 from batchcancel.ledger.contract import Look
 from batchcancel.ledger.questions import LedgerReader
+from batchcancel.policy.open_windows import open_windows
 from batchcancel.policy.rules import zone_of
 from batchcancel.policy.starts import Starts
 from batchcancel.reader.fetch import beside
@@ -127,6 +128,8 @@ def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: date
             for batch in ledger.batches():
                 if batch.selection == finding.selection:
                     ledger.note(batch.name, Look("sweep", at, finding.alive))
+                    if finding.windows.is_looked:
+                        ledger.note(batch.name, Look("windows", at, finding.windows.as_json()))
 
 
 def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
@@ -156,7 +159,9 @@ async def _look(
             hint="Pass --timezone, like Asia/Kolkata.",
         )
     services = await tools.lookup.services() if selection.filters["service"] else {}
-    windows = {day: await calendar.windows(day) or () for day in selection.days()}
+    listed = {day: await calendar.windows(day) for day in selection.days()}
+    windows = {day: found or () for day, found in listed.items()}
+    told = {day: found for day, found in listed.items() if found is not None}
     starts = Starts(sessions=settings.sessions, lookup=calendar, timezone=zone)
     found: dict[Part, Found] = {}
     spans: dict[_Spot, Start] = {}
@@ -183,6 +188,7 @@ async def _look(
         doubts=[doubt for one in found.values() for doubt in one.doubts],
         unused=[*unused(selection, records, chain.from_iterable(windows.values()), services)],
         filled=filled, difference=difference, edge=[*_edge(found, selection)],
+        windows=open_windows(selection.spots(), told or None),
     )  # fmt: skip
 
 

@@ -24,7 +24,14 @@ from batchcancel.policy.earlier_runs import (
 )
 from batchcancel.policy.observed import Observed
 from batchcancel.policy.observing import observed_of
-from batchcancel.policy.open_windows import refuse_open
+from batchcancel.policy.open_windows import (
+    NOT_LOOKED,
+    OpenWindows,
+    open_windows,
+    read_windows,
+    refuse_open,
+    spots_of,
+)
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.plan import (
     Plan,
@@ -40,6 +47,7 @@ from batchcancel.reader.fetch import fetched
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest, require_polars
 from batchcancel.report.plan import plan_made
+from batchcancel.report.status import zone_of
 from batchcancel.settings.load import Settings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
@@ -119,6 +127,7 @@ async def plan_batch(
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)
+        windows = await _windows(manifest, observed, settings, earlier, rules=rules, tools=tools)
         await agree_on_time(tools)
     at = tools.clock.latest()
     plan = make_plan(
@@ -134,7 +143,7 @@ async def plan_batch(
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin), manifest=manifest,
         rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
-        rate=settings.rate, limit=settings.limit, observed=observed, at=at,
+        rate=settings.rate, limit=settings.limit, observed=observed, at=at, windows=windows,
         branches={one: name for name, one in settings.branches.items()},
     )  # fmt: skip
     for caution in planned.rules.cautions:
@@ -201,12 +210,28 @@ async def _observed(
         manifest, earlier, rules=rules, lookup=tools.lookup, starts=starts, clock=tools.clock,
         statuses=settings.status, halt_after=settings.halt_after,
         approved_at=settings.approved.left_at if settings.approved else None,
-        require_windows=settings.require_closed,
     )  # fmt: skip
     tools.require_right_address()
     told = clock_cautions(is_known=tools.clock.is_known, ahead=tools.clock.ahead)
     cautions = (*rules.cautions, *told, *manifest.cautions, *observed.cautions, *starts.cautions())
     return replace(rules, cautions=cautions), manifest, observed
+
+
+async def _windows(
+    manifest: Manifest, observed: Observed, settings: Settings, earlier: EarlierRuns, *,
+    rules: Rules, tools: Tools,
+) -> OpenWindows:  # fmt: skip
+    """Those that are open; where nothing is left, they are looked at only when that is required."""
+    if not (rules.is_asked or settings.require_closed):
+        return NOT_LOOKED
+    account = tools.account
+    batches = () if account is None else account.batches()
+    kept = next((zone_of(one) for one in batches if one.name == settings.batch), None)
+    settled = () if account is None else account.settled_places(settings.batch)
+    zone = rules.timezone or settings.timezone or kept
+    spots = [*spots_of(manifest, observed, earlier, settled=settled, timezone=zone)]
+    budget = None if settings.require_closed else observed.budget
+    return open_windows(spots, await read_windows(spots, tools.lookup, budget))
 
 
 def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -> Pace:

@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -88,7 +88,8 @@ async def run(
                 await answer
             await _enrol(planned, retry_refused=settings.retry_refused, tools=tools)
             _keep_approval(tools.ledger, run, settings.approved)
-            tools.ledger.note(run.batch, Look("plan", run.started_at, _shown(planned, settings)))
+            for look in _looks(planned, settings):
+                tools.ledger.note(run.batch, look)
         of = Slice(began_at, manifest.digest, has_notes(manifest), around) if in_slices else None
         return await settled(
             planned_work(planned), run, settings, tools=tools, observe=observe, began=began, of=of
@@ -180,17 +181,20 @@ async def _enrol(planned: Planned, *, retry_refused: bool, tools: Tools) -> None
     tools.writer.enqueue(*planned.observed.learned())
 
 
-def _shown(planned: Planned, settings: Settings) -> dict[str, Any]:
-    """What a report tells later of what was decided then; of the notes only that there are some."""
-    windows = planned.windows
-    return {
-        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
-        "notes": settings.notes is not None,
-        "windows": {
-            "open": windows.windows, "places": windows.places, "unread": windows.unread,
-        },
-        "branches": dict(planned.branches),
-    }  # fmt: skip
+def _looks(planned: Planned, settings: Settings) -> Iterator[Look]:
+    """What a report tells later of what was decided then; of the notes only that there are some.
+
+    A run that had nothing to decide, or did not look at the calendar, leaves what is known.
+    """
+    if planned.rules.is_asked:
+        found = {
+            "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+            "notes": settings.notes is not None,
+            "branches": dict(planned.branches),
+        }
+        yield Look("plan", planned.at, found)
+    if planned.windows.is_looked:
+        yield Look("windows", planned.at, planned.windows.as_json())
 
 
 def _keep_approval(ledger: Ledger, run: Run, approval: Approval | None) -> None:

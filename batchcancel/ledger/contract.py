@@ -143,6 +143,15 @@ class Observation(NamedTuple):
     at: datetime
 
 
+class SettledPlace(NamedTuple):
+    """A place in which rows are settled, by what was said of them, else seen; else their start."""
+
+    day: date | None
+    session: str | None
+    branch_id: str | None
+    starts_at: datetime | None
+
+
 class CancelledRow(NamedTuple):
     """A row that its batch cancelled, and where its appointment was, as far as that is known.
 
@@ -181,7 +190,8 @@ class Traffic(NamedTuple):
 
 class Look(NamedTuple):
     """What was found by looking at a batch: `plan` by a run, `drift` by a verification, `sweep` by
-    a search for what is not in its ledger. A run that pauses leaves its `rest` so.
+    a search for what is not in its ledger, `windows` by any of them that looked at the calendar.
+    A run that pauses leaves its `rest` so.
     """
 
     kind: str

@@ -209,6 +209,17 @@ class LedgerReader(ABC):
     """)
     """What this batch itself cancelled and nobody has restored, ordered by id."""
 
+    def settled_places(self, batch: str) -> list[contract.SettledPlace]:
+        """Where the rows lie that must not be sent again, each place once."""
+        day = "coalesce(date, {observed_date})"
+        sql = f"""
+            SELECT DISTINCT {day} AS day, coalesce(session, {{observed_session}}),
+                   coalesce(branch_id, {{observed_branch}}), CASE WHEN {day} IS NULL THEN start END
+            {_IS_SETTLED}
+        """
+        found = self.ask(sql, batch=batch, but_refused=False)
+        return list(_records(contract.SettledPlace, found))
+
     approved = _Answers(contract.Approved).first("""
         SELECT {approval}, {approved_by}, {approved_at} FROM batches
         WHERE name = :batch AND {approval} IS NOT NULL

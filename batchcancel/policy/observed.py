@@ -26,7 +26,6 @@ from batchcancel.events import Caution
 from batchcancel.ledger.contract import Learned, LeftAlone, Observation
 from batchcancel.policy.day_pages import DayPages
 from batchcancel.policy.named import NAMED, SAID
-from batchcancel.policy.open_windows import Listed
 from batchcancel.policy.pages import Budget
 from batchcancel.policy.records import SEEN
 from batchcancel.reader.beside import left_join
@@ -147,7 +146,6 @@ class Observed:
     may_be_read: bool = False
     statuses: Collection[str] = SENDABLE
     approved_at: datetime | None = None
-    windows: Listed = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(0))
     days: Mapping[date, DayPages] = field(default_factory=dict)
     began: datetime | None = None

@@ -15,7 +15,6 @@ from batchcancel.ledger.contract import LeftAlone
 from batchcancel.policy.earlier_runs import EarlierRuns, is_among, is_in_doubt
 from batchcancel.policy.named import SAID, by_day, comparable, days_beside, named_by
 from batchcancel.policy.observed import CANCELLED, NO_STARTS, PLACE, Observed
-from batchcancel.policy.open_windows import read_windows
 from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.rules import Rules
 from batchcancel.policy.starts import Starts
@@ -42,7 +41,6 @@ async def observed_of(
     statuses: Collection[str],
     approved_at: datetime | None,
     halt_after: int,
-    require_windows: bool = False,
 ) -> Observed:
     """Read the rows that are not settled, as far as the budget goes.
 
@@ -64,7 +62,6 @@ async def observed_of(
     named = pl.concat([named, in_doubt])  # which is held against the manifest when it is read back
     named, cautions = await comparable(named, reading.words, lookup=lookup, budget=budget)
     seen = reading.records.frame()
-    days = pl.concat([named.get_column("said_day"), seen.get_column("observed_date")])
     return Observed(
         named=named,
         seen=seen,
@@ -75,7 +72,6 @@ async def observed_of(
         decided=earlier.decided,
         statuses=statuses,
         approved_at=approved_at,
-        windows=await read_windows(days, lookup, None if require_windows else budget),
         budget=budget,
         days=reading.days,
         began=began,

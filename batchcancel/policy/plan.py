@@ -23,7 +23,7 @@ from batchcancel.policy.earlier_runs import EarlierRuns, is_among
 from batchcancel.policy.named import SAID
 from batchcancel.policy.notice import NoticePolicy
 from batchcancel.policy.observed import PLACE, Observed, mostly_moved
-from batchcancel.policy.open_windows import OpenWindows, open_windows
+from batchcancel.policy.open_windows import NOT_LOOKED, OpenWindows
 from batchcancel.policy.pace import Pace
 from batchcancel.policy.rules import Rules
 from batchcancel.reader.beside import left_join
@@ -78,6 +78,7 @@ class Plan:
     open: int
     look_ups: int
     first_start: Start | None
+    first_deadline: datetime | None
     last_start: Start | None
     requests: int
     seconds: float
@@ -129,7 +130,8 @@ class Plan:
 class Planned:
     """A plan, what it was made from, and the approval that is for it alone.
 
-    `branches` has the clinic's own names of branches, by their ids.
+    `windows` are those in which any row of the batch lies. `branches` has the clinic's own names
+    of branches, by their ids.
     """
 
     plan: Plan
@@ -141,13 +143,8 @@ class Planned:
     limit: int | None
     observed: Observed
     at: datetime
+    windows: OpenWindows = NOT_LOOKED
     branches: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def windows(self) -> OpenWindows:
-        """The windows that are open where rows would be cancelled."""
-        where = ((one.day, one.session, one.branch_id) for one in self.plan.places)
-        return open_windows(where, self.observed.windows)
 
 
 def make_plan(
@@ -171,8 +168,7 @@ def make_plan(
     rest = _decided(rows, policy=policy, now=pace.now, observed=observed or Observed())
     # An open row is taken up whatever the policy says: its result has to be read back.
     is_eligible = pl.col("outcome").is_null() | pl.col("opened_at").is_not_null()
-    # Earliest deadline first, so that as few as possible miss theirs; rows are in the order of
-    # their ids, which breaks ties, so that every run takes the same order.
+    # Soonest deadline first, so that few miss theirs; rows are in their ids' order: none is chance.
     eligible = rest.filter(is_eligible).sort("deadline", nulls_last=True, maintain_order=True)
     spent = len(earlier.settled_ids)
     work = _canary(eligible, limit, spent)
@@ -198,6 +194,7 @@ def make_plan(
         look_ups=work.filter(is_read).height,
         first_start=_first(work.bottom_k(1, by="starts_at")),
         last_start=_first(work.top_k(1, by="latest_start")),
+        first_deadline=next(iter(work.get_column("deadline").drop_nulls()), None),
         requests=requests,
         seconds=pace.seconds_for(requests),
         will_miss=work.filter(pl.col("deadline") < pl.col("send_at")).height,
@@ -232,8 +229,9 @@ def _places(work: pl.DataFrame) -> list[Place]:
         pl.coalesce("observed_session", "session").cast(pl.String).alias("session"),
         pl.coalesce("observed_branch", "branch_id").cast(pl.String).alias("branch_id"),
     ]
-    counted = work.group_by(where).len().sort("day", "session", "branch_id", nulls_last=True)
-    return [Place(*row) for row in counted.iter_rows()]
+    counted = work.group_by(where).agg(begins=pl.col("starts_at").min(), rows=pl.len())
+    in_order = counted.sort("day", "begins", "session", "branch_id", nulls_last=True)
+    return [Place(*row) for row in in_order.drop("begins").iter_rows()]
 
 
 def _skipped(ended: pl.DataFrame) -> dict[SkipReason, int]:

@@ -19,7 +19,7 @@ class Rules:
     of where they come from.
 
     `is_asked` is False where there is nothing to decide by them, `may_read` where the key may not
-    read appointments.
+    read appointments; `is_given` says that the operator gave the notice.
     """
 
     policy: NoticePolicy
@@ -27,6 +27,7 @@ class Rules:
     cautions: tuple[Caution, ...] = ()
     is_asked: bool = True
     may_read: bool = True
+    is_given: bool = False
 
 
 _SAME_CLOCK, _LONGEST = timedelta(minutes=1), 40
@@ -82,6 +83,7 @@ async def rules_in_force(
         timezone=_timezone(timezone, config, is_needed=_needs_timezone(manifest, hours)),
         cautions=tuple(cautions),
         may_read=UNASKED not in cautions,
+        is_given=notice_hours is not None,
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import product
 
 from batchcancel.api import Record, Window
 from batchcancel.appointments import as_meant
@@ -44,6 +45,11 @@ class Selection:
     def days(self) -> list[date]:
         length = (self.last - self.first).days + 1
         return [self.first + timedelta(days=number) for number in range(length)]
+
+    def spots(self) -> Iterator[tuple[date, str | None, str | None]]:
+        """The days, sessions and branches that are meant; None is all of them."""
+        names = (self.filters[name] or (None,) for name in ("session", "branch"))
+        yield from product(self.days(), *names)
 
     def has_day(self, day: date | None) -> bool:
         return day is not None and self.first <= day <= self.last

@@ -12,9 +12,11 @@ from batchcancel.addresses import redacted_ledger
 from batchcancel.api import Record
 from batchcancel.appointments import Fact, OutcomeName, SkipReason, Start
 from batchcancel.errors import ExitCode
+from batchcancel.policy.open_windows import NOT_LOOKED, OpenWindows
 from batchcancel.reader.search import How
 from batchcancel.reader.selection import Picked
 from batchcancel.report.atomic import Output
+from batchcancel.report.plan import windows_told
 from batchcancel.report.results import write_texts
 from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, many, plain, table
 from batchcancel.settings.quantities import is_rehearsal
@@ -24,12 +26,12 @@ _COLUMNS = (
     *("status", "updated_at", "selection"),
 )
 _HOW = {
-    How.WHOLE_ANSWERS: "all there are: every answer was whole",
-    How.TWO_PASSES: "all there are: two readings of every page agree",
-    How.COUNTED: "all there are: the last page counts as many",
-    How.CALENDAR: "all there are: the calendar counts as many, before and after",
-    How.UNPROVED: "PERHAPS NOT ALL there are",
+    How.WHOLE_ANSWERS: "every answer was whole",
+    How.TWO_PASSES: "two readings of every page agree",
+    How.COUNTED: "the last page counts as many",
+    How.CALENDAR: "the calendar counts as many, before and after",
 }
+_OVER = {"cancelled", "completed"}
 _LOOK = {name.value for name in OutcomeName if name.facts & (Fact.GONE | Fact.PERSON)}
 _LOOK |= {f"skipped: {reason}" for reason in SkipReason if Fact.PERSON in reason.facts}
 _AGAIN = "ALIVE AGAIN"
@@ -71,6 +73,7 @@ class Finding:
     ledger: str | None = None
     known: Counter[str] = field(default_factory=Counter)
     branches: Mapping[str, str] = field(default_factory=dict)
+    windows: OpenWindows = NOT_LOOKED
     requests: int = 0
     elapsed_s: float = 0.0
     origin: str = ""
@@ -83,6 +86,12 @@ class Finding:
         is_doubtful = self.how is How.UNPROVED or self.picked.has_unknown_status
         is_left = self.ledger is not None and bool(self.rows or _LOOK & self.known.keys())
         return ExitCode.INCOMPLETE if is_doubtful or is_left else ExitCode.DONE
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is proved that nothing is booked that is not over or cancelled."""
+        left = self.rows or self.known or self.picked.statuses.keys() - _OVER
+        return self.how is not How.UNPROVED and not left
 
     @property
     def alive(self) -> dict[str, int]:
@@ -109,8 +118,7 @@ def _utc(moment: datetime) -> str:
 
 def find_text(finding: Finding) -> str:
     """What was found where, what was left out, and whether that is all."""
-    unknown = f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
-    parts = [f"{many(len(finding.rows), 'appointment')} found{unknown}, {_HOW[finding.how]}."]
+    parts = [_head(finding)]
     if figures := [*_places(finding), *_left_out(finding)]:
         parts += ["", *table(figures)]
     if warnings := [*_warnings(finding)]:
@@ -120,12 +128,39 @@ def find_text(finding: Finding) -> str:
     return "\n".join([*parts, "", spent])
 
 
+def _head(finding: Finding) -> str:
+    if finding.is_empty:
+        over = finding.picked.statuses
+        counted = ", ".join(f"{grouped(n)} {one}" for one, n in sorted(over.items()))
+        is_plain = over.keys() == {"cancelled"} and over.total() > 1
+        there = f"The {grouped(over.total())} there are all cancelled." if is_plain else ""
+        there = there or f"There: {counted or 'nothing at all'}."
+        told = (
+            f"{_where(finding)} is empty: nothing is booked that is not "
+            f"{' or '.join(sorted(over)) or 'cancelled'}. {there}"
+        )
+    else:
+        unknown = f" that {redacted_ledger(finding.ledger)} does not know" if finding.ledger else ""
+        told = (
+            f"{many(len(finding.rows), 'appointment') if finding.rows else 'No appointment'} found"
+        )
+        told += f"{unknown}."
+    if finding.how is How.UNPROVED:
+        return f"{told} PERHAPS NOT ALL there are."
+    return f"{told} The search was complete: {_HOW[finding.how]}."
+
+
+def _where(finding: Finding) -> str:
+    """The days alone, where nothing else was asked for."""
+    words = shlex.split(finding.selection)
+    is_days = {"--date", "--to"}.issuperset(words[::2])
+    return " to ".join(words[1::2]) if is_days else f"The selection {finding.selection}"
+
+
 def find_next(finding: Finding) -> str:
     """What to type next."""
     if finding.manifest is None:
-        left = finding.known or finding.picked.statuses.keys() - {"cancelled", "completed"}
-        is_empty = finding.how is not How.UNPROVED and not left
-        return "The selection is empty." if is_empty else "Nothing is to be cancelled."
+        return "Nothing is to be cancelled."
     manifest = shlex.quote(str(finding.manifest))
     if finding.ledger is None:
         is_far = not isinstance(finding.manifest, Path)
@@ -151,6 +186,8 @@ def find_json(finding: Finding) -> dict[str, Any]:
             for one, day, listed, is_taken in finding.edge
         ],
         "known": dict(finding.known),
+        "empty": finding.is_empty,
+        "windows": finding.windows.as_json(),
         "requests": finding.requests,
         "elapsed_s": round(finding.elapsed_s, 3),
         "manifest": finding.manifest and str(finding.manifest),
@@ -161,22 +198,31 @@ def find_json(finding: Finding) -> dict[str, Any]:
 
 
 def _places(finding: Finding) -> Iterator[Figure]:
-    places = Counter((one.date, one.session or "", one.branch_id or "") for one in finding.rows)
-    for (day, session, branch_id), count in sorted(places.items(), key=str)[:SHOWN_ROWS]:
+    places: Counter[tuple[str, str, str]] = Counter()
+    begins: dict[tuple[str, str, str], datetime] = {}
+    for one in finding.rows:
+        place = (str(one.date), one.session or "", one.branch_id or "")
+        places[place] += 1
+        start = finding.starts[one.appointment_id].earliest
+        begins[place] = min(begins.get(place, start), start)
+    in_order = sorted(places.items(), key=lambda each: (each[0][0], begins[each[0]], each[0]))
+    for (day, session, branch_id), count in in_order[:SHOWN_ROWS]:
         branch = finding.branches.get(branch_id, branch_id)
-        yield str(day), count, f"{plain(session)}  branch {plain(branch)}".strip()
+        yield day, count, f"{plain(session)}  branch {plain(branch)}".strip()
     if (more := len(places) - SHOWN_ROWS) > 0:
         yield "others", "", f"in {grouped(more)} more places"
 
 
 def _left_out(finding: Finding) -> Iterator[Figure]:
     picked = finding.picked
+    if not picked.left_out:
+        yield "left out", "", "none"
     for name, count in picked.left_out.items():
-        remark = ""
         if name == "status":
-            remark = ", ".join(f"{grouped(n)} {plain(one)}" for one, n in picked.statuses.items())
-        elif name == "doctor" and picked.without_doctor:
-            remark = f"{grouped(picked.without_doctor)} without a doctor"
+            yield from ((f"left out: {plain(one)}", n, "") for one, n in picked.statuses.items())
+            continue
+        is_told = name == "doctor" and picked.without_doctor
+        remark = f"{grouped(picked.without_doctor)} without a doctor" if is_told else ""
         yield f"left out: {name.replace('_', ' ')}", count, remark
     for name, count in sorted(finding.known.items()):
         yield f"in the ledger: {name}", count, _REMARKS.get(name, "and alive")
@@ -184,6 +230,8 @@ def _left_out(finding: Finding) -> Iterator[Figure]:
 
 def _warnings(finding: Finding) -> Iterator[str]:
     yield from (f"!! {told}." for told in (*finding.doubts[:SHOWN_ROWS], *finding.unused))
+    if finding.ledger is not None:
+        yield from (f"!! {told}" for told in windows_told(finding.windows))
     if finding.picked.has_unknown_status:
         yield "!! Left out for a status that is not documented: --status names those to be found."
     if finding.filled is not None and finding.difference:

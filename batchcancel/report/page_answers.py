@@ -122,12 +122,11 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
 
 def _booked(looks: Mapping[str, Look]) -> str:
     """What nobody has looked for yet."""
-    windows = looks["plan"].found.get("windows", {}) if "plan" in looks else {}
-    if not windows.get("open"):
+    windows = looks["windows"].found["open"] if "windows" in looks else 0
+    if not windows:
         return "What was booked meanwhile is not among them."
-    is_one = windows["open"] == 1
     return (
-        f"{many(windows['open'], 'window')} {'was' if is_one else 'were'} open: what is freed can "
+        f"{many(windows, 'window')} {'was' if windows == 1 else 'were'} open: what is freed can "
         "be booked again at once."
     )
 

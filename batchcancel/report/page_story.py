@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from batchcancel.errors import wrong
+from batchcancel.errors import ExitCode, wrong
 from batchcancel.ledger.contract import Run, Traffic
 
 SHORTEST_PAUSE_S = 5.0
@@ -31,9 +31,12 @@ class Pause(NamedTuple):
 
 @dataclass(slots=True)
 class Story:
-    """The runs, what they asked and how that was answered, and where they stood still."""
+    """The runs that did something, what was asked and answered, and where they stood still.
 
-    runs: Sequence[Run]
+    To be refused is to do nothing, like finding nothing to do: neither is a story.
+    """
+
+    runs: Sequence[Run] = ()
     requests: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -45,7 +48,7 @@ class Story:
 
 def read_story(runs: Sequence[Run], traffic: Iterable[Traffic]) -> Story:
     """Count the requests, and find the stretches between the last proof and the next."""
-    story = Story(runs)
+    story = Story()
     began: datetime | None = None
     run_id, codes = "", Counter[str]()
 
@@ -78,6 +81,9 @@ def read_story(runs: Sequence[Run], traffic: Iterable[Traffic]) -> Story:
             end(one.sent_at)
     if run_id in story.last:
         end(story.last[run_id])
+    idle = {ExitCode.REFUSED, ExitCode.DONE, ExitCode.INCOMPLETE}
+    busy = {*story.last} - {run.run_id for run in runs if run.exit_code == ExitCode.REFUSED}
+    story.runs = [run for run in runs if run.run_id in busy or run.exit_code not in idle]
     return story
 
 

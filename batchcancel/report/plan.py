@@ -6,6 +6,7 @@ from typing import Any
 
 from batchcancel.appointments import KnownBy, SkipReason, Start
 from batchcancel.events import PlanMade
+from batchcancel.policy.open_windows import OpenWindows
 from batchcancel.policy.plan import Place, Planned
 from batchcancel.report.tables import (
     SHOWN_ROWS,
@@ -15,6 +16,7 @@ from batchcancel.report.tables import (
     grouped,
     headed,
     literal,
+    many,
     markdown_table,
     moment,
     plain,
@@ -43,6 +45,10 @@ _COUNTS = (
     *("held_back", "eligible", "open", "requests", "seconds", "will_miss"),
 )
 _SHOWN_PLACES = 16
+_SOON = timedelta(hours=48)
+_TOO_LATE = (SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED)
+_MANY = 500
+"""With fewer requests a quota per day need not be spoken of."""
 
 
 def plan_made(planned: Planned, *, ledger: str) -> PlanMade:
@@ -97,6 +103,7 @@ def _figures(planned: Planned) -> Iterator[Figure]:
          ("  no longer named", plan.spent - plan.settled, "settled too; caps count them")),
         *((True, (f"skipped: {reason}", rows, WHY_LEFT.get(reason, "").format(**words)))
           for reason, rows in plan.skipped.items()),
+        (not plan.skipped, ("left alone", 0, "")),
         (plan.already_cancelled,
          ("already cancelled", plan.already_cancelled, "by others; not sent")),
         (plan.needs_review,
@@ -111,21 +118,51 @@ def _figures(planned: Planned) -> Iterator[Figure]:
          ("  of them open", plan.open, "read back first: they may be cancelled already")),
         (look_ups > 0, ("  start unknown", look_ups, "looked up in their turn")),
         *((True, figure) for figure in _times(planned)),
-        (True, ("miss their deadline", plan.will_miss, "before their turn comes")),
+        (True, _windows(planned)),
     ]  # fmt: skip
     return (figure for is_told, figure in told if is_told)
 
 
+def _notice(planned: Planned) -> str:
+    """The rule in force, whence it comes, and who is too late by it: now, and when it is sent."""
+    plan, zone, hours = planned.plan, planned.rules.timezone, _hours(planned)
+    told = f"{hours:g} hour{'' if hours == 1 else 's'}, "
+    told += "as given with --notice-hours" if planned.rules.is_given else "from the API"
+    if (first := plan.first_deadline) is not None:
+        local, now = first.astimezone(zone or UTC), planned.at.astimezone(zone or UTC)
+        day = "today" if local.date() == now.date() else f"{local:%a %Y-%m-%d}"
+        told += f"; the first deadline is {day} {local:%H:%M} {zone or 'UTC'}"
+        left = max(first - planned.at, timedelta(0))
+        told += f", in {duration(left.total_seconds())}" if left < _SOON else ""
+    late = sum(plan.skipped.get(one, 0) for one in _TOO_LATE)
+    then = f", {grouped(plan.will_miss)} more when their turn comes" if plan.will_miss else ""
+    return f"{told}; {grouped(late)} are too late already{then}"
+
+
+def _windows(planned: Planned) -> Figure:
+    windows = planned.windows
+    if not windows.is_looked:
+        return "open windows", "", "not looked at: nothing is left to cancel"
+    if windows.unread:
+        return "open windows", windows.windows or "", f"not known of {many(windows.unread, 'day')}"
+    return "open windows", windows.windows, "" if windows.windows else "all windows are closed"
+
+
 def _times(planned: Planned) -> Iterator[Figure]:
     plan, zone = planned.plan, planned.rules.timezone
+    if planned.rules.is_asked:
+        yield "notice", "", _notice(planned)
     if plan.first_start and plan.last_start:
         yield "first start", "", beginning(plan.first_start, zone)
         yield "last start", "", beginning(plan.last_start, zone)
     yield "requests", plan.requests, f"at {planned.rate}"
     end = moment(planned.at + timedelta(seconds=plan.seconds), zone)
     is_free, needed = planned.rate.is_unlimited, duration(plan.seconds)
-    yield "time", "", "as fast as the API answers" if is_free else f"{needed}, until {end}"
-    if plan.requests:  # the figures of the quota are not documented, so they cannot be compared
+    if plan.requests:
+        yield "time", "", "as fast as the API answers" if is_free else f"{needed}, until {end}"
+    if (
+        plan.requests >= _MANY
+    ):  # the figures of the quota are not documented, so they cannot be compared
         midnight = planned.at.astimezone(UTC).replace(hour=0, minute=0, second=0)
         here = (midnight + timedelta(days=1)).astimezone(zone)
         local = f", {here:%H:%M} {zone}" if zone else ""
@@ -153,23 +190,30 @@ def _places(planned: Planned) -> Iterator[Figure]:
         yield "others", sum(one.rows for one in rest), f"in {grouped(len(rest))} more places"
 
 
+def _hours(planned: Planned) -> float:
+    return planned.rules.policy.notice / timedelta(hours=1)
+
+
 def _words(planned: Planned) -> dict[str, str]:
-    hours = planned.rules.policy.notice / timedelta(hours=1)
-    return {"notice": f"{hours:g} h", "statuses": ", ".join(planned.observed.statuses)}
+    return {"notice": f"{_hours(planned):g} h", "statuses": ", ".join(planned.observed.statuses)}
+
+
+def windows_told(windows: OpenWindows) -> Iterator[str]:
+    """That windows are open, or may be; nothing where all are closed, or nobody looked."""
+    if windows.windows:
+        free = f"{many(windows.places, 'place')} can be booked"
+        what = free if windows.places else "and what is freed there can be booked"
+        yield (
+            f"{windows.told} still open, {what} meanwhile, by the voice agent too: "
+            "close the day first."
+        )
+    elif windows.unread:
+        yield "Whether the calendar windows are closed is not known."
 
 
 def _warnings(planned: Planned) -> Iterator[str]:
-    plan, windows = planned.plan, planned.windows
-    if windows.windows:
-        yield (
-            f"!! {windows.told} still open, {grouped(windows.places)} "
-            "places can be booked meanwhile, by the voice agent too: close the day first."
-            if windows.places
-            else f"!! {windows.told} still open, and what is freed there can be booked meanwhile, "
-            "by the voice agent too: close the day first."
-        )
-    elif windows.unread and plan.places:
-        yield "!! Whether the calendar windows are closed is not known."
+    plan = planned.plan
+    yield from (f"!! {told}" for told in windows_told(planned.windows))
     for caution in planned.rules.cautions:
         yield f"!! {caution.text[0].upper()}{caution.text[1:]}."
     counts = {str(reason): rows for reason, rows in plan.skipped.items()}
@@ -184,7 +228,7 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
 
     A start that is known by its day alone is a day: no midnight is made of it.
     """
-    plan, manifest, windows = planned.plan, planned.manifest, planned.windows
+    plan, manifest = planned.plan, planned.manifest
     starts = {"first_start": plan.first_start, "last_start": plan.last_start}
     zone = planned.rules.timezone
     return {
@@ -195,14 +239,14 @@ def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:
         "skipped": {str(reason): rows for reason, rows in plan.skipped.items()},
         **{name: start and _iso(start, zone) for name, start in starts.items()},
         **{f"{name}_known_by": start and start.known_by.value for name, start in starts.items()},
-        "notice_hours": planned.rules.policy.notice / timedelta(hours=1),
+        "notice_hours": _hours(planned),
+        "notice_given": planned.rules.is_given,
+        "first_deadline": plan.first_deadline and plan.first_deadline.isoformat(),
         "cautions": {caution.code: caution.text for caution in planned.rules.cautions},
         "columns": {"used": dict(manifest.columns.used), "ignored": list(manifest.columns.ignored)},
         "read_as": list(manifest.read_as),
         "observed": observed_json(planned),
-        "windows": {
-            "open": windows.windows, "places": windows.places, "unread": windows.unread,
-        },
+        "windows": planned.windows.as_json(),
         "approval": str(planned.approval),
         "ledger": ledger,
     }  # fmt: skip

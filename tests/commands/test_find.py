@@ -150,6 +150,7 @@ async def test_what_a_filter_leaves_out_is_counted(world, filters, left_out, cou
     assert bool(expected) == (world.folder / "closure.csv").exists()
     if "doctor" in left_out and "nobody" in left_out and expected:
         assert "left out: doctor 2 1 without a doctor" in " ".join(find_text(finding).split())
+    assert ("left out none" in " ".join(find_text(finding).split())) == (not left_out)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,19 @@ async def test_a_branch_has_the_name_that_the_job_file_gives_it(world):
 
 @pytest.mark.parametrize(
     ("status", "code", "told"),
-    [("completed", 0, "1 completed"), ("cancelled", 0, "1 cancelled"), ("no_show", 4, "1 no_show")],
+    [
+        (
+            "completed",
+            0,
+            "is empty: nothing is booked that is not cancelled or completed. There: 2 c",
+        ),
+        (
+            "cancelled",
+            0,
+            "is empty: nothing is booked that is not cancelled. The 3 there are all c",
+        ),
+        ("no_show", 4, "No appointment found. The search was complete: every answer was whole."),
+    ],
 )
 async def test_a_status_that_is_left_out_is_told_and_one_that_nobody_knows_is_for_a_person(
     world, status, code, told
@@ -189,11 +202,11 @@ async def test_a_status_that_is_left_out_is_told_and_one_that_nobody_knows_is_fo
     finding = await world.find()
 
     assert (code, [names[0], names[2]]) == (finding.exit_code, ids(world))
-    assert told in find_text(finding)
+    assert f"left out: {status}  1" in find_text(finding)
     world.sandbox.staff.cancel(names[0])
     world.sandbox.staff.cancel(names[2])
-    last = "The selection is empty." if code == 0 else "Nothing is to be cancelled."
-    assert last == find_next(await world.find(force=True))
+    again = await world.find(force=True)
+    assert (told in find_text(again), "Nothing is to be cancelled.") == (True, find_next(again))
     if code:
         world.sandbox.staff.confirm(names[0])
         world.sandbox.staff.confirm(names[2])
@@ -330,7 +343,9 @@ async def test_an_old_file_is_written_over_by_force_alone_and_goes_where_nothing
     assert "mine" == path.read_text()
     finding = await world.find(force=True)
     assert (0, None, False) == (finding.exit_code, finding.manifest, path.exists())
-    assert "The selection is empty." == find_next(finding)
+    assert find_text(finding).startswith(
+        f"{DAY} is empty: nothing is booked that is not cancelled. "
+    )
 
 
 # The sweep
@@ -357,7 +372,8 @@ async def test_a_sweep_finds_what_the_ledger_does_not_know_and_counts_the_rest(
 
     assert (code, known) == (swept.exit_code, dict(swept.known))
     assert bool(swept.rows) == (world.folder / "sweep.csv").exists() == (known == {} and code == 4)
-    assert ("The selection is empty." == find_next(swept)) == (code == 0)
+    assert (f"{DAY} is empty: " in find_text(swept)) == (code == 0)
+    assert "!! 6 windows are still open, " in find_text(swept)
 
 
 async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):

@@ -75,3 +75,59 @@ async def test_a_rate_above_the_documented_one_is_warned_of_but_in_a_rehearsal(
     planned = await world.plan(manifest, rate=rate, base_url=f"https://{host}/v1")
 
     assert is_told == ("rate_above" in cautions(planned))
+
+
+WHERE = [("Morning", 0), ("Evening", 0), ("Evening", 1)]
+SAID = {
+    "all of it": lambda one, session, branch: f"{one},2026-06-20,{session},{branch}",
+    "its day": lambda one, session, branch: f"{one},2026-06-20,,",
+    "nothing": lambda one, session, branch: f"{one},,,",
+}
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+async def test_windows_are_counted_where_rows_lie_that_are_cancelled_already_or_left(world, said):
+    rows = []
+    for number, (session, at) in enumerate(WHERE * 2):
+        branch = world.sandbox.book.clinic.branch_ids[at]
+        one = f"a{number}"
+        world.sandbox.add(one, date=date(2026, 6, 20), session=session, branch_id=branch)
+        rows.append(said(one, session, branch))
+    world.virtual.jump(120)
+    world.sandbox.staff.complete("a2")
+    world.sandbox.staff.complete("a5")
+    manifest = world.write("appointment_id,date,session,branch_id", *rows)
+    told = [(await world.plan(manifest)).windows]
+    for _ in range(2):
+        await world.run(manifest, limit=2)
+        told.append((await world.plan(manifest)).windows)
+    assert [3, 3, 3] == [one.windows for one in told]
+    assert told[0].places < told[1].places
+
+    await world.run(manifest)
+    with pytest.raises(Refusal, match="3 windows are still open"):
+        await world.run(manifest, require_closed=True)
+    world.sandbox.close(date(2026, 6, 20))
+    closed = await world.plan(manifest, require_closed=True)
+    assert "open windows 0 all windows are closed" in " ".join(plan_text(closed).split())
+
+
+async def test_where_nothing_is_left_windows_are_looked_at_only_if_that_is_asked(world):
+    manifest = world.manifest(world.appointments(3))
+    await world.run(manifest)
+    asked = len(world.sandbox.history)
+    told = " ".join(plan_text(await world.plan(manifest)).split())
+    assert "open windows not looked at: nothing is left to cancel" in told
+    assert 0 == len(world.sandbox.history) - asked
+    with pytest.raises(Refusal, match="1 window is still open"):
+        await world.run(manifest, require_closed=True)
+    assert 1 == len(world.sandbox.history) - asked
+
+
+async def test_where_somebody_was_moved_to_no_window_counts(world):
+    ids = world.appointments(2)
+    world.sandbox.staff.reschedule(ids[0], date(2026, 6, 21))
+    planned = await world.plan(
+        world.write("appointment_id,date", *(f"{i},2026-06-20" for i in ids))
+    )
+    assert 1 == planned.windows.windows

@@ -88,6 +88,22 @@ class TestWhatWasCancelled:
         assert (row.date, row.session, row.label) == (date(2026, 11, 3), "MORNING", None)
         assert (row.updated_at, row.previous_status) == (None, None)
 
+    def test_where_settled_rows_lie_is_told_by_what_was_said_else_seen_else_their_start(
+        self, held, example
+    ):
+        bare = {"date": None, "session": None, "branch_id": None}
+        rows = [example.row("a"), *(example.row(one, **bare) for one in "bc")]
+        held.enrol(example.batch(digest="digest-2"), rows, [])
+        seen = self.SEEN._replace(appointment_id="b")
+        held.decide("closure", [], [seen])
+        for number, one in enumerate("abc"):
+            held.commit([example.intent(one, number), example.settled(one)])
+        assert {*held.settled_places("closure")} == {
+            (date(2026, 11, 3), "MORNING", "br_1", None),
+            (seen.date, "Morning", None, None),
+            (None, None, None, NOON),
+        }
+
     def test_what_a_later_attempt_found_counts(self, held, example):
         held.decide("closure", [], [self.SEEN])
         held.commit([example.intent("a")])

@@ -10,6 +10,7 @@ import html5lib
 import pytest
 
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow, SkipReason
+from batchcancel.errors import Refusal
 from batchcancel.ledger.contract import Answered, Batch, Intent, LedgerRow, Look, Run, Settled
 from batchcancel.ledger.sqlite.ledger import open_sqlite
 from batchcancel.report import page as page_module
@@ -97,7 +98,8 @@ def ledger(path, count, *, origin="https://api.huskyvoice.ai", word="Morning"):
     account.decide("closure", [(one.appointment_id, late) for one in rows[9::10]])
     names = {"b-0": f"City {word}"}
     windows = {"open": 9, "places": 143, "unread": 0}
-    found = {"notice_hours": 24.0, "notes": True, "windows": windows, "branches": names}
+    found = {"notice_hours": 24.0, "notes": True, "branches": names}
+    account.note("closure", Look("windows", NOON, windows))
     account.note("closure", Look("plan", NOON, found))
     account.finish(Run(run_id="run-1", batch="closure", started_at=NOON, ended_at=at, exit_code=4))
     return account
@@ -323,3 +325,30 @@ async def test_whether_the_day_is_empty_is_answered_by_the_search_that_came_last
     world.sandbox.staff.confirm("a00002")
     await world.find("sweep-2.csv", not_in="closure.ledger.db")
     assert is_empty().startswith("no: 1 came back ")
+
+
+@pytest.mark.anyio
+async def test_a_run_that_had_nothing_to_do_leaves_what_is_told_of_the_one_that_cancelled(world):
+    world.appointments(3)
+    await world.find()
+    manifest = world.folder / "closure.csv"
+
+    def told():
+        with world.account() as account:
+            return Read(page_html(account, "closure", ledger="l.db", at=world.now())).text
+
+    with pytest.raises(Refusal):
+        await world.run(manifest, notice_hours=12, max_cancel=1)
+    await world.run(manifest, notice_hours=24, halt_after=7)
+    before = told()
+    world.sandbox.close(date(2026, 6, 20))
+    world.virtual.jump(120)
+    await world.run(manifest, notice_hours=0)
+    for words in ("notice 24 hours", "halt-after 7", ("11:32 Asia/Kolkata, the last look at the "
+                  "calendar: 1 window open, with"), "What went wrong? Nothing No request failed",
+                  "3 cancellations in 1 run "):  # fmt: skip
+        assert words in before
+        assert words in told()
+    world.virtual.jump(120)
+    await world.find("sweep.csv", not_in="closure.ledger.db")
+    assert "the last look at the calendar: all windows of these days were closed." in told()

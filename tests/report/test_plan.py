@@ -55,8 +55,9 @@ def closure() -> Manifest:
 
 
 def planned(
-    manifest: Manifest, asked: Settings, *, timezone=KOLKATA, notice=24, earlier=None
-) -> Planned:
+    manifest: Manifest, asked: Settings, *, timezone=KOLKATA, notice=24, earlier=None,
+    is_given=False,
+) -> Planned:  # fmt: skip
     policy = NoticePolicy(notice=timedelta(hours=notice))
     plan = make_plan(
         manifest,
@@ -70,7 +71,7 @@ def planned(
         approval=APPROVAL,
         batch=batch_of(manifest, name=asked.batch, origin=asked.origin),
         manifest=manifest,
-        rules=Rules(policy=policy, timezone=timezone),
+        rules=Rules(policy=policy, timezone=timezone, is_given=is_given),
         rate=asked.rate,
         limit=asked.limit,
         observed=Observed(),
@@ -121,7 +122,11 @@ def words(text: str) -> list[str]:
         "last start Thu 2026-06-11 11:30 Asia/Kolkata",
         "requests 1,303 at 60/60s",
         "time 21 min 0 s, until Mon 2026-06-01 11:51 Asia/Kolkata",
-        "miss their deadline 40 before their turn comes",
+        (
+            "notice 24 hours, from the API; the first deadline is today 11:30 Asia/Kolkata, "
+            "in 30 s; 4 are too late already, 40 more when their turn comes"
+        ),
+        "open windows not looked at: nothing is left to cancel",
     ],
 )
 def test_the_plan_shows_each_number(busy, line):
@@ -144,12 +149,13 @@ def test_what_will_not_be_cancelled_is_told_loudly(busy, warning):
 def test_a_plan_for_nothing_warns_of_nothing(empty):
     text = plan_text(empty)
 
-    assert "eligible 0 to be cancelled" in words(text)
+    assert {"eligible 0 to be cancelled", "left alone 0"} <= {*words(text)}
+    assert not {"time", "daily"} & {line.split(" ")[0] for line in words(text)}
     assert "!!" not in text
 
 
 def test_as_markdown_the_plan_is_a_table_and_above_it_stands_what_somebody_must_look_at(busy):
-    head, _, warning, late, rejected, table, *_ = plan_markdown(busy).split("\n\n")
+    head, warning, late, rejected, table, *_ = plan_markdown(busy).split("\n\n")
 
     assert "At https://api.huskyvoice.ai: these are real appointments." == head
     assert warning.startswith("> **3 appointments are inside the notice window of 24 h and will")
@@ -171,12 +177,15 @@ def test_what_others_called_things_is_no_markup(empty):
 @pytest.mark.parametrize(
     ("flags", "rules", "lines"),
     [
+        ({"notice_hours": "1.5"}, {"notice": 1.5, "is_given": True},
+         {("notice 1.5 hours, as given with --notice-hours; the first deadline is Tue 2026-06-02 "
+          "10:00 Asia/Kolkata, in 22 h 30 min; 4 are too late already")}),
         ({"limit": "1302"}, {"timezone": None}, {"first start Tue 2026-06-02 06:00 UTC"}),
         ({"rate": "none"}, {}, {"time as fast as the API answers", "requests 1,308 at none"}),
         ({"limit": "1302"}, {"notice": 1.5},
          {"skipped: notice_window 3 less than 1.5 h of notice left"}),
     ],
-    ids=["no timezone", "no rate", "half an hour"],
+    ids=["given", "no timezone", "no rate", "half an hour"],
 )  # fmt: skip
 def test_what_is_not_known_or_not_whole_is_told_as_it_is(flags, rules, lines):
     assert lines <= {*words(plan_text(planned(closure(), settings(**flags), **rules)))}
@@ -202,6 +211,8 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         "first_start_known_by": "exact",
         "last_start_known_by": "exact",
         "notice_hours": 24,
+        "notice_given": False,
+        "first_deadline": "2026-06-01T06:00:30+00:00",
         "requests": 1303,
         "seconds": 1260,
         "will_miss": 40,
@@ -212,7 +223,7 @@ def test_the_plan_for_machines_has_the_same_numbers(busy):
         },
         "read_as": ["tabs"],
         "observed": observed_json(busy),
-        "windows": {"open": 0, "places": 0, "unread": 1},
+        "windows": {"open": None, "places": None, "unread": None},
         "approval": str(APPROVAL),
         "ledger": "closure.ledger.db",
     }
