@@ -104,6 +104,16 @@ async def test_find_and_run_together_cost_little_more_than_a_request_a_row(
     assert finding.requests + ran.summary.requests <= allowed
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("is_spread", [False, True])
+async def test_in_half_an_hour_the_pages_of_a_day_are_read_little_more_than_once(world, is_spread):
+    spread(world, 2_000) if is_spread else world.appointments(2_000)
+    await world.find()
+    ran = await world.run(world.folder / "closure.csv", notice_hours=0)
+    assert 2_000 == ran.summary.counts["cancelled"]
+    assert ran.summary.requests <= 2_000 + 12 + 12
+
+
 # What is meant
 
 
