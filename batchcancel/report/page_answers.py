@@ -11,7 +11,7 @@ from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
 from batchcancel.report.status import BatchStatus, Going, zone_of
-from batchcancel.report.summary import headline
+from batchcancel.report.summary import UNTOLD, headline
 from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -157,9 +157,9 @@ def _whom(status: BatchStatus, named: str) -> Reply:
     called = status.counts[OutcomeName.CANCELLED]
     still = sum(rows for name, rows, kind in parts(status.counts) if kind in _STILL_COMING)
     still -= sum(status.counts.skipped.get(reason, 0) for reason in _NOT_CALLED)
-    why = "The API fires no webhooks; do not count on patients having been told."
+    why = f"{UNTOLD} The list says who cannot be reached."
     if still:
-        why += f" The list also names what is not cancelled: {many(still, 'row')}."
+        why += f" It also names what is not cancelled: {many(still, 'row')}."
     if not called:
         why = f"{many(still, 'row')} not cancelled: the list names them." if still else ""
     verdict = f"{grouped(called)} who {'was' if called == 1 else 'were'} cancelled"

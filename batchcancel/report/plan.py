@@ -91,11 +91,11 @@ def _figures(planned: Planned) -> Iterator[Figure]:
     plan, observed, columns = planned.plan, planned.observed, planned.manifest.columns
     seen, look_ups = observed.seen.height, plan.look_ups - plan.open
     again = f"and {grouped(plan.duplicates)} exact duplicates, counted once"
-    words = _words(planned)
+    words, strange = _words(planned), columns.strange
     told: list[tuple[bool | int, Figure]] = [
         (bool(planned.manifest.read_as), ("read as", "", ", ".join(planned.manifest.read_as))),
         (True, ("columns", len(columns.used), columns.used_in_words)),
-        (bool(columns.ignored), ("  not used", len(columns.ignored), columns.ignored_in_words)),
+        (bool(strange), ("  not used", len(strange), columns.strange_in_words)),
         (True, ("rows", plan.rows, again if plan.duplicates else "")),
         (True, ("rejected rows", plan.rejected_rows, "")),
         (True, ("settled already", plan.settled, "in the ledger; never sent again")),

@@ -15,6 +15,9 @@ _TOLD = (
     "approval",
 )
 
+UNTOLD = "Nobody has told the patients, as far as is known: call them."
+"""The API fires no webhooks for what is cancelled through it; more is not documented."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -106,9 +109,10 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         label = "Not restored: " if standing.restores else "Not cancelled:"
         lines.append(f"{label}  {export} left.csv {flags}")
     if standing.selection and not was_stopped:
-        lines.append(f"Booked since:   {_sweep(batch, standing.selection)} --not-in {ledger}")
+        lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger=standing.ledger)}")
     lines = lines or ["Nothing is left to do."]
-    return "\n".join([*lines, *_whom(standing, export)])
+    page = f"A page of it:   {export.replace(' export ', ' report ', 1)} report.html"
+    return "\n".join([*lines, *_whom(standing, export), *([page] if counts.rows else [])])
 
 
 def _whom(standing: Standing, export: str) -> list[str]:
@@ -117,7 +121,7 @@ def _whom(standing: Standing, export: str) -> list[str]:
     if not standing.counts[OutcomeName.CANCELLED]:
         return []
     return [
-        "Patients:       the API fires no webhooks; do not count on patients having been told.",
+        f"Patients:       {UNTOLD}",
         f"Whom to call:   {export} call.csv --contacts",
     ]
 
@@ -137,8 +141,8 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     return found
 
 
-def _sweep(batch: str, selection: str) -> str:
+def sweep(batch: str, selection: str, *, ledger: str) -> str:
     """To find what was booked since, into a file of its own: after a sweep that of the next one."""
     found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
     name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
-    return f"batchcancel find -o {name} {selection}"
+    return f"batchcancel find -o {name} {selection} --not-in {shlex.quote(ledger)}"
