@@ -2,18 +2,21 @@
 
 One manifest a night, and one batch: whatever is started again for that night resumes it. Where
 nobody marked anything there is no manifest, and the night is skipped. The options, with their
-reasons, are in `nightly.toml`; the Connections are those of `clinic_closure`.
+reasons, are in `nightly.toml`; the Connections are those of `clinic_closure`. The report is made
+however the night ends, and the counts are beside the event of the asset `batchcancel_nights`.
 """
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import Asset, ObjectStoragePath, Param, chain, dag, task
 
-from batchcancel.airflow import BatchCancelOperator
+from batchcancel.airflow import BatchCancelOperator, BatchReportOperator
 
 NIGHT = "{{ (dag_run.logical_date or dag_run.run_after).astimezone(dag.timezone) | ds }}"
+BATCH: dict[str, Any] = {"batch": f"nightly@{NIGHT}", "ledger_conn_id": "batchcancel_ledger"}
 MANIFEST = f"{{{{ params.folder }}}}/marked-{NIGHT}.csv"
 
 
@@ -35,13 +38,19 @@ def is_there(manifest: str) -> bool:
     params={"folder": Param("/srv/batchcancel", type="string")},
 )
 def nightly() -> None:
-    is_there(MANIFEST) >> BatchCancelOperator(
-        task_id="cancel",
-        manifest=MANIFEST,
-        batch=f"nightly@{NIGHT}",
-        ledger_conn_id="batchcancel_ledger",
-        job_file=Path(__file__).with_suffix(".toml"),
-        skip_nothing=True,
+    report = BatchReportOperator(task_id="report", skip_nothing=True, **BATCH)
+    chain(
+        is_there(MANIFEST),
+        BatchCancelOperator(
+            task_id="cancel",
+            manifest=MANIFEST,
+            job_file=Path(__file__).with_suffix(".toml"),
+            skip_nothing=True,
+            outlets=[Asset("batchcancel_nights")],
+            **BATCH,
+        ),
+        # However the night ends; it decides nothing about that.
+        report.as_teardown(),
     )
 
 

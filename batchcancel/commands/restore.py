@@ -18,7 +18,7 @@ from batchcancel.commands.run import Finished, finished, holding, new_run
 from batchcancel.commands.verify import day_of, require_own
 from batchcancel.commands.work import settle_all
 from batchcancel.errors import InputError
-from batchcancel.events import Observer, PlanMade, RunStarted
+from batchcancel.events import Caution, Observer, PlanMade, RunStarted
 from batchcancel.ledger.contract import Batch, LedgerRow
 from batchcancel.policy.back import read_back
 from batchcancel.policy.fresh import Fresh
@@ -105,6 +105,7 @@ async def restore(
         await one.put_back(observe)
         return await finished(
             run, tools=tools, began=began, held_back=planned.facts["held_back"], restores=True,
+            left_out=planned.facts["unknown"],
             ledger=planned.facts["ledger"],
         )  # fmt: skip
 
@@ -141,7 +142,7 @@ class _Restore:
         settled = account.settled_ids(undoing.own_batch, but_refused=undoing.retry_refused)
         opened = {one.appointment_id: one for one in account.open_rows(undoing.own_batch)}
         rows = {one.appointment_id: one for one in account.cancelled_rows(undoing.batch)}
-        unknown = 0 if ids is None else len(ids - rows.keys())
+        unknown = 0 if ids is None else len(ids - rows.keys() - {*settled})
         for one in {*settled} & rows.keys():
             del rows[one]
         self._rows = [
@@ -158,6 +159,9 @@ class _Restore:
         facts = self._facts(settled=len(settled), unknown=unknown)
         plan = PlanMade(text=restore_text(facts, self._settings.rate), facts=facts)
         observe(plan)
+        if unknown:
+            text = f"{unknown:,} rows of the manifest are none that batch {undoing.batch} cancelled"
+            observe(Caution("not_cancelled_here", f"{text}: they are left as they are"))
         return plan
 
     async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:

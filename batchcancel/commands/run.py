@@ -217,8 +217,12 @@ async def _flush(tools: Tools) -> LedgerWriteFailed | None:
 async def finished(
     run: Run, *, tools: Tools, began: float, held_back: int, ledger: str, duplicates: int = 0,
     approval: Approval | None = None, selection: str | None = None, restores: bool = False,
+    left_out: int = 0,
 ) -> Finished:  # fmt: skip
-    """Count, close the run, and sum it up; `ledger` is its address as it may be shown."""
+    """Count, close the run, and sum it up; `ledger` is its address as it may be shown.
+
+    `left_out` rows were asked for and are none of the batch.
+    """
     have_ended = tools.stop.reason is None
     failure = await _flush(tools)
     try:
@@ -230,7 +234,7 @@ async def finished(
     reason = tools.stop.reason
     if have_ended and isinstance(reason, TimeSpent):
         reason = failure  # over while the last outcomes were written: it stopped nothing
-    code = exit_code(counts, held_back=held_back, restores=restores)
+    code = exit_code(counts, held_back=held_back, restores=restores, left_out=left_out)
     run = replace(run, counts=counts.as_json())
     why = None if reason is None else reason.message
     failure = _close_run(run, reason.exit_code if reason else code, why=why, tools=tools)
@@ -241,7 +245,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here, held_back=held_back,
+        moved_here=here, held_back=held_back, left_out=left_out,
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

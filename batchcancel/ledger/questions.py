@@ -280,6 +280,12 @@ def _records(kind: type[Record], rows: Iterable[Any]) -> Iterator[Record]:
     is_tuple = issubclass(kind, tuple)
     for row in rows:
         values = [*row]
-        for at, restore in restoring:
-            values[at] = restore(values[at])
+        try:
+            for at, restore in restoring:
+                values[at] = restore(values[at])
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(
+                "the ledger is damaged: it holds what this program never writes",
+                hint="Keep it, restore it from a backup or name another with --ledger.",
+            ) from error
         yield kind(*values) if is_tuple else kind(**dict(zip(names, values, strict=True)))

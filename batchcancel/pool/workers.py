@@ -116,7 +116,8 @@ class Pool:
             return
         except (RequestsSpent, WindowFull) as error:
             # No stop yet: it would keep back what the others have an intent for already.
-            self._spent = error
+            if not isinstance(self._spent, RequestsSpent):
+                self._spent = error
         except BatchcancelError as error:
             self._stop.ask(error)
         except Exception as error:  # noqa: BLE001 - a task group would cancel the others in mid-request

@@ -81,12 +81,14 @@ def counts_from(lines: Iterable[TallyLine]) -> Counts:
     )  # fmt: skip
 
 
-def exit_code(counts: Counts, *, held_back: int = 0, restores: bool = False) -> int:
+def exit_code(
+    counts: Counts, *, held_back: int = 0, restores: bool = False, left_out: int = 0
+) -> int:
     """0 when every eligible row is cancelled; rows held back by `--limit` were not asked for.
 
-    What a restore leaves as it is was asked for too.
+    What a restore leaves as it is was asked for too, and so were the `left_out`.
     """
-    if restores and counts[OutcomeName.RESTORED] + held_back < counts.rows:
+    if restores and counts[OutcomeName.RESTORED] + held_back < counts.rows + left_out:
         return ExitCode.INCOMPLETE
     # An open row may be cancelled or not: until it is read back somebody has to look.
     is_for_a_person = counts.with_fact(Fact.PERSON) + counts.open > 0

@@ -23,7 +23,8 @@ UNTOLD = "Nobody has told the patients, as far as is known: call them."
 class Standing:
     """Where a batch stands; `selection` is what its manifest was found by.
 
-    `moved_here` are the moved rows that are still on a day of the manifest.
+    `moved_here` are the moved rows that are still on a day of the manifest, `left_out` those that
+    were to be restored and that the batch never cancelled.
     """
 
     batch: str
@@ -32,6 +33,7 @@ class Standing:
     restores: bool = False
     selection: str | None = None
     moved_here: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,9 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
     if not was_stopped and (no := counts[OutcomeName.NOT_FOUND] + counts[OutcomeName.REFUSED]):
         lines.append(f"Final:          {grouped(no)}; the same command with --retry-refused")
+    if standing.left_out:
+        rows = many(standing.left_out, "row")
+        lines.append(f"Left alone:     {rows} of the manifest; the batch did not cancel them")
     if counts.are_all_marked_done:
         lines.append(
             "All are done:   by the manifest's column outcome; without it they are decided"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models import import_all_models
+from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import handle_event_submit
@@ -94,6 +95,13 @@ def tries_of(run_id, task_id="cancel"):
     with create_session() as session:
         [instance] = session.query(TaskInstance).filter_by(run_id=run_id, task_id=task_id)
         return instance.try_number
+
+
+def events(asset):
+    """What stands beside the events of an asset."""
+    with create_session() as session:
+        found = session.query(AssetEvent).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        return [one.extra for one in found.filter(AssetModel.name == asset)]
 
 
 @contextmanager

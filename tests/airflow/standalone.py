@@ -8,10 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.airflow.home import bundles
 
@@ -22,10 +23,11 @@ _DAGS = Path(__file__).parent / "dags"
 class Standalone:
     """A running Airflow with LocalExecutor; all its processes are one group."""
 
-    def __init__(self, home, url, process):
+    def __init__(self, home, url, process, environ):
         self.home = home
         self._process = process
-        self._api = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._environ, self._others = environ, []
+        self._api = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
     def wait_until(self, is_so):
         """Wait for a condition, not for a time: a loaded machine may take long."""
@@ -59,6 +61,30 @@ class Standalone:
         assert answer.is_success, answer.text
         return f"/api/v2/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
 
+    def unpause(self, dag_id):
+        self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
+    def runs(self, dag_id):
+        """The paths of all runs of a Dag in the API."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns"
+        told = self._api.get(path).raise_for_status().json()["dag_runs"]
+        return [f"{path}/{one['dag_run_id']}" for one in told]
+
+    def tasks(self, run):
+        """All tasks of a run."""
+        told = self._api.get(f"{run}/taskInstances", params={"limit": 100})
+        return told.raise_for_status().json()["task_instances"]
+
+    def make_pool(self, name, *, slots):
+        pool = {"name": name, "slots": slots}
+        self._api.post("/api/v2/pools", json=pool).raise_for_status()
+
+    def tell_asset(self, name, **extra):
+        """Tell of an event, as a program does that is no Dag."""
+        assets = self._api.get("/api/v2/assets", params={"name_pattern": name}).json()["assets"]
+        event = {"asset_id": assets[0]["id"], "extra": extra}
+        self._api.post("/api/v2/assets/events", json=event).raise_for_status()
+
     def state(self, path):
         """The state of a run or of a task in it."""
         return self._api.get(path).raise_for_status().json()["state"]
@@ -71,10 +97,20 @@ class Standalone:
         self.wait_until(lambda: self.state(run) in ("success", "failed"))
         assert "success" == self.state(run), self.said()
 
-    def mark_failed(self, run, task_id):
+    def mark(self, run, task_id, state):
         """What a person does who stops a task: Airflow ends its process, with SIGTERM first."""
-        answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": "failed"})
+        answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": state})
         assert answer.is_success, answer.text
+
+    def lose_triggerer(self):
+        """Kill the triggerer and all its triggers, and start another."""
+        for one in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "triggerer" in one.cmdline():
+                    for process in (one, *one.children(recursive=True)):
+                        process.kill()
+        with (self.home / "standalone.log").open("ab") as log:
+            self._others.append(_started("triggerer", self._environ, log))
 
     def clear(self, run, task_id):
         """What a person does who wants a task to be tried again."""
@@ -90,8 +126,9 @@ class Standalone:
 
     def stop(self):
         self._api.close()
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=PATIENCE)
+        for one in (self._process, *self._others):
+            os.killpg(one.pid, signal.SIGKILL)
+            one.wait(timeout=PATIENCE)
 
 
 @contextmanager
@@ -105,15 +142,20 @@ def standalone(home, tables, **variables):
     home.mkdir()
     _copy_tables(tables, home / "airflow.db")
     with (home / "standalone.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "standalone"],
-            env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        airflow = Standalone(home, f"http://127.0.0.1:{port}", process)
+        process = _started("standalone", environ, log)
+        airflow = Standalone(home, f"http://127.0.0.1:{port}", process, environ)
         try:
             yield airflow
         finally:
             airflow.stop()
+
+
+def _started(command, environ, log):
+    """A command of Airflow, with all its processes in a group of their own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "airflow", command],
+        env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def _settings(home, port):
@@ -128,6 +170,7 @@ def _settings(home, port):
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",

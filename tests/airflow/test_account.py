@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -7,6 +8,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from batchcancel.airflow import BatchCancelOperator, BatchExportOperator, BatchReportOperator
 from tests.airflow.tasks import BATCH, Executed
+from tests.reader.buckets import BUCKET, bucket_server, new_buckets
+
+__all__ = ["bucket_server"]
 
 LEDGER = "batchcancel_ledger"
 BOTH = pytest.mark.parametrize("operator", [BatchExportOperator, BatchReportOperator])
@@ -78,6 +82,22 @@ def test_without_a_word_it_lies_beside_the_ledger_s_file_and_never_in_a_worker_s
     connect(LEDGER, conn_type="postgres", host="database.example")
     with pytest.raises(AirflowFailException, match=r"nobody says where closing@friday\.write"):
         execute(operator)
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_bucket_that_the_connection_names_has_list_and_report_with_links_into_its_console(
+    bucket_server, monkeypatch, outputs
+):
+    with new_buckets(bucket_server) as buckets:
+        for name, text in buckets.environ.items():
+            monkeypatch.setenv(name, text)
+        outputs(outputs=f"s3://{BUCKET}/out/")
+        for operator in (BatchExportOperator, BatchReportOperator, BatchReportOperator):
+            executed = execute(operator)
+            key = f"out/{BATCH}.write{operator.ending}"
+            assert f"s3://{BUCKET}/{key}" == executed.told["path"]
+            assert executed.link.endswith(f"/object/{BUCKET}?prefix={quote(key)}")
+        assert [f"out/{BATCH}.write.csv", f"out/{BATCH}.write.html"] == buckets.names()
 
 
 @BOTH

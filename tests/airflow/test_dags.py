@@ -12,7 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from batchcancel.airflow import named
-from tests.airflow.dag_runs import NIGHT, dag_named, run, somebody_answers, tries_of, xcom
+from tests.airflow.dag_runs import NIGHT, dag_named, events, run, somebody_answers, tries_of, xcom
 from tests.airflow.home import BUNDLES, ROOT
 from tests.e2e.stage import FAR
 
@@ -195,15 +195,20 @@ def test_a_night_cancels_what_was_marked_and_a_second_start_sends_nothing(stage,
     organisation()
     ids = stage.closure(3)
     stage.write(f"marked-{NIGHT}.csv", ids)
-    assert "success" == run("nightly", folder=str(stage.folder))[0]
-    assert "success" == run("nightly", folder=str(stage.folder))[0]
+    for _ in range(2):
+        state, tasks, run_id = run("nightly", folder=str(stage.folder))
+        assert ("success", {"success"}) == (state, set(tasks.values()))
     assert sorted(ids) == sorted(stage.patched())
+    assert "3 of 3 rows are cancelled" in Path(xcom(run_id, "report")["path"]).read_text()
+    assert {"nightly": 3} == {
+        one["batch"][:7]: one["cancelled"] for one in events("batchcancel_nights")
+    }
 
 
 def test_a_night_without_a_manifest_is_skipped(stage, organisation):
     organisation()
     state, tasks, _ = run("nightly", folder=str(stage.folder))
-    assert ("success", "skipped") == (state, tasks["cancel"])
+    assert ("success", "skipped", "skipped") == (state, tasks["cancel"], tasks["report"])
 
 
 def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, organisation):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from batchcancel.ledger.open import read_ledger
-from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
+from batchcancel.sandbox import Clinic, Fault, Rate, Sandbox, serving
 from tests.airflow.standalone import standalone
 from tests.e2e.stage import Stage
 from tests.postgres import database, postgres
@@ -50,13 +50,16 @@ def airflow(stage, tables, tmp_path_factory):
             stage.require_secrecy(path.read_bytes())
 
 
-@pytest.fixture
-def closure(stage, request):
-    """Appointments of this test's own, and their manifest."""
-    name = re.sub(r"\W", "_", request.node.name)
+def book(stage, name):
     ids = [f"{name[-20:]}{number:02}" for number in range(ROWS)]
     stage.book(*ids)
     return stage.write(f"{name}.csv", ids), ids
+
+
+@pytest.fixture
+def closure(stage, request):
+    """Appointments of this test's own, and their manifest."""
+    return book(stage, re.sub(r"\W", "_", request.node.name))
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_a_task_that_somebody_stops_drains_before_it_is_killed(
     airflow, stage, closure, ledger, half_way
 ):
     run, _ = half_way
-    airflow.mark_failed(run, "cancel")
+    airflow.mark(run, "cancel", "failed")
     airflow.wait_until(lambda: [SIGTERM] == runs_in(ledger))
     airflow.clear(run, "cancel")
     airflow.wait_until(lambda: len(runs_in(ledger)) > 1)
@@ -138,4 +141,95 @@ def test_the_same_batch_twice_at_once_is_one_run_and_one_that_waits_for_it(
         first, second = account.runs(batch.name)
     assert (0, 0) == (first.exit_code, second.exit_code)
     assert first.ended_at <= second.started_at
+    require_each_cancelled_once(stage, closure)
+
+
+ENDS = ("stopped", "cleared", "declared done", "orphaned", "killed")
+"""What befalls a task while it is deferred, and the last one in its second slice."""
+
+
+@pytest.fixture(scope="module")
+def befallen(airflow, stage, postgres):
+    """Deferred tasks, all at once, and what befell each: their runs, closures and ledgers, and in
+    which try it did.
+    """
+    rate, found, tries = "12/40s", {}, {}
+    for name in ENDS:
+        closure = book(stage, name.replace(" ", "_"))
+        ledger = postgres.database()
+        run = airflow.start("deferred", manifest=str(closure[0]), ledger=ledger, rate=rate)
+        found[name] = run, closure, ledger
+    stuck = found["killed"][1][1][-3]
+    stage.sandbox.faults.add(Fault("hang"), method="PATCH", appointment_id=stuck)
+    acts = {
+        "stopped": lambda run: airflow.mark(run, "cancel", "failed"),
+        "cleared": lambda run: airflow.clear(run, "cancel"),
+        "declared done": lambda run: airflow.mark(run, "cancel", "success"),
+        "orphaned": lambda _run: airflow.lose_triggerer(),
+    }
+    waiting = {*acts}
+
+    def all_befallen():
+        for name in sorted(waiting):
+            run, *_ = found[name]
+            if airflow.state(f"{run}/taskInstances/cancel") == "deferred":
+                tries[name] = airflow.tries(run, "cancel")
+                acts[name](run)
+                waiting.remove(name)
+        return not waiting
+
+    airflow.wait_until(all_befallen)
+    airflow.wait_until(lambda: stuck in stage.patched())
+    run, (manifest, _), _ = found["killed"]
+    tries["killed"] = airflow.tries(run, "cancel")
+    os.kill(int(Path(f"{manifest}.pid").read_text()), signal.SIGKILL)
+    return {name: (*found[name], tries[name]) for name in ENDS}
+
+
+def test_a_task_that_is_stopped_while_it_is_deferred_has_sent_all_it_will_and_holds_nothing(
+    airflow, stage, befallen
+):
+    run, closure, ledger, _ = befallen["stopped"]
+    airflow.wait_until(lambda: airflow.state(run) == "failed")
+    with closing(read_ledger(ledger)) as account:
+        [batch] = account.batches()
+        assert not account.is_held(batch.name)
+    assert [5] == runs_in(ledger)
+    airflow.clear(run, "cancel")
+    airflow.wait_until(lambda: len(runs_in(ledger)) > 1)
+    airflow.until_success(run)
+    require_each_cancelled_once(stage, closure)
+
+
+def test_a_task_that_is_cleared_while_it_is_deferred_resumes_in_another_try(
+    airflow, stage, befallen
+):
+    run, closure, _, number = befallen["cleared"]
+    airflow.until_success(run)
+    assert number + 1 == airflow.tries(run, "cancel")
+    require_each_cancelled_once(stage, closure)
+
+
+def test_a_task_that_is_declared_done_while_it_is_deferred_sends_nothing_more(
+    airflow, stage, befallen
+):
+    run, (_, ids), ledger, _ = befallen["declared done"]
+    airflow.until_success(run)
+    assert [5] == runs_in(ledger)
+    assert 0 < len(set(stage.patched()) & set(ids)) < ROWS
+
+
+def test_a_triggerer_that_is_lost_delays_its_tasks_which_go_on_in_the_same_try(
+    airflow, stage, befallen
+):
+    run, closure, ledger, number = befallen["orphaned"]
+    airflow.until_success(run)
+    assert ([5, 0], number) == (runs_in(ledger), airflow.tries(run, "cancel"))
+    require_each_cancelled_once(stage, closure)
+
+
+def test_a_task_that_is_killed_in_its_second_slice_resumes_in_another_try(airflow, stage, befallen):
+    run, closure, ledger, number = befallen["killed"]
+    airflow.until_success(run)
+    assert ([5, None], number + 1) == (runs_in(ledger)[:2], airflow.tries(run, "cancel"))
     require_each_cancelled_once(stage, closure)

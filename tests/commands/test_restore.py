@@ -7,6 +7,7 @@ import pytest
 
 from batchcancel.errors import InputError, Interrupted, Refusal, ScopeMissing
 from batchcancel.events import RowEnded
+from batchcancel.report.summary import what_next
 from batchcancel.sandbox import Clinic, Fault
 from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.load import manifest_source
@@ -228,8 +229,13 @@ async def test_of_a_manifest_only_what_the_batch_cancelled_is_put_back(world):
     some.write_text("\n".join(["appointment_id", *ids[:2], "stranger"]) + "\n")
     plans = []
     how = {"only": manifest_source(str(some))}
-    assert ended(await world.restore(how=how, confirm=plans.append)) == (0, {"restored": 2})
-    assert plans[0].facts["unknown"] == 1
+    for _ in range(2):
+        finished = await world.restore(how=how, confirm=plans.append)
+        assert ended(finished) == (4, {"restored": 2})
+        left = what_next(finished.summary, "restore", was_stopped=False)
+        assert "Left alone:     1 row of the manifest" in left
+    assert [1, 1] == [plan.facts["unknown"] for plan in plans]
+    assert ["not_cancelled_here"] * 2 == world.watching.cautions
     assert ended(await world.restore()) == (0, {"restored": 5})
 
 

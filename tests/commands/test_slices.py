@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import anyio
 import pytest
 
-from batchcancel.commands import slices
-from batchcancel.commands.run import new_run
-from batchcancel.errors import Interrupted, Refusal, StoppedEarly
+from batchcancel.commands import run, slices
+from batchcancel.commands.rest import Rest
+from batchcancel.errors import Interrupted, LedgerWriteFailed, Refusal, StoppedEarly
+from batchcancel.ledger.contract import Look
+from batchcancel.ledger.writing import Ledger
 from batchcancel.sandbox import Fault
 from batchcancel.stop import Stop
 from tests.sample import sampled
@@ -267,7 +269,7 @@ async def test_a_run_that_comes_in_between_in_the_last_moment_stops_the_slice(wo
     pause = await full(world, manifest)
 
     def sneak_in(tools, settings, **_slice):
-        other = new_run(settings.batch, None, run_id="other", now=tools.clock.now())
+        other = run.new_run(settings.batch, None, run_id="other", now=tools.clock.now())
         tools.ledger.hold(other)
         tools.ledger.finish(other)
 
@@ -275,3 +277,54 @@ async def test_a_run_that_comes_in_between_in_the_last_moment_stops_the_slice(wo
     with pytest.raises(StoppedEarly, match="another run came in between"):
         await world.slice(manifest, rate=RATE, after=pause.run_id)
     assert 9 == len(world.patched())
+
+
+async def test_what_nobody_of_ours_wrote_is_nothing_to_go_on_with(world, monkeypatch):
+    manifest = world.manifest(world.appointments(30))
+    broken = {"rest": "?"}
+    monkeypatch.setattr(Rest, "look", lambda rest, _batch: Look("rest", rest.paused_at, broken))
+    done = await world.run_in_slices(manifest, rate=RATE)
+    assert ((0, {"cancelled": 30}), 30) == (ended(done), len(world.patched()))
+
+
+async def test_what_cannot_be_kept_is_planned_anew(world, monkeypatch):
+    def full(*_told):
+        raise LedgerWriteFailed("the disk is full")
+
+    manifest = world.manifest(world.appointments(30))
+    monkeypatch.setattr(Ledger, "keep_rest", full)
+    pause = await world.paused(manifest, rate=RATE)
+    monkeypatch.undo()
+    done = await world.run_in_slices(manifest, rate=RATE, after=pause.run_id)
+    assert (0, {"cancelled": 30}) == ended(done)
+    assert 2 == len(world.plans)
+
+
+async def test_a_run_of_too_many_rows_does_not_pause(world, monkeypatch):
+    monkeypatch.setattr(run, "MOST_ROWS", 29)
+    done = await world.run_in_slices(world.manifest(world.appointments(30)), rate=RATE)
+    assert ((0, {"cancelled": 30}), 1) == (ended(done), world.slices)
+
+
+@pytest.mark.promise(8)
+async def test_a_retry_after_that_is_longer_than_may_be_waited_ends_the_run_in_a_later_slice_too(
+    world,
+):
+    manifest = world.manifest(world.appointments(30))
+    asked = Fault("status", status=429, retry_after=900)
+    world.sandbox.faults.add(asked, method="PATCH", skip=12)
+    done = await world.run_in_slices(manifest, rate=RATE, concurrency=1)
+    assert (2, 5, 1) == (world.slices, done.summary.exit_code, done.summary.rate_limited)
+    assert "900 s of patience" in done.reason.message
+
+
+@pytest.mark.promise(9)
+async def test_a_run_that_is_turned_away_for_too_long_in_all_slices_together_stops(world):
+    manifest = world.manifest(world.appointments(30))
+    busy = Fault("status", status=429, retry_after=100)
+    world.sandbox.faults.add(busy, method="PATCH", times=None, skip=5)
+    began = anyio.current_time()
+    done = await world.run_in_slices(manifest, rate=RATE, concurrency=1, max_retry_after="250s")
+    assert 5 == done.summary.exit_code
+    assert "turned every request away" in done.reason.message
+    assert 250 < anyio.current_time() - began < 450

@@ -279,3 +279,30 @@ def test_two_runs_and_a_plan_with_one_key_stay_within_its_limit_together(new_sta
     assert 0 == stage.sandbox.history.rate_limited
     assert stage.sandbox.most_arrivals <= limit
     assert Counter(ids) == stage.cancellations()
+
+
+@pytest.mark.long
+@pytest.mark.promise(9)
+def test_six_runs_with_one_key_get_on_alike(new_stage, database):
+    """What each sends is counted while all of them do: starting and ending do not count."""
+    limit, rows = 20, 60
+    stage = new_stage(limit=limit, seconds=1.0)
+    stage.environ |= {"BATCHCANCEL_RATE": f"{limit}/1s", "BATCHCANCEL_LEDGER": database}
+    batches = {
+        f"clinic-{number}.csv": [f"c{number}-{row:02}" for row in range(rows)]
+        for number in range(6)
+    }
+    stage.book(*(one for ids in batches.values() for one in ids))
+    for name, ids in batches.items():
+        stage.write(name, ids)
+    runs = [stage.start("run", name, "--yes", "--json") for name in batches]
+    ends = [run.end(within=110) for run in runs]
+    arrived = {one.path.rpartition("/")[2]: one.arrived for one in stage.sandbox.history.patches()}
+    times = [sorted(arrived[one] for one in ids) for ids in batches.values()]
+    began, over = max(one[0] for one in times), min(one[-1] for one in times)
+    got = sorted(sum(began <= at <= over for at in one) for one in times)
+    print(f"{over - began:.1f} s, of {got[0]} to {got[-1]} rows: {got[-1] / got[0]:.2f} times")
+
+    assert [(0, {"cancelled": rows})] * 6 == [(one.returncode, one.counts) for one in ends]
+    assert 0 == stage.sandbox.history.rate_limited
+    assert got[-1] <= 1.5 * got[0]

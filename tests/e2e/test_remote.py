@@ -7,8 +7,9 @@ import signal
 import polars as pl
 import pytest
 
+from batchcancel.reader import stored
 from tests.certificates import self_signed
-from tests.e2e.stage import FAR
+from tests.e2e.stage import FAR, LEDGER
 from tests.e2e.terminal import terminal
 from tests.reader.buckets import SECRET, new_buckets
 from tests.reader.shelf import Canned, serving_shelf
@@ -194,6 +195,45 @@ def test_a_signal_ends_a_download_that_hangs_and_the_copy_is_gone(
 
 
 STORED = "s3://closures/out/"
+
+
+class Shelf(dict):
+    """A store in this process: what an output asks of one."""
+
+    def info(self, address):
+        if address not in self:
+            raise FileNotFoundError(address)
+        return {"type": "file"}
+
+    pipe_file, rm_file = dict.__setitem__, dict.__delitem__
+
+
+@pytest.fixture
+def objects(monkeypatch):
+    store = Shelf()
+    monkeypatch.setattr(stored, "open_store", lambda _scheme, **_named: store)
+    return store
+
+
+def test_whatever_is_written_may_go_to_a_store_and_goes_there_whole(stage, objects):
+    ids = stage.closure(2)
+    stage.here("run", "closure.csv", "--yes")
+    stage.sandbox.staff.confirm(ids[0])
+    day = ("find", "-o", "gs://closures/found.csv", "--date", f"{FAR}")
+    found = stage.here(*day)
+    assert (0, 2, 0) == (
+        found.returncode, stage.here(*day).returncode, stage.here(*day, "--force").returncode
+    )  # fmt: skip
+    assert "batchcancel plan gs://closures/found.csv --ledger NAME.ledger.db" in found.stdout
+    stage.here("report", LEDGER, "-o", "gs://closures/page.html")
+    stage.here("verify", LEDGER, "-o", "gs://closures/drift.csv")
+    assert sorted(objects) == ["closures/drift.csv", "closures/found.csv", "closures/page.html"]
+    assert objects["closures/page.html"].endswith(b"</html>")
+
+    stage.sandbox.staff.cancel(ids[0])
+    stage.here("verify", LEDGER, "-o", "gs://closures/drift.csv", "--force")
+    stage.here(*day, "--force")
+    assert sorted(objects) == ["closures/page.html"]
 
 
 def test_an_export_goes_to_a_bucket_and_replaces_nothing_unasked(stage, buckets):

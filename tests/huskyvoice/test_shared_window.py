@@ -177,6 +177,24 @@ def test_a_closed_gate_is_closed_to_everybody_and_the_longest_closure_stands(kit
     assert kit.window(1).take().slot is not None
 
 
+def test_a_databases_next_slot_is_for_who_asked_first_as_long_as_it_comes(
+    shared, postgres, database
+):
+    first, second, third = (shared.window(1) for _ in range(3))
+    held = first.take().slot
+    second.take(), third.take()
+    first.used(held)
+    shared.let_pass(LENGTH)
+    taken = [one.take().slot for one in (first, third, second)]
+    second.unused(taken[-1])
+    kept = second.take().slot
+    postgres.execute("UPDATE batchcancel.waiting SET until = clock_timestamp()", url=database)
+
+    assert (None, None, True) == (*taken[:2], taken[2] is not None)
+    assert kept is None
+    assert second.take().slot is not None
+
+
 def test_what_is_long_over_is_forgotten(shared, postgres, database):
     window = shared.window(5)
     for slot in take_all(window):

@@ -25,6 +25,7 @@ from batchcancel.ledger.postgres.ledger import open_postgres, read_postgres
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger
+from tests.debian import pooled, postgres_15
 from tests.postgres import Server
 
 ORIGIN = "https://api.example.test"
@@ -75,16 +76,36 @@ def sqlite_store(request: pytest.FixtureRequest) -> Store:
 
 
 def postgres_store(request: pytest.FixtureRequest) -> Store:
-    url: str = request.getfixturevalue("database")
+    return store_at(request.getfixturevalue("database"))
+
+
+def pooled_store(request: pytest.FixtureRequest) -> Store:
+    return store_at(request.getfixturevalue("transactions_pooled")())
+
+
+def store_at(url: str) -> Store:
     return Store(
         open_ledger=lambda **who: open_postgres(url, **who), open_reader=lambda: read_postgres(url)
     )
 
 
-MAKERS = {"sqlite": sqlite_store, "postgres": postgres_store}
+@pytest.fixture(scope="session")
+def debian_postgres() -> Iterator[Server]:
+    with postgres_15() as server:
+        yield server
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(scope="session")
+def transactions_pooled(debian_postgres: Server) -> Iterator[Callable[[], str]]:
+    """URLs of new databases behind a pooler that hands sessions on after each transaction."""
+    with pooled(debian_postgres, "transaction") as url_of:
+        yield lambda: url_of(debian_postgres.database())
+
+
+MAKERS = {"sqlite": sqlite_store, "postgres": postgres_store, "pgbouncer": pooled_store}
+
+
+@pytest.fixture(params=["sqlite", "postgres", pytest.param("pgbouncer", marks=pytest.mark.long)])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     store = MAKERS[request.param](request)
     with store.closing:

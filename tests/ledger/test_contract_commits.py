@@ -280,6 +280,17 @@ class TestLooks:
         held.note("another", late)
         assert held.looks("closure") == [early, late]
 
+    def test_what_a_paused_run_leaves_stands_apart_and_takes_the_place_of_what_it_left_before(
+        self, held
+    ):
+        drift, *rests = (Look(kind, NOON, {"x": kind}) for kind in ("drift", "rest", "rest"))
+        held.note("closure", drift)
+        for one in rests:
+            held.keep_rest("closure", one)
+        assert ([drift], [rests[1]]) == (held.looks("closure"), held.looks("closure", rest=True))
+        held.keep_rest("closure", None)
+        assert ([drift], []) == (held.looks("closure"), held.looks("closure", rest=True))
+
 
 class TestRequests:
     def test_the_requests_of_a_batch_are_told_with_what_became_of_them(self, held, example):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, StoppedEarly
-from batchcancel.ledger.contract import Asked, OpenRow
+from batchcancel.ledger.contract import Asked, Look, OpenRow
 from batchcancel.ledger.sqlite import connection
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from tests.ledger.conftest import WHO
@@ -237,6 +237,16 @@ class TestRefusals:
             open_sqlite(path, **WHO)
         with closing(read_sqlite(path)) as reader, pytest.raises(InputError, match="is damaged"):
             list(reader.rows("closure"))
+
+    @pytest.mark.parametrize("told", ["{", "x" * 40])
+    def test_a_record_that_this_program_never_wrote(self, path, example, told):
+        with closing(open_sqlite(path, **WHO)) as ledger:
+            ledger.enrol(example.batch(), [example.row("a")], [])
+            ledger.note("closure", Look("drift", datetime(2026, 6, 1, tzinfo=UTC), {}))
+        with closing(sqlite3.connect(path)) as changed, changed:
+            changed.execute("UPDATE looks SET found = ?", (told,))
+        with closing(read_sqlite(path)) as reader, pytest.raises(InputError, match="is damaged"):
+            reader.looks("closure")
 
     def test_a_ledger_that_lost_its_end(self, closed):
         os.truncate(closed, closed.stat().st_size - 8192)

@@ -52,6 +52,12 @@ slots
 1   counted_by {instant} NOT NULL -- the API has counted the request by then
 1   is_answered boolean NOT NULL DEFAULT false
 1   INDEX of_key (key, counted_by)
+
+waiting -- who asked first for a slot has the next one
+2   place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+2   key text NOT NULL
+2   program uuid NOT NULL UNIQUE
+2   until {instant} NOT NULL -- it asks again; else its place is lost
 """,
 )
 _ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(
@@ -74,7 +80,7 @@ BEGIN
         WHERE table_schema = 'batchcancel' AND table_name = 'runs' AND grantee <> current_user
         GROUP BY grantee
     LOOP
-        EXECUTE format('GRANT %s ON pauses, looks, ledger TO %s', given.what, given.whom);
+        EXECUTE format('GRANT %s ON pauses, looks, ledger, waiting TO %s', given.what, given.whom);
     END LOOP;
 END $$;
 """

@@ -1,11 +1,17 @@
 """The rate limit's window of one API key, kept in the ledger's database for all hosts.
 
-Whoever takes a slot locks the key's row first, so two of them never count at the same time.
+Whoever takes a slot locks the key's row first, so two of them never count at the same time. Who
+asked first has the next free slot, unless it asks more than a second later than it was told to.
 """
+
+import uuid
 
 from batchcancel.api import PERMIT_S, Rate, SharedWindow, Turn
 from batchcancel.ledger.postgres.connection import PatientConnection, PostgresStatements
 from batchcancel.ledger.postgres.trouble import write_failures
+
+GRACE_S = 1.0
+"""How late a waiter may ask again before its place is somebody else's."""
 
 _KNOW = "INSERT INTO windows (key) VALUES (:key) ON CONFLICT (key) DO NOTHING"
 _LOCK = "SELECT FROM windows WHERE key = :key FOR UPDATE"
@@ -20,19 +26,31 @@ _STANDING = """
                END AS free_at
         FROM slots, moment
         WHERE key = :key AND counted_by > now - length
+    ), ahead AS MATERIALIZED (
+        SELECT until AS free_at FROM waiting, moment
+        WHERE :is_asking AND key = :key AND until > now AND place < coalesce(
+            (SELECT place FROM waiting, moment WHERE program = :program AND until > now),
+            9223372036854775807)
     ), counted AS (
-        SELECT count(*) AS taken FROM busy
+        SELECT (SELECT count(*) FROM busy) AS taken, (SELECT count(*) FROM ahead) AS before
     )
     SELECT taken, (
         SELECT extract(epoch FROM greatest(max(closed_until), now) - now)::float8
         FROM windows WHERE key = :key
     ), (
         SELECT extract(epoch FROM free_at - now)::float8
-        FROM busy ORDER BY free_at OFFSET greatest(taken - :limit, 0) LIMIT 1
-    )
+        FROM (TABLE busy UNION ALL TABLE ahead) AS kept
+        ORDER BY free_at OFFSET greatest(taken + before - :limit, 0) LIMIT 1
+    ), taken + before >= :limit
     FROM counted, moment
 """
+_WAIT = """
+    INSERT INTO waiting (key, program, until)
+    VALUES (:key, :program, clock_timestamp() + make_interval(secs => :seconds))
+    ON CONFLICT (program) DO UPDATE SET until = excluded.until
+"""
 _TAKE = """
+    WITH asked AS (DELETE FROM waiting WHERE program = :program)
     INSERT INTO slots (key, taken_at, counted_by)
     SELECT :key, now, now + make_interval(secs => :unknown)
     FROM (SELECT clock_timestamp() AS now) AS moment
@@ -44,6 +62,7 @@ _FORGET = """
     WHERE key = :key
       AND counted_by < statement_timestamp() - make_interval(days => 1, secs => :window)
 """
+_FORGET_WAITING = "DELETE FROM waiting WHERE key = :key AND until <= clock_timestamp()"
 _USED = """
     UPDATE slots
     SET is_answered = true, counted_by = least(counted_by, clock_timestamp())
@@ -71,11 +90,12 @@ class PostgresWindow(SharedWindow):
             "limit": int(min(rate.limit, 2**31 - 1)),
             "window": rate.window,
             "unknown": PERMIT_S + timeout,
+            "program": uuid.uuid4(),
         }
 
     def look(self) -> Turn:
         with write_failures(self._name):
-            return self._db.repeat(self._turn)
+            return self._db.repeat(lambda into: self._turn(into, is_asking=False))
 
     def take(self) -> Turn:
         with write_failures(self._name):
@@ -93,16 +113,20 @@ class PostgresWindow(SharedWindow):
     def _take(self, into: PostgresStatements) -> Turn:
         into.execute(_KNOW, self._values)
         into.execute(_LOCK, self._values)
-        turn = self._turn(into)
+        into.execute(_FORGET_WAITING, self._values)
+        turn = self._turn(into, is_asking=True)
         if turn.wait > 0:
+            if turn.closed <= 0:
+                into.execute(_WAIT, self._values | {"seconds": turn.wait + GRACE_S})
             return turn
         into.execute(_FORGET, self._values)
         ((slot,),) = into.fetch(_TAKE, self._values)
         return Turn(slot=slot, wait=0.0, taken=turn.taken + 1)
 
-    def _turn(self, into: PostgresStatements) -> Turn:
-        ((taken, closed, full),) = into.fetch(_STANDING, self._values)
-        closed, is_full = closed or 0.0, taken >= self._values["limit"]
+    def _turn(self, into: PostgresStatements, *, is_asking: bool) -> Turn:
+        values = self._values | {"is_asking": is_asking}
+        ((taken, closed, full, is_full),) = into.fetch(_STANDING, values)
+        closed = closed or 0.0
         return Turn(None, max(closed, full if is_full else 0.0), taken, closed)
 
     def _tell(self, sql: str, **values: object) -> None:
