@@ -1,5 +1,6 @@
 """batchcancel plan: decide, count, estimate."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def show_plan(settings: "Settings") -> None:
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
     from batchcancel.report.summary import sweep
+    from batchcancel.settings.options import reach
 
     planned = watched(settings, command.plan)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
@@ -57,9 +59,9 @@ def show_plan(settings: "Settings") -> None:
         if not planned.rules.is_asked:
             result("\nNothing is left to do.")
             if batch.selection:
-                result(
-                    f"Next:  {sweep(batch.name, batch.selection, ledger=settings.redacted_ledger)}"
-                )
+                ledger = shlex.quote(settings.redacted_ledger)
+                again = sweep(batch.name, batch.selection, ledger)
+                result(f"Next:  {again}{reach(settings.recorded())}")
             return
         words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]
         typed = same_command(["run" if one == "plan" else one for one in words])

@@ -32,6 +32,7 @@ from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
+from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
@@ -245,7 +246,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here, held_back=held_back, left_out=left_out,
+        moved_here=here, held_back=held_back, left_out=left_out, reach=reach(run.options or {}),
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

@@ -11,7 +11,7 @@ from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
 from batchcancel.report.status import BatchStatus, Going, zone_of
-from batchcancel.report.summary import UNTOLD, headline
+from batchcancel.report.summary import UNTOLD, headline, sweep
 from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -90,13 +90,13 @@ def answers(
 def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[Later]) -> Reply:
     counts, ledger = status.counts, shlex.quote(status.ledger)
     selection, at = status.batch.selection, ""
-    sweep = f"batchcancel find -o sweep.csv {selection} --not-in {ledger}" if selection else ""
+    command = sweep(status.batch.name, selection, ledger) + status.reach if selection else ""
     found: Mapping[str, int] = {}
     if (look := looks.get("sweep")) and all(one.at < look.looked_at for one in later):
         found, at = look.found, moment(look.looked_at, zone_of(status.batch))
 
     def reply(verdict: str, why: str) -> Reply:
-        return Reply("Is the day empty?", verdict, why, sweep)
+        return Reply("Is the day empty?", verdict, why, command)
 
     still = {name: rows for name, rows, kind in parts(counts) if rows and kind != "gone"}
     if still:
@@ -163,9 +163,10 @@ def _whom(status: BatchStatus, named: str) -> Reply:
     if not called:
         why = f"{many(still, 'row')} not cancelled: the list names them." if still else ""
     verdict = f"{grouped(called)} who {'was' if called == 1 else 'were'} cancelled"
+    command = f"batchcancel export {named} -o call.csv --contacts{status.reach}"
     return Reply(
         "Whom must I call?", verdict if called else "Nobody was cancelled", why,
-        f"batchcancel export {named} -o call.csv --contacts" if called or still else "",
+        command if called or still else "",
     )  # fmt: skip
 
 
@@ -202,7 +203,7 @@ def _is_early(run: Run) -> bool:
 
 
 def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
-    question, verify = "Can I trust this?", f"batchcancel verify {named}"
+    question, verify = "Can I trust this?", f"batchcancel verify {named}{status.reach}"
     proof = "Each was proved by the appointment's own record, and the numbers add up."
     if is_rehearsal(status.batch.origin):
         return Reply(question, "It is a rehearsal", "No real appointment was touched.")

@@ -21,11 +21,11 @@ from batchcancel.report.counts import Counts, counts_from
 from batchcancel.report.summary import Standing, headline, what_next
 from batchcancel.report.tables import count_table, grouped, headed, moment
 from batchcancel.settings import quantities
-from batchcancel.settings.options import OPTIONS
+from batchcancel.settings.options import BY_FIELD, again, from_here, reach
 
-_NOT_TYPED_AGAIN = {
+_TYPED_AGAIN = {"job_file", *BY_FIELD} - {
     *("approved", "json", "log_format", "progress", "limit", "quiet", "verbose", "dry_run"),
-    *("manifest", "ledger", "batch"),
+    *("ledger", "batch"),
 }
 
 
@@ -93,10 +93,12 @@ class BatchStatus:
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
-            moved_here=self.moved_here,
+            moved_here=self.moved_here, reach=self.reach,
         )  # fmt: skip
         told = what_next(standing, self._command(), was_stopped=was_stopped)
-        if self.had_notes and self.counts.left:
+        keeps = _options(self.last)
+        is_in_job = "job_file" in keeps and "notes" not in keeps.get("typed", "").split(",")
+        if self.had_notes and self.counts.left and not is_in_job:
             told += "\nNotes:          type the same --notes again; the ledger does not keep them"
         return told
 
@@ -105,22 +107,22 @@ class BatchStatus:
         told = _options(self.last)
         if self.batch.kind == "restore":
             words = ["restore", self.ledger, "--batch", str(self.batch.of_batch)]
+            told.pop("status", None)  # which a restore does not take
             words += shlex.split(told.get("how", ""))
         else:
-            manifest = _from_here(told.get("manifest", "MANIFEST"))
+            manifest = from_here(told.get("manifest", "MANIFEST"))
             beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
             words = ["run", manifest]
             if Path(self.ledger).resolve() != beside.resolve():
                 words += ["--ledger", self.ledger]
             if self.batch.name != Path(manifest).stem:
                 words += ["--batch", self.batch.name]
-        for option in OPTIONS:
-            value = told.get(option.field)
-            usual = None if option.default is None else str(option.parse(option.default))
-            if value in (None, "", option.default, usual) or option.field in _NOT_TYPED_AGAIN:
-                continue
-            words += [f"--{option.name}"] + ([value] if option.metavar else [])
-        return f"batchcancel {shlex.join(words)}"
+        return f"batchcancel {shlex.join([*words, *again(told, _TYPED_AGAIN)])}"
+
+    @property
+    def reach(self) -> str:
+        """What a command has to be told to ask the same API as the last run."""
+        return reach(_options(self.last))
 
     def as_json(self) -> dict[str, Any]:
         last = self.last
@@ -177,13 +179,6 @@ def _seconds_for(rows: int, run: Run) -> float | None:
         rate = quantities.rate(_options(run)["rate"])
         return None if rate.is_unlimited else rate.seconds_for(rows)
     return None
-
-
-def _from_here(path: str) -> str:
-    """A path as short as it can be typed in this folder."""
-    with suppress(ValueError):
-        return str(Path(path).relative_to(Path.cwd()))
-    return path
 
 
 def read_status(

@@ -21,7 +21,8 @@ UNTOLD = "Nobody has told the patients, as far as is known: call them."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a batch stands; `selection` is what its manifest was found by.
+    """Where a batch stands; `selection` is what its manifest was found by, and `reach` is what a
+    command has to be told to ask the same API.
 
     `moved_here` are the moved rows that are still on a day of the manifest, `left_out` those that
     were to be restored and that the batch never cancelled.
@@ -33,6 +34,7 @@ class Standing:
     restores: bool = False
     selection: str | None = None
     moved_here: int = 0
+    reach: str = ""
     left_out: int = 0
 
 
@@ -114,7 +116,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         label = "Not restored: " if standing.restores else "Not cancelled:"
         lines.append(f"{label}  {export} left.csv {flags}")
     if standing.selection and not was_stopped:
-        lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger=standing.ledger)}")
+        lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger)}{standing.reach}")
     lines = lines or ["Nothing is left to do."]
     page = f"A page of it:   {export.replace(' export ', ' report ', 1)} report.html"
     return "\n".join([*lines, *_whom(standing, export), *([page] if counts.rows else [])])
@@ -127,7 +129,7 @@ def _whom(standing: Standing, export: str) -> list[str]:
         return []
     return [
         f"Patients:       {UNTOLD}",
-        f"Whom to call:   {export} call.csv --contacts",
+        f"Whom to call:   {export} call.csv --contacts{standing.reach}",
     ]
 
 
@@ -146,8 +148,8 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     return found
 
 
-def sweep(batch: str, selection: str, *, ledger: str) -> str:
+def sweep(batch: str, selection: str, ledger: str) -> str:
     """To find what was booked since, into a file of its own: after a sweep that of the next one."""
     found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
     name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
-    return f"batchcancel find -o {name} {selection} --not-in {shlex.quote(ledger)}"
+    return f"batchcancel find -o {name} {selection} --not-in {ledger}"
