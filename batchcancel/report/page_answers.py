@@ -114,7 +114,8 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
     if later:
         done += f", and {_were(sum(one.rows for one in later))} booked meanwhile and cancelled too"
     if found.get("all"):
-        return reply("Yes", f"{done}. A search on {at} found no other.")
+        told = f"{done}. A search on {at} found no other."
+        return reply("Yes", f"{told} {_were_open(looks)}".strip())
     if not counts.rows:
         return reply("Nobody has looked", "Nothing was listed.")
     return reply("Yes, all that was listed", f"{done}. {'' if later else _booked(looks)}".strip())
@@ -122,13 +123,14 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
 
 def _booked(looks: Mapping[str, Look]) -> str:
     """What nobody has looked for yet."""
+    return _were_open(looks) or "What was booked meanwhile is not among them."
+
+
+def _were_open(looks: Mapping[str, Look]) -> str:
     windows = looks["windows"].found["open"] if "windows" in looks else 0
-    if not windows:
-        return "What was booked meanwhile is not among them."
-    return (
-        f"{many(windows, 'window')} {'was' if windows == 1 else 'were'} open: what is freed can "
-        "be booked again at once."
-    )
+    were = "was" if windows == 1 else "were"
+    told = f"{many(windows, 'window')} {were} open: what is freed can be booked again at once."
+    return told if windows else ""
 
 
 def _is_back(status: BatchStatus) -> Reply:

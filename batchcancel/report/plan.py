@@ -198,15 +198,14 @@ def _words(planned: Planned) -> dict[str, str]:
     return {"notice": f"{_hours(planned):g} h", "statuses": ", ".join(planned.observed.statuses)}
 
 
-def windows_told(windows: OpenWindows) -> Iterator[str]:
-    """That windows are open, or may be; nothing where all are closed, or nobody looked."""
+def windows_told(windows: OpenWindows, *, so: str = "close the day first") -> Iterator[str]:
+    """That windows are open, or may be, and what to do; nothing where all are closed, or nobody
+    looked.
+    """
     if windows.windows:
         free = f"{many(windows.places, 'place')} can be booked"
         what = free if windows.places else "and what is freed there can be booked"
-        yield (
-            f"{windows.told} still open, {what} meanwhile, by the voice agent too: "
-            "close the day first."
-        )
+        yield (f"{windows.told} still open, {what} meanwhile, by the voice agent too: {so}.")
     elif windows.unread:
         yield "Whether the calendar windows are closed is not known."
 
