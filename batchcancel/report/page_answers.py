@@ -174,7 +174,8 @@ def _whom(status: BatchStatus, named: str) -> Reply:
 
 def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
     counts, early = status.counts, sum(_is_early(run) for run in story.runs)
-    persons = counts.with_fact(Fact.PERSON) + counts.open
+    # A row in doubt is for the next run; a person is asked where that cannot read it.
+    persons, doubt = counts.with_fact(Fact.PERSON) + counts.open - counts.in_doubt, counts.in_doubt
     stood = sum(pause.seconds for pause in story.pauses)
     told = [
         "The last run was broken off." if status.going is Going.BROKEN_OFF else "",
@@ -185,8 +186,10 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
         f"In all it stood still for {duration(stood)}." if stood else "",
     ]  # fmt: skip
     why = " ".join(one for one in told if one)
-    if persons:
-        verdict, nothing = f"{many(persons, 'row')} for a person", "They are listed below."
+    if persons or doubt:
+        found = [f"{many(persons, 'row')} for a person"] * bool(persons)
+        found += [f"{many(doubt, 'row')} that the next run reads back"] * bool(doubt)
+        verdict, nothing = ", ".join(found), "They are listed below."
     elif counts.left:
         verdict, nothing = f"{many(counts.left, 'row')} to go on with", "Another run takes them up."
     elif counts.are_all_marked_done:
@@ -196,7 +199,7 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
         why += " All of it was made good."
     else:
         verdict, nothing = "Nothing", "No request failed, and no run ended early."
-    command = status.next.partition("\n")[0].partition(":")[2].strip() if counts.left else ""
+    command = status.command if counts.left else ""
     return Reply("What went wrong?", verdict, why or nothing, command)
 
 

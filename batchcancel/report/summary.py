@@ -60,6 +60,7 @@ class Summary(Standing):
         told = {name: getattr(self, name) for name in _TOLD}
         rounded = {"elapsed_s": round(self.elapsed_s, 3), "exit_code": int(self.exit_code)}
         rehearsal = {"rehearsal": is_rehearsal(self.origin)}
+        told |= {"in_doubt": self.counts.in_doubt}
         return {"batch": self.batch, **self.counts.as_json(), **told, **rounded, **rehearsal}
 
 
@@ -113,8 +114,10 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         ]
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
-        label = "Not restored: " if standing.restores else "Not cancelled:"
-        lines.append(f"{label}  {export} left.csv {flags}")
+        what = "restored:" if standing.restores else "cancelled:"
+        is_doubted = counts.in_doubt and {"gave_up", "open"} & {*uncancelled}
+        label = f"Not proved {what}" if is_doubted else f"Not {what}"
+        lines.append(f"{label:<15} {export} left.csv {flags}")
     if standing.selection and not was_stopped:
         lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger)}{standing.reach}")
     lines = lines or ["Nothing is left to do."]
