@@ -72,6 +72,14 @@ def test_a_folder_cannot_be_replaced(tmp_path):
         file.write(b"new")
 
 
+def test_what_is_no_file_such_as_a_device_is_left_in_its_place(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is no file"), replacing(pipe) as file:
+        file.write(b"new")
+    assert [pipe] == list(tmp_path.iterdir())
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize(
     ("typed", "is_it"),
     [("s3://closures/m.csv", True), ("s3://closures/other.csv", False), ("m.csv", False)],
