@@ -108,9 +108,6 @@ def _is_same(path: Output, told: str, *, ledger: str) -> bool:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BufferedWriter, Path]]:
-    if path.exists() and not path.is_file():
-        # A rename would put a file in the place of a device or a pipe: for root of /dev/null too.
-        raise OSError(None, "something that is no file is there")
     # In the same folder: a rename is atomic within one file system only.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

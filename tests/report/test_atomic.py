@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.report.atomic import output_of, refuse_manifest, replacing, require_private
+from batchcancel.report.atomic import output_of, refuse_manifest, replacing
 
 
 @pytest.fixture
@@ -55,16 +55,6 @@ def test_on_a_full_disk_the_old_file_stays(path):
         file.write(b"x" * 1_000)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path):
-    os.mkfifo(pipe := tmp_path / "metrics.prom")
-    with pytest.raises(InputError, match="something that is no file"), replacing(pipe):
-        pass
-    with pytest.raises(InputError, match="something that is no file"):
-        require_private(pipe)
-    assert pipe.is_fifo()
-    assert [pipe] == [*tmp_path.iterdir()]
 
 
 def test_a_folder_cannot_be_replaced(tmp_path):
