@@ -79,7 +79,7 @@ def answers(
 ) -> list[Reply]:  # fmt: skip
     """The four answers; `looks` are the last ones by their kind, `named` is what is typed."""
     if status.batch.kind == "restore":
-        first = [_is_back(status), _whom_to_tell(status, named)]
+        first = [_is_back(status), _whom_to_tell(status)]
     else:
         first = [_is_empty(status, looks, later), _whom(status, named)]
     if is_rehearsal(status.batch.origin):
@@ -145,13 +145,14 @@ def _is_back(status: BatchStatus) -> Reply:
     )  # fmt: skip
 
 
-def _whom_to_tell(status: BatchStatus, named: str) -> Reply:
+def _whom_to_tell(status: BatchStatus) -> Reply:
     back = status.counts[OutcomeName.RESTORED]
     why = (
         "Patients may have been told, and may have booked elsewhere; restoring tells them nothing."
     )
     told = ("Nobody", "Nothing was put back.") if not back else (f"{grouped(back)} put back", why)
-    command = f"batchcancel export {named} -o tell.csv --outcome restored"
+    first = f"{shlex.quote(status.ledger)} --batch {shlex.quote(str(status.batch.of_batch))}"
+    command = f"batchcancel export {first} -o tell.csv --contacts --outcome restored{status.reach}"
     return Reply("Whom must I call?", *told, command if back else "")
 
 
