@@ -84,4 +84,4 @@ def test_a_failover_that_lost_nothing_costs_this_host_nothing(lossy, mortal_post
         pass
     ended = lossy.here(*RUN)
     assert (0, {"cancelled": 120}) == (ended.returncode, ended.counts)
-    assert "lost" not in ended.stderr
+    assert "ledger lost" not in ended.stderr
