@@ -151,7 +151,7 @@ class BatchCancelOperator(BatchOperator):
                 words=self.words,
                 keep=keep,
                 in_slices=bool(event) or is_deferred(self.deferrable, settings, log=self.log),
-                after=event and event["after"],
+                after=event["after"] if event else None,
             )
             if finished.reason is not None:
                 raise finished.reason

@@ -17,7 +17,7 @@ class SlotsFree(BaseTrigger):
     """
 
     def __init__(self, until: str, go_on: dict[str, str | None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.until = until
         self.go_on = go_on
 
@@ -31,4 +31,4 @@ class SlotsFree(BaseTrigger):
         while left > 0:
             await asyncio.sleep(min(left, _LOOK_S))
             left = min(end - loop.time(), (until - datetime.now(UTC)).total_seconds())
-        yield TriggerEvent(self.go_on)
+        yield TriggerEvent(self.go_on)  # type: ignore[no-untyped-call]

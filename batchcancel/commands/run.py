@@ -126,7 +126,8 @@ async def settled(
         duplicates=work.duplicates, approval=settings.approved, selection=work.selection,
     )  # fmt: skip
     if of is not None and isinstance(done.reason, WindowFull):
-        wait = await tools.limiter.looked()
+        # What was told last counts those who wait before us too.
+        wait = max(tools.limiter.wait(), await tools.limiter.looked())
         until = of.around.now() + timedelta(seconds=wait)
         done = replace(done, reason=WindowFull(wait, until=until, run_id=run.run_id))
     return done
