@@ -352,3 +352,4 @@ async def test_a_run_that_had_nothing_to_do_leaves_what_is_told_of_the_one_that_
     world.virtual.jump(120)
     await world.find("sweep.csv", not_in="closure.ledger.db")
     assert "the last look at the calendar: all windows of these days were closed." in told()
+    assert "found no other. batchcancel find" in told()
