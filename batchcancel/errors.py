@@ -114,6 +114,14 @@ class Unreachable(StoppedEarly):
         )
         self.code = code
 
+    def tell_how_often(self, *, failed: int, asked: int, attempts: int) -> None:
+        """For an API that has answered meanwhile: its address is right."""
+        self.hint = (
+            f"It answers now and then: {failed:,} of {asked:,} requests failed. Run the same "
+            f"command again, and where that goes on with --max-attempts {2 * attempts}, which asks "
+            "more often."
+        )
+
 
 class GateClosed(StoppedEarly):
     """The API asked for more patience (Retry-After) than this run may have.

@@ -16,6 +16,7 @@ from batchcancel.addresses import is_postgres
 from batchcancel.api import Answer, Limiter, Lookup, Request, Retry, SharedWindow
 from batchcancel.clock import BootClock, Now, ServerClock, boot_clock, utc_now
 from batchcancel.errors import (
+    BatchcancelError,
     BatchHeld,
     InputError,
     LedgerWriteFailed,
@@ -88,15 +89,23 @@ class Tools:
     clock: ServerClock
     stop: Stop
     origin: str
+    attempts: int
 
     @contextmanager
     def at_right_address(self) -> Iterator[None]:
         """What cannot be reached is told as a wrong address, where nobody else is there."""
         try:
             yield
-        except Unreachable:
+        except Unreachable as error:
             self.require_right_address()
+            self.explain(error)
             raise
+
+    def explain(self, error: BatchcancelError | None) -> None:
+        """Where the API has answered this program meanwhile, an outage says so."""
+        if isinstance(error, Unreachable) and self.exchange.proved:
+            failed, asked = self.exchange.failed, self.exchange.requests
+            error.tell_how_often(failed=failed, asked=asked, attempts=self.attempts)
 
     def require_right_address(self) -> None:
         """Raise `InputError` where nobody who is the API has ever answered at the address.
@@ -204,6 +213,7 @@ async def tools(
                 clock=clock,
                 stop=stop,
                 origin=settings.origin,
+                attempts=settings.max_attempts,
             )
             async with _flushing(writer):
                 with live.at_right_address():

@@ -75,7 +75,8 @@ NOT_CANCELLED = (
         "folder": Param(
             "",
             type=["null", "string"],
-            title="Folder or bucket for list and report; the ledger's Connection says else",
+            title="Folder",
+            description="For list and report; left empty, that of the ledger's Connection",
         ),
         **approval_params(),
     },

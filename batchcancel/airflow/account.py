@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.addresses import redacted_ledger
-from batchcancel.airflow.batch_name import name_of
+from batchcancel.airflow.batch_name import name_of, named
 from batchcancel.airflow.endings import failure
 from batchcancel.airflow.hook import ledger_address
 from batchcancel.airflow.outlets import tell_outlets
@@ -63,7 +63,7 @@ class AccountOperator(Templated):
             address = ledger_address(self.ledger, self.ledger_conn_id)
             if not address:
                 raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-            name = f"{name_of(context)}.{self.task_id}{self.ending}"
+            name = named(f"{name_of(context)}.{self.task_id}") + self.ending
             place = place_for(
                 name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
                 ledger=address,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
-from batchcancel.airflow.batch_name import name_of
+from batchcancel.airflow.batch_name import name_of, named
 from batchcancel.airflow.endings import failure, incomplete
 from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address
 from batchcancel.airflow.outlets import tell_outlets
@@ -164,7 +164,7 @@ class BatchFindOperator(LookOperator):
         ledger = ledger_address(self.ledger, self.ledger_conn_id)
         if self.not_in_ledger and not ledger:
             raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-        name = f"{name_of(context)}.{self.task_id}.csv"
+        name = named(f"{name_of(context)}.{self.task_id}") + ".csv"
         place = place_for(
             name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
             ledger=ledger,

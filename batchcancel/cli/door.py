@@ -52,6 +52,19 @@ async def _watch_signals(stop: Stop) -> None:
                 say(f"{signum.name}: finishing what has been sent, at most 3 s ...", "stopping")
 
 
+def require_somebody(verb: str = "cancel") -> None:
+    """Raise `Refusal` where nobody can be asked."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return
+    raise Refusal(
+        "nobody can be asked: there is no terminal",
+        hint="Pass --approved with the token that plan shows, or --yes to cancel whatever the "
+        "manifest holds by now. Nothing was sent."
+        if verb == "cancel"
+        else f"Pass --yes to {verb} whatever the ledger holds by now. Nothing was sent.",
+    )
+
+
 async def confirm(
     eligible: int, *, stop: Stop, where: str, is_agreed: bool, plan: str, verb: str = "cancel",
     what: str = "appointments",
@@ -63,14 +76,7 @@ async def confirm(
     """
     if is_agreed or eligible == 0:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refusal(
-            "nobody can be asked: there is no terminal",
-            hint="Pass --approved with the token that plan shows, or --yes to cancel whatever the "
-            "manifest holds by now. Nothing was sent."
-            if verb == "cancel"
-            else f"Pass --yes to {verb} whatever the ledger holds by now. Nothing was sent.",
-        )
+    require_somebody(verb)
     draw("")
     if plan:
         say(plan, "plan", level="warning")

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchcancel.cli.terminal import say, this_call
-from batchcancel.settings.options import ENDED, OPTIONS, Option
+from batchcancel.settings.options import ENDED, OPTIONS, Option, again
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings
 
 Command = Callable[..., Any]
+
+_FOR_ONE_CALL = {"json", "log_format", "progress", "quiet", "verbose", "dry_run"}
 
 job_file_option = click.option(
     "--job-file",
@@ -53,7 +55,7 @@ def job_options(command: Command) -> Command:
         )
         this_call().facts |= {"batch": settings.batch, "ledger": settings.redacted_ledger}
         this_call().ended = dict(zip(ENDED, (settings.ledger, settings.batch), strict=True))
-        _make_known(settings)
+        _make_known(settings, OPTIONS)
         return command(settings)
 
     return click.argument("manifest", metavar="MANIFEST")(_options(OPTIONS, command, called))
@@ -82,7 +84,7 @@ def api_options(
             settings = load_api_settings(
                 name, flags=flags, environ=dict(os.environ), job_file=job_file
             )
-            _make_known(settings)
+            _make_known(settings, options)
             return command(settings, **typed)
 
         return _options(options, command, called)
@@ -126,12 +128,14 @@ def _click_option(option: Option) -> Callable[[Command], Command]:
     )  # fmt: skip
 
 
-def _make_known(settings: "ApiSettings") -> None:
+def _make_known(settings: "ApiSettings", options: Sequence[Option]) -> None:
     """What every line of this call, and its end, are written by from now on."""
+    taken = {"job_file", *(one.field for one in options)} - _FOR_ONE_CALL
     call = this_call()
     call.keep_secret(settings.api_key.reveal())
     call.is_json, call.logs_json = settings.json, settings.log_format == "json"
     call.least = "debug" if settings.verbose else "warning" if settings.quiet else "info"
+    call.elsewhere = again(settings.recorded(), taken & {*settings.variables})
     call.metrics_file, call.on_end = settings.metrics_file, settings.on_end
     call.facts |= {"origin": settings.origin, "rehearsal": settings.is_rehearsal}
     for warning in settings.warnings:

@@ -47,6 +47,7 @@ class Call:
         self.error, self.hint = "", ""
         self.secrets: frozenset[str] = frozenset()
         self.is_drawn = False
+        self.elsewhere: Sequence[str] = ()
         self.metrics_file: Path | None = None
         self.on_end: str | None = None
         self.ended: dict[str, str] = {}
@@ -280,8 +281,10 @@ def program() -> list[str]:
 def same_command(words: Sequence[str] | None = None) -> str:
     """The command that was typed, for typing it again, redacted; or the same with other words.
 
+    What variables tell is typed too: in another shell they are not there.
+
     The signature of an address has to be put in again; a password belongs in PGPASSWORD or
     ~/.pgpass.
     """
-    typed = sys.argv[1:] if words is None else words
+    typed = [*(sys.argv[1:] if words is None else words), *_call.elsewhere]
     return shlex.join([*program(), *(redacted_word(redacted_manifest(one)) for one in typed)])

@@ -102,7 +102,9 @@ class Watching:
     def _show_answer(self, answer: RequestAnswered) -> None:
         facts = {"ask": str(answer.ask), "appointment_id": answer.appointment_id}
         if answer.meaning is Meaning.UNKNOWN:
-            self._detail("retry", **facts, code=answer.code, why=wrong(answer.code))
+            is_last = self._progress.is_last_try(answer.ask, answer.appointment_id)
+            name = "no_answer" if is_last else "retry"
+            self._detail(name, **facts, code=answer.code, why=wrong(answer.code))
         elif answer.meaning is Meaning.BUSY:
             self._detail("rate_limited", **facts, retry_after=answer.retry_after)
 

@@ -14,6 +14,7 @@ import anyio
 from batchcancel import wiring
 from batchcancel.api import Calendar, Record, Window
 from batchcancel.appointments import KnownBy, Start
+from batchcancel.commands.verify import address_of
 from batchcancel.errors import BatchHeld, InputError, LedgerWriteFailed, ScopeMissing
 from batchcancel.events import Observer
 from batchcancel.ledger.contract import Look
@@ -30,6 +31,7 @@ from batchcancel.report.atomic import Output, refuse_manifest
 from batchcancel.report.find import Edge, Finding, write_manifest
 from batchcancel.report.results import require_new
 from batchcancel.settings.load import ApiSettings
+from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
@@ -134,10 +136,12 @@ def _remember(finding: Finding, address: str, settings: ApiSettings, *, at: date
 
 def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
     """How each appointment of a ledger stands, in its last batch."""
-    if others := {batch.origin for batch in account.batches()} - {origin}:
+    others = [batch for batch in account.batches() if batch.origin != origin]
+    if others:
         raise InputError(
-            f"--not-in: this ledger holds batches of {others.pop()}, and {origin} is asked",
-            hint="Name the ledger of the run whose sweep it is.",
+            f"--not-in: this ledger holds batches of {others[0].origin}, and {origin} is asked",
+            hint="Name the ledger of the run whose sweep it is, or "
+            f"--base-url {address_of(account, others[0])}",
         )
     return {
         row.appointment_id: f"skipped: {row.reason}" if row.outcome == "skipped"
@@ -182,7 +186,7 @@ async def _look(
     filled, difference = _held_against(records, windows)
     return Finding(
         origin=settings.origin, branches={one: name for name, one in settings.branches.items()},
-        selection=selection.typed, picked=picked,
+        selection=selection.typed, reach=reach(settings.recorded()), picked=picked,
         starts={one.appointment_id: spans[_spot(one)] for one in picked.rows},
         how=max(one.how for one in found.values()),
         doubts=[doubt for one in found.values() for doubt in one.doubts],

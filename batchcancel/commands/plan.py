@@ -1,7 +1,7 @@
 """The plan command, a dry run: a decision on every row of a manifest, and no write."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -117,13 +117,19 @@ async def load_manifest(settings: Settings, *, stop: Stop, observe: Observer) ->
 
 
 async def plan_batch(
-    manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer
-) -> Planned:
-    """Compare with earlier runs, ask the API for rules and starts, and decide on every row."""
+    manifest: Manifest, settings: Settings, *, tools: Tools, observe: Observer,
+    before: Callable[[], None] = lambda: None,
+) -> Planned:  # fmt: skip
+    """Compare with earlier runs, ask the API for rules and starts, and decide on every row.
+
+    `before` is called before the API is asked, where there is something to decide.
+    """
     _refuse_other_work(manifest, settings, timezone=settings.timezone, tools=tools)
     earlier = earlier_runs(tools.account, settings.batch, but_refused=settings.retry_refused)
     if (back := tools.ledger.went_back) is not None:
         earlier = with_doubts(earlier, manifest.ids(), since=back.since)
+    if not is_nothing_left(manifest, earlier):
+        before()
     _explain_wait(settings, tools=tools, observe=observe)
     with tools.stop.raising_reason(), tools.at_right_address():
         rules, manifest, observed = await _observed(manifest, settings, earlier, tools=tools)

@@ -88,9 +88,8 @@ async def restore(
         settings, wiring.for_run, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
         one = _Restore(settings, undoing, tools)
-        run = new_run(
-            undoing.own_batch, {"how": undoing.typed}, run_id=run_id, now=tools.clock.now()
-        )
+        told = settings.recorded() | {"how": undoing.typed}
+        run = new_run(undoing.own_batch, told, run_id=run_id, now=tools.clock.now())
         async with holding(run, tools=tools):
             planned = await one.plan(ids, observe)
             await stop.checkpoint()

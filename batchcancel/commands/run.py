@@ -32,6 +32,7 @@ from batchcancel.report.status import moved_here
 from batchcancel.report.summary import Summary
 from batchcancel.settings.approval import Approval
 from batchcancel.settings.load import Settings
+from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
 
@@ -64,12 +65,14 @@ async def run(
     settings: Settings, *, stop: Stop, observe: Observer,
     confirm: Callable[[Planned], Awaitable[None] | None], run_id: str | None = None,
     around: Surroundings | None = None, in_slices: bool = False,
+    before: Callable[[], None] = lambda: None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, cancel. `run_id` names the run; by default a name of its own is made up.
 
     `confirm` may wait for an answer, and raises where it is no, as all does that stops a run before
-    its first write. Afterwards the reason for an early end is part of the result. `in_slices` it
-    ends with `WindowFull` where it would wait for long; `slices` goes on.
+    its first write; so may `before`, before the API is asked. Afterwards the reason for an early
+    end is part of the result. `in_slices` it ends with `WindowFull` where it would wait for long;
+    `slices` goes on.
     """
     began, around = anyio.current_time(), around or Surroundings()
     began_at = around.now()
@@ -81,7 +84,9 @@ async def run(
             require_slot(tools, settings, around=around)
         run = new_run(settings.batch, settings.recorded(), run_id=run_id, now=tools.clock.now())
         async with holding(run, tools=tools):
-            planned = await plan_batch(manifest, settings, tools=tools, observe=observe)
+            planned = await plan_batch(
+                manifest, settings, tools=tools, observe=observe, before=before
+            )
             refuse(planned, settings)
             await stop.checkpoint()  # the plan is made in one piece, and signals are heard late
             if (answer := confirm(planned)) is not None:
@@ -225,6 +230,7 @@ async def finished(
     `left_out` rows were asked for and are none of the batch.
     """
     have_ended = tools.stop.reason is None
+    tools.explain(tools.stop.reason)
     failure = await _flush(tools)
     try:
         counts = counts_from(tools.ledger.tally(run.batch))
@@ -246,7 +252,7 @@ async def finished(
         elapsed_s=anyio.current_time() - began, exit_code=reason.exit_code if reason else code,
         ledger=ledger, origin=tools.origin, approval=None if approval is None else str(approval),
         selection=selection, restores=restores,
-        moved_here=here, held_back=held_back, left_out=left_out,
+        moved_here=here, held_back=held_back, left_out=left_out, reach=reach(run.options or {}),
     )  # fmt: skip
     return Finished(summary=summary, reason=reason)
 

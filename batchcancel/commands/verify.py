@@ -8,7 +8,7 @@ from batchcancel.addresses import redacted_ledger
 from batchcancel.appointments import Said
 from batchcancel.errors import InputError
 from batchcancel.events import Observer
-from batchcancel.ledger.contract import CancelledRow, Look
+from batchcancel.ledger.contract import Batch, CancelledRow, Look
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
@@ -60,8 +60,14 @@ def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledg
         raise InputError(
             f"{redacted_ledger(ledger)} holds batches of {batch.origin}, and this is for "
             f"{settings.origin}",
-            hint="Name that API with --base-url, and its key. Nothing was sent.",
+            hint=f"Nothing was sent. Give its key, and --base-url {address_of(account, batch)}",
         )
+
+
+def address_of(account: LedgerReader, batch: Batch) -> str:
+    """The API's address, as the last run over the batch was told it."""
+    told = [(run.options or {}).get("base_url") for run in account.runs(batch.name)]
+    return str(next(filter(None, reversed(told)), batch.origin))
 
 
 def day_of(row: CancelledRow, settings: ApiSettings) -> date | None:

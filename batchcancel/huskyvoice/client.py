@@ -73,6 +73,7 @@ class HuskyVoice:
         self._headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
+            "Cache-Control": "no-cache",  # what a cache kept says nothing of a row in doubt
             "Accept-Encoding": "identity",  # so that a small body cannot unpack to a huge one
             "User-Agent": f"batchcancel/{__version__}",
         }

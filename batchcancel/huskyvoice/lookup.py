@@ -60,7 +60,10 @@ class HuskyLookup(Lookup):
                 answer = await self._send(Request(ask=Ask.WINDOWS, query=query))
                 if answer.is_worth_retrying:
                     raise _no_answer(Ask.WINDOWS, answer)
-                listed = (answer.body or {}).get("slots")
+                body = answer.body or {}
+                # Those of another day begin at other times.
+                is_others = not str(body.get("date") or day).startswith(day.isoformat())
+                listed = None if is_others else body.get("slots")
                 windows = [window_from(one) for one in _dicts(listed)]
                 self.listed[day] = windows if isinstance(listed, list) else None
         return self.listed[day]

@@ -26,12 +26,18 @@ _Key = tuple[str | None, str | None, str | None]
 
 @dataclass(slots=True)
 class _Day:
-    """What the calendar counted, and what its count may not have: places reserved, and taken."""
+    """What the calendar counted, and what its count may not have: places reserved, and taken.
+
+    It `is_exact` where nothing was on its way meanwhile: what is may be in the count as well.
+    """
 
     counted_at: datetime | None = None
     free: Counter[_Key] = field(default_factory=Counter)
     held: Counter[_Key] = field(default_factory=Counter)
     taken: Counter[_Key] = field(default_factory=Counter)
+    sending: int = 0
+    is_exact: bool = False
+    landed: anyio.Event = field(default_factory=anyio.Event)
 
     def left(self, key: _Key) -> int:
         return self.free[key] - self.held[key] - self.taken[key]
@@ -68,12 +74,22 @@ class Places:
     async def keeps(self, place: Place) -> bool:
         """Whether there is room for it still, by a count that is not old; else it is given back."""
         day = await self._counted(place.day)
-        if day.left(place.key) < 0 and day.taken:  # what is taken may be in the count as well
-            day = await self._counted(place.day, good_for=timedelta(0))
+        if day.left(place.key) < 0 and not day.is_exact:
+            day = await self._counted(place.day, is_exact=True)
         is_kept = day.left(place.key) >= 0
         if not is_kept:
             self.give_back(place)
         return is_kept
+
+    def send(self, place: Place) -> None:
+        """It is about to be filled; `land` says that it was found out whether it is."""
+        self._days[place.day].sending += 1
+
+    def land(self, place: Place) -> None:
+        """So it was, or it is not known and not tried any more."""
+        day = self._days[place.day]
+        day.sending -= 1
+        day.landed.set()
 
     def give_back(self, place: Place) -> None:
         """It was not needed."""
@@ -84,12 +100,18 @@ class Places:
         self.give_back(place)
         self._days[place.day].taken[place.key] += 1
 
-    async def _counted(self, of: date, *, good_for: timedelta = GOOD_FOR) -> _Day:
+    async def _counted(self, of: date, *, is_exact: bool = False) -> _Day:
+        """By a count that is not old; or by one while nothing was on its way."""
         day = self._days.setdefault(of, _Day())
-        async with self._counting:  # else all workers would count the same day at once
+        # Else all workers would count the same day at once; and nothing is sent meanwhile.
+        async with self._counting:
+            while day.sending and is_exact and not day.is_exact:
+                day.landed = anyio.Event()
+                await day.landed.wait()
             began = self._now()
-            if day.counted_at is None or began - day.counted_at > good_for:
-                known = day.taken.copy()
+            is_old = day.counted_at is None or began - day.counted_at > GOOD_FOR
+            if is_old or (is_exact and not day.is_exact):
+                known, day.is_exact = day.taken.copy(), not day.sending
                 windows = await self._lookup.windows(of, anew=day.counted_at is not None)
                 day.free, day.taken = _free(windows or ()), day.taken - known
                 day.counted_at = began

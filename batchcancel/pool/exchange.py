@@ -114,7 +114,8 @@ class Exchange:
         self._observe = observe
         self._announced = 0
         self.wrong_address: str | None = None
-        self._is_proved = False
+        self.proved = 0
+        self.failed = 0
         self.requests = 0
         self.rate_limited = 0
         self.most_wait = math.inf
@@ -269,8 +270,9 @@ class Exchange:
         """The answer, and the end of a doubt with it, in one commit."""
         self._writer.enqueue(Answered(request=number, at=self._now(), result=answer.code), *more)
         self.rate_limited += answer.meaning is Meaning.BUSY
-        self._is_proved |= answer.meaning is not Meaning.UNKNOWN and answer.code != "404"
-        is_wrong = answer.code in WRONG_ADDRESS and not self._is_proved
+        self.failed += answer.meaning is Meaning.UNKNOWN
+        self.proved += answer.meaning is not Meaning.UNKNOWN and answer.code != "404"
+        is_wrong = answer.code in WRONG_ADDRESS and not self.proved
         self.wrong_address = answer.code if is_wrong else None
         self._heed(answer)
 

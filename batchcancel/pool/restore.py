@@ -12,7 +12,7 @@ from batchcancel.appointments import (
     SkipReason,
 )
 from batchcancel.policy.observed import has_moved
-from batchcancel.policy.places import Places
+from batchcancel.policy.places import Place, Places
 from batchcancel.policy.restoring import Candidate, is_as_left
 from batchcancel.pool.cancel import Cancellation, Means
 from batchcancel.pool.exchange import Ended
@@ -91,22 +91,32 @@ class Restoration(Cancellation):
         super().__init__(appointment, means)
         self._left_at, self._where = one.row.updated_at, where
         self._place, self._places = one.place, places
+        self._on_its_way: Place | None = None
 
     async def outcome(self) -> Outcome:
-        outcome = await super().outcome()
-        if self._places is not None and self._place is not None:
-            if outcome.name in _UNNEEDED:
-                self._places.give_back(self._place)
-            else:
-                self._places.take(self._place)
-        return outcome
+        try:
+            outcome = await super().outcome()
+            if self._places is not None and self._place is not None:
+                if outcome.name in _UNNEEDED:
+                    self._places.give_back(self._place)
+                else:
+                    self._places.take(self._place)
+            return outcome
+        finally:
+            self._land()
 
     async def _attempt(self) -> Answer:
         if self._opened_at is not None and not self._is_read:
             await self._read()  # what is restored already needs no place
         if self._places is not None:
+            self._land()  # or a count would wait for what waits for that count
             await self._require_place(self._places)
         return await super()._attempt()
+
+    def _land(self) -> None:
+        if self._places is not None and self._on_its_way is not None:
+            self._places.land(self._on_its_way)
+        self._on_its_way = None
 
     async def _require_place(self, places: Places) -> None:
         if self._place is None:
@@ -115,6 +125,8 @@ class Restoration(Cancellation):
             self._place = None
         if self._place is None:
             raise Ended(_SLOT_TAKEN)
+        places.send(self._place)
+        self._on_its_way = self._place
 
     def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
         is_in_doubt = self._opened_at is not None

@@ -21,12 +21,16 @@ def key_of(name: OutcomeName) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Every row once: by its outcome, else as open or waiting. `skipped` tells the reasons."""
+    """Every row once: by its outcome, else as open or waiting. `skipped` tells the reasons.
+
+    `in_doubt` are those whose result is unknown: the open ones, and of those given up some.
+    """
 
     outcomes: Mapping[str, int]
     skipped: Mapping[str, int]
     open: int
     waiting: int
+    in_doubt: int = 0
 
     def __getitem__(self, name: str) -> int:
         return self.outcomes.get(name, 0)
@@ -67,17 +71,20 @@ def counts_from(lines: Iterable[TallyLine]) -> Counts:
     """Sum up a ledger's tally; a row that was given up counts as that, not as open or waiting."""
     numbers: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
+    in_doubt = 0
     for state, outcome, reason, rows in lines:
         # An outcome that settles rows is only noted where the row is not settled.
         is_noted = state is not State.SETTLED and outcome in _SETTLING
         place = state.value if outcome is None or is_noted else outcome
         numbers[place] += rows
+        in_doubt += rows if state is State.OPEN else 0
         if place == OutcomeName.SKIPPED:
             skipped[str(reason)] += rows
     outcomes: dict[str, int] = {name: numbers[name] for name in OutcomeName if name in numbers}
     return Counts(
         outcomes=outcomes, skipped=dict(sorted(skipped.items())),
         open=numbers[State.OPEN], waiting=numbers[State.WAITING],
+        in_doubt=in_doubt,
     )  # fmt: skip
 
 

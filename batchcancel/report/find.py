@@ -54,7 +54,8 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a search came to. `selection` is what was typed, `starts` are those of the `picked`.
+    """What a search came to. `selection` is what was typed, `starts` are those of the `picked`, and
+    `reach` is what tells another command to ask the same API.
 
     `filled` is what the calendar counts, None where it does not tell, and `difference` how many
     more that are than were found. With a `ledger`, `known` counts by outcome what it knows and is
@@ -62,6 +63,7 @@ class Finding:
     """
 
     selection: str
+    reach: str = ""
     picked: Picked
     starts: Mapping[str, Start]
     how: How
@@ -161,12 +163,13 @@ def find_next(finding: Finding) -> str:
     """What to type next."""
     if finding.manifest is None:
         return "Nothing is to be cancelled."
-    manifest = shlex.quote(str(finding.manifest))
+    manifest, same = shlex.quote(str(finding.manifest)), finding.reach
     if finding.ledger is None:
         is_far = not isinstance(finding.manifest, Path)
-        return f"Next:  batchcancel plan {manifest}{' --ledger NAME.ledger.db' if is_far else ''}"
+        same = f" --ledger NAME.ledger.db{same}" if is_far else same
+        return f"Next:  batchcancel plan {manifest}{same}"
     ledger = shlex.quote(redacted_ledger(finding.ledger))
-    return f"Next:  batchcancel run {manifest} --ledger {ledger}"
+    return f"Next:  batchcancel run {manifest} --ledger {ledger}{same}"
 
 
 def find_json(finding: Finding) -> dict[str, Any]:

@@ -38,8 +38,8 @@ _TO_DO = {
     "unknown_status": _DECIDE,
     "refused": "look in the dashboard; --retry-refused sends it once more",
     "not_found": "is it this clinic's? --retry-refused sends it once more",
-    "gave_up": "type the same command again",
-    "open": "in doubt: the same command reads it back",
+    "gave_up": "the next run takes it up again",
+    "open": "in doubt: the next run reads it back before it sends",
     "rejected_row": "mend line {line} of the manifest",
     "changed_since": "somebody touched it since, so it was left; look whether that is meant",
     "slot_taken": "its place is taken: offer another, or restore with --overbook",
@@ -160,7 +160,7 @@ def _gathered(account: LedgerReader, status: BatchStatus) -> _Rows:
             if row.settled_at is not None and row.outcome == "cancelled":
                 found.settled.append(row.settled_at)
         elif _needs_person(row):
-            place.persons += 1
+            place.persons += row.state is not State.OPEN
             found.persons.append(row)
         elif row.outcome == "skipped" and row.reason in _BY_TIME:
             found.late.append(row)

@@ -11,7 +11,7 @@ from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
 from batchcancel.report.status import BatchStatus, Going, zone_of
-from batchcancel.report.summary import headline
+from batchcancel.report.summary import headline, sweep
 from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -90,13 +90,13 @@ def answers(
 def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[Later]) -> Reply:
     counts, ledger = status.counts, shlex.quote(status.ledger)
     selection, at = status.batch.selection, ""
-    sweep = f"batchcancel find -o sweep.csv {selection} --not-in {ledger}" if selection else ""
+    command = sweep(status.batch.name, selection, ledger) + status.reach if selection else ""
     found: Mapping[str, int] = {}
     if (look := looks.get("sweep")) and all(one.at < look.looked_at for one in later):
         found, at = look.found, moment(look.looked_at, zone_of(status.batch))
 
     def reply(verdict: str, why: str) -> Reply:
-        return Reply("Is the day empty?", verdict, why, sweep)
+        return Reply("Is the day empty?", verdict, why, command)
 
     still = {name: rows for name, rows, kind in parts(counts) if rows and kind != "gone"}
     if still:
@@ -163,15 +163,17 @@ def _whom(status: BatchStatus, named: str) -> Reply:
     if not called:
         why = f"{many(still, 'row')} not cancelled: the list names them." if still else ""
     verdict = f"{grouped(called)} who {'was' if called == 1 else 'were'} cancelled"
+    command = f"batchcancel export {named} -o call.csv --contacts{status.reach}"
     return Reply(
         "Whom must I call?", verdict if called else "Nobody was cancelled", why,
-        f"batchcancel export {named} -o call.csv --contacts" if called or still else "",
+        command if called or still else "",
     )  # fmt: skip
 
 
 def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
     counts, early = status.counts, sum(_is_early(run) for run in story.runs)
-    persons = counts.with_fact(Fact.PERSON) + counts.open
+    # A row in doubt is for the next run; a person is asked where that cannot read it.
+    persons, doubt = counts.with_fact(Fact.PERSON) + counts.open - counts.in_doubt, counts.in_doubt
     stood = sum(pause.seconds for pause in story.pauses)
     told = [
         "The last run was broken off." if status.going is Going.BROKEN_OFF else "",
@@ -182,8 +184,10 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
         f"In all it stood still for {duration(stood)}." if stood else "",
     ]  # fmt: skip
     why = " ".join(one for one in told if one)
-    if persons:
-        verdict, nothing = f"{many(persons, 'row')} for a person", "They are listed below."
+    if persons or doubt:
+        found = [f"{many(persons, 'row')} for a person"] * bool(persons)
+        found += [f"{many(doubt, 'row')} that the next run reads back"] * bool(doubt)
+        verdict, nothing = ", ".join(found), "They are listed below."
     elif counts.left:
         verdict, nothing = f"{many(counts.left, 'row')} to go on with", "Another run takes them up."
     elif counts.are_all_marked_done:
@@ -193,7 +197,7 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
         why += " All of it was made good."
     else:
         verdict, nothing = "Nothing", "No request failed, and no run ended early."
-    command = status.next.partition("\n")[0].partition(":")[2].strip() if counts.left else ""
+    command = status.command if counts.left else ""
     return Reply("What went wrong?", verdict, why or nothing, command)
 
 
@@ -202,7 +206,7 @@ def _is_early(run: Run) -> bool:
 
 
 def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
-    question, verify = "Can I trust this?", f"batchcancel verify {named}"
+    question, verify = "Can I trust this?", f"batchcancel verify {named}{status.reach}"
     proof = "Each was proved by the appointment's own record, and the numbers add up."
     if is_rehearsal(status.batch.origin):
         return Reply(question, "It is a rehearsal", "No real appointment was touched.")

@@ -79,8 +79,8 @@ def plan_markdown(planned: Planned) -> str:
         literal(whose(batch.origin)),
         *(f"> **{one}**" for one in told),
         "\n".join(rejected),
-        "\n".join(markdown_table(("Plan", "Appointments", ""), _figures(planned))),
-        "\n".join(markdown_table(("Day", "Cancelled", "Session, branch"), places)) * bool(places),
+        "\n".join(markdown_table(("To be cancelled", "Rows", "Session"), places)) * bool(places),
+        "\n".join(markdown_table(("Plan", "Number", ""), _figures(planned))),
         f"Batch {literal(batch.name)}, manifest {literal(str(planned.manifest.source))}",
         f"Approval: `{planned.approval}`",
     ]

@@ -158,6 +158,11 @@ class Progress:
         )
         return [word for is_told, word in words if is_told]
 
+    def is_last_try(self, ask: Ask, appointment_id: str | None) -> bool:
+        """Whether what was asked has had all its attempts."""
+        asked = self._asking.get((ask, appointment_id))
+        return asked is not None and asked.attempt >= self._attempts
+
     def _silence(self) -> float:
         """For how long nobody has answered, while something is asked, in seconds."""
         return self._now() - self._heard_at if self._asking else 0.0
@@ -182,7 +187,10 @@ class Progress:
         is_known = done and self._now() - self._began >= self._run.rate.window
         by_pace = left * self._elapsed() / done if is_known else 0.0
         by_rate = self._run.rate.seconds_for(left) + self._limiter_wait() if left else 0.0
-        return max(by_pace, by_rate)
+        # What the window holds of earlier requests comes back as slowly as it was taken.
+        rate, taken = self._run.rate, self._run.limiter.taken()
+        above = 0.0 if rate.is_unlimited or not left else max(left + taken - rate.limit, 0.0)
+        return max(by_pace, by_rate, above and above * rate.window / rate.limit)
 
     def _limiter_wait(self) -> float:
         wait = 0.0 if self._run is None else self._run.limiter.wait()

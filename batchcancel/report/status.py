@@ -3,7 +3,7 @@
 import os
 import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,12 +21,15 @@ from batchcancel.report.counts import Counts, counts_from
 from batchcancel.report.summary import Standing, headline, what_next
 from batchcancel.report.tables import count_table, grouped, headed, moment
 from batchcancel.settings import quantities
-from batchcancel.settings.options import OPTIONS
+from batchcancel.settings.options import BY_FIELD, again, from_here, reach
 
-_NOT_TYPED_AGAIN = {
+_TYPED_AGAIN = {"job_file", *BY_FIELD} - {
     *("approved", "json", "log_format", "progress", "limit", "quiet", "verbose", "dry_run"),
-    *("manifest", "ledger", "batch"),
+    *("ledger", "batch"),
 }
+
+
+_EARLIER = 3
 
 
 class Going(StrEnum):
@@ -44,7 +47,7 @@ class BatchStatus:
 
     batch: Batch
     counts: Counts
-    runs: int
+    earlier: Sequence[Run]
     last: Run | None
     going: Going
     ledger: str
@@ -62,7 +65,7 @@ class BatchStatus:
         if last is None:
             yield "  No run yet."
             return
-        by = f"run {self.runs} ({last.run_id}), pid {last.pid} on {last.host}"
+        by = f"run {len(self.earlier) + 1} ({last.run_id}), pid {last.pid} on {last.host}"
         began = moment(last.started_at, zone)
         match self.going:
             case Going.RUNNING:
@@ -76,11 +79,14 @@ class BatchStatus:
                 yield f"  Running: {by}, since {began}; {grouped(left)} rows left{until}."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
+                yield "  No end was written: it was killed, or power was lost."
             case _:
                 ended = "" if last.ended_at is None else moment(last.ended_at, zone)
                 why = f": {last.why}" if last.why else ""
                 yield f"  Ended {ended} with exit code {last.exit_code}{why}."
                 yield f"  It was {by}, begun {began}."
+        if told := [_how_ended(*one) for one in enumerate(self.earlier, start=1)]:
+            yield f"  Before: {'; '.join(told[-_EARLIER:])}."
         yield f"\n{self.next}"
 
     @property
@@ -93,34 +99,43 @@ class BatchStatus:
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
-            moved_here=self.moved_here,
+            moved_here=self.moved_here, reach=self.reach,
         )  # fmt: skip
-        told = what_next(standing, self._command(), was_stopped=was_stopped)
-        if self.had_notes and self.counts.left:
+        told = what_next(standing, self.command, was_stopped=was_stopped)
+        if was_stopped and not standing.restores:
+            told = f"Look first:     {self._same('plan')}\n{told}"
+        keeps = _options(self.last)
+        is_in_job = "job_file" in keeps and "notes" not in keeps.get("typed", "").split(",")
+        if self.had_notes and self.counts.left and not is_in_job:
             told += "\nNotes:          type the same --notes again; the ledger does not keep them"
         return told
 
-    def _command(self) -> str:
+    @property
+    def command(self) -> str:
         """The command of the last run, as far as the ledger keeps what it was told."""
+        return self._same("run")
+
+    def _same(self, verb: str) -> str:
         told = _options(self.last)
+        fields = _TYPED_AGAIN if verb == "run" else _TYPED_AGAIN - {"yes"}
         if self.batch.kind == "restore":
             words = ["restore", self.ledger, "--batch", str(self.batch.of_batch)]
+            told.pop("status", None)  # which a restore does not take
             words += shlex.split(told.get("how", ""))
         else:
-            manifest = _from_here(told.get("manifest", "MANIFEST"))
+            manifest = from_here(told.get("manifest", "MANIFEST"))
             beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
-            words = ["run", manifest]
+            words = [verb, manifest]
             if Path(self.ledger).resolve() != beside.resolve():
                 words += ["--ledger", self.ledger]
             if self.batch.name != Path(manifest).stem:
                 words += ["--batch", self.batch.name]
-        for option in OPTIONS:
-            value = told.get(option.field)
-            usual = None if option.default is None else str(option.parse(option.default))
-            if value in (None, "", option.default, usual) or option.field in _NOT_TYPED_AGAIN:
-                continue
-            words += [f"--{option.name}"] + ([value] if option.metavar else [])
-        return f"batchcancel {shlex.join(words)}"
+        return f"batchcancel {shlex.join([*words, *again(told, fields)])}"
+
+    @property
+    def reach(self) -> str:
+        """What a command has to be told to ask the same API as the last run."""
+        return reach(_options(self.last))
 
     def as_json(self) -> dict[str, Any]:
         last = self.last
@@ -132,8 +147,9 @@ class BatchStatus:
             **self.counts.as_json(),
             "duplicates": self.batch.duplicates,
             "moved_here": self.moved_here,
+            "in_doubt": self.counts.in_doubt,
             "state": self.going.value,
-            "runs": self.runs,
+            "runs": len(self.earlier) + (self.last is not None),
             **{name: last and getattr(last, name) for name in ("run_id", "pid", "host", "why")},
             "began_at": last and last.started_at.isoformat(),
             "ended_at": ended_at and ended_at.isoformat(),
@@ -141,6 +157,12 @@ class BatchStatus:
             "next": self.next,
             "ledger": self.ledger,
         }
+
+
+def _how_ended(number: int, run: Run) -> str:
+    if run.exit_code is None:
+        return f"run {number} was broken off"
+    return f"run {number} ended with {run.exit_code}" + (f": {run.why}" if run.why else "")
 
 
 def _options(run: Run | None) -> dict[str, str]:
@@ -177,13 +199,6 @@ def _seconds_for(rows: int, run: Run) -> float | None:
         rate = quantities.rate(_options(run)["rate"])
         return None if rate.is_unlimited else rate.seconds_for(rows)
     return None
-
-
-def _from_here(path: str) -> str:
-    """A path as short as it can be typed in this folder."""
-    with suppress(ValueError):
-        return str(Path(path).relative_to(Path.cwd()))
-    return path
 
 
 def read_status(
@@ -240,7 +255,7 @@ def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datet
     here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
     plans = [one.found for one in account.looks(batch.name) if one.kind == "plan"]
     return BatchStatus(
-        batch=batch, counts=counts, runs=len(runs), last=last, going=going, ledger=ledger, at=at,
+        batch=batch, counts=counts, earlier=runs[:-1], last=last, going=going, ledger=ledger, at=at,
         moved_here=here, had_notes=bool(plans and plans[-1].get("notes")),
     )  # fmt: skip
 

@@ -18,7 +18,8 @@ _TOLD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a batch stands; `selection` is what its manifest was found by.
+    """Where a batch stands; `selection` is what its manifest was found by, and `reach` is what a
+    command has to be told to ask the same API.
 
     `moved_here` are the moved rows that are still on a day of the manifest, `left_out` those that
     were to be restored and that the batch never cancelled.
@@ -30,6 +31,7 @@ class Standing:
     restores: bool = False
     selection: str | None = None
     moved_here: int = 0
+    reach: str = ""
     left_out: int = 0
 
 
@@ -55,6 +57,7 @@ class Summary(Standing):
         told = {name: getattr(self, name) for name in _TOLD}
         rounded = {"elapsed_s": round(self.elapsed_s, 3), "exit_code": int(self.exit_code)}
         rehearsal = {"rehearsal": is_rehearsal(self.origin)}
+        told |= {"in_doubt": self.counts.in_doubt}
         return {"batch": self.batch, **self.counts.as_json(), **told, **rounded, **rehearsal}
 
 
@@ -108,10 +111,12 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         ]
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)
-        label = "Not restored: " if standing.restores else "Not cancelled:"
-        lines.append(f"{label}  {export} left.csv {flags}")
+        what = "restored:" if standing.restores else "cancelled:"
+        is_doubted = counts.in_doubt and {"gave_up", "open"} & {*uncancelled}
+        label = f"Not proved {what}" if is_doubted else f"Not {what}"
+        lines.append(f"{label:<15} {export} left.csv {flags}")
     if standing.selection and not was_stopped:
-        lines.append(f"Booked since:   {_sweep(batch, standing.selection)} --not-in {ledger}")
+        lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger)}{standing.reach}")
     lines = lines or ["Nothing is left to do."]
     return "\n".join([*lines, *_whom(standing, export)])
 
@@ -123,7 +128,7 @@ def _whom(standing: Standing, export: str) -> list[str]:
         return []
     return [
         "Patients:       the API fires no webhooks; do not count on patients having been told.",
-        f"Whom to call:   {export} call.csv --contacts",
+        f"Whom to call:   {export} call.csv --contacts{standing.reach}",
     ]
 
 
@@ -142,8 +147,8 @@ def _uncancelled(counts: Counts, *, was_stopped: bool) -> list[str]:
     return found
 
 
-def _sweep(batch: str, selection: str) -> str:
+def sweep(batch: str, selection: str, ledger: str) -> str:
     """To find what was booked since, into a file of its own: after a sweep that of the next one."""
     found = re.fullmatch(r"sweep(?:-([0-9]{1,4}))?", batch)
     name = f"sweep-{int(found[1] or 1) + 1}.csv" if found else "sweep.csv"
-    return f"batchcancel find -o {name} {selection}"
+    return f"batchcancel find -o {name} {selection} --not-in {ledger}"

@@ -15,6 +15,8 @@ _LONGEST = 36
 SHOWN_ROWS = 20
 """How many rejected rows are named, by line and reason; all of them are counted."""
 
+READ_BACK = "the next run reads them back before it sends"
+
 WHY_LEFT = {
     SkipReason.NOTICE_WINDOW: "less than {notice} of notice left",
     SkipReason.ALREADY_STARTED: "their time has come",
@@ -108,7 +110,12 @@ def count_figures(counts: Counts) -> list[Figure]:
         told.append(("open", counts.open, "result unknown; the next run reads them back"))
     if counts.waiting:
         told.append(("waiting", counts.waiting, "not sent yet, or turned away"))
-    return [*told, ("rows", counts.rows, "in all")]
+    told.append(("rows", counts.rows, "in all"))
+    if counts.in_doubt > counts.open:  # else the line above tells
+        how = {"open": counts.open, "gave up": counts.in_doubt - counts.open}
+        which = ", ".join(f"{grouped(rows)} {name}" for name, rows in how.items() if rows)
+        told.append(("in doubt", counts.in_doubt, f"{which}; {READ_BACK}"))
+    return told
 
 
 def _left_alone(reason: str) -> str:

@@ -65,6 +65,10 @@ class ApiSettings:
     verbose: bool
     metrics_file: Path | None
     on_end: str | None = field(repr=False)
+    job_file: Path | None
+    typed: tuple[str, ...]
+    """The options that flags and variables tell; these win over the job file."""
+    variables: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     """What is to be told although it stops nothing."""
 
@@ -75,6 +79,19 @@ class ApiSettings:
     @property
     def is_rehearsal(self) -> bool:
         return quantities.is_rehearsal(self.base_url)
+
+    def recorded(self) -> dict[str, str]:
+        """The options as the ledger may keep them: no key, no password, no notes."""
+        names = {"job_file", "typed", *BY_FIELD} - _NOT_KEPT
+        values = {name: getattr(self, name, None) for name in names} | self._places()
+        return {
+            name: ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in sorted(values.items())
+            if value is not None
+        }
+
+    def _places(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +113,10 @@ class Settings(ApiSettings):
     retry_refused: bool
     require_closed: bool
 
-    def recorded(self) -> dict[str, str]:
-        """The options as the ledger may keep them: no key, no password, no notes."""
-        values = {name: getattr(self, name) for name in BY_FIELD.keys() - _NOT_KEPT}
+    def _places(self) -> dict[str, Any]:
         is_file = not (self.manifest.is_remote or self.manifest.is_stdin)
-        values["manifest"] = Path(self.manifest.place).absolute() if is_file else self.manifest
-        values["ledger"] = self.redacted_ledger
-        return {
-            name: ",".join(value) if isinstance(value, tuple) else str(value)
-            for name, value in sorted(values.items())
-            if value is not None
-        }
+        manifest = Path(self.manifest.place).absolute() if is_file else self.manifest
+        return {"manifest": manifest, "ledger": self.redacted_ledger}
 
     @property
     def redacted_ledger(self) -> str:
@@ -177,6 +187,7 @@ def _values(
     texts, sessions, branches = read_job_file(job_file, mistakes)
     mistakes += _unknown_variables(environ)
     values: dict[str, Any] = {"sessions": sessions, "branches": branches}
+    values |= {"job_file": job_file and job_file.absolute(), "typed": (), "variables": ()}
     for option in options:
         who_says = {
             f"--{option.name}": flags.get(option.field),
@@ -189,7 +200,11 @@ def _values(
             if text is not None:
                 with noted(who, mistakes):
                     values[option.field] = option.parse(text)
+                values["typed"] += (option.field,) * (who != "default" and "job file" not in who)
+                values["variables"] += (option.field,) * (who == option.variable)
                 break
+    if job_file is not None and environ.get("BATCHCANCEL_JOB_FILE") == str(job_file):
+        values["variables"] += ("job_file",)
     key_file = values.pop("api_key_file")
     values["api_key"] = Secret(_api_key(key_file, environ, mistakes))
     values["warnings"] = tuple(_warnings(key_file, values["proxy"], environ))

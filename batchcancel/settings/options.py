@@ -1,8 +1,10 @@
-"""Option table of what talks to the API: name, parser, default and help of each option."""
+"""Option table of what talks to the API: name, parser, default, help, and how to type it again."""
 
 import difflib
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,41 @@ OPTIONS = (
 )  # fmt: skip
 
 BY_FIELD = {option.field: option for option in OPTIONS}
+
+_REACH = ("job_file", "rate", "timezone", "state_dir", "base_url")
+
+
+def again(told: Mapping[str, str], fields: Collection[str]) -> list[str]:
+    """What to type of these options, for a shell that has no variables of ours.
+
+    They are `told` as a ledger keeps them. A job file that is still there is named, and of what it
+    says only what was typed over it is repeated.
+    """
+    job_file, typed = told.get("job_file"), told.get("typed", "").split(",")
+    has_job = job_file is not None and Path(job_file).is_file()
+    words = ["--job-file", from_here(job_file or "")] * (has_job and "job_file" in fields)
+    for option in OPTIONS:
+        value = told.get(option.field)
+        if option.field not in fields or value in (None, ""):
+            continue
+        usual = None if option.default is None else str(option.parse(option.default))
+        if option.field not in typed if has_job else value in (option.default, usual):
+            continue
+        off = "no-" * (not option.metavar and value == "False")
+        words += [f"--{off}{option.name}"] + ([str(value)] if option.metavar else [])
+    return words
+
+
+def reach(told: Mapping[str, str]) -> str:
+    """What tells another command to ask the same API, to be put behind it: begins with a blank."""
+    return "".join(f" {shlex.quote(one)}" for one in again(told, _REACH))
+
+
+def from_here(path: str) -> str:
+    """A path as short as it can be typed in this folder."""
+    with suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path
 
 
 def did_you_mean(field: str) -> str:

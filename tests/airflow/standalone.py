@@ -1,6 +1,7 @@
 """`airflow standalone` in the background: its own home, a free port, and an end in any case."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -60,6 +61,34 @@ class Standalone:
         )
         assert answer.is_success, answer.text
         return f"/api/v2/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
+
+    @property
+    def url(self):
+        return str(self._api.base_url).rstrip("/")
+
+    def until_started(self, dag_id):
+        """The path of the first run that somebody starts."""
+        self.wait_until(lambda: self.runs(dag_id))
+        return self.runs(dag_id)[0]
+
+    def until_asked(self, run, task_id):
+        """Wait until a task waits for a person, and the scheduler knows that its process is gone.
+
+        To a scheduler that does not, an answer would look like a task that was killed.
+        """
+        gone = f"task_id='{task_id}', run_id='{Path(run).name}'"
+        self.wait_until(lambda: self.state(f"{run}/taskInstances/{task_id}") == "awaiting_input")
+        event = re.compile(f"Received executor event with state success .*{re.escape(gone)}")
+        self.wait_until(lambda: event.search(self._log()))
+
+    def answer(self, run, task_id, option):
+        path = f"{run}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._api.patch(path, json={"chosen_options": [option], "params_input": {}})
+        assert answer.is_success, answer.text
+
+    def connection_types(self):
+        """What the page offers for a new Connection."""
+        return {one["connection_type"] for one in self._api.get("/ui/connections/hook_meta").json()}
 
     def unpause(self, dag_id):
         self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
@@ -122,7 +151,10 @@ class Standalone:
         assert answer.is_success, answer.text
 
     def said(self):
-        return (self.home / "standalone.log").read_text()[-8000:]
+        return self._log()[-8000:]
+
+    def _log(self):
+        return (self.home / "standalone.log").read_text()
 
     def stop(self):
         self._api.close()
@@ -167,6 +199,7 @@ def _settings(home, port):
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles({"tests": _DAGS}),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its 5 s are short on a busy machine
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",

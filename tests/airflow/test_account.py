@@ -100,6 +100,17 @@ def test_a_bucket_that_the_connection_names_has_list_and_report_with_links_into_
         assert [f"out/{BATCH}.write.csv", f"out/{BATCH}.write.html"] == buckets.names()
 
 
+def test_a_file_s_name_is_one_that_every_file_system_takes(stage, closed):
+    names = set()
+    for last in "ab":
+        task = BatchExportOperator(
+            task_id="x" * 248 + last, ledger_conn_id=LEDGER, folder=str(stage.folder)
+        )
+        names.add(Path(Executed(task).told["path"]).name)
+    assert 2 == len(names)
+    assert max(map(len, names)) < 255
+
+
 @BOTH
 def test_a_place_without_an_address_has_no_link(stage, closed, operator):
     assert "" == execute(operator, folder=str(stage.folder)).link

@@ -103,6 +103,19 @@ def test_a_connection_that_is_missing_fails_its_task_at_once(stage, organisation
     assert f"AirflowFailException: there is no Connection {missing}" in "".join(capfd.readouterr())
 
 
+@pytest.mark.usefixtures("tables")
+def test_a_key_that_is_rejected_is_told_as_the_password_of_its_connection(
+    stage, organisation, connect, capfd
+):
+    organisation("north", password="sk_live_unknown")
+    connect("north_ledger", conn_type="sqlite", host=str(stage.folder / "north.ledger.db"))
+    state, _, run_id = run("any_clinic", clinic="north", manifest=str(stage.write("a.csv", ["a"])))
+    told = "".join(capfd.readouterr())
+    assert ("failed", 1) == (state, tries_of(run_id))
+    assert "Check the password of the Connection north, then clear the task" in told
+    assert "HUSKYVOICE_API_KEY" not in told
+
+
 @pytest.mark.usefixtures("tables", "ledger")
 def test_the_key_is_neither_in_airflow_s_database_nor_in_its_logs(stage, organisation, capfd):
     organisation()

@@ -19,7 +19,7 @@ from batchcancel.report.progress import Progress
 from batchcancel.settings import quantities
 from batchcancel.stop import background
 
-LIMITER = SimpleNamespace(wait=lambda: 0.0, closed=lambda: 0.0)
+LIMITER = SimpleNamespace(wait=lambda: 0.0, closed=lambda: 0.0, taken=lambda: 0)
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ def as_in_a_new_process(monkeypatch):
     terminal.begin()
 
 
-def limiter(*, wait=0.0, closed=0.0):
-    return SimpleNamespace(wait=lambda: wait, closed=lambda: closed)
+def limiter(*, wait=0.0, closed=0.0, taken=0):
+    return SimpleNamespace(wait=lambda: wait, closed=lambda: closed, taken=lambda: taken)
 
 
 def settings(**flags):
@@ -179,6 +179,23 @@ def test_what_is_waited_for_is_told_after_two_seconds_once_for_each_attempt(caps
     assert first == f"{what} 1 of 5\n"
     assert second == f"{what} 2 of 5; the last: no answer in time\n"
     assert watch(capsys, ASKED, seconds=1.5) == ""
+
+
+def test_what_the_window_holds_still_is_waited_for_before_the_rows_that_are_left(capsys):
+    def full(asked):
+        return started(asked, eligible=56, wait=0.06, taken=60)
+
+    told = watch(capsys, full, seconds=31, verb="cancel", log_format="json")
+    assert 56 == json.loads(told.splitlines()[-1])["seconds_left"]
+
+
+def test_after_the_last_attempt_no_log_promises_another(capsys):
+    sent = RequestSent(ask=Ask.CANCEL, appointment_id="a1")
+    tries = [sent, OUTAGE] * 2
+    told = watch(capsys, *tries, seconds=1, verb="cancel", log_format="json", max_attempts="2")
+    assert ["retry", "no_answer"] == [
+        json.loads(line)["event"] for line in told.splitlines() if "connection_refused" in line
+    ]
 
 
 def test_a_log_tells_every_retry_every_closed_gate_and_every_half_minute_how_far_it_is(capsys):

@@ -13,7 +13,7 @@ from batchcancel.sandbox.keys import SCOPES
 from batchcancel.settings.load import manifest_source
 from batchcancel.stop import Stop
 from tests.sample import sampled
-from tests.world import ended
+from tests.world import Delayed, ended
 
 pytestmark = pytest.mark.anyio
 
@@ -87,8 +87,21 @@ async def test_places_that_others_take_meanwhile_are_not_taken_twice(world, chec
     counts = finished.summary.counts
     assert (30, 4) == (len(booked), finished.summary.exit_code)
     assert len(confirmed(world)) <= 200
-    assert 160 <= len(confirmed(world) & {*ids}) == counts["restored"]
+    assert 168 <= len(confirmed(world) & {*ids}) == counts["restored"]
     assert counts.skipped == {"slot_taken": 200 - counts["restored"]}
+
+
+@pytest.mark.parametrize("seconds", sampled([0.3, 2.0], every=2))
+async def test_where_there_is_a_place_for_each_none_is_taken_however_long_answers_take(
+    world, monkeypatch, seconds
+):
+    ids = await closed(world, 70, places=70)
+    near = world.transport
+    monkeypatch.setattr(world, "transport", lambda: Delayed(near(), lambda: seconds))
+    finished = await world.restore()
+    assert ended(finished) == (0, {"restored": 70})
+    assert finished.summary.requests <= 70 + 7
+    assert confirmed(world) == {*ids}
 
 
 @pytest.mark.promise(22)

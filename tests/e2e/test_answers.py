@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchcancel.sandbox import Fault
-from tests.e2e.stage import RUN
+from tests.e2e.stage import FAR, RUN
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,27 @@ def test_rows_given_up_on_are_read_back_by_the_next_run(stage):
     assert (0, {"cancelled": 3}) == (resumed.returncode, resumed.counts)
     assert {ids[1]} == stage.read_back()
     assert Counter(ids) == stage.cancellations()
+
+
+def test_an_api_that_answers_now_and_then_is_told_apart_from_a_wrong_address(stage):
+    stage.closure(2)
+    outage = Fault("status", status=503, retry_after=0)
+    stage.sandbox.faults.add(outage, method="GET", times=None, skip=1)
+    ended = stage.here("find", "-o", "x.csv", "--date", f"{FAR}", "--max-attempts", "2")
+
+    assert 5 == ended.returncode
+    assert "It answers now and then: 2 of 3 requests failed." in ended.stderr
+    assert "--max-attempts 4" in ended.stderr
+    assert "--base-url" not in ended.stderr
+
+
+def test_where_nobody_can_be_asked_the_api_is_not_asked_either(stage):
+    stage.closure(2)
+    refused = stage.here("run", "closure.csv")
+    assert (3, 0) == (refused.returncode, stage.arrivals)
+    assert "nobody can be asked" in refused.stderr
+    stage.here(*RUN)
+    assert 0 == stage.here("run", "closure.csv").returncode
 
 
 @pytest.mark.long

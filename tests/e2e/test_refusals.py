@@ -1,7 +1,10 @@
 import json
+from typing import NoReturn
 
 import pytest
 
+from batchcancel import wiring
+from batchcancel.errors import BatchHeld, InputError
 from tests.e2e.stage import RUN
 from tests.sample import sampled
 
@@ -55,3 +58,24 @@ def test_without_a_terminal_and_without_yes_nothing_is_sent(stage):
     assert 3 == refused.returncode
     assert "--yes" in refused.stderr
     assert [] == stage.patched()
+
+
+TROUBLE = [
+    (InputError("the ledger cannot be written"), 2, "the ledger cannot be written"),
+    (BatchHeld("another run holds it"), 0, "Next:"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "code", "told"), TROUBLE, ids=["no place", "held"])
+def test_a_plan_is_shown_and_ends_with_what_a_run_would_meet_in_its_ledger(
+    stage, monkeypatch, trouble, code, told
+):
+    def closed(*_words: object, **_more: object) -> NoReturn:
+        raise trouble
+
+    stage.closure(3)
+    stage.here(*RUN, "--limit", "1")
+    monkeypatch.setattr(wiring, "open_ledger", closed)
+    planned = stage.here("plan", "closure.csv")
+    assert (code, True) == (planned.returncode, "settled already" in planned.stdout)
+    assert told in planned.stdout + planned.stderr

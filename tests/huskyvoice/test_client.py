@@ -79,6 +79,7 @@ async def test_every_request_says_who_asks_and_wants_plain_json(request_):
     assert headers["User-Agent"] == f"batchcancel/{__version__}"
     assert headers["Accept-Encoding"] == "identity"
     assert headers["Accept"] == "application/json"
+    assert headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(

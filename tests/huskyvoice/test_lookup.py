@@ -103,6 +103,15 @@ async def test_an_answer_without_a_list_of_windows_lists_none_nor_says_that_ther
     assert await windows_of(slots) is None
 
 
+@pytest.mark.parametrize(
+    ("told", "is_read"), [("2026-06-15", True), (None, True), ("2026-06-15T00:00:00Z", True),
+                          ("2026-06-01", False), ("Monday", False), (7, False)],
+)  # fmt: skip
+async def test_the_windows_of_another_day_than_was_asked_for_are_not_that_days(told, is_read):
+    api = Api(proved({"date": told, "slots": [window("09:00")]}))
+    assert (await HuskyLookup(api.send).windows(DAY) is not None) is is_read
+
+
 @pytest.mark.parametrize("slots", [[], [None], ["09:00"], [7]])
 async def test_a_list_without_windows_says_that_there_are_none(slots):
     assert [] == await windows_of(slots)

@@ -38,11 +38,6 @@ def test_it_has_the_ending_of_its_file(name, suffix):
     assert suffix == stored_at(f"gs://closures/{name}").suffix
 
 
-def test_what_is_written_is_there(buckets, copy):
-    stored_at(PLACE).write_bytes(b"x")
-    assert b"x" == copy(PLACE)
-
-
 @pytest.mark.long
 def test_what_is_written_is_there_byte_for_byte_in_the_place_of_what_was(buckets, copy):
     place = stored_at(PLACE)

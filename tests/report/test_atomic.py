@@ -2,12 +2,13 @@
 
 import resource
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.report.atomic import replacing
+from batchcancel.report.atomic import output_of, refuse_manifest, replacing
 
 
 @pytest.fixture
@@ -58,3 +59,16 @@ def test_on_a_full_disk_the_old_file_stays(path):
 def test_a_folder_cannot_be_replaced(tmp_path):
     with pytest.raises(InputError, match="cannot be written"), replacing(tmp_path) as file:
         file.write(b"new")
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_it"),
+    [("s3://closures/m.csv", True), ("s3://closures/other.csv", False), ("m.csv", False)],
+)
+def test_a_manifest_in_a_store_is_not_written_over_whatever_version_was_read(typed, is_it):
+    run = SimpleNamespace(options={"manifest": "s3://closures/m.csv?versionId=7"})
+    account = SimpleNamespace(
+        batches=lambda: [SimpleNamespace(name="b")], runs=lambda _batch: [run]
+    )
+    with pytest.raises(InputError, match="came from") if is_it else nullcontext():
+        refuse_manifest(output_of(typed), account, ledger="b.ledger.db")

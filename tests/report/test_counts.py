@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +48,13 @@ def test_skips_are_counted_by_reason_in_a_fixed_order():
 @pytest.mark.parametrize("state", [State.OPEN, State.WAITING])
 def test_a_row_given_up_counts_once_whatever_its_state(state):
     counts = counts_from([line("gave_up", 2, state=state)])
-    assert counts == counts_of(gave_up=2)
+    assert replace(counts, in_doubt=0) == counts_of(gave_up=2)
+
+
+def test_what_was_given_up_without_a_known_result_is_in_doubt_as_what_is_open_is():
+    tally = [line("gave_up", 2, state=State.OPEN), line("gave_up", 4, state=State.WAITING),
+             line(None, 8, state=State.OPEN)]  # fmt: skip
+    assert counts_from(tally).in_doubt == 10
 
 
 @pytest.mark.parametrize(

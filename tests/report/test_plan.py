@@ -155,13 +155,14 @@ def test_a_plan_for_nothing_warns_of_nothing(empty):
 
 
 def test_as_markdown_the_plan_is_a_table_and_above_it_stands_what_somebody_must_look_at(busy):
-    head, warning, late, rejected, table, *_ = plan_markdown(busy).split("\n\n")
+    head, warning, late, rejected, places, table, *_ = plan_markdown(busy).split("\n\n")
 
     assert "At https://api.huskyvoice.ai: these are real appointments." == head
     assert warning.startswith("> **3 appointments are inside the notice window of 24 h and will")
     assert late.startswith("> **40 appointments will be past their deadline")
     assert 5 == len(rejected.splitlines())
-    assert ["| Plan | Appointments |  |", "|---|---:|---|"] == table.splitlines()[:2]
+    assert places.startswith("| To be cancelled | Rows | Session |")
+    assert ["| Plan | Number |  |", "|---|---:|---|"] == table.splitlines()[:2]
     assert "| eligible | 1,295 | to be cancelled |" in table
     assert "| - of them open | 6 | read back first: they may be cancelled already |" in table
     assert plan_markdown(busy).endswith(f"Approval: `{APPROVAL}`")

@@ -10,6 +10,7 @@ from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Look, Run, Settled
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite
+from batchcancel.report.page import page_html
 from batchcancel.report.status import read_status
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -90,7 +91,34 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
     (standing,) = read(ledger)
 
     assert "  Broken off: run 1 (run-1)" in standing.text()
-    assert "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes" in standing.next
+    assert "No end was written: it was killed, or power was lost." in standing.text()
+    assert standing.next.splitlines()[:2] == [
+        "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
+        "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",
+    ]
+
+
+def test_what_is_in_doubt_is_for_the_next_run_and_not_for_a_person(ledger, finish):
+    ledger.commit([Intent(request=2, appointment_id="a2", attempt=1, at=NOW, opened_at=NOW)])
+    gave_up = Outcome(OutcomeName.GAVE_UP, "500")
+    ledger.commit([Settled(appointment_id="a2", outcome=gave_up, at=NOW)])
+    finish(minutes=9, exit_code=4)
+    (standing,) = read(ledger)
+    page = page_html(ledger, "closure", ledger="closure.ledger.db", at=NOW)
+
+    told = " ".join(standing.text().split())
+    assert "in doubt 1 1 gave up; the next run reads them back before it sends" in told
+    assert (1, 1) == (standing.as_json()["in_doubt"], standing.as_json()["gave_up"])
+    assert "1 row for a person, 1 row that the next run reads back" in page
+    assert "What needs a person, or the next run" in page
+
+
+def test_how_the_runs_before_ended_is_told_in_a_line(ledger, finish):
+    finish(minutes=1, exit_code=5, why="the API does not answer")
+    ledger.hold(Run(run_id="run-2", batch="closure", started_at=NOW, **WHO))
+    (standing,) = read(ledger)
+    assert "\n  Before: run 1 ended with 5: the API does not answer.\n" in standing.text()
+    assert standing.as_json()["runs"] == 2
 
 
 def no_such_process(_pid, _signal):

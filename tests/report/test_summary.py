@@ -98,6 +98,14 @@ def test_after_an_early_end_what_is_waiting_is_among_what_was_not_cancelled():
     )
 
 
+def test_a_list_with_rows_in_doubt_does_not_say_that_they_are_not_cancelled():
+    export = "batchcancel export closure.ledger.db --batch closure -o left.csv"
+    told = next_lines(was_stopped=True, open=2, gave_up=1)
+    assert told["Not proved cancelled"] == f"{export} --outcome gave_up --outcome open"
+    assert "Not cancelled" not in told
+    assert "Not cancelled" in next_lines(open=2, refused=1)
+
+
 def test_nobody_has_told_the_patients_and_the_list_of_whom_to_call_is_one_command_away():
     told = next_text(cancelled=5)
     export = "batchcancel export closure.ledger.db --batch closure -o call.csv"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from batchcancel.report.tables import count_table, grouped, table
@@ -61,6 +63,13 @@ def test_what_is_shown_adds_up():
     found = shown(**numbers, cancelled=5, skipped={"completed": 2})
 
     assert found.pop("rows") == sum(found.values())
+
+
+def test_how_many_are_in_doubt_in_all_is_told_where_some_of_them_were_given_up():
+    doubts = replace(counts_of(open=8, gave_up=3), in_doubt=9)
+    line = "  in doubt  9  8 open, 1 gave up; the next run reads them back before it sends"
+    assert " ".join(count_table(doubts)[-1].split()) == " ".join(line.split())
+    assert "in doubt" not in shown(open=8, gave_up=1)
 
 
 @pytest.mark.parametrize(

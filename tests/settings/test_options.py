@@ -2,7 +2,7 @@ import pytest
 
 from batchcancel.errors import InputError
 from batchcancel.settings.load import load_settings
-from batchcancel.settings.options import OPTIONS
+from batchcancel.settings.options import OPTIONS, again, reach
 
 BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -73,3 +73,36 @@ def test_a_mistake_in_an_option_is_told_by_the_flag_it_came_from(name, text):
             flags={name.replace("-", "_"): text},
             environ={"HUSKYVOICE_API_KEY": "sk_live_1"},
         )
+
+
+FIELDS = {option.field for option in OPTIONS} - {"ledger", "batch"}
+URL = "http://localhost:4010/v1"
+
+
+def told(job: str, tmp_path, *, flags=None, **environ):
+    path = tmp_path / "job.toml"
+    path.write_text(job)
+    environ = {"HUSKYVOICE_API_KEY": "sk_1", **environ}
+    flags = {"base_url": URL, **(flags or {})}
+    return load_settings("x.csv", flags=flags, environ=environ, job_file=path).recorded(), path
+
+
+class TestToTypeAgain:
+    def test_a_job_file_is_named_and_what_was_typed_over_it_even_where_it_is_the_default(
+        self, tmp_path
+    ):
+        kept, path = told("rate = '30/60s'\nmax-attempts = 9\nyes = true", tmp_path,
+                          flags={"rate": "60/60s", "yes": "false"})  # fmt: skip
+        words = ["--rate", "60/60s", "--base-url", URL]
+        assert ["--job-file", str(path), *words, "--no-yes"] == again(kept, {"job_file", *FIELDS})
+        assert reach(kept) == f" --job-file {path} --rate 60/60s --base-url {URL}"
+
+    def test_what_a_job_file_said_is_typed_where_it_is_gone(self, tmp_path):
+        kept, path = told("rate = '30/60s'\nmax-attempts = 9", tmp_path)
+        path.unlink()
+        assert reach(kept) == f" --rate 30/60s --base-url {URL}"
+
+    def test_what_is_usual_is_not_typed_and_an_older_ledger_tells_what_it_kept(self):
+        kept = {"rate": "60/60s", "base_url": URL, "timezone": "Asia/Kolkata", "yes": "False"}
+        assert reach(kept) == f" --timezone Asia/Kolkata --base-url {URL}"
+        assert reach({}) == ""
