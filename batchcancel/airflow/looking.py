@@ -146,6 +146,7 @@ class BatchFindOperator(LookOperator):
         except BatchcancelError as error:
             raise failure(error, self.words) from None
         told = find_json(finding) | {"text": self.words(find_text(finding))}
+        del told["edge"]  # as long as the day may be; the text names the first
         self.log.info("%s", told["text"])
         is_doubtful = not told["complete"]
         why = (

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
-_FOR_PEOPLE = {"text", "doubts", "unused", "edge"}
+_FOR_PEOPLE = {"text", "doubts", "unused"}
+_AS_IT_IS = "/:@+="  # the rest is percent-encoded: an asset's name is ASCII
 
 
 def tell_outlets(task: BaseOperator, context: Mapping[str, Any], told: Mapping[str, Any]) -> None:
@@ -18,6 +20,6 @@ def tell_outlets(task: BaseOperator, context: Mapping[str, Any], told: Mapping[s
         event = context["outlet_events"][outlet]
         written = told.get("manifest") or told.get("path")
         if isinstance(outlet, AssetAlias) and written:
-            event.add(Asset(str(written)), extra=extra)
+            event.add(Asset(quote(str(written), safe=_AS_IT_IS)), extra=extra)
         elif not isinstance(outlet, AssetAlias):
             event.extra.update(extra)

@@ -22,16 +22,28 @@ def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[]
 
         try:
             write_metrics(call.metrics_file, facts, now=time.time())
-        except BatchcancelError as error:
-            say(f"--metrics-file: {error.message}", "metrics_not_written", level="warning")
+        except (BatchcancelError, OSError) as error:
+            say(f"--metrics-file: {_why(error)}", "metrics_not_written", level="warning")
     if call.on_end is not None:
-        from tempfile import TemporaryFile
+        try:
+            why = _tell(call, facts, is_hurried)
+        except OSError as error:  # no room for temporary files, maybe
+            why = _why(error)
+        if why:
+            say(f"--on-end: {why}", "on_end_failed", level="warning")
 
-        with TemporaryFile() as told, TemporaryFile() as output:
-            told.write(json.dumps(facts, default=str).encode() + b"\n")
-            told.seek(0)
-            if why := _run(call, facts["exit_code"], told, output, is_hurried):
-                say(f"--on-end: {why}", "on_end_failed", level="warning")
+
+def _why(error: BatchcancelError | OSError) -> str:
+    return error.message if isinstance(error, BatchcancelError) else str(error)
+
+
+def _tell(call: Call, facts: Mapping[str, Any], is_hurried: Callable[[], bool]) -> str:
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as told, TemporaryFile() as output:
+        told.write(json.dumps(facts, default=str).encode() + b"\n")
+        told.seek(0)
+        return _run(call, facts["exit_code"], told, output, is_hurried)
 
 
 def _run(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -116,9 +117,20 @@ def _heard_signals() -> Iterator[list[int]]:
             signal.signal(one, handler)
 
 
+def _require_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(
+            f"the folder in which this was called cannot be used: {error.strerror}",
+            hint="Go to one that is there, then type the same command again.",
+        ) from error
+
+
 def _ended() -> int:
     """Run the command, tell what went wrong, and give the exit code."""
     try:
+        _require_folder()
         # Not standalone: click would exit by itself, with codes of its own.
         return int(cli.main(prog_name="batchcancel", standalone_mode=False) or 0)
     except click.exceptions.Exit as ended:

@@ -27,6 +27,28 @@ job_file_option = click.option(
 )
 
 
+_HEADS = {
+    "notice_hours": "What is cancelled", "halt_after": "When to stop, and to go on all the same",
+    "state_dir": "The API", "dry_run": "What is asked and told",
+}  # fmt: skip
+"""The headings of --help, by the option that each stands above."""
+
+
+class Grouped(click.Command):
+    """Its options under headings, in the order of the table."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        told: dict[str, list[tuple[str, str]]] = {}
+        head = "Options"
+        for one in self.get_params(ctx):
+            head = _HEADS.get(one.name or "", head)
+            if isinstance(one, click.Option) and (line := one.get_help_record(ctx)) is not None:
+                told.setdefault(head, []).append(line)
+        for head, lines in told.items():
+            with formatter.section(head):
+                formatter.write_dl(lines)
+
+
 class OutputPath(click.Path):
     """Where an output goes: a path, or an address in a store."""
 

@@ -1,17 +1,18 @@
 """batchcancel plan: decide, count, estimate."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import job_options
+from batchcancel.cli.options import Grouped, job_options
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import Settings
 
 
-@click.command(short_help="Decide, count, estimate; sends no write.")
+@click.command(cls=Grouped, short_help="Decide, count, estimate; sends no write.")
 @job_options
 def plan(settings: "Settings") -> None:
     """Decide on every row of MANIFEST, count, and estimate the time. Sends no write.
@@ -44,6 +45,8 @@ def show_plan(settings: "Settings") -> None:
     from batchcancel.cli.watching import watched
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
+    from batchcancel.report.summary import sweep
+    from batchcancel.settings.options import reach
 
     planned = watched(settings, command.plan)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
@@ -52,8 +55,17 @@ def show_plan(settings: "Settings") -> None:
     if code := command.ends_with(planned, settings):
         raise click.exceptions.Exit(int(code))
     if not settings.json:
+        batch = planned.batch
+        if not planned.rules.is_asked:
+            result("\nNothing is left to do.")
+            if batch.selection:
+                ledger = shlex.quote(settings.redacted_ledger)
+                again = sweep(batch.name, batch.selection, ledger)
+                result(f"Next:  {again}{reach(settings.recorded())}")
+            return
         words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]
         typed = same_command(["run" if one == "plan" else one for one in words])
         result(f"\nNext:  {typed}")
         if settings.approved is None:
-            result(f"  or, for exactly this and unasked:  {typed} --approved {planned.approval}")
+            told = f"{typed} --approved {planned.approval}"
+            result(f"  or, without a question, exactly what this plan shows:  {told}")

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchcancel.cli.options import job_options
+from batchcancel.cli.options import Grouped, job_options
 from batchcancel.cli.plan import show_plan
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import Settings
 
 
-@click.command(short_help="Plan, confirm, cancel; run again to resume.")
+@click.command(cls=Grouped, short_help="Plan, confirm, cancel; run again to resume.")
 @job_options
 def run(settings: "Settings") -> None:
     """Cancel the appointments of MANIFEST, after a plan and a question.

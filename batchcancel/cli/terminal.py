@@ -153,7 +153,16 @@ def _logger(*, is_json: bool) -> Any:
 
 
 def _on_a_terminal(_logger: Any, _method: str, told: dict[str, Any]) -> dict[str, Any]:
-    return {name: printable(one) if isinstance(one, str) else one for name, one in told.items()}
+    return {name: _in_words(one) for name, one in told.items()}
+
+
+def _in_words(value: Any) -> Any:
+    """A log that people read shows names, not how Python writes them."""
+    if isinstance(value, dict):
+        value = [our if our == name else f"{our} from {name}" for our, name in value.items()]
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return printable(value) if isinstance(value, str) else value
 
 
 class _Lines:

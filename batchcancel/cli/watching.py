@@ -92,7 +92,7 @@ class Watching:
         if self._shows_plan:
             say(plan.text)
         elif self._is_log:
-            if columns := told.get("columns"):
+            if (columns := told.get("columns")) and told.get("rows", 1) > told.get("settled", 0):
                 log("columns", used=columns["used"], ignored=columns["ignored"][:SHOWN_ROWS])
             for row in plan.rejected[:SHOWN_ROWS]:
                 log("rejected_row", level="warning", line=row.line, reason=row.reason)

@@ -1,6 +1,7 @@
 """Whom to call: a batch's rows, with the names and phones that the API shows at this moment."""
 
 import sys
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date
@@ -34,7 +35,7 @@ from batchcancel.reader.times import day_start
 from batchcancel.report.atomic import refuse_manifest, require_private
 from batchcancel.report.results import known, write_table
 from batchcancel.report.status import zone_of
-from batchcancel.report.tables import grouped
+from batchcancel.report.tables import grouped, many
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
 from batchcancel.wiring import Surroundings, Tools
@@ -62,10 +63,17 @@ class Contacts:
         return ExitCode.INCOMPLETE if self.unread else ExitCode.DONE
 
     def text(self) -> str:
-        how = ", ".join(f"{grouped(n)} {name}" for name, n in self.reachable.items())
+        counts = Counter(self.reachable)
+        silent = self.calls - counts["yes"] - counts["foreign"]
+        verb = "has" if silent == 1 else "have"
+        how = (
+            (counts["yes"], "by a number of this country"), (counts["foreign"], "abroad"),
+            (silent, f"{verb} no usable number: ask at the desk"),
+        )  # fmt: skip
         told = (
-            f"{grouped(self.calls)} calls about {grouped(self.appointments)} appointments of batch "
-            f"{self.batch} written to {self.output}. Reachable: {how or 'nobody'}."
+            f"{many(self.appointments, 'appointment')} of batch {self.batch} written to "
+            f"{self.output}. {grouped(self.calls)} to call: "
+            f"{', '.join(f'{grouped(n)} {what}' for n, what in how if n) or 'nobody'}."
         )
         left = f"\n!! {grouped(self.unread)} could not be read: type the same with --force."
         return told + (left if self.unread else "")

@@ -198,8 +198,8 @@ def as_counts(found: Iterable[Call]) -> dict[str, int]:
 
 
 def _line(text: Any) -> str:
-    """A text of a record on one line, without what steers a terminal or turns it round."""
+    """A text of a record on one line, without what steers a terminal or no file takes."""
     if not isinstance(text, str):
         return ""
-    plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in text)
+    plain = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in text)
     return " ".join(_STEERING.sub("", plain).split())

@@ -16,6 +16,7 @@ from batchcancel.settings.quantities import COLUMNS, ID
 
 _SHOWN_NAMES, _SHOWN_LENGTH = 12, 40
 _SHORT = 6
+_FOUND = ("batch", "status", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,13 @@ class Columns:
         )
 
     @property
-    def ignored_in_words(self) -> str:
-        return quoted(self.ignored)
+    def strange(self) -> Sequence[str]:
+        """The others, without those that `find` writes beside what is read."""
+        return [one for one in self.ignored if "selection" not in self.used or one not in _FOUND]
+
+    @property
+    def strange_in_words(self) -> str:
+        return quoted(self.strange)
 
 
 class Table(NamedTuple):

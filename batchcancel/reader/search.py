@@ -283,4 +283,4 @@ def _by_id(records: Iterable[Record]) -> Shown:
 
 
 def _is_round(page: Page) -> bool:
-    return page.length % _ROUND == 0
+    return page.length > 0 and page.length % _ROUND == 0

@@ -44,6 +44,9 @@ def replacing(path: Output, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         path.write_bytes(content.getvalue())
         return
     path = Path(os.path.realpath(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Whoever may write in its folder, as root in /dev, would put a file in a device's place.
+        raise InputError(f"{path} is no file", hint="Name a file, or one that is not there yet.")
     try:
         with _temporary(path) as (file, temporary):
             yield file

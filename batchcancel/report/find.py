@@ -234,7 +234,8 @@ def _left_out(finding: Finding) -> Iterator[Figure]:
 def _warnings(finding: Finding) -> Iterator[str]:
     yield from (f"!! {told}." for told in (*finding.doubts[:SHOWN_ROWS], *finding.unused))
     if finding.ledger is not None:
-        yield from (f"!! {told}" for told in windows_told(finding.windows))
+        so = "close the day, then search once more"
+        yield from (f"!! {told}" for told in windows_told(finding.windows, so=so))
     if finding.picked.has_unknown_status:
         yield "!! Left out for a status that is not documented: --status names those to be found."
     if finding.filled is not None and finding.difference:

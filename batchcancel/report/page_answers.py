@@ -11,7 +11,7 @@ from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
 from batchcancel.report.page_story import Story
 from batchcancel.report.status import BatchStatus, Going, zone_of
-from batchcancel.report.summary import headline, sweep
+from batchcancel.report.summary import UNTOLD, headline, sweep
 from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
@@ -79,7 +79,7 @@ def answers(
 ) -> list[Reply]:  # fmt: skip
     """The four answers; `looks` are the last ones by their kind, `named` is what is typed."""
     if status.batch.kind == "restore":
-        first = [_is_back(status), _whom_to_tell(status, named)]
+        first = [_is_back(status), _whom_to_tell(status)]
     else:
         first = [_is_empty(status, looks, later), _whom(status, named)]
     if is_rehearsal(status.batch.origin):
@@ -114,7 +114,8 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
     if later:
         done += f", and {_were(sum(one.rows for one in later))} booked meanwhile and cancelled too"
     if found.get("all"):
-        return reply("Yes", f"{done}. A search on {at} found no other.")
+        told = f"{done}. A search on {at} found no other."
+        return reply("Yes", f"{told} {_were_open(looks)}".strip())
     if not counts.rows:
         return reply("Nobody has looked", "Nothing was listed.")
     return reply("Yes, all that was listed", f"{done}. {'' if later else _booked(looks)}".strip())
@@ -122,13 +123,14 @@ def _is_empty(status: BatchStatus, looks: Mapping[str, Look], later: Sequence[La
 
 def _booked(looks: Mapping[str, Look]) -> str:
     """What nobody has looked for yet."""
+    return _were_open(looks) or "What was booked meanwhile is not among them."
+
+
+def _were_open(looks: Mapping[str, Look]) -> str:
     windows = looks["windows"].found["open"] if "windows" in looks else 0
-    if not windows:
-        return "What was booked meanwhile is not among them."
-    return (
-        f"{many(windows, 'window')} {'was' if windows == 1 else 'were'} open: what is freed can "
-        "be booked again at once."
-    )
+    were = "was" if windows == 1 else "were"
+    told = f"{many(windows, 'window')} {were} open: what is freed can be booked again at once."
+    return told if windows else ""
 
 
 def _is_back(status: BatchStatus) -> Reply:
@@ -143,13 +145,14 @@ def _is_back(status: BatchStatus) -> Reply:
     )  # fmt: skip
 
 
-def _whom_to_tell(status: BatchStatus, named: str) -> Reply:
+def _whom_to_tell(status: BatchStatus) -> Reply:
     back = status.counts[OutcomeName.RESTORED]
     why = (
         "Patients may have been told, and may have booked elsewhere; restoring tells them nothing."
     )
     told = ("Nobody", "Nothing was put back.") if not back else (f"{grouped(back)} put back", why)
-    command = f"batchcancel export {named} -o tell.csv --outcome restored"
+    first = f"{shlex.quote(status.ledger)} --batch {shlex.quote(str(status.batch.of_batch))}"
+    command = f"batchcancel export {first} -o tell.csv --contacts --outcome restored{status.reach}"
     return Reply("Whom must I call?", *told, command if back else "")
 
 
@@ -157,9 +160,9 @@ def _whom(status: BatchStatus, named: str) -> Reply:
     called = status.counts[OutcomeName.CANCELLED]
     still = sum(rows for name, rows, kind in parts(status.counts) if kind in _STILL_COMING)
     still -= sum(status.counts.skipped.get(reason, 0) for reason in _NOT_CALLED)
-    why = "The API fires no webhooks; do not count on patients having been told."
+    why = f"{UNTOLD} The list says who cannot be reached."
     if still:
-        why += f" The list also names what is not cancelled: {many(still, 'row')}."
+        why += f" It also names what is not cancelled: {many(still, 'row')}."
     if not called:
         why = f"{many(still, 'row')} not cancelled: the list names them." if still else ""
     verdict = f"{grouped(called)} who {'was' if called == 1 else 'were'} cancelled"

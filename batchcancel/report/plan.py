@@ -91,11 +91,11 @@ def _figures(planned: Planned) -> Iterator[Figure]:
     plan, observed, columns = planned.plan, planned.observed, planned.manifest.columns
     seen, look_ups = observed.seen.height, plan.look_ups - plan.open
     again = f"and {grouped(plan.duplicates)} exact duplicates, counted once"
-    words = _words(planned)
+    words, strange = _words(planned), columns.strange
     told: list[tuple[bool | int, Figure]] = [
         (bool(planned.manifest.read_as), ("read as", "", ", ".join(planned.manifest.read_as))),
         (True, ("columns", len(columns.used), columns.used_in_words)),
-        (bool(columns.ignored), ("  not used", len(columns.ignored), columns.ignored_in_words)),
+        (bool(strange), ("  not used", len(strange), columns.strange_in_words)),
         (True, ("rows", plan.rows, again if plan.duplicates else "")),
         (True, ("rejected rows", plan.rejected_rows, "")),
         (True, ("settled already", plan.settled, "in the ledger; never sent again")),
@@ -198,15 +198,14 @@ def _words(planned: Planned) -> dict[str, str]:
     return {"notice": f"{_hours(planned):g} h", "statuses": ", ".join(planned.observed.statuses)}
 
 
-def windows_told(windows: OpenWindows) -> Iterator[str]:
-    """That windows are open, or may be; nothing where all are closed, or nobody looked."""
+def windows_told(windows: OpenWindows, *, so: str = "close the day first") -> Iterator[str]:
+    """That windows are open, or may be, and what to do; nothing where all are closed, or nobody
+    looked.
+    """
     if windows.windows:
         free = f"{many(windows.places, 'place')} can be booked"
         what = free if windows.places else "and what is freed there can be booked"
-        yield (
-            f"{windows.told} still open, {what} meanwhile, by the voice agent too: "
-            "close the day first."
-        )
+        yield (f"{windows.told} still open, {what} meanwhile, by the voice agent too: {so}.")
     elif windows.unread:
         yield "Whether the calendar windows are closed is not known."
 

@@ -15,6 +15,9 @@ _TOLD = (
     "approval",
 )
 
+UNTOLD = "Nobody has told the patients, as far as is known: call them."
+"""The API fires no webhooks for what is cancelled through it; more is not documented."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -118,7 +121,8 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
     if standing.selection and not was_stopped:
         lines.append(f"Booked since:   {sweep(batch, standing.selection, ledger)}{standing.reach}")
     lines = lines or ["Nothing is left to do."]
-    return "\n".join([*lines, *_whom(standing, export)])
+    page = f"A page of it:   {export.replace(' export ', ' report ', 1)} report.html"
+    return "\n".join([*lines, *_whom(standing, export), *([page] if counts.rows else [])])
 
 
 def _whom(standing: Standing, export: str) -> list[str]:
@@ -127,7 +131,7 @@ def _whom(standing: Standing, export: str) -> list[str]:
     if not standing.counts[OutcomeName.CANCELLED]:
         return []
     return [
-        "Patients:       the API fires no webhooks; do not count on patients having been told.",
+        f"Patients:       {UNTOLD}",
         f"Whom to call:   {export} call.csv --contacts{standing.reach}",
     ]
 

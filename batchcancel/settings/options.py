@@ -135,7 +135,7 @@ OPTIONS = (
     Option(name="accept-changed-manifest", parse=quantities.switch, default="false",
            help="Let new rows join a batch that has begun"),
     Option(name="require-closed", parse=quantities.switch, default="false",
-           help="Refuse where a calendar window is still open that rows would be cancelled in"),
+           help="Refuse where a calendar window is still open that rows of the batch lie in"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
     Option(name="state-dir", is_of_api=True, is_path=True, parse=Path, metavar="PATH",

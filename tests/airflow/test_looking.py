@@ -1,3 +1,5 @@
+from urllib.parse import unquote
+
 import polars as pl
 import pytest
 from airflow.sdk import Asset, AssetAlias
@@ -95,13 +97,14 @@ def test_a_sweep_without_a_ledger_is_refused(find):
 def test_counts_go_to_the_assets_and_an_alias_becomes_the_manifest(stage, find):
     stage.book("a1")
     asset, alias = Asset("closed_days"), AssetAlias("manifests")
-    found = find(outlets=[asset, alias])
+    (folder := stage.folder / "médecins").mkdir()
+    found = find(outlets=[asset, alias], folder=str(folder))
     assert (1, found.told["manifest"]) == (
         found.events[asset].extra["found"],
         found.events[asset].extra["manifest"],
     )
     [event] = found.events[alias].asset_alias_events
-    assert (found.told["manifest"], 1) == (event.dest_asset_key.uri, event.extra["found"])
+    assert found.told["manifest"] == unquote(event.dest_asset_key.uri) == event.extra["manifest"]
     assert "text" not in event.extra
 
 

@@ -178,3 +178,12 @@ def test_no_option_of_any_command_takes_the_key():
         for name in option.opts
     }
     assert {name for name in names if "key" in name} == {"--api-key-file"}
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_many_options_stand_under_headings(command):
+    heads = [line for line in help_of(command).splitlines() if re.fullmatch(r"\S.*:", line)]
+    assert heads[-5:] == [
+        *("Options:", "What is cancelled:", "When to stop, and to go on all the same:", "The API:"),
+        "What is asked and told:",
+    ]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from batchcancel.ledger.contract import Batch, Run
+from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import open_sqlite
 from tests.command import command
 
@@ -31,6 +32,14 @@ def test_of_many_batches_the_latest_20_are_shown_the_latest_first(folder):
     heads = [line.split()[1] for line in told.splitlines() if line.startswith("Batch ")]
     assert heads == NIGHTS[:2:-1]
     assert told.endswith("\n3 earlier batches are not shown: --batch NAME shows one of them.\n")
+
+
+def test_batches_that_are_not_shown_cost_no_more_than_a_list_of_them(folder, monkeypatch):
+    asked, list_all = [], LedgerReader.batches
+    monkeypatch.setattr(LedgerReader, "batches", lambda one: asked.append(one) or list_all(one))
+    command("status", "nightly.ledger.db", folder=folder, environ={})
+
+    assert 2 == len(asked)
 
 
 def test_for_machines_there_is_a_line_of_every_batch_the_latest_last(folder):

@@ -63,6 +63,8 @@ async def test_a_day_with_families_missing_and_foreign_phones_is_one_line_per_ca
     ]  # fmt: skip
     counts = {"yes": 2, "foreign": 1, "no_phone": 1, "not_a_number": 1}
     assert (told.reachable, told.appointments, told.exit_code) == (counts, 6, ExitCode.DONE)
+    told_of = "2 by a number of this country, 1 abroad, 2 have no usable number: ask at the desk."
+    assert told.text().endswith(f" 5 to call: {told_of}")
     assert told.requests <= 3
     assert 0o600 == stat.S_IMODE((world.folder / "call.csv").stat().st_mode)
 

@@ -104,6 +104,16 @@ async def test_find_and_run_together_cost_little_more_than_a_request_a_row(
     assert finding.requests + ran.summary.requests <= allowed
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("is_spread", [False, True])
+async def test_in_half_an_hour_the_pages_of_a_day_are_read_little_more_than_once(world, is_spread):
+    spread(world, 2_000) if is_spread else world.appointments(2_000)
+    await world.find()
+    ran = await world.run(world.folder / "closure.csv", notice_hours=0)
+    assert 2_000 == ran.summary.counts["cancelled"]
+    assert ran.summary.requests <= 2_000 + 12 + 12
+
+
 # What is meant
 
 
@@ -254,6 +264,16 @@ async def test_a_server_that_ignores_the_number_of_a_page_hides_nothing_unsaid(
     finding = await world.find()
 
     assert (ids(world) == names) == (finding.exit_code == 0) == (count != 250)
+
+
+async def test_a_day_that_lists_nobody_though_the_calendar_counts_some_is_no_end_of_the_search(
+    world,
+):
+    spread(world, 12)
+    world.sandbox.book.filled = lambda _slot, _batch: 2
+    finding = await world.find(day=DAY - timedelta(days=1), last=DAY)
+    assert (0, 12) == (finding.exit_code, len(ids(world)))
+    assert finding.difference > 0
 
 
 async def test_a_record_that_cannot_be_read_makes_it_unproved(world):

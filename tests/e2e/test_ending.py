@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,16 @@ def test_promtool_finds_nothing_to_say(stage, at_end):
 def test_a_place_that_cannot_be_written_changes_no_exit_code(at_end):
     ended = at_end("--metrics-file", "no/such/folder/m.prom")
     assert (0, True) == (ended.returncode, "--metrics-file: " in ended.stderr)
+
+
+def test_what_cannot_be_done_at_the_end_does_not_change_how_it_ended(at_end, monkeypatch):
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/").joinpath("no/such").open, "wb"))
+    long = f"{'m' * 300}.prom"
+    ended = at_end("--metrics-file", long, "--on-end", "true", "--max-cancel", "1")
+
+    assert 3 == ended.returncode == json.loads(ended.stdout)["exit_code"]
+    assert "--metrics-file: " in ended.stderr
+    assert "--on-end: " in ended.stderr
 
 
 def test_the_command_gets_the_line_and_the_exit_code_and_no_key(stage, at_end):

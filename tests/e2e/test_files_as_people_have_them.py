@@ -375,4 +375,6 @@ def test_columns_are_told_to_machines_by_our_names_and_in_the_log(stage, job):
     [event] = [one for one in ended.stderr.splitlines() if '"columns"' in one]
     logged = json.loads(event)
     assert (used, ["name"]) == (logged["used"], logged["ignored"])
+    read = stage.here("run", *words, "--yes", "--notice-hours", "0", "--batch", "other").stderr
+    assert f"used='{ID} from Booking ref, {START} from Starts At' ignored=name" in read
     assert ["a1"] == stage.patched()

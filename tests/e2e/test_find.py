@@ -1,12 +1,13 @@
 """From a day to a manifest and back, as it is typed."""
 
 import json
+import re
 import shlex
 import stat
 
 import pytest
 
-from tests.e2e.stage import FAR
+from tests.e2e.stage import FAR, LEDGER
 
 DAY = ("--date", FAR.isoformat())
 
@@ -82,6 +83,22 @@ def test_a_whole_closure_leaves_nobody_and_each_step_says_what_to_type_next(stag
     assert f"{FAR} is empty: " in typed(next_of(again, "Booked since:")).stdout
     typed("verify closure.ledger.db --batch closure")
     assert {"find": [3, 3, 3], "plan": [3], "run": [63, 6], "verify": [1]} == spent
+
+
+def test_a_finished_batch_has_nothing_left_but_the_sweep(stage):
+    stage.book("a1", "a2")
+    stage.here("find", "-o", "closure.csv", *DAY)
+    first = stage.here("plan", "closure.csv")
+    assert "not used" not in first.stdout
+    assert "without a question, exactly what this plan shows:" in first.stdout
+    stage.here("run", "closure.csv", "--yes")
+    again = stage.here("plan", "closure.csv")
+    assert again.stdout.splitlines()[-2] == "Nothing is left to do."
+    sweep = f"find -o sweep.csv {shlex.join(DAY)} --not-in {LEDGER} "
+    assert f" {sweep}" in again.stdout.splitlines()[-1]
+    assert not re.search("^  (time|daily quota) ", again.stdout, re.MULTILINE)
+    log = stage.here("run", "closure.csv", "--yes", "--log-format", "json").stderr
+    assert '"columns"' not in log
 
 
 def test_every_end_tells_a_machine(stage):

@@ -210,3 +210,16 @@ def test_manifests_named_in_other_scripts_have_batches_of_their_own(stage):
     assert 6 == len(set(batches)) == len(batches)
     assert not [one for one in batches if not one.strip("_-")]
     assert 0 == stage.here("export", "all.db", "-o", "x.csv", "--batch", batches[0]).returncode
+
+
+@pytest.mark.parametrize(
+    "words",
+    sampled([[*RUN], ["status", LEDGER], ["find", "-o", "a.csv", "--date", "2027-01-01"]], every=3),
+)
+def test_a_folder_that_is_gone_is_told_and_nothing_is_sent(stage, words):
+    stage.closure(1)
+    leave = ("sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh")
+    ended = stage.start(*words, before=leave).end()
+
+    assert (2, 0) == (ended.returncode, stage.arrivals)
+    assert "the folder in which this was called cannot be used" in ended.stderr

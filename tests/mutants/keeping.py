@@ -50,4 +50,19 @@ test_marks_belong_to_the_content_and_words_without_an_outcome_do_not
 reader.read: line ends after the last row are read as a row
 test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows
 - .rstrip(b"\r\n")
+
+commands.plan: windows of which all rows are cancelled do not count
+test_windows_are_counted_where_rows_lie_that_are_cancelled_already_or_left
+- settled = () if account is None else account.settled_places(settings.batch)
++ settled = ()
+
+commands.run: a run that asked nothing is told as the one that decided
+test_a_run_that_had_nothing_to_do_leaves_what_is_told_of_the_one_that_cancelled
+- if planned.rules.is_asked:
++ if True:
+
+commands.plan: where nobody looked at the calendar no window is open
+test_where_nothing_is_left_windows_are_looked_at_only_if_that_is_asked
+-         return NOT_LOOKED
++         return OpenWindows()
 """)

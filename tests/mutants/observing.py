@@ -63,14 +63,14 @@ test_what_is_moved_and_was_observed_long_ago_is_looked_at_once_more
 
 policy.fresh: what has gone from its day is sent unseen
 test_what_is_no_longer_on_its_day_is_read_by_itself_whatever_the_budget
-- return day.tells_all or (page not in self._shuffled and self._budget.spend())
+- return day.pages.tells_all or (page not in self._shuffled and self._budget.spend())
 + return self._budget.spend()
 
 policy.fresh: what an earlier reading of a day showed is forgotten with the next
 test_what_a_page_showed_last_is_known_although_later_pages_do_not_show_it
--         self._days[page] = day =
-+         self._words = {one: word for one, word in self._words.items() if word.page > after}
-+         self._days[page] = day =
+-                 self._take(found)
++                 self._words = {k: w for k, w in self._words.items() if w.page > day.after}
++                 self._take(found)
 
 pool.cancel: what a page shows of a row whose turn it was not is passed over
 test_what_a_page_shows_while_a_row_waits_for_its_permit_has_the_last_word

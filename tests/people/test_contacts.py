@@ -77,6 +77,14 @@ def test_a_number_is_dialled_in_one_way_however_it_is_written(written, number, r
     assert found in {number, "+919876543210"}
 
 
+def test_a_name_with_half_a_character_is_told_without_it():
+    people = People()
+    people.wanted.add("a1")
+    people.hear({"appointment_id": "a1", "patient_name": "Asha \ud83d", "parent_phone": None})
+    assert people.shown["a1"].name == "Asha"
+    people.shown["a1"].name.encode()
+
+
 def test_a_family_is_one_call_and_its_others_are_named_with_what_differs():
     table = told(
         visit("a1"),

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from batchcancel.api import PAGE, Record
-from batchcancel.appointments import Appointment
+from batchcancel.appointments import Appointment, Said
 from batchcancel.policy.fresh import OLD, Fresh
 from batchcancel.policy.pages import Budget
 
@@ -103,12 +103,12 @@ async def test_each_page_tells_as_soon_as_it_is_read():
     at, known = fresh(clinic, rows=300), []
     whole = clinic.page_of_day
 
-    async def noting(day, *, page):
+    async def noting(day, *, page, part):
         known.append(len(shown(at, names(300))))
-        return await whole(day, page=page)
+        return await whole(day, page=page, part=part)
 
     clinic.page_of_day = noting
-    await at.must_read(seen("a0000"))
+    await at.must_read(seen(f"a{PAGE:04d}"))
     assert known == [0, PAGE]
 
 
@@ -122,6 +122,44 @@ async def test_what_a_page_showed_cancelled_stays_so_called_when_it_is_alive_aga
         await at.must_read(seen("a0000"))
     assert at.last_word("a0003").was_cancelled
     assert not at.last_word("a0002").was_cancelled
+
+
+async def test_rows_in_the_order_of_the_pages_need_each_page_once_however_long_that_takes():
+    clinic = Clinic(names(5 * PAGE - 1))
+    clinic.grow_old()
+    at = fresh(clinic, rows=5 * PAGE)
+    for number, one in enumerate(clinic.ids[PAGE:]):
+        before, clinic.at = len(clinic.pages), clinic.at + timedelta(seconds=1.0)
+        assert not await at.must_read(seen(one))
+        assert len(clinic.pages) - before == {0: 2}.get(number, number % PAGE == 0)
+    assert clinic.pages == [1, 2, 3, 4, 5]
+
+
+async def test_what_has_grown_old_since_is_looked_for_from_the_first_page_on():
+    clinic = Clinic(names(3 * PAGE - 1))
+    at = fresh(clinic, rows=3 * PAGE)
+    for _ in range(2):
+        clinic.grow_old()
+        assert not any(await must_read(at, ["a0250", "a0001"]))
+    assert clinic.pages == [1, 2] * 2
+
+
+async def test_the_pages_of_a_session_are_those_of_its_rows():
+    clinic, asked = Clinic(names(9)), []
+    whole = clinic.page_of_day
+
+    async def noting(day, *, page, part):
+        asked.append(dict(part))
+        return await whole(day, page=page, part=part)
+
+    clinic.page_of_day = noting
+    clinic.grow_old()
+    for session in ("Morning", None):
+        at = fresh(clinic, rows=9)
+        await at.must_read(seen("a0001", seen=Said(session=session)))
+    shuffled = Fresh({DAY: 9}, lookup=clinic, now=clinic.now, budget=Budget(9), shuffled=[DAY])
+    await shuffled.must_read(seen("a0001", seen=Said(session="Morning")))
+    assert asked == [{"session": "Morning"}, {}, {}]
 
 
 async def test_older_observations_of_a_day_are_renewed_together():
@@ -172,7 +210,7 @@ async def test_a_server_that_ignores_the_number_of_a_page_accuses_nobody():
     clinic = Clinic(names(PAGE))
     whole = clinic.page_of_day
 
-    async def first(day, *, page):
+    async def first(day, *, page, part):
         return await whole(day, page=1)
 
     clinic.page_of_day = first
@@ -199,7 +237,7 @@ async def test_pages_that_cannot_be_had_accuse_nobody():
     clinic = Clinic(names(9))
     clinic.grow_old()
 
-    async def refused(day, *, page):
+    async def refused(day, *, page, part):
         return None
 
     clinic.page_of_day = refused
@@ -218,6 +256,7 @@ async def test_no_more_days_are_kept_than_fit_into_memory(monkeypatch):
     days = [DAY + timedelta(days=number) for number in range(3)]
     at = Fresh(dict.fromkeys(days, 8), lookup=clinic, now=clinic.now, budget=Budget(9))
     clinic.grow_old()
-    for day in (*days, days[0]):
-        await at.must_read(seen("a0001", page=day))
+    for number, day in enumerate((*days, days[0])):
+        clinic.ids = [f"{day} {one}" for one in names(8)]
+        await at.must_read(seen(f"{day} a000{number}", page=day))
     assert clinic.pages == [1] * 4

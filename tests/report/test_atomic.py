@@ -1,5 +1,6 @@
 """A file that is replaced is there whole or not at all."""
 
+import os
 import resource
 import signal
 from contextlib import contextmanager, nullcontext
@@ -59,6 +60,14 @@ def test_on_a_full_disk_the_old_file_stays(path):
 def test_a_folder_cannot_be_replaced(tmp_path):
     with pytest.raises(InputError, match="cannot be written"), replacing(tmp_path) as file:
         file.write(b"new")
+
+
+def test_what_is_no_file_such_as_a_device_is_left_in_its_place(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is no file"), replacing(pipe) as file:
+        file.write(b"new")
+    assert [pipe] == list(tmp_path.iterdir())
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(

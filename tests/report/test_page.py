@@ -293,6 +293,10 @@ async def test_of_a_restore_it_is_asked_whether_all_is_back(world):
     assert "Is all of it back? In the rehearsal: yes: 4 of 4" in told
     assert "Whom must I call? In the rehearsal: 4 put back" in told
     assert "verify" not in told.split()
+    command = "batchcancel export closure.ledger.db --batch closure -o tell.csv --contacts"
+    assert f"{command} --outcome restored" in told
+    contacts = await world.contacts("tell.csv", outcomes=["restored"])
+    assert (4, 0) == (contacts.appointments, contacts.unread)
     assert "Asia/Kolkata. All times are the clinic's." in told
     assert "Is the day empty?" not in told
 
@@ -352,3 +356,4 @@ async def test_a_run_that_had_nothing_to_do_leaves_what_is_told_of_the_one_that_
     world.virtual.jump(120)
     await world.find("sweep.csv", not_in="closure.ledger.db")
     assert "the last look at the calendar: all windows of these days were closed." in told()
+    assert "found no other. batchcancel find" in told()

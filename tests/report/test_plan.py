@@ -127,6 +127,10 @@ def words(text: str) -> list[str]:
             "in 30 s; 4 are too late already, 40 more when their turn comes"
         ),
         "open windows not looked at: nothing is left to cancel",
+        (
+            "daily quota there may be one, of requests; it begins anew at 00:00 UTC, "
+            "05:30 Asia/Kolkata"
+        ),
     ],
 )
 def test_the_plan_shows_each_number(busy, line):

@@ -28,11 +28,14 @@ def next_text(*, was_stopped=False, ledger="closure.ledger.db", **counts):
     return what_next(standing, COMMAND, was_stopped=was_stopped)
 
 
+_ALWAYS = ("Patients", "Whom to call", "A page of it")
+
+
 def next_lines(**counts) -> dict[str, str]:
     """What each line says, by its first word; without what goes on in a line of its own."""
     lines = [one for one in next_text(**counts).split("\n") if not one.startswith(" ")]
     told = {name: rest.strip() for name, _, rest in (one.partition(":") for one in lines)}
-    return {name: rest for name, rest in told.items() if name not in ("Patients", "Whom to call")}
+    return {name: rest for name, rest in told.items() if name not in _ALWAYS}
 
 
 def test_a_summary_begins_with_what_is_cancelled_and_ends_with_what_it_cost():
@@ -110,9 +113,21 @@ def test_nobody_has_told_the_patients_and_the_list_of_whom_to_call_is_one_comman
     told = next_text(cancelled=5)
     export = "batchcancel export closure.ledger.db --batch closure -o call.csv"
 
-    assert "fires no webhooks; do not count on patients having been told" in told
+    assert "Patients:       Nobody has told the patients, as far as is known: call them." in told
     assert f"Whom to call:   {export} --contacts" in told
     assert "Whom to call" not in next_text(already_cancelled=5)
+
+
+def test_what_to_type_next_is_the_sweep_then_whom_to_call_then_the_page():
+    counts = counts_of(cancelled=5)
+    standing = Standing(
+        batch="closure", ledger="l.db", counts=counts, selection="--date 2026-06-15"
+    )
+    lines = what_next(standing, COMMAND, was_stopped=False).splitlines()
+    sweep, _, call, page = [line.partition(":")[2].strip() for line in lines]
+    assert sweep == "batchcancel find -o sweep.csv --date 2026-06-15 --not-in l.db"
+    assert call == "batchcancel export l.db --batch closure -o call.csv --contacts"
+    assert page == "batchcancel report l.db --batch closure -o report.html"
 
 
 @pytest.mark.parametrize(
