@@ -152,23 +152,26 @@ class Wrong(httpx.AsyncBaseTransport):
 
 @pytest.mark.promise(16)
 @pytest.mark.parametrize(
-    ("is_wrong", "code"),
+    ("is_wrong", "key", "code"),
     [
-        (lambda number, _: number == 3, 0),
-        (lambda number, _: number == 12, 0),
-        (lambda _, request: request.method == "PATCH", 5),
+        (lambda number, _: number == 3, None, 0),
+        (lambda number, _: number == 12, None, 0),
+        (lambda _, request: request.method == "PATCH", None, 0),  # pages tell the time anew
+        (lambda _, request: request.method == "PATCH", "sk_write", 5),
     ],
-    ids=["last of the plan", "last", "all to patches"],
+    ids=["last of the plan", "last", "all to patches", "all to patches, and nothing is read"],
 )
 async def test_nobody_is_too_late_by_an_answer_that_contradicts_the_others_on_the_time(
-    world, monkeypatch, is_wrong, code
+    world, monkeypatch, is_wrong, key, code
 ):
+    world.sandbox.keys.add("sk_write", {"appointments:write"})
     starts_at = world.now() + 30 * HOUR
     ids = world.appointments(9, day=starts_at.astimezone(KOLKATA).date())
     right = world.transport
     monkeypatch.setattr(world, "transport", lambda: Wrong(right(), world, is_wrong))
     manifest = world.manifest(ids, starts_at=starts_at.isoformat())
-    summary = (await world.run(manifest, concurrency=1)).summary
+    given = {"key": key} if key else {}
+    summary = (await world.run(manifest, concurrency=1, notice_hours=24, **given)).summary
 
     assert (code, {}) == (summary.exit_code, summary.counts.skipped)
 
