@@ -10,7 +10,7 @@ from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import CancelledRow
 from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
-from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, plain, table
+from batchcancel.report.tables import cut, grouped, headed, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _REMARKS = {
@@ -37,13 +37,17 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was found of a batch's cancelled rows; `ledger` is its address as it may be shown."""
+    """What was found of a batch's cancelled rows; `ledger` is its address as it may be shown.
+
+    `restored` ones were put back: whatever they are now, they are no drift.
+    """
 
     batch: str
     origin: str
     ledger: str
     rows: Sequence[Checked]
     requests: int
+    restored: Sequence[Checked] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -55,6 +59,10 @@ class Verified:
         return [one for one in self.rows if one.now in _DRIFT]
 
     @property
+    def restored_alive(self) -> int:
+        return sum(one.now in ("alive", "moved") for one in self.restored)
+
+    @property
     def exit_code(self) -> ExitCode:
         is_well = self.counts["cancelled"] == len(self.rows)
         return ExitCode.DONE if is_well else ExitCode.INCOMPLETE
@@ -64,6 +72,8 @@ class Verified:
             "batch": self.batch,
             "checked": len(self.rows),
             **self.counts,
+            "restored": len(self.restored),
+            "restored_alive": self.restored_alive,
             "requests": self.requests,
             "drift": len(self.drift),
             "ledger": self.ledger,
@@ -77,15 +87,23 @@ def verified_text(verified: Verified) -> str:
     """The counts, and by name the first of those that are not cancelled any more."""
     counts = verified.counts
     figures = [(now, many, _REMARKS[now]) for now, many in counts.items() if many]
-    told = [*_named(verified)]
-    if len(told) > SHOWN_ROWS:
-        told[SHOWN_ROWS:] = [f"  and {grouped(len(told) - SHOWN_ROWS)} more"]
+    if verified.restored:
+        figures.append(("restored", len(verified.restored), _back(verified)))
+    told = cut([*_named(verified)])
     head = (
         f"Batch {verified.batch} at {verified.origin}: {grouped(counts['cancelled'])} of "
         f"{grouped(len(verified.rows))} appointments that it cancelled are cancelled now"
     )
     lines = table([*figures, ("requests", verified.requests, "")])
     return "\n".join([headed(verified.origin, head), "", *lines, *([""] if told else []), *told])
+
+
+def _back(verified: Verified) -> str:
+    """Whether what was restored is alive; no drift, so the exit code does not tell."""
+    others = len(verified.restored) - verified.restored_alive
+    if not others:
+        return "put back by restore: alive"
+    return f"put back by restore: {grouped(verified.restored_alive)} alive, {grouped(others)} not"
 
 
 def _named(verified: Verified) -> Iterator[str]:
