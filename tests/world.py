@@ -194,7 +194,9 @@ class World:
         raise AssertionError
 
     async def plan(self, manifest: Path, **options: object) -> Planned:
-        settings = self.settings(manifest, **options)
+        return await self.plan_of(self.settings(manifest, **options))
+
+    async def plan_of(self, settings: Settings) -> Planned:
         planned = await plan.plan(
             settings, stop=Stop(), observe=self.watching, around=self.surroundings()
         )

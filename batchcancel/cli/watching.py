@@ -128,9 +128,17 @@ class Watching:
                 self._draw()
                 continue
             self._tell_of_wait()
-            if self._progress.is_running and anyio.current_time() - last >= _EVERY_S:
-                last = anyio.current_time()
+            if anyio.current_time() - last < _EVERY_S:
+                continue
+            last = anyio.current_time()
+            if not self._progress.is_running:
+                self._tell_how_far()
+            else:
                 self._tell("progress", ", ".join(self._progress.words()), **self._progress.counts())
+
+    def _tell_how_far(self) -> None:
+        if told := self._progress.looking():
+            self._tell("looking", told)
 
     def _tell_of_wait(self) -> None:
         """Once for each attempt; while rows are cancelled the log has the retries."""
@@ -150,7 +158,7 @@ class Watching:
     def _draw(self, *, stays: bool = False) -> None:
         width = columns() - 1
         if not self._progress.is_running:
-            draw((self._progress.waiting() or "")[:width])
+            draw((self._progress.waiting() or self._progress.looking() or "")[:width])
             return
         done, eligible = self._progress.rows
         if not eligible:

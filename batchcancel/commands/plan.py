@@ -54,6 +54,7 @@ from batchcancel.wiring import Surroundings, Tools
 
 _LATE = {SkipReason.NOTICE_WINDOW, SkipReason.ALREADY_STARTED}
 _MORE_TIMES = 2
+_SHOWN_BRANCHES = 5
 
 
 async def ask_config(
@@ -148,7 +149,14 @@ async def plan_batch(
         approval=approval_of(plan, observed, manifest=manifest, rules=rules, settings=settings),
         # Made again: local times that the clocks skip may have been rejected since.
         batch=batch_of(manifest, name=settings.batch, origin=settings.origin), manifest=manifest,
-        rules=replace(rules, cautions=(*rules.cautions, *_of_the_run(plan, settings, tools=tools))),
+        rules=replace(
+            rules,
+            cautions=(
+                *rules.cautions,
+                *_of_branches(observed, settings, tools=tools),
+                *_of_the_run(plan, settings, tools=tools),
+            ),
+        ),
         rate=settings.rate, limit=settings.limit, observed=observed, at=at, windows=windows,
         branches={one: name for name, one in settings.branches.items()},
         restored=_restored(manifest, settings, tools=tools) if plan.settled else 0,
@@ -251,6 +259,20 @@ def _pace(settings: Settings, observed: Observed, *, at: datetime, taken: int) -
     pages = {day: 1 if one.is_shuffled else one.pages for day, one in observed.days.items()}
     left = observed.budget.left
     return Pace(now=at, rate=settings.rate, taken=taken, pages=pages, budget=left)
+
+
+def _of_branches(observed: Observed, settings: Settings, *, tools: Tools) -> Iterator[Caution]:
+    """Tell of ids in the job file that the API shows nowhere, while it shows others."""
+    shown = {*observed.seen.get_column("observed_branch")}
+    shown |= {one.branch_id for listed in tools.lookup.listed.values() for one in listed or ()}
+    there_are = sorted(filter(None, shown))
+    others = [f"{name} ({one})" for name, one in settings.branches.items() if one not in shown]
+    if there_are and others:
+        yield Caution(
+            "branches_not_shown",
+            f"[branches] in the job file: the API shows no {', '.join(others)} on these days; its "
+            f"branches are {', '.join(there_are[:_SHOWN_BRANCHES])}",
+        )
 
 
 def _of_the_run(plan: Plan, settings: Settings, *, tools: Tools) -> Iterator[Caution]:

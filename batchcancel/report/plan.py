@@ -92,6 +92,7 @@ def _figures(planned: Planned) -> Iterator[Figure]:
     seen, look_ups = observed.seen.height, plan.look_ups - plan.open
     again = f"and {grouped(plan.duplicates)} exact duplicates, counted once"
     words, strange = _words(planned), columns.strange
+    doubts = f"; not the {grouped(plan.open)} open, read back in their turn" if plan.open else ""
     told: list[tuple[bool | int, Figure]] = [
         (bool(planned.manifest.read_as), ("read as", "", ", ".join(planned.manifest.read_as))),
         (True, ("columns", len(columns.used), columns.used_in_words)),
@@ -110,7 +111,7 @@ def _figures(planned: Planned) -> Iterator[Figure]:
          ("already cancelled", plan.already_cancelled, "by others; not sent")),
         (plan.needs_review,
          ("needs review", plan.needs_review, "seen cancelled before, and alive now")),
-        (True, ("observed", seen, "compared with what the API shows now")),
+        (True, ("observed", seen, f"compared with what the API shows now{doubts}")),
         (observed.not_shown,
          ("  not shown", observed.not_shown, "by the pages of their day; read singly")),
         (observed.absent, ("  not found", observed.absent, "the API does not know them")),

@@ -20,7 +20,7 @@ from batchcancel.events import (
     RunStarted,
     WindowNotShared,
 )
-from batchcancel.report.tables import duration, grouped
+from batchcancel.report.tables import duration, grouped, many
 
 SILENT_S = 2.0
 """After so many seconds without an answer a person is told what is waited for."""
@@ -83,6 +83,8 @@ class Progress:
         self._rows: Counter[OutcomeName] = Counter()
         self.refused = 0
         self.last_error: str | None = None
+        self._first_at: float | None = None
+        self._answered = self._failed = 0
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -96,12 +98,15 @@ class Progress:
                     self._asking.pop((ask, one), None)
             case RequestSent(ask=ask, appointment_id=one):
                 self._heard_at = self._heard_at if self._asking else self._now()
+                self._first_at = self._heard_at if self._first_at is None else self._first_at
                 before = self._asking.get((ask, one), _Request(self._now(), 0, None))
                 self._asking[ask, one] = before._replace(attempt=before.attempt + 1)
             case RequestAnswered(ask=ask, appointment_id=one, meaning=meaning, code=code):
                 asked, self._heard_at = self._asking.pop((ask, one), None), self._now()
                 is_busy = meaning is Meaning.BUSY
                 self.refused += is_busy
+                self._failed += meaning is Meaning.UNKNOWN
+                self._answered += not is_busy and meaning is not Meaning.UNKNOWN
                 if is_busy or meaning is Meaning.UNKNOWN:
                     self.last_error = code
                     if asked is not None:
@@ -157,6 +162,14 @@ class Progress:
             (told["left_alone"], f"{told['left_alone']} left alone"),
         )
         return [word for is_told, word in words if is_told]
+
+    def looking(self) -> str | None:
+        """How far a command is that only looks; None while there is nothing to wait for yet."""
+        if self._first_at is None or (lasted := self._now() - self._first_at) < SILENT_S:
+            return None
+        failed = f", {grouped(self._failed)} failed" if self._failed else ""
+        answered = many(self._answered, "request")
+        return f"Asking {self._where}: {answered} answered{failed}, {duration(lasted)}"
 
     def is_last_try(self, ask: Ask, appointment_id: str | None) -> bool:
         """Whether what was asked has had all its attempts."""

@@ -181,6 +181,18 @@ def test_what_is_waited_for_is_told_after_two_seconds_once_for_each_attempt(caps
     assert watch(capsys, ASKED, seconds=1.5) == ""
 
 
+def test_a_command_that_looks_for_long_says_how_far_it_is(capsys):
+    answered = RequestAnswered(
+        ask=Ask.SEARCH, appointment_id=None, meaning=Meaning.PROVED, code="200"
+    )
+    asked = RequestSent(ask=Ask.SEARCH, appointment_id=None)
+    failed = answered._replace(meaning=Meaning.UNKNOWN, code="time_out")
+    events = [asked, failed, asked, answered, asked, answered]
+    told = watch(capsys, *events, seconds=31)
+    assert told == "Asking https://api.huskyvoice.ai: 2 requests answered, 1 failed, 30 s\n"
+    assert "2 requests answered" in watch(capsys, *events, seconds=3, progress="true")
+
+
 def test_what_the_window_holds_still_is_waited_for_before_the_rows_that_are_left(capsys):
     def full(asked):
         return started(asked, eligible=56, wait=0.06, taken=60)

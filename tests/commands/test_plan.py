@@ -1,5 +1,6 @@
 """What a plan tells before anything is sent."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -29,6 +30,19 @@ async def test_fewer_requests_than_the_plan_needs_are_told(world, most, is_told)
 
 async def test_without_a_limit_on_requests_nothing_is_told_of_them(world):
     assert "max_requests" not in cautions(await world.plan(world.manifest(world.appointments(5))))
+
+
+async def test_a_branch_of_the_job_file_whose_id_the_api_does_not_show_is_told(world):
+    settings = world.settings(world.manifest(world.appointments(2)))
+    planned = await world.plan_of(settings)
+    [place] = planned.plan.places
+
+    planned = await world.plan_of(replace(settings, branches={"City": place.branch_id}))
+    assert "branches_not_shown" not in cautions(planned)
+    planned = await world.plan_of(replace(settings, branches={"City": "br_1"}))
+    told = cautions(planned)["branches_not_shown"]
+    assert "the API shows no City (br_1) on these days" in told
+    assert place.branch_id in told
 
 
 @pytest.mark.parametrize("is_closed", [True, False])

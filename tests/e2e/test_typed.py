@@ -70,3 +70,17 @@ def test_a_ledger_of_another_address_is_refused_with_that_address(stage):
     for words in (day, ("verify", "closure.ledger.db")):
         refused = stage.here(*words, environ=other)
         assert (2, True) == (refused.returncode, f"--base-url {stage.url}" in refused.stderr)
+
+
+def test_a_restore_that_was_stopped_goes_on_by_what_its_status_says(stage):
+    stage.closure(3)
+    night = {"BATCHCANCEL_STATUS": "confirmed"}
+    stage.here("run", "closure.csv", "--yes", environ=night)
+    most = ("--max-requests", "5", "--yes")
+    stopped = stage.here("restore", "closure.ledger.db", *most, environ=night)
+    status = stage.here("status", "closure.ledger.db", "--batch", "closure.restore").stdout
+    [line] = re.findall("To go on: *batchcancel (.*)", status)
+    bare = dict.fromkeys(["BATCHCANCEL_BASE_URL", "BATCHCANCEL_RATE"])
+    again = stage.here(*shlex.split(line), "--max-requests", "99", environ=bare)
+
+    assert (5, 0) == (stopped.returncode, again.returncode), again.stderr

@@ -116,6 +116,7 @@ def words(text: str) -> list[str]:
         "skipped: notice_window 3 less than 24 h of notice left",
         "held back 2 by --limit 1302",
         "eligible 1,295 to be cancelled",
+        "observed 0 compared with what the API shows now; not the 6 open, read back in their turn",
         "of them open 6 read back first: they may be cancelled already",
         "start unknown 2 looked up in their turn",
         "first start Tue 2026-06-02 11:30 Asia/Kolkata",
