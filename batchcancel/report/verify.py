@@ -1,5 +1,6 @@
 """What the API says now of what a batch cancelled, as text, JSON and a manifest of the drift."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -20,7 +21,8 @@ _REMARKS = {
     "gone": "the API does not know them any more",
     "unread": "they could not be read",
 }
-_DRIFT = ("alive", "moved", "gone")
+_ALIVE = ("alive", "moved")
+_DRIFT = (*_ALIVE, "gone")
 _COLUMNS = (
     *("appointment_id", "date", "session", "branch_id", "batch", "status", "updated_at"),
     "drift",
@@ -60,7 +62,7 @@ class Verified:
 
     @property
     def restored_alive(self) -> int:
-        return sum(one.now in ("alive", "moved") for one in self.restored)
+        return sum(one.now in _ALIVE for one in self.restored)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -100,10 +102,10 @@ def verified_text(verified: Verified) -> str:
 
 def _back(verified: Verified) -> str:
     """Whether what was restored is alive; no drift, so the exit code does not tell."""
-    others = len(verified.restored) - verified.restored_alive
-    if not others:
-        return "put back by restore: alive"
-    return f"put back by restore: {grouped(verified.restored_alive)} alive, {grouped(others)} not"
+    counts = Counter(one.now for one in verified.restored if one.now not in _ALIVE)
+    others = [f"{grouped(rows)} {now}" for now, rows in counts.items()]
+    alive = f"{grouped(verified.restored_alive)} alive" if others else "alive"
+    return f"put back by restore: {', '.join([alive, *others])}"
 
 
 def _named(verified: Verified) -> Iterator[str]:

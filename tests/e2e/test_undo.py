@@ -66,7 +66,7 @@ def test_two_that_are_named_come_back_and_are_told_apart_by_all_commands(stage, 
     assert (0, True) == (told.returncode, "2 appointments" in told.stdout)
     assert (0, 0) == (verified.returncode, cancelled.returncode)
     assert "2  put back by restore: alive" in verified.stdout
-    assert "put back by restore: 1 alive, 1 not" in cancelled.stdout
+    assert "put back by restore: 1 alive, 1 cancelled" in cancelled.stdout
     assert "settled already 3" in " ".join(planned.stdout.split())
     assert "of them restored 2 put back by restore" in " ".join(planned.stdout.split())
     assert ("Nothing is left to do." in planned.stdout, "Next:" in planned.stdout) == (True, False)
