@@ -146,7 +146,12 @@ class Standalone:
         dag, _, run_id = run.removeprefix("/api/v2/").partition("/dagRuns/")
         answer = self._api.post(
             f"/api/v2/{dag}/clearTaskInstances",
-            json={"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id]},
+            json={
+                "dry_run": False,
+                "dag_run_id": run_id,
+                "task_ids": [task_id],
+                "only_failed": False,
+            },
         )
         assert answer.is_success, answer.text
 
