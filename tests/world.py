@@ -224,12 +224,12 @@ class World:
 
     async def contacts(
         self, name: str = "call.csv", *, outcomes: Iterable[str] = (),
-        job_file: Path | None = None, **options: object,
+        job_file: Path | None = None, batch: str = "closure", **options: object,
     ) -> contacts.Contacts:  # fmt: skip
         return await contacts.contacts(
             self.api_settings("export", job_file=job_file, **options),
             ledger=self.ledger,
-            batch="closure",
+            batch=batch,
             output=self.folder / name,
             outcomes=[*outcomes],
             stop=Stop(),

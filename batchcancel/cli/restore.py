@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Put back what a batch cancelled; run again to resume.")
-@click.argument("ledger", metavar="LEDGER")
+@click.argument("ledger", metavar="LEDGER|MANIFEST")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
-@click.option("--only", metavar="MANIFEST", help="Only the appointments of this manifest")
+@click.option("--only", metavar="MANIFEST", help="Only the appointments of this manifest, not IDs")
 @click.option(
     "--rescheduled-too", is_flag=True, help="Also what was rescheduled: it comes back as confirmed"
 )
@@ -23,9 +24,15 @@ if TYPE_CHECKING:
 @click.option("--retry-refused", is_flag=True, help="Send refused and not-found rows once more")
 @api_options("restore", "dry-run", "yes", "limit", "concurrency")
 def restore(
-    settings: "ApiSettings", ledger: str, batch: str | None, only: str | None, **how: bool
+    settings: "ApiSettings",
+    ledger: str,
+    ids: tuple[str, ...],
+    batch: str | None,
+    only: str | None,
+    **how: bool,
 ) -> None:
-    """Confirm again what a batch of LEDGER cancelled, after a plan and a question.
+    """Confirm again what a batch of LEDGER cancelled, all of it or these IDs, after a plan and a
+    question.
 
     Only what the batch itself cancelled, what was confirmed before, and what nobody has touched
     since; not what has begun, and not where the window has no free place left. Patients may have
@@ -38,7 +45,8 @@ def restore(
       2. Five first, then the rest:
          batchcancel restore closure.ledger.db --limit 5
          batchcancel restore closure.ledger.db
-      3. Some of them:
+      3. Some of them, by their ids or in a manifest:
+         batchcancel restore closure.ledger.db appt_1 appt_2
          batchcancel restore closure.ledger.db --only mistaken.csv
 
     \b
@@ -53,12 +61,16 @@ def restore(
     from batchcancel.commands import restore as command
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.status import the_batch
+    from batchcancel.settings.ledgers import ledger_for
     from batchcancel.settings.load import manifest_source
 
-    with closing(read_ledger(ledger)) as account:
-        name = the_batch(account, batch, ledger=ledger)
+    if ids and only is not None:
+        raise click.UsageError("Name either IDs or --only MANIFEST.")
+    address, named = ledger_for(ledger, batch)
+    with closing(read_ledger(address)) as account:
+        name = the_batch(account, named, ledger=address)
     some = None if only is None else manifest_source(only)
-    undoing = command.Undoing(ledger=ledger, batch=name, only=some, **how)
+    undoing = command.Undoing(ledger=address, batch=name, only=some, ids=ids, **how)
     if settings.dry_run:
         plan = watched(settings, partial(command.plan, undoing=undoing))
         show(plan.text, plan.facts)

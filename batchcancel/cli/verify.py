@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="What the API says now of what was cancelled.")
-@click.argument("ledger", metavar="LEDGER")
+@click.argument("ledger", metavar="LEDGER|MANIFEST")
 @click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
 @click.option(
     "-o",
@@ -31,7 +31,7 @@ def verify(
     """Read back what a batch of LEDGER cancelled, and tell what is alive again. Sends no write.
 
     Pages of 200 records are read where days allow. What is alive again, moved, or not known any
-    more is named: somebody else did that. What was restored by this program is not among it.
+    more is named: somebody else did that. What this program restored is counted apart.
 
     \b
     Examples:
@@ -52,12 +52,14 @@ def verify(
     from batchcancel.report.results import require_new
     from batchcancel.report.status import the_batch
     from batchcancel.report.verify import verified_text, write_drift
+    from batchcancel.settings.ledgers import ledger_for
 
     if output is not None:
         require_new(output, force=force)
-    with closing(read_ledger(ledger)) as account:
-        name = the_batch(account, batch, ledger=ledger)
-    verified = watched(settings, partial(command.verify, ledger=ledger, batch=name))
+    address, named = ledger_for(ledger, batch)
+    with closing(read_ledger(address)) as account:
+        name = the_batch(account, named, ledger=address)
+    verified = watched(settings, partial(command.verify, ledger=address, batch=name))
     if output is not None:
         write_drift(verified, output)
     show(verified_text(verified), verified.as_json())

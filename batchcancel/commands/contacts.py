@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from batchcancel import wiring
 from batchcancel.appointments import KnownBy, OutcomeName, Said, Start
 from batchcancel.commands.find import Readable
-from batchcancel.commands.verify import require_own
+from batchcancel.commands.verify import require_origin
 from batchcancel.errors import ExitCode
 from batchcancel.events import Observer
 from batchcancel.ledger.contract import RowRecord
@@ -96,8 +96,11 @@ async def contacts(
         hear=people.hear,
     ) as tools:  # fmt: skip
         account = tools.account or tools.ledger
-        require_own(account, batch, settings, ledger=ledger)
+        require_origin(account, batch, settings, ledger=ledger)
         refuse_manifest(output, account, ledger=ledger)
+        [kind] = [one.kind for one in account.batches() if one.name == batch]
+        if kind == "restore" and not wanted:  # the others know that they are cancelled
+            wanted = {OutcomeName.RESTORED}
         rows = to_be_told(account.rows(batch), wanted=wanted)
         people.wanted |= {_id(one) for one in rows}
         [kept] = [zone_of(one) for one in account.batches() if one.name == batch]

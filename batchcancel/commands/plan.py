@@ -159,11 +159,18 @@ async def plan_batch(
         ),
         rate=settings.rate, limit=settings.limit, observed=observed, at=at, windows=windows,
         branches={one: name for name, one in settings.branches.items()},
+        restored=_restored(manifest, settings, tools=tools) if plan.settled else 0,
     )  # fmt: skip
     for caution in planned.rules.cautions:
         observe(caution)
     observe(plan_made(planned, ledger=settings.redacted_ledger))
     return planned
+
+
+def _restored(manifest: Manifest, settings: Settings, *, tools: Tools) -> int:
+    """How many of its rows a restore put back."""
+    rows = () if tools.account is None else tools.account.restored_rows(settings.batch)
+    return len({one.appointment_id for one in rows}.intersection(manifest.ids() if rows else ()))
 
 
 async def agree_on_time(tools: Tools) -> None:

@@ -30,7 +30,8 @@ from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.read import read_manifest
-from batchcancel.report.restore import restore_text
+from batchcancel.report.restore import Coming, restore_text
+from batchcancel.report.tables import many
 from batchcancel.settings import quantities
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -39,7 +40,7 @@ from batchcancel.wiring import Surroundings, Tools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoing:
-    """What is to be undone, of which batch; `only` is a manifest of some of its rows.
+    """What is to be undone, of which batch; `ids`, or a manifest, `only`, name some of its rows.
 
     `rescheduled_too` lets what was rescheduled come back as confirmed, `overbook` restores without
     counting places, `retry_refused` sends once more what an earlier restore was refused.
@@ -48,6 +49,7 @@ class Undoing:
     ledger: str
     batch: str
     only: Source | None = None
+    ids: tuple[str, ...] = ()
     rescheduled_too: bool = False
     overbook: bool = False
     retry_refused: bool = False
@@ -61,7 +63,8 @@ class Undoing:
         """Its own options, to be typed again."""
         names = ("rescheduled_too", "overbook", "retry_refused")
         flags = [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]
-        return shlex.join(flags + (["--only", str(self.only)] if self.only else []))
+        ids = ["--"] * any(one.startswith("-") for one in self.ids) + [*self.ids]
+        return shlex.join(flags + (["--only", str(self.only)] if self.only else ids))
 
 
 async def plan(
@@ -69,7 +72,7 @@ async def plan(
     around: Surroundings | None = None,
 ) -> PlanMade:  # fmt: skip
     """Decide and count; writes nothing."""
-    ids = await _named(undoing.only, stop=stop, observe=observe)
+    ids = await _named(undoing, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_plan, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
@@ -83,7 +86,7 @@ async def restore(
 ) -> Finished:  # fmt: skip
     """Plan, confirm, restore, as `run` does; before the answer is yes no row is enrolled."""
     began = anyio.current_time()
-    ids = await _named(undoing.only, stop=stop, observe=observe)
+    ids = await _named(undoing, stop=stop, observe=observe)
     async with wiring.tools(
         settings, wiring.for_run, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
@@ -109,10 +112,10 @@ async def restore(
         )  # fmt: skip
 
 
-async def _named(only: Source | None, *, stop: Stop, observe: Observer) -> set[str] | None:
-    if only is None:
-        return None
-    manifest = read_manifest(await fetched(only, stop=stop, observe=observe))
+async def _named(undoing: Undoing, *, stop: Stop, observe: Observer) -> set[str] | None:
+    if undoing.only is None:
+        return {*undoing.ids} or None
+    manifest = read_manifest(await fetched(undoing.only, stop=stop, observe=observe))
     manifest.require_clean()
     return {*manifest.ids()}
 
@@ -141,7 +144,11 @@ class _Restore:
         settled = account.settled_ids(undoing.own_batch, but_refused=undoing.retry_refused)
         opened = {one.appointment_id: one for one in account.open_rows(undoing.own_batch)}
         rows = {one.appointment_id: one for one in account.cancelled_rows(undoing.batch)}
-        unknown = 0 if ids is None else len(ids - rows.keys() - {*settled})
+        back = {one.appointment_id for one in account.restored_rows(undoing.batch)}
+        done, unknown = {*settled}, 0
+        if ids is not None:
+            done, unknown = done & ids, len(ids - rows.keys() - done - back)
+        stay = len(rows)
         for one in {*settled} & rows.keys():
             del rows[one]
         self._rows = [
@@ -155,13 +162,25 @@ class _Restore:
         room = None if limit is None else limit - len(settled) - len(opened)
         with self._tools.stop.raising_reason(), self._tools.at_right_address():
             self._choice = await self._chosen(candidates, room)
-        facts = self._facts(settled=len(settled), unknown=unknown)
-        plan = PlanMade(text=restore_text(facts, self._settings.rate), facts=facts)
+        facts = self._facts(settled=len(done), unknown=unknown)
+        facts |= {"restored": len(done & back), "others": stay - len(self._choice.work)}
+        text = restore_text(facts, self._settings.rate, self._coming())
+        plan = PlanMade(text=text, facts=facts)
         observe(plan)
         if unknown:
-            text = f"{unknown:,} rows of the manifest are none that batch {undoing.batch} cancelled"
-            observe(Caution("not_cancelled_here", f"{text}: they are left as they are"))
+            text = f"{many(unknown, 'row')} of those named: not cancelled by batch {undoing.batch}"
+            observe(Caution("not_cancelled_here", f"{text}, and left as they are"))
         return plan
+
+    def _coming(self) -> list[Coming]:
+        return [
+            Coming(
+                one.row.appointment_id,
+                one.where.date or day_of(one.row, self._settings),
+                one.where.session,
+            )
+            for one in self._choice.work
+        ]
 
     async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:
         settings, lookup, clock = self._settings, self._tools.lookup, self._tools.clock

@@ -23,16 +23,16 @@ async def verify(
     settings: ApiSettings, *, ledger: str, batch: str, stop: Stop, observe: Observer,
     around: Surroundings | None = None,
 ) -> Verified:  # fmt: skip
-    """Read back what the batch cancelled; what was restored is not among it. Sends no write."""
+    """Read back what the batch cancelled, and apart what was restored of it. Sends no write."""
     async with wiring.tools(
         settings, wiring.for_plan, ledger=ledger, stop=stop, observe=observe, around=around
     ) as tools:
         account = tools.account or tools.ledger
         require_own(account, batch, settings, ledger=ledger)
-        rows = list(account.cancelled_rows(batch))
+        rows, restored = [*account.cancelled_rows(batch)], account.restored_rows(batch)
         with stop.raising_reason():
             back = await read_back(
-                {one.appointment_id: day_of(one, settings) for one in rows},
+                {one.appointment_id: day_of(one, settings) for one in (*rows, *restored)},
                 lookup=tools.lookup, now=tools.clock.now, budget=Budget(sys.maxsize),
                 halt_after=settings.halt_after,
             )  # fmt: skip
@@ -41,6 +41,7 @@ async def verify(
             origin=settings.origin,
             ledger=redacted_ledger(ledger),
             rows=[_checked(row, back) for row in rows],
+            restored=[_checked(row, back) for row in restored],
             requests=tools.exchange.requests,
         )
         if account is tools.ledger:  # a run that goes on has it for itself
@@ -53,9 +54,15 @@ def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledg
     batch = next(one for one in account.batches() if one.name == name)
     if batch.kind == "restore":
         raise InputError(
-            f"batch {name} restores {batch.of_batch}: it has cancelled nothing",
+            f"batch {name} restored what {batch.of_batch} cancelled: it has cancelled nothing",
             hint=f"Name the batch that did: --batch {batch.of_batch}. Nothing was sent.",
         )
+    require_origin(account, name, settings, ledger=ledger)
+
+
+def require_origin(account: LedgerReader, name: str, settings: ApiSettings, *, ledger: str) -> None:
+    """Refuse a batch of another API: a rehearsal's, maybe."""
+    batch = next(one for one in account.batches() if one.name == name)
     if batch.origin != settings.origin:
         raise InputError(
             f"{redacted_ledger(ledger)} holds batches of {batch.origin}, and this is for "

@@ -37,6 +37,14 @@ _IS_SETTLED = """
       AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
+_AS_CANCELLED = """
+    SELECT appointment_id, outcome = 'needs_review', start, {start_known_by},
+           coalesce({observed_date}, date), coalesce({observed_session}, session),
+           coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
+           {previous_status}
+    FROM account
+    WHERE batch = :batch AND state = 'settled'
+"""
 
 
 class _Since2(dict[str, str]):
@@ -197,17 +205,17 @@ class LedgerReader(ABC):
         """
         return [one for (one,) in self.ask(sql, batch=batch)]
 
-    cancelled_rows = _Answers(contract.CancelledRow).streamed("""
-        SELECT appointment_id, outcome <> 'cancelled', start, {start_known_by},
-               coalesce({observed_date}, date), coalesce({observed_session}, session),
-               coalesce({observed_branch}, branch_id), {observed_label}, {seen_updated_at},
-               {previous_status}
-        FROM account
-        WHERE batch = :batch AND state = 'settled'
+    cancelled_rows = _Answers(contract.CancelledRow).streamed(f"""
+        {_AS_CANCELLED}
           AND (outcome = 'cancelled' OR outcome = 'needs_review' AND reason = 'moved')
         ORDER BY appointment_id
     """)
     """What this batch itself cancelled and nobody has restored, ordered by id."""
+
+    restored_rows = _Answers(contract.CancelledRow).listed(f"""
+        {_AS_CANCELLED} AND outcome = 'restored' ORDER BY appointment_id
+    """)
+    """What this batch had cancelled and a restore put back, ordered by id."""
 
     def settled_places(self, batch: str) -> list[contract.SettledPlace]:
         """Where the rows lie that must not be sent again, each place once."""

@@ -131,7 +131,7 @@ class Planned:
     """A plan, what it was made from, and the approval that is for it alone.
 
     `windows` are those in which any row of the batch lies. `branches` has the clinic's own names
-    of branches, by their ids.
+    of branches, by their ids. `restored` are those of the settled rows that were put back.
     """
 
     plan: Plan
@@ -145,6 +145,7 @@ class Planned:
     at: datetime
     windows: OpenWindows = NOT_LOOKED
     branches: Mapping[str, str] = field(default_factory=dict)
+    restored: int = 0
 
 
 def make_plan(

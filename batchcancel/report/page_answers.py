@@ -151,8 +151,8 @@ def _whom_to_tell(status: BatchStatus) -> Reply:
         "Patients may have been told, and may have booked elsewhere; restoring tells them nothing."
     )
     told = ("Nobody", "Nothing was put back.") if not back else (f"{grouped(back)} put back", why)
-    first = f"{shlex.quote(status.ledger)} --batch {shlex.quote(str(status.batch.of_batch))}"
-    command = f"batchcancel export {first} -o tell.csv --contacts --outcome restored{status.reach}"
+    own = f"{shlex.quote(status.ledger)} --batch {shlex.quote(status.batch.name)}"
+    command = f"batchcancel export {own} -o tell.csv --contacts{status.reach}"
     return Reply("Whom must I call?", *told, command if back else "")
 
 

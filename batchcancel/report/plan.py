@@ -100,6 +100,8 @@ def _figures(planned: Planned) -> Iterator[Figure]:
         (True, ("rows", plan.rows, again if plan.duplicates else "")),
         (True, ("rejected rows", plan.rejected_rows, "")),
         (True, ("settled already", plan.settled, "in the ledger; never sent again")),
+        (planned.restored,
+         ("  of them restored", planned.restored, "put back by restore, and left so")),
         (plan.spent > plan.settled,
          ("  no longer named", plan.spent - plan.settled, "settled too; caps count them")),
         *((True, (f"skipped: {reason}", rows, WHY_LEFT.get(reason, "").format(**words)))

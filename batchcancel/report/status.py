@@ -116,12 +116,12 @@ class BatchStatus:
         return self._same("run")
 
     def _same(self, verb: str) -> str:
-        told = _options(self.last)
+        told, own = _options(self.last), []
         fields = _TYPED_AGAIN if verb == "run" else _TYPED_AGAIN - {"yes"}
         if self.batch.kind == "restore":
             words = ["restore", self.ledger, "--batch", str(self.batch.of_batch)]
             told.pop("status", None)  # which a restore does not take
-            words += shlex.split(told.get("how", ""))
+            own = shlex.split(told.get("how", ""))
         else:
             manifest = from_here(told.get("manifest", "MANIFEST"))
             beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
@@ -130,7 +130,7 @@ class BatchStatus:
                 words += ["--ledger", self.ledger]
             if self.batch.name != Path(manifest).stem:
                 words += ["--batch", self.batch.name]
-        return f"batchcancel {shlex.join([*words, *again(told, fields)])}"
+        return f"batchcancel {shlex.join([*words, *again(told, fields), *own])}"
 
     @property
     def reach(self) -> str:

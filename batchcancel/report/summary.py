@@ -98,7 +98,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
         lines.append(f"Final:          {grouped(no)}; the same command with --retry-refused")
     if standing.left_out:
         rows = many(standing.left_out, "row")
-        lines.append(f"Left alone:     {rows} of the manifest; the batch did not cancel them")
+        lines.append(f"Left alone:     {rows} of those named; the batch did not cancel them")
     if counts.are_all_marked_done:
         lines.append(
             "All are done:   by the manifest's column outcome; without it they are decided"
@@ -127,7 +127,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
 
 def _whom(standing: Standing, export: str) -> list[str]:
     if standing.restores and standing.counts[OutcomeName.RESTORED]:
-        return [f"Whom to tell:   {export} tell.csv --outcome restored"]
+        return [f"Whom to tell:   {export} tell.csv --contacts{standing.reach}"]
     if not standing.counts[OutcomeName.CANCELLED]:
         return []
     return [

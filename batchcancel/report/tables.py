@@ -1,7 +1,7 @@
 """Text tables of counts, for people. Imports little, so that `status` starts quickly."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
 from batchcancel.appointments import Fact, OutcomeName, SkipReason
@@ -53,6 +53,12 @@ def grouped(count: int) -> str:
 def many(count: int, noun: str) -> str:
     """So many of them, in the singular where it is one."""
     return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def cut(lines: Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = len(lines) - SHOWN_ROWS
+    return [*lines[:SHOWN_ROWS], *([f"  and {grouped(more)} more"] if more > 0 else [])]
 
 
 def table(figures: Iterable[Figure]) -> list[str]:

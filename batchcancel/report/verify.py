@@ -1,5 +1,6 @@
 """What the API says now of what a batch cancelled, as text, JSON and a manifest of the drift."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,7 +11,7 @@ from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import CancelledRow
 from batchcancel.report.atomic import Output
 from batchcancel.report.results import write_texts
-from batchcancel.report.tables import SHOWN_ROWS, grouped, headed, plain, table
+from batchcancel.report.tables import cut, grouped, headed, plain, table
 from batchcancel.settings.quantities import is_rehearsal
 
 _REMARKS = {
@@ -20,7 +21,8 @@ _REMARKS = {
     "gone": "the API does not know them any more",
     "unread": "they could not be read",
 }
-_DRIFT = ("alive", "moved", "gone")
+_ALIVE = ("alive", "moved")
+_DRIFT = (*_ALIVE, "gone")
 _COLUMNS = (
     *("appointment_id", "date", "session", "branch_id", "batch", "status", "updated_at"),
     "drift",
@@ -37,13 +39,17 @@ class Checked(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was found of a batch's cancelled rows; `ledger` is its address as it may be shown."""
+    """What was found of a batch's cancelled rows; `ledger` is its address as it may be shown.
+
+    `restored` ones were put back: whatever they are now, they are no drift.
+    """
 
     batch: str
     origin: str
     ledger: str
     rows: Sequence[Checked]
     requests: int
+    restored: Sequence[Checked] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -55,6 +61,10 @@ class Verified:
         return [one for one in self.rows if one.now in _DRIFT]
 
     @property
+    def restored_alive(self) -> int:
+        return sum(one.now in _ALIVE for one in self.restored)
+
+    @property
     def exit_code(self) -> ExitCode:
         is_well = self.counts["cancelled"] == len(self.rows)
         return ExitCode.DONE if is_well else ExitCode.INCOMPLETE
@@ -64,6 +74,8 @@ class Verified:
             "batch": self.batch,
             "checked": len(self.rows),
             **self.counts,
+            "restored": len(self.restored),
+            "restored_alive": self.restored_alive,
             "requests": self.requests,
             "drift": len(self.drift),
             "ledger": self.ledger,
@@ -77,15 +89,23 @@ def verified_text(verified: Verified) -> str:
     """The counts, and by name the first of those that are not cancelled any more."""
     counts = verified.counts
     figures = [(now, many, _REMARKS[now]) for now, many in counts.items() if many]
-    told = [*_named(verified)]
-    if len(told) > SHOWN_ROWS:
-        told[SHOWN_ROWS:] = [f"  and {grouped(len(told) - SHOWN_ROWS)} more"]
+    if verified.restored:
+        figures.append(("restored", len(verified.restored), _back(verified)))
+    told = cut([*_named(verified)])
     head = (
         f"Batch {verified.batch} at {verified.origin}: {grouped(counts['cancelled'])} of "
         f"{grouped(len(verified.rows))} appointments that it cancelled are cancelled now"
     )
     lines = table([*figures, ("requests", verified.requests, "")])
     return "\n".join([headed(verified.origin, head), "", *lines, *([""] if told else []), *told])
+
+
+def _back(verified: Verified) -> str:
+    """Whether what was restored is alive; no drift, so the exit code does not tell."""
+    counts = Counter(one.now for one in verified.restored if one.now not in _ALIVE)
+    others = [f"{grouped(rows)} {now}" for now, rows in counts.items()]
+    alive = f"{grouped(verified.restored_alive)} alive" if others else "alive"
+    return f"put back by restore: {', '.join([alive, *others])}"
 
 
 def _named(verified: Verified) -> Iterator[str]:

@@ -246,8 +246,13 @@ async def test_of_a_manifest_only_what_the_batch_cancelled_is_put_back(world):
         finished = await world.restore(how=how, confirm=plans.append)
         assert ended(finished) == (4, {"restored": 2})
         left = what_next(finished.summary, "restore", was_stopped=False)
-        assert "Left alone:     1 row of the manifest" in left
+        assert "Left alone:     1 row of those named" in left
     assert [1, 1] == [plan.facts["unknown"] for plan in plans]
+    first, again = (" ".join(plan.text.split()) for plan in plans)
+    named = " ".join(f"{one} 2026-06-20 Morning" for one in ids[:2])
+    assert f"To be confirmed again: {named} 3 others stay cancelled." in first
+    assert "restored already 2 nothing to do" in again
+    assert "!! 1 row of those named: not cancelled by batch closure." in again
     assert ["not_cancelled_here"] * 2 == world.watching.cautions
     assert ended(await world.restore()) == (0, {"restored": 5})
 

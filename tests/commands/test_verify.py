@@ -60,8 +60,8 @@ async def test_what_is_cancelled_still_is_no_drift_and_nothing_is_written(world)
     verified = await world.verify()
     assert verified.as_json() | {"requests": 0} == {
         "batch": "closure", "checked": 30, "cancelled": 30, "alive": 0, "moved": 0, "gone": 0,
-        "unread": 0, "requests": 0, "drift": 0, "exit_code": 0, "ledger": world.ledger,
-        "origin": "http://localhost", "rehearsal": True,
+        "unread": 0, "restored": 0, "restored_alive": 0, "requests": 0, "drift": 0, "exit_code": 0,
+        "ledger": world.ledger, "origin": "http://localhost", "rehearsal": True,
     }  # fmt: skip
     assert patches == len(world.sandbox.history.patches())
 

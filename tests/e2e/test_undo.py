@@ -45,6 +45,41 @@ def test_what_staff_confirmed_again_is_named_and_written_as_a_manifest(stage, cl
     assert 0 == stage.here("plan", "drift.csv", "--ledger", "other.ledger.db").returncode
 
 
+def test_two_that_are_named_come_back_and_are_told_apart_by_all_commands(stage, closed):
+    """By the manifest's name as by the ledger's."""
+    both = stage.here("restore", LEDGER, closed[0], "--only", "closure.csv")
+    restored = stage.here("restore", "closure.csv", *closed[:2], "--yes")
+    again = stage.here("restore", LEDGER, *closed[:2], "-n")
+    status = stage.here("status", LEDGER, "--batch", "closure.restore")
+    told = stage.here("export", LEDGER, "--batch", "closure.restore", "-o", "t.csv", "--contacts")
+    verified = stage.here("verify", "closure.csv")
+    stage.sandbox.staff.cancel(closed[0])
+    cancelled = stage.here("verify", LEDGER)
+    planned = stage.here("plan", "closure.csv")
+
+    assert [2, 0, 0] == [one.returncode for one in (both, restored, again)]
+    assert "1 other stays cancelled." in " ".join(again.stdout.split())
+    assert "restored already  2  nothing to do" in again.stdout
+    command = f"batchcancel export {LEDGER} --batch closure.restore -o tell.csv --contacts"
+    assert command in restored.stderr
+    assert command in status.stdout
+    assert (0, True) == (told.returncode, "2 appointments" in told.stdout)
+    assert (0, 0) == (verified.returncode, cancelled.returncode)
+    assert "2  put back by restore: alive" in verified.stdout
+    assert "put back by restore: 1 alive, 1 cancelled" in cancelled.stdout
+    assert "settled already 3" in " ".join(planned.stdout.split())
+    assert "of them restored 2 put back by restore" in " ".join(planned.stdout.split())
+    assert ("Nothing is left to do." in planned.stdout, "Next:" in planned.stdout) == (True, False)
+
+
+def test_what_a_restore_was_told_is_typed_again_whatever_an_id_looks_like(stage, closed):
+    stage.sandbox.faults.add(Fault("status", status=503), method="PATCH", times=None)
+    words = ("--max-attempts", "1", "--", closed[0], "-x")
+    stage.here("restore", LEDGER, "--yes", *words)
+    status = stage.here("status", LEDGER, "--batch", "closure.restore")
+    assert f" -- {closed[0]} -x\n" in status.stdout
+
+
 @pytest.mark.parametrize("command", ["verify", "restore"])
 def test_without_a_ledger_there_is_nothing_to_look_at(stage, command):
     ended = stage.here(command, LEDGER)

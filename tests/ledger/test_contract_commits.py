@@ -136,6 +136,7 @@ class TestWhatWasCancelled:
         for name in ("closure", "closure.restore"):
             row = example.record(ledger, "a", name)
             assert (row.state, row.outcome, row.settled_at) == (State.SETTLED, restored, LATER)
+        assert ["a"] == [one.appointment_id for one in ledger.restored_rows("closure")]
 
     @pytest.mark.parametrize("of_batch", [None, "closure"])
     def test_what_no_other_batch_has_cancelled_cannot_be_restored(self, store, example, of_batch):

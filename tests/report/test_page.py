@@ -293,9 +293,9 @@ async def test_of_a_restore_it_is_asked_whether_all_is_back(world):
     assert "Is all of it back? In the rehearsal: yes: 4 of 4" in told
     assert "Whom must I call? In the rehearsal: 4 put back" in told
     assert "verify" not in told.split()
-    command = "batchcancel export closure.ledger.db --batch closure -o tell.csv --contacts"
-    assert f"{command} --outcome restored" in told
-    contacts = await world.contacts("tell.csv", outcomes=["restored"])
+    command = "batchcancel export closure.ledger.db --batch closure.restore -o tell.csv --contacts"
+    assert command in told
+    contacts = await world.contacts("tell.csv", batch="closure.restore")
     assert (4, 0) == (contacts.appointments, contacts.unread)
     assert "Asia/Kolkata. All times are the clinic's." in told
     assert "Is the day empty?" not in told
