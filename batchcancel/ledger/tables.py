@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from batchcancel.errors import InputError
 
-VERSION = 2
+VERSION = 3
 """What this program writes; it reads every version from 1 on."""
 
 IN_DOUBT = "(state = 'open' OR outcome = 'skipped' AND opened_at IS NOT NULL)"
@@ -117,7 +117,7 @@ pauses -- waits that are worth telling
 2   INDEX of_run (run_id)
 
 ledger -- which one this is, wherever it is copied or restored
-2   id TEXT NOT NULL
+3   id TEXT NOT NULL
 
 looks -- what was found by looking, as JSON
 2   kind TEXT NOT NULL
@@ -159,9 +159,9 @@ def made(dialect: Dialect) -> str:
 
 def steps(dialect: Dialect, version: int) -> str:
     """The statements that bring all tables from `version` to this one."""
-    doubts, identity = (_DOUBTS_OF_1, _IDENTITY) if version == 1 else ("", "")
     changed = "".join(_steps(*table, dialect.keyed, version) for table in _tables(dialect))
-    return doubts.format_map(dialect.words) + changed + identity.format_map(dialect.words)
+    doubts = _DOUBTS_OF_1.format_map(dialect.words) if version == 1 else ""
+    return doubts + changed + _IDENTITY.format_map(dialect.words)
 
 
 def comments(dialect: Dialect) -> Iterator[tuple[str, str]]:

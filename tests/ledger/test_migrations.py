@@ -1,4 +1,4 @@
-"""What version 0.1 left is read as it is, and migrated when it is to be written."""
+"""What earlier versions left is read as it is, and migrated when it is to be written."""
 
 import os
 import shutil
@@ -27,6 +27,14 @@ WHO = {"origin": "http://127.0.0.1:8099", "key": "key-fingerprint"}
 ROOT = Path(__file__).parents[2]
 TWICE = "\nrows\n2   twice TEXT\n"
 """A table that is there already: making it fails in the middle of a migration."""
+
+
+WITHOUT_3 = """
+    DROP TABLE ledger;
+    ALTER TABLE leases DROP COLUMN lost_since;
+    ALTER TABLE leases DROP COLUMN commits;
+"""
+"""What version 3 brought, taken away."""
 
 
 def copied(name, folder):
@@ -149,6 +157,18 @@ class TestSqlite:
         open_sqlite(new, **WHO).close()
         assert schema(new) == schema(old)
 
+    def test_one_of_version_2_is_read_and_brought_to_this_one_too(self, old, tmp_path):
+        new = tmp_path / "new.ledger.db"
+        for path in old, new:
+            open_sqlite(path, **WHO).close()
+        before = told(read_sqlite(old))
+        with closing(sqlite3.connect(old)) as db:
+            db.executescript(f"{WITHOUT_3} PRAGMA user_version = 2;")
+        assert before == told(read_sqlite(old))
+        with closing(open_sqlite(old, **WHO)) as ledger:
+            assert before == everything(ledger)
+        assert (schema(new), tables.VERSION) == (schema(old), version_of(old))
+
     def test_a_new_one_needs_no_backup(self, tmp_path):
         for _ in range(2):
             open_sqlite(tmp_path / "new.ledger.db", **WHO).close()
@@ -246,8 +266,8 @@ def test_killed_in_the_middle_a_ledger_is_of_one_version_or_the_other(killed, at
         found = db.execute("PRAGMA user_version").fetchone()[0]
         columns = {one[1] for one in db.execute("PRAGMA table_info(rows)")}
 
-    assert (2 if at == STATEMENTS else 1) == found
-    assert (found == 2) == ("resolved_reason" in columns)
+    assert (tables.VERSION if at == STATEMENTS else 1) == found
+    assert (found > 1) == ("resolved_reason" in columns)
     assert before == told(read_sqlite(killed))
     with closing(open_sqlite(killed, **WHO)) as ledger:
         assert before == everything(ledger)
@@ -290,6 +310,22 @@ class TestPostgres:
         open_postgres(new, **WHO).close()
         found = [postgres.execute(CATALOGUE, url=url) for url in (new, old_database)]
         assert found[0] == found[1]
+
+    def test_one_of_version_2_is_read_and_brought_to_this_one_too(self, old_database, postgres):
+        open_postgres(old_database, **WHO).close()
+        before = told(read_postgres(old_database))
+        columns = "SELECT table_name, column_name FROM information_schema.columns ORDER BY 1, 2"
+        found = postgres.execute(columns, url=old_database)
+        postgres.execute(
+            "DROP TABLE batchcancel.ledger, batchcancel.waiting;"
+            "ALTER TABLE batchcancel.leases DROP lost_since, DROP server, DROP written_by;"
+            "UPDATE batchcancel.version SET version = 2",
+            url=old_database,
+        )
+        assert before == told(read_postgres(old_database))
+        with closing(open_postgres(old_database, **WHO)) as ledger:
+            assert before == everything(ledger)
+        assert found == postgres.execute(columns, url=old_database)
 
     def test_a_migration_that_fails_leaves_it_as_it_was(self, old_database, postgres, monkeypatch):
         before = postgres.execute(CATALOGUE, url=old_database)

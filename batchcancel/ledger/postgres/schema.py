@@ -37,9 +37,9 @@ leases -- who may write on a batch, until when
 1   holder text NOT NULL
 1   expires_at {instant} NOT NULL
 1   commits bigint NOT NULL -- transactions written on the batch
-2   lost_since {instant} -- the ledger went back: what was sent since then may not stand here
-2   server text -- system identifier and timeline of the server that it was taken on
-2   written_by bigint -- the transaction that wrote this row: another one after a restored dump
+3   lost_since {instant} -- the ledger went back: what was sent since then may not stand here
+3   server text -- system identifier and timeline of the server that it was taken on
+3   written_by bigint -- the transaction that wrote this row: another one after a restored dump
 
 windows -- the rate limit of each API key, for all hosts
 1   key text PRIMARY KEY
@@ -54,10 +54,10 @@ slots
 1   INDEX of_key (key, counted_by)
 
 waiting -- who asked first for a slot has the next one
-2   place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
-2   key text NOT NULL
-2   program uuid NOT NULL UNIQUE
-2   until {instant} NOT NULL -- it asks again; else its place is lost
+3   place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+3   key text NOT NULL
+3   program uuid NOT NULL UNIQUE
+3   until {instant} NOT NULL -- it asks again; else its place is lost
 """,
 )
 _ABOUT = f"CREATE OR REPLACE {tables.ACCOUNT}" + "".join(

@@ -33,8 +33,8 @@ leases
 2   holder TEXT NOT NULL
 2   boot TEXT NOT NULL -- of the machine: its clock counts from there
 2   expires_at INTEGER NOT NULL
-2   commits INTEGER NOT NULL -- transactions written on the batch
-2   lost_since INTEGER -- the ledger went back: what was sent since then may not stand here
+3   commits INTEGER NOT NULL DEFAULT 0 -- transactions written on the batch
+3   lost_since INTEGER -- the ledger went back: what was sent since then may not stand here
 2   KEY (batch)
 """,
     keyed=" WITHOUT ROWID",
