@@ -68,7 +68,7 @@ async def test_900_of_one_session_shuffled_while_one_is_booked_and_one_cancelled
 
 
 @pytest.mark.parametrize("is_shuffled", [True, False])
-@pytest.mark.parametrize("seed", sampled(range(100), every=50))
+@pytest.mark.parametrize("seed", sampled(range(100), every=100))
 async def test_a_week_in_which_much_goes_on(world, seed, is_shuffled):
     last = DAY + timedelta(days=4)
     spread(world, 1000, days=5)

@@ -43,8 +43,8 @@ NOTICES = pytest.mark.parametrize("notice", sampled([0, 24], every=2))
     [
         ("completed", (0, "completed")),
         ("COMPLETED", (4, "unknown_status")),
-        ("in_progress", (4, "unknown_status")),
-        ("no_show", (4, "unknown_status")),
+        pytest.param("in_progress", (4, "unknown_status"), marks=pytest.mark.long),
+        pytest.param("no_show", (4, "unknown_status"), marks=pytest.mark.long),
     ],
 )
 async def test_what_is_no_longer_to_be_cancelled_is_not_sent(world, kind, notice, status, ends):
@@ -477,7 +477,7 @@ async def test_ten_thousand_rows_of_twenty_days_cost_at_most_three_hundred_more(
 
 
 @pytest.mark.promise(19)
-@KINDS
+@pytest.mark.parametrize("kind", sampled(["starts", "day", "ids"], every=3))
 async def test_what_the_api_fell_silent_on_is_read_at_its_turn_and_not_sent_blindly(world, kind):
     ids = world.appointments(30)
     world.sandbox.staff.mark(ids[4], "completed")

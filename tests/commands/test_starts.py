@@ -9,6 +9,7 @@ from batchcancel.appointments import KnownBy, Start
 from batchcancel.report.plan import plan_json, plan_text
 from batchcancel.report.results import write_results
 from batchcancel.sandbox import Clinic
+from tests.sample import sampled
 from tests.world import BEGIN, ended
 
 pytestmark = pytest.mark.anyio
@@ -31,13 +32,17 @@ def found(planned, kind: str) -> str | None:
 
 @pytest.mark.parametrize(
     ("header", "row"),
-    [
-        ("appointment_id,date", "a,{day}"),
-        ("appointment_id,starts_at", "a,{day}"),
-        ("appointment_id,appointment_date,session", "a,{day},Night"),
-        ("appointment_id,date,session", "a,{day},Night"),
-        ("appointment_id,date,session,branch_id", "a,{day},Morning,elsewhere"),
-    ],
+    sampled(
+        [
+            ("appointment_id,date", "a,{day}"),
+            ("appointment_id,starts_at", "a,{day}"),
+            ("appointment_id,appointment_date,session", "a,{day},Night"),
+            ("appointment_id,date,session", "a,{day},Night"),
+            ("appointment_id,date,session,branch_id", "a,{day},Morning,elsewhere"),
+        ],
+        every=2,
+        first=1,
+    ),
 )
 @pytest.mark.parametrize(
     "closure",

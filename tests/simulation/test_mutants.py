@@ -3,7 +3,6 @@
 import pytest
 
 from tests.mutants.test_defects import DEFECTS
-from tests.sample import sampled
 from tests.simulation.mutation import applied, caught
 
 MUTANTS = [one for one in DEFECTS if one.seed is not None]
@@ -21,8 +20,7 @@ def test_every_mutant_fits_the_source_as_it_is():
             pass
 
 
-@pytest.mark.parametrize(
-    "mutant", sampled(MUTANTS, every=48, first=18), ids=lambda mutant: mutant.name
-)
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_no_mutant_survives(mutant):
     assert caught(mutant) is not None

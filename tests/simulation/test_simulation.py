@@ -15,7 +15,7 @@ from tests.simulation.simulation import simulate
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_promise_breaks_in_a_few_seeds():
-    found = search(0, 12, jobs=1)
+    found = search(0, 8, jobs=1)
     assert found.is_good, report(found)
 
 
