@@ -30,6 +30,11 @@ seed 0
 - return SkipReason.MOVED if has_moved(said, record) else None
 + return None
 
+policy.named: where nothing could be read, a PATCH's answer from another branch is a success
+test_where_nothing_could_be_read_the_patchs_answer_is_held_against_the_apis_own_words
+- return str(UUID(as_meant(word))) == as_meant(word)
++ return False
+
 appointments: a session is compared to the letter
 test_what_is_where_the_manifest_says_has_not_moved
 - as_meant(one) != as_meant(other)

@@ -75,11 +75,6 @@ policy.observed: what a page shows to be completed is sent all the same
 - if record.status not in statuses:
 + if record.status not in (*statuses, COMPLETED):
 
-policy.named: where nothing could be read, a PATCH's answer from another branch is a success
-seed 6092
-- return str(UUID(as_meant(word))) == as_meant(word)
-+ return False
-
 huskyvoice.answers: an answer that speaks of credits is a refusal of its row
 seed 35
 - _REFUSALS = {400, 403,
