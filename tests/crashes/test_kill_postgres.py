@@ -28,7 +28,10 @@ def test_a_run_killed_at_any_boundary_ends_like_one_that_was_not_when_taken_over
         done = set(ledger.settled_ids("closure"))
         in_doubt = {one.appointment_id for one in ledger.open_rows("closure")}
     sent = len(elsewhere.patched())
-    postgres.execute("UPDATE batchcancel.leases SET expires_at = now(), written_by = txid_current()", url=database)
+    postgres.execute(
+        "UPDATE batchcancel.leases SET expires_at = now(), written_by = txid_current()",
+        url=database,
+    )
     resumed = command(*ALONE, folder=elsewhere.folder, environ=elsewhere.environ)
 
     assert (-9, boundary) == (killed.returncode, len(passed))
