@@ -59,7 +59,7 @@ class TestFirstUse:
         for thread in threads:
             thread.join(PATIENCE_S)
         assert [[]] * 4 == versions
-        assert [(2,)] == postgres.execute("SELECT version FROM batchcancel.version", url=database)
+        assert [(tables.VERSION,)] == postgres.execute("SELECT version FROM batchcancel.version", url=database)
 
     def test_what_else_is_in_the_database_is_left_alone(self, postgres):
         database = postgres.database()
