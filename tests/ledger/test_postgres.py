@@ -59,7 +59,8 @@ class TestFirstUse:
         for thread in threads:
             thread.join(PATIENCE_S)
         assert [[]] * 4 == versions
-        assert [(tables.VERSION,)] == postgres.execute("SELECT version FROM batchcancel.version", url=database)
+        told = postgres.execute("SELECT version FROM batchcancel.version", url=database)
+        assert [(tables.VERSION,)] == told
 
     def test_what_else_is_in_the_database_is_left_alone(self, postgres):
         database = postgres.database()
