@@ -53,13 +53,15 @@ def only_what_this_batch_cancelled_is_put_back(world: World, departure: Departur
     # Cancelled by others while it was in doubt, it looks as if we had; and what it was when a PATCH
     # came, no answer tells: what a run was shown last must do.
     is_in_doubt = any(map(leaves_doubt, runs)) or world.account.intents.get(one, 0) > len(runs)
-    cancelled = [each for each in world.sandbox.changes(one) if each.after == "cancelled"]
-    ours = _by_us(world, one, "cancelled") or cancelled * is_in_doubt
+    changes = [each for each in world.sandbox.changes(one) if each.after == "cancelled"]
+    ours = changes if is_in_doubt else _by_us(world, one, "cancelled")
+    seen = [each for each in _shown_to_runs(world, one) if each.status == "cancelled"]
+    left_at = {each.updated_at for each in seen} if is_in_doubt else {ours[-1].at for _ in ours[:1]}
     alive = [each.status for each in _shown_to_runs(world, one) if each.status != "cancelled"]
     if standing is None or standing.outcome != "cancelled" or not ours:
         yield f"{one} stands as {standing}"
-    elif shown is None or (shown.status, shown.updated_at) != ("cancelled", ours[-1].at):
-        yield f"{one} was shown as {shown}, and we cancelled it at {ours[-1].at}"
+    elif shown is None or shown.status != "cancelled" or shown.updated_at not in left_at:
+        yield f"{one} was shown as {shown}, and we left it at {left_at}"
     elif (before := (alive or [ours[-1].before])[-1]) not in (
         "confirmed",
         process.command.undo.also,
@@ -120,17 +122,29 @@ def the_batch_stays_as_it_is(world: World, commit: Commit) -> Iterator[str]:
 
 @promise(3, at="commit, undoing")
 def what_is_told_of_a_restore_is_true(world: World, commit: Commit) -> Iterator[str]:
-    """Settled as restored, we had confirmed it; settled otherwise, it is not confirmed by us, as
-    far as a record that was read before a lost request was applied can tell.
+    """Settled as restored, we had confirmed it, or somebody else had after it was shown; settled
+    otherwise, it is not confirmed by us, as far as a record that was read before a lost request was
+    applied can tell.
     """
     for one, standing in commit.newly_undone().items():
         ours = _by_us(world, one, "confirmed")
-        if standing.outcome == "restored" and not ours:
+        if standing.outcome == "restored" and not (ours or _is_confirmed_again(world, one)):
             yield f"{one} is settled as {standing}, and we never confirmed it"
         is_left = standing.state == "settled" and standing.outcome in ("skipped", "refused")
         is_ours = ours[-1:] == world.sandbox.changes(one)[-1:]
         if is_left and is_ours and not is_late_application(world, one, ours[-1].at):
             yield f"{one} is settled as {standing}, and we confirmed it at {ours[-1].at}"
+
+
+def _is_confirmed_again(world: World, appointment_id: str) -> bool:
+    """Whether it was confirmed when our PATCH came: the answer is that of one that was not."""
+    sent = [
+        one.at
+        for one in world.sandbox.history.arrivals
+        if (one.method, one.status) == ("PATCH", 200) and one.path.endswith(f"/{appointment_id}")
+    ]
+    *_, last = world.sandbox.changes(appointment_id)
+    return last.after == "confirmed" and any(last.at <= one for one in sent)
 
 
 @promise(16, at="end of a run, undoing")
