@@ -227,7 +227,7 @@ def _address(url: str) -> tuple[str, str]:
     name = redacted_ledger(url)
     try:
         return name, connection_info(url)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, ValueError):
         raise InputError(
             f"{name} is no URL of a PostgreSQL database",
             hint="Write postgresql://user@host:5432/database, with % codes for special signs.",
