@@ -30,7 +30,14 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
-from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, HELD_NOW, Lease, server_of, take
+from batchcancel.ledger.postgres.lease import (
+    CLOCKS_DIFFER_S,
+    HELD_NOW,
+    LOCK_LOADED,
+    Lease,
+    server_of,
+    take,
+)
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -163,6 +170,7 @@ class PostgresLedger(Ledger, PostgresReader):
                 self._lease.renew(self._side)
 
     def _held(self, into: PostgresStatements) -> set[str]:
+        into.fetch(LOCK_LOADED)
         return {one for (one,) in into.fetch(HELD_NOW)}
 
     def _identity(self, number: int) -> Values:
