@@ -6,7 +6,7 @@ anybody. So `str` of an address is redacted, and the whole of it has to be asked
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
@@ -46,6 +46,11 @@ class Source:
             return _stem(PurePath(self.place))
         path = self.place.partition("/")[2]
         return "" if path.endswith("/") else _stem(PurePosixPath(unquote(path)))
+
+    def absolute(self) -> str:
+        """The same from any folder, fit to be shown."""
+        is_file = not (self.is_remote or self.is_stdin)
+        return str(Path(self.place).absolute()) if is_file else str(self)
 
     def reveal(self) -> str:
         """The whole of it, for whoever opens it."""

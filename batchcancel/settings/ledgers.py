@@ -1,6 +1,7 @@
 """Which ledger is meant by what was typed: a ledger, a manifest, or nothing."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from batchcancel.errors import InputError
@@ -31,12 +32,12 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     source = manifest_source(typed)
     if named is not None:
         return named, batch or batch_name(source.stem)
-    beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
-    if not Path(typed).exists() and not beside.exists():
-        raise InputError(
-            f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
-        )
-    if not beside.exists():
+    beside = Path(typed).with_name(f"{source.stem}.ledger.db")
+    if not _is_there(beside):
+        if not _is_there(Path(typed)):
+            raise InputError(
+                f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
+            )
         raise InputError(
             f"there is no ledger {beside}",
             hint="A ledger is made by the first run, beside the manifest unless named otherwise.",
@@ -49,6 +50,15 @@ def _is_ledger(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             start = file.read(len(_SQLITE))
+    except IsADirectoryError:
+        return True
     except OSError:
-        return path.suffix == ".db" or path.is_dir()
+        start = b""
     return start == _SQLITE or path.suffix == ".db"
+
+
+def _is_there(path: Path) -> bool:
+    """False where nobody may look, and for what is too long to be a name."""
+    with suppress(OSError):
+        return path.exists()
+    return False
