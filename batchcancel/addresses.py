@@ -4,6 +4,7 @@ An address may hold a signature or a password, while logs, ledgers and terminals
 anybody. So `str` of an address is redacted, and the whole of it has to be asked for by name.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -92,6 +93,14 @@ def source_of(text: str) -> Source:
     if not place.partition("/")[0]:
         raise ValueError("the address names no host or bucket")
     return Source(scheme=scheme, place=place, query=query)
+
+
+def found_at(path: Path) -> os.stat_result | None:
+    """What is there; None also where the system does not look: a name too long, a loop of links."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def redacted_manifest(text: str) -> str:

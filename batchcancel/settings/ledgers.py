@@ -1,9 +1,9 @@
 """Which ledger is meant by what was typed: a ledger, a manifest, or nothing."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
+from batchcancel.addresses import found_at
 from batchcancel.errors import InputError
 from batchcancel.settings.load import batch_name, manifest_source
 from batchcancel.settings.options import ENDED
@@ -33,8 +33,8 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     if named is not None:
         return named, batch or batch_name(source.stem)
     beside = Path(typed).with_name(f"{source.stem}.ledger.db")
-    if not _is_there(beside):
-        if not _is_there(Path(typed)):
+    if found_at(beside) is None:
+        if found_at(Path(typed)) is None:
             raise InputError(
                 f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
             )
@@ -55,10 +55,3 @@ def _is_ledger(path: Path) -> bool:
     except OSError:
         start = b""
     return start == _SQLITE or path.suffix == ".db"
-
-
-def _is_there(path: Path) -> bool:
-    """False where nobody may look, and for what is too long to be a name."""
-    with suppress(OSError):
-        return path.exists()
-    return False

@@ -53,6 +53,7 @@ def test_a_ledger_is_named_itself_or_by_its_manifest_or_by_the_variable(
         ("nowhere.csv", "there is no nowhere.csv"),
         ("x" * 300, "there is no xxx"),
         ("alone.csv", "there is no ledger alone.ledger.db"),
+        ("a" * 300, "there is no a"),
     ],
 )
 def test_what_names_no_ledger_is_told(typed, told):

@@ -195,9 +195,11 @@ def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
     if shown.status == "cancelled":
         yield "cancelled"
         return
-    if world.account.rows[appointment_id].reason or shown.place != before[-1].place:
+    is_there = shown.place == before[-1].place and not world.account.rows[appointment_id].reason
+    if not is_there:
         yield "moved"
-    if world.rows[appointment_id].named.day in (None, shown.day):
+    # A manifest that was refused names other days, and changes nothing.
+    if is_there or world.rows[appointment_id].named.day in (None, shown.day):
         yield "alive"
 
 
