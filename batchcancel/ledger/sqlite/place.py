@@ -26,11 +26,12 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def is_still(path: Path, found: os.stat_result | None) -> bool:
-    """False when the file that was found there was removed, or another one has taken its name."""
+    """False when the file that was found there was removed, replaced or cut short."""
     try:
-        return found is not None and os.path.samestat(found, path.stat())
+        now = path.stat()
     except OSError:
         return False
+    return found is not None and os.path.samestat(found, now) and now.st_size >= found.st_size
 
 
 def require_place(path: Path) -> None:
