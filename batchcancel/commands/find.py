@@ -27,9 +27,8 @@ from batchcancel.reader.parts import Part, Place, place_of
 from batchcancel.reader.search import Found, filled_in, search
 from batchcancel.reader.selection import Selection, pick, unused
 from batchcancel.reader.times import day_start
-from batchcancel.report.atomic import Output, refuse_manifest
+from batchcancel.report.atomic import Output, refuse_manifest, require_new
 from batchcancel.report.find import Edge, Finding, write_manifest
-from batchcancel.report.results import require_new
 from batchcancel.settings.load import ApiSettings
 from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
@@ -81,7 +80,7 @@ async def find(
 ) -> Finding:  # fmt: skip
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
     output, kinds = wanted.output, (".csv", ".parquet")
-    await _at(output, lambda: require_new(output, force=wanted.force, kinds=kinds), stop=stop)
+    await _at(output, lambda: require_new(output, kinds, force=wanted.force), stop=stop)
     began = anyio.current_time()
     async with wiring.tools(
         settings, wiring.for_look, ledger=wanted.not_in or "", stop=stop, observe=observe,
