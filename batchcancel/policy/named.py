@@ -1,6 +1,7 @@
 """What a manifest names of its rows (day, session, branch), and what of it can be compared."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -82,8 +83,8 @@ async def comparable(
 ) -> tuple[pl.DataFrame, list[Caution]]:
     """Leave out the words that no record and no window of a day uses, and tell them.
 
-    Of a day of which nothing is known, the words that the API uses elsewhere are compared, and
-    those that it documents.
+    Of a day whose records or windows are not known, the words that the API uses elsewhere are
+    compared, and those that it documents.
     """
     unused = []
     for column, field in _WORDS.items():
@@ -101,15 +102,16 @@ async def comparable(
 async def _is_used(
     field: str, day: date | None, word: str, *, words: Words, lookup: Lookup, budget: Budget
 ) -> bool:
-    if day is None or not words.is_known(day):
-        return words.is_used(field, word, day=None) or _is_documented(field, word)
-    if not words.is_used(field, word, day=day) and budget.spend():
-        try:
+    if words.is_used(field, word, day=day):
+        return True
+    windows = None
+    if day is not None and words.is_known(day) and (day in lookup.listed or budget.spend()):
+        with suppress(ScopeMissing):
             windows = await lookup.windows(day)
-        except ScopeMissing:
-            windows = None
-        for one in windows or ():
-            words.note(day, session=one.session, branch_id=one.branch_id)
+    if windows is None:
+        return words.is_used(field, word, day=None) or _is_documented(field, word)
+    for one in windows:
+        words.note(day, session=one.session, branch_id=one.branch_id)
     return words.is_used(field, word, day=day)
 
 
