@@ -54,7 +54,7 @@ def resolve(
     address, named = ledger_for(ledger, batch)
     with closing(read_ledger(address)) as account:
         name = the_batch(account, named, ledger=address)
-        [origin] = [one.origin for one in account.batches() if one.name == name]
+        origin = account.batch(name).origin
     this_call().facts |= {"origin": origin}
     with closing(open_ledger(address, origin=origin, key="")) as written:
         now = datetime.now(UTC)
