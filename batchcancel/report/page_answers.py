@@ -218,7 +218,8 @@ def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
     if not status.counts[OutcomeName.CANCELLED]:  # nor can what was restored be verified
         told = proof if status.counts[OutcomeName.RESTORED] else "The numbers add up."
         return Reply(question, "Yes, as of the run", told)
-    if drift is None:
+    # What was looked at when fewer were cancelled says nothing of the others.
+    if drift is None or sum(drift.found.values()) < status.counts[OutcomeName.CANCELLED]:
         return Reply(question, "Yes, as of the run", f"{proof} Nobody has looked since.", verify)
     still, at = drift.found["cancelled"], moment(drift.looked_at, zone_of(status.batch))
     if other := sum(drift.found.values()) - still:

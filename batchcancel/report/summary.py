@@ -70,7 +70,7 @@ def summary_text(summary: Summary) -> str:
     told = headline(counts, restores=summary.restores)
     head = headed(summary.origin, f"Batch {summary.batch}: {told}")
     foot = (
-        f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
+        f"  {many(summary.requests, 'request')}, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
     )
     return "\n".join([head, "", *count_table(counts), "", foot])
