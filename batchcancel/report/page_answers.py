@@ -181,7 +181,7 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
     told = [
         "The last run was broken off." if status.going is Going.BROKEN_OFF else "",
         f"Of {many(len(story.runs), 'run')} {grouped(early)} ended early." if early else "",
-        f"{many(story.failed, 'request')} went unanswered or failed, and were asked again."
+        f"{many(story.failed, 'request')} went unanswered or failed."
         if story.failed else "",
         f"The rate limit refused {many(story.refused, 'request')}." if story.refused else "",
         f"In all it stood still for {duration(stood)}." if stood else "",

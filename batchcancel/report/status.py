@@ -28,8 +28,8 @@ _TYPED_AGAIN = {"job_file", *BY_FIELD} - {
     *("ledger", "batch"),
 }
 
-
 _EARLIER = 3
+_RESOLVES = "resolve-"
 
 
 class Going(StrEnum):
@@ -106,6 +106,7 @@ class BatchStatus:
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
             moved_here=self.moved_here, reach=self.reach,
+            held_back=self.counts.waiting if "limit" in _options(self.last) else 0,
         )  # fmt: skip
         told = what_next(standing, self.command, was_stopped=was_stopped)
         if was_stopped and not standing.restores:
@@ -249,7 +250,8 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
 
 
 def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
-    runs = account.runs(batch.name)
+    # What a person decided meanwhile is no run, and says nothing of what is left.
+    runs = [one for one in account.runs(batch.name) if not one.run_id.startswith(_RESOLVES)]
     last = runs[-1] if runs else None
     going = Going.NO_RUN if last is None else _going(last, is_held=account.is_held(batch.name))
     counts = counts_from(account.tally(batch.name))

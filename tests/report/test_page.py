@@ -137,7 +137,7 @@ def test_the_four_questions_are_answered_first(page):
         "9 windows were open: what is freed can be booked again at once.",
         "Whom must I call? 880 who were cancelled",
         "batchcancel export closure.ledger.db --batch closure -o call.csv --contacts",
-        "What went wrong? 21 rows for a person 1 request went unanswered or failed, ",
+        "What went wrong? 21 rows for a person 1 request went unanswered or failed. ",
         "Can I trust this? Yes, as of the run",
     ):
         assert part in answers
