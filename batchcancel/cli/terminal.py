@@ -11,6 +11,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
@@ -200,8 +201,9 @@ def _to_stderr(line: str, *, end: str = "\n") -> None:
 
 def _write(stream: TextIO, text: str) -> None:
     """A stream that is closed or full does not stop the command: the exit code still tells."""
+    encoding = stream.encoding or "utf-8"
     with suppress(OSError, ValueError):
-        stream.write(text)
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
 
@@ -228,6 +230,8 @@ def _to_stdout(text: str) -> None:
 
 def write_out(text: str) -> None:
     """What was asked for on stdout itself; some of it lost is no success, but for its reader."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever a terminal shows
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

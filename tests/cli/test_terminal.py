@@ -19,6 +19,7 @@ from batchcancel.cli.terminal import (
     say,
     show,
     this_call,
+    write_out,
 )
 from batchcancel.errors import InputError, StoppedEarly, UnexpectedFailure
 
@@ -120,6 +121,18 @@ def test_on_a_terminal_lines_end_between_words_and_a_command_stays_whole(
 def test_nobody_listening_on_stderr_stops_nothing(monkeypatch, error):
     monkeypatch.setattr(sys, "stderr", Deaf(error))
     say("a sentence")
+
+
+@pytest.mark.parametrize(
+    ("tell", "told"), [(result, b"Z\\xfcrich\n"), (write_out, "Z\u00fcrich".encode())]
+)
+def test_what_a_stream_cannot_encode_is_spelled_out_and_a_table_is_the_same_as_in_a_file(
+    monkeypatch, tell, told
+):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    tell("Z\u00fcrich")
+
+    assert sys.stdout.buffer.getvalue() == told
 
 
 @pytest.mark.parametrize(("hint", "told"), [("Make room.", "\n  Make room.\n"), ("", "\n")])
