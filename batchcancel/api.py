@@ -315,7 +315,7 @@ class Lookup(Calendar, Searches, Protocol):
 
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
-    ) -> "list[Record] | None":
+    ) -> Page | None:
         """The appointments of a day, `PAGE` at a time from page 1; None where there are no pages.
 
         All of them, or a `part`: those for which the API uses these words. Raises `Unreachable`
