@@ -61,6 +61,6 @@ def resolve(
     with closing(open_ledger(address, origin=origin, key="")) as written:
         now = datetime.now(UTC)
         done = command(written, name, wanted, decision=decision, reason=reason, now=now)
-    show(f"{done.resolved:,} rows of batch {name} are resolved as {decision}.", done.as_json())
+    show(f"Resolved as {decision}, of batch {name}: {done.resolved:,}.", done.as_json())
     if decision == "cancel":
         say("The next run reads and sends them: type the same batchcancel run as before.", "next")
