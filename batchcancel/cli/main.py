@@ -141,7 +141,8 @@ def _ended() -> int:
         context = getattr(error, "ctx", None)
         call = context.command_path if context else "batchcancel"
         hint = f"{call} --help lists what can be typed."
-        failure: BatchcancelError = InputError(error.format_message(), hint=hint)
+        told = " ".join(error.format_message().split())  # click lists choices on lines of their own
+        failure: BatchcancelError = InputError(told, hint=hint)
     except (click.Abort, KeyboardInterrupt):
         failure = Interrupted(signal.SIGINT)
     except BatchcancelError as error:
