@@ -16,10 +16,9 @@ from tests.reader.buckets import bucket_server
 
 __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
 
-# Whoever sets it wants no such files from a program or two; tests start many hundreds, and each
-# would compile everything anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Hundreds of processes import the same modules: they are compiled once, by whoever is first.
 sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _numbers = itertools.count(1)
 

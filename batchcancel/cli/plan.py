@@ -1,5 +1,6 @@
 """batchcancel plan: decide, count, estimate."""
 
+import re
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from batchcancel.cli.options import Grouped, job_options
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import Settings
+
+_SHORT = re.compile("-[nqvy]*n[nqvy]*")
+"""Switches of one letter, -n among them."""
 
 
 @click.command(cls=Grouped, short_help="Decide, count, estimate; sends no write.")
@@ -41,13 +45,14 @@ def plan(settings: "Settings") -> None:
 def show_plan(settings: "Settings") -> None:
     """Plan and show it; ends with the code that a run would be refused with."""
     # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
-    from batchcancel.cli.terminal import result, same_command, show
+    from batchcancel.cli.terminal import result, same_command, show, this_call
     from batchcancel.cli.watching import watched
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
     from batchcancel.report.summary import sweep
     from batchcancel.settings.options import reach
 
+    this_call().metrics_file = None  # its numbers are of runs
     planned = watched(settings, command.plan)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
     command.refuse(planned, settings)
@@ -63,9 +68,21 @@ def show_plan(settings: "Settings") -> None:
                 again = sweep(batch.name, batch.selection, ledger)
                 result(f"Next:  {again}{reach(settings.recorded())}")
             return
-        words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]
-        typed = same_command(["run" if one == "plan" else one for one in words])
-        result(f"\nNext:  {typed}")
+        typed = _as_run(settings)
+        result(f"\nNext:  {same_command(typed)}")
         if settings.approved is None:
-            told = f"{typed} --approved {planned.approval}"
+            told = same_command(typed, "--approved", str(planned.approval))
             result(f"  or, without a question, exactly what this plan shows:  {told}")
+
+
+def _as_run(settings: "Settings") -> list[str]:
+    """What was typed, as a run that is no dry run, whoever says that it is one."""
+    _, *words = sys.argv[1:]
+    ends = words.index("--") if "--" in words else len(words)
+    kept = [
+        one.replace("n", "") if _SHORT.fullmatch(one) else one
+        for one in words[:ends]
+        if one not in ("-n", "--dry-run")
+    ]
+    is_told_elsewhere = settings.dry_run and kept == words[:ends]
+    return ["run", *kept, *["--no-dry-run"] * is_told_elsewhere, *words[ends:]]

@@ -21,7 +21,7 @@ import polars.selectors as cs
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import RowRecord, State
-from batchcancel.report.atomic import Output, replacing
+from batchcancel.report.atomic import Output, replacing, require_kind
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
@@ -33,7 +33,7 @@ _FORMULA, _HARMLESS = (
     r"^[\s\x00]*[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]|^[\t\r\n]",
     (r"^([A-Za-z0-9_-]*|\+[0-9][0-9 ]*|--date [0-9-]+( --[a-z-]+ [\w-]+)*)$"),
 )
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE, _MOST_LINES = 50_000, 1_048_576
 
 Write = Callable[[pl.DataFrame, BinaryIO], object]
 
@@ -47,7 +47,7 @@ def write_results(
     nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
-    writer_for(path)
+    require_kind(path, KINDS)
     return write_table(results(rows, outcomes=outcomes), path)
 
 
@@ -67,9 +67,9 @@ def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = Non
 
 def write_table(frame: pl.DataFrame, path: Output) -> int:
     """Write a table to a file of the kind its ending says, whole or not at all."""
-    write = writer_for(path)
+    require_kind(path, KINDS)
     with replacing(path) as file:
-        write(frame, file)
+        _WRITERS[path.suffix.lower()](frame, file)
     return len(frame)
 
 
@@ -79,20 +79,17 @@ def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: 
     write_table(pl.DataFrame(rows, schema=schema, orient="row"), path)
 
 
-def require_new(path: Output, *, force: bool, kinds: Collection[str] | None = None) -> None:
-    """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
-    writer_for(path, kinds)
-    if path.exists() and not force:
-        raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
-
-
 def csv_text(frame: pl.DataFrame) -> str:
     """The table as CSV, harmless where a spreadsheet opens it."""
-    cell = cs.string()
+    names = pl.Series(frame.columns, dtype=pl.String())
+    harmless = frame.with_columns(_harmless(cs.string()))
+    harmless.columns = names.to_frame("n").select(_harmless(pl.col("n"))).to_series().to_list()
+    return harmless.write_csv()
+
+
+def _harmless(cell: pl.Expr) -> pl.Expr:
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_HARMLESS)
-    return frame.with_columns(
-        pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
-    ).write_csv()
+    return pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
 
 
 def _write_parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
@@ -114,6 +111,11 @@ def _write_xlsx(frame: pl.DataFrame, file: BinaryIO) -> None:
             "an .xlsx file needs the extra xlsx, which is not installed",
             hint="pip install 'batchcancel[xlsx]' from where it was installed; or name a .csv.",
         ) from None
+    if len(frame) >= _MOST_LINES:
+        raise InputError(
+            f"an .xlsx file has {_MOST_LINES:,} lines at most, and these are more",
+            hint="Let it end with .csv or .parquet.",
+        )
     content = BytesIO()
     with Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet()
@@ -139,14 +141,7 @@ _WRITERS: dict[str, Write] = {
 }
 
 
-def writer_for(path: Output, kinds: Collection[str] | None = None) -> Write:
-    """How to write a file of the kind its ending says; `InputError` where it says none of them."""
-    if (kind := path.suffix.lower()) not in (kinds or _WRITERS):
-        raise InputError(
-            f"the ending of {path} names no kind of results",
-            hint=f"Let it end with one of {', '.join(kinds or _WRITERS)}.",
-        )
-    return _WRITERS[kind]
+KINDS = tuple(_WRITERS)
 
 
 def known(outcomes: Collection[str]) -> set[str]:

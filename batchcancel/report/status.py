@@ -28,8 +28,8 @@ _TYPED_AGAIN = {"job_file", *BY_FIELD} - {
     *("ledger", "batch"),
 }
 
-
 _EARLIER = 3
+_RESOLVES = "resolve-"
 
 
 class Going(StrEnum):
@@ -37,6 +37,7 @@ class Going(StrEnum):
 
     NO_RUN = "no_run"
     RUNNING = "running"
+    STANDING_STILL = "standing_still"
     BROKEN_OFF = "broken_off"
     ENDED = "ended"
 
@@ -77,6 +78,9 @@ class BatchStatus:
                     f", at the earliest until {moment(end, zone)}" if seconds is not None else ""
                 )
                 yield f"  Running: {by}, since {began}; {grouped(left)} rows left{until}."
+            case Going.STANDING_STILL:
+                yield f"  Standing still: {by}, begun {began}, is there, but writes nothing."
+                yield "  It was suspended (Ctrl-Z), or its disk or database does not answer."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
                 yield "  No end was written: it was killed, or power was lost."
@@ -94,14 +98,18 @@ class BatchStatus:
         """What to type next."""
         if self.going is Going.RUNNING:
             return f"To watch it:    batchcancel status {shlex.quote(self.ledger)} --watch"
+        if self.going is Going.STANDING_STILL and self.last:
+            return f"To wake it:     kill -CONT {self.last.pid}"
         code = self.last and self.last.exit_code
         was_stopped = self.going is not Going.ENDED or code not in (0, ExitCode.INCOMPLETE)
         standing = Standing(
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
             moved_here=self.moved_here, reach=self.reach,
+            held_back=self.counts.waiting if "limit" in _options(self.last) else 0,
         )  # fmt: skip
-        told = what_next(standing, self.command, was_stopped=was_stopped)
+        command = self.command if was_stopped or self.counts.left else ""  # costs 1 ms
+        told = what_next(standing, command, was_stopped=was_stopped)
         if was_stopped and not standing.restores:
             told = f"Look first:     {self._same('plan')}\n{told}"
         keeps = _options(self.last)
@@ -126,7 +134,7 @@ class BatchStatus:
             manifest = from_here(told.get("manifest", "MANIFEST"))
             beside = Path(manifest).with_name(f"{Path(manifest).stem}.ledger.db")
             words = [verb, manifest]
-            if Path(self.ledger).resolve() != beside.resolve():
+            if os.path.abspath(self.ledger) != os.path.abspath(beside):  # noqa: PTH100 - asks no disk
                 words += ["--ledger", self.ledger]
             if self.batch.name != Path(manifest).stem:
                 words += ["--batch", self.batch.name]
@@ -179,10 +187,7 @@ def zone_of(batch: Batch) -> ZoneInfo | None:
 
 def moved_here(account: LedgerReader, name: str, counts: Counts) -> int:
     """How many of the moved rows are still on a day that the batch's manifest names."""
-    if not counts.to_resolve:  # asked first: there may be thousands of batches
-        return 0
-    [batch] = [one for one in account.batches() if one.name == name]
-    if batch.kind == "restore":
+    if not counts.to_resolve or (batch := account.batch(name)).kind == "restore":
         return 0
     zone = zone_of(batch) or UTC
     days: set[date | None] = set()
@@ -208,7 +213,14 @@ def read_status(
 ) -> list[BatchStatus]:
     """The latest batches first, or the named one; `InputError` when there is no such batch."""
     batches = _named(account, only)[::-1][:most]
-    return [_batch_status(account, batch, ledger=ledger, at=at) for batch in batches]
+    names = [one.name for one in batches]
+    runs, tallies = account.runs_of_each(names), account.tally_of_each(names)
+    return [
+        _batch_status(
+            account, one, runs[one.name], counts_from(tallies[one.name]), ledger=ledger, at=at
+        )
+        for one in batches
+    ]
 
 
 def _named(account: LedgerReader, only: str | None) -> list[Batch]:
@@ -242,33 +254,46 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
     return first
 
 
-def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
-    runs = account.runs(batch.name)
+def _batch_status(
+    account: LedgerReader, batch: Batch, runs: Sequence[Run], counts: Counts, *, ledger: str,
+    at: datetime,
+) -> BatchStatus:  # fmt: skip
+    # What a person decided meanwhile is no run, and says nothing of what is left.
+    runs = [one for one in runs if not one.run_id.startswith(_RESOLVES)]
     last = runs[-1] if runs else None
-    if last is None:
-        going = Going.NO_RUN
-    elif last.ended_at is not None:
-        going = Going.ENDED
-    else:
-        is_alive = account.is_held(batch.name) and _may_be_alive(last)
-        going = Going.RUNNING if is_alive else Going.BROKEN_OFF
-    counts = counts_from(account.tally(batch.name))
+    is_alive = last is not None and last.ended_at is None and account.is_held(batch.name)
+    going = Going.NO_RUN if last is None else _going(last, is_held=is_alive)
     # Where a run is alive its batch is asked again and again, and this reads every row.
     here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
-    plans = [one.found for one in account.looks(batch.name) if one.kind == "plan"]
+    # Asked only where something is left to type: there may be thousands of batches.
+    looks = account.looks(batch.name) if counts.left else ()
+    plans = [one.found for one in looks if one.kind == "plan"]
     return BatchStatus(
         batch=batch, counts=counts, earlier=runs[:-1], last=last, going=going, ledger=ledger, at=at,
         moved_here=here, had_notes=bool(plans and plans[-1].get("notes")),
     )  # fmt: skip
 
 
-def _may_be_alive(run: Run) -> bool:
-    """False where its process is gone from this machine, although its lease lasts a while yet."""
-    if run.pid is not None and run.host == socket.gethostname():
-        try:
-            os.kill(run.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:  # another user's
-            return True
+def _going(run: Run, *, is_held: bool) -> Going:
+    """Who is suspended writes no heartbeat; who was killed left a lease that lasts a while yet."""
+    if run.ended_at is not None:
+        return Going.ENDED
+    is_here = run.pid is not None and run.host == socket.gethostname()
+    if is_held:
+        return Going.BROKEN_OFF if is_here and not _exists(run.pid or 0) else Going.RUNNING
+    return Going.STANDING_STILL if is_here and _is_ours(run.pid or 0) else Going.BROKEN_OFF
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # else another user's
     return True
+
+
+def _is_ours(pid: int) -> bool:
+    """Not merely of that number; False where the system does not tell."""
+    with suppress(OSError):
+        return b"batchcancel" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False

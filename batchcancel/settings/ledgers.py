@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from batchcancel.addresses import found_at
 from batchcancel.errors import InputError
 from batchcancel.settings.load import batch_name, manifest_source
 from batchcancel.settings.options import ENDED
@@ -31,12 +32,12 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     source = manifest_source(typed)
     if named is not None:
         return named, batch or batch_name(source.stem)
-    beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
-    if not Path(typed).exists() and not beside.exists():
-        raise InputError(
-            f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
-        )
-    if not beside.exists():
+    beside = Path(typed).with_name(f"{source.stem}.ledger.db")
+    if found_at(beside) is None:
+        if found_at(Path(typed)) is None:
+            raise InputError(
+                f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
+            )
         raise InputError(
             f"there is no ledger {beside}",
             hint="A ledger is made by the first run, beside the manifest unless named otherwise.",
@@ -49,6 +50,8 @@ def _is_ledger(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             start = file.read(len(_SQLITE))
+    except IsADirectoryError:
+        return True
     except OSError:
-        return path.suffix == ".db" or path.is_dir()
+        start = b""
     return start == _SQLITE or path.suffix == ".db"

@@ -1,5 +1,6 @@
 """The SQLite ledger: one file, one writer, every commit on the disk before it returns."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,7 @@ class SqliteReader(LedgerReader):
     """The questions, asked over one connection, also while a run is writing."""
 
     _order = "rowid"
+    _listed = "SELECT value FROM json_each(:batches)"
     _db: sqlite3.Connection
 
     def is_held(self, batch: str) -> bool:
@@ -116,7 +118,7 @@ class SqliteLedger(Ledger, SqliteReader):
         """One at a time: the heartbeat writes over the same connection."""
         if self._place is not None and not is_still(self._place, self._found):
             raise LedgerWriteFailed(  # nobody would find again what is written there
-                f"the ledger could not be written: {self._name} was removed or replaced",
+                f"the ledger could not be written: {self._name} was removed, replaced or cut",
                 hint="Put the ledger back before the next run: it knows what was sent.",
             )
         with self._turn:
@@ -176,7 +178,7 @@ def open_sqlite(
     `key` is the API key's fingerprint; `ttl` is how long a batch stays with a run that is not heard
     of and whose lock file was removed. `InputError` where the path is no place for a ledger.
     """
-    place = path.resolve()
+    place = Path(os.path.realpath(path))  # `resolve` raises at a loop of links
     require_place(place)
     require_private(place)
     with ExitStack() as undo:
