@@ -32,16 +32,19 @@ _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 NewTransport = Callable[[], httpx.AsyncBaseTransport]
 
 
-def tls_transports(proxy: str | None = None) -> NewTransport:
+def transports(*, is_secure: bool, proxy: str | None = None) -> NewTransport:
     """Transports with one connection each and a common TLS context, through `proxy` if it is given.
 
-    It trusts the well-known authorities that httpx brings, and this machine's own, and writes no
-    keys of its connections down, whatever SSLKEYLOGFILE says.
+    A secure one trusts the well-known authorities that httpx brings, and this machine's own, and
+    writes no keys of its connections down, whatever SSLKEYLOGFILE says; another trusts nobody.
     """
-    # No environment: a proxy in cron's or Airflow's must not get the key.
-    context = httpx.create_ssl_context(trust_env=False)
-    context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
-    context.load_default_certs()
+    if is_secure:
+        # No environment: a proxy in cron's or Airflow's must not get the key.
+        context = httpx.create_ssl_context(trust_env=False)
+        context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
+        context.load_default_certs()
+    else:  # for HTTP on this machine: to read all authorities takes as long as a small plan
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     return lambda: httpx.AsyncHTTPTransport(
         verify=context, trust_env=False, limits=limits, proxy=proxy
@@ -68,7 +71,9 @@ class HuskyVoice:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._timeout = timeout
         self._clock = clock
-        self._new_transport = new_transport or tls_transports(proxy)
+        self._new_transport = new_transport or transports(
+            is_secure=self._base.scheme == "https" or proxy is not None, proxy=proxy
+        )
         self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         self._idle: list[httpx.AsyncBaseTransport] = []
         self._headers = {
