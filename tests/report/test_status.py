@@ -70,6 +70,23 @@ def test_a_batch_stands_where_its_rows_do(ledger):
     assert any(line.split()[:2] == ["waiting", "1"] for line in lines)
 
 
+def test_many_batches_cost_no_more_questions_than_two(ledger, finish, monkeypatch):
+    finish(1, 0)
+    asked, execute = [], ledger._execute
+    monkeypatch.setattr(
+        ledger, "_execute", lambda *one, **how: asked.append(1) or execute(*one, **how)
+    )
+
+    def questions(many):
+        for number in range(many):
+            ledger.enrol(replace(batch(f"night-{number}"), rows=0), [], [])
+        asked.clear()
+        read(ledger)
+        return len(asked)
+
+    assert questions(1) == questions(9)
+
+
 def test_a_batch_that_restores_another_counts_what_is_restored(ledger):
     undoing = replace(batch("closure.restore"), kind="restore", of_batch="closure")
     ledger.enrol(undoing, [LedgerRow("a1", None, None, None, None)], [])
@@ -99,6 +116,20 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
         "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
         "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",
     ]
+
+
+@pytest.mark.parametrize(("code", "told"), [(5, "To go on:"), (4, "To try again:")])
+def test_what_a_person_decided_after_a_run_is_not_taken_for_its_end(ledger, finish, code, told):
+    """Rows that wait wait for that run, and were held back by nobody."""
+    finish(5, code)
+    decided = Run(run_id="resolve-1", batch="closure", started_at=NOW, **WHO)
+    ledger.hold(decided)
+    ledger.finish(replace(decided, ended_at=NOW, exit_code=0))
+    (standing,) = read(ledger)
+
+    assert f"with exit code {code}." in standing.text()
+    assert told in standing.next
+    assert "Held back" not in standing.next
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process is asked what it runs")
