@@ -38,6 +38,7 @@ from batchcancel.cli.terminal import (
 from batchcancel.cli.verify import verify
 from batchcancel.errors import BatchcancelError, InputError, Interrupted, UnexpectedFailure
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SYNONYMS = dict.fromkeys(("resume", "cancel", "apply", "start"), "run") | {
     "dry-run": "plan", "preview": "plan", "undo": "restore", "check": "verify", "search": "find",
     "show": "status", "rehearse": "sandbox",
@@ -109,8 +110,7 @@ def main() -> NoReturn:
 def _heard_signals() -> Iterator[list[int]]:
     """Those that end a call; under nohup a hang-up stays ignored."""
     heard: list[int] = []
-    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [one for one in ends if signal.getsignal(one) is not signal.SIG_IGN]
+    heeded = [one for one in _ENDS if signal.getsignal(one) is not signal.SIG_IGN]
     before = {one: signal.signal(one, lambda signum, _: heard.append(signum)) for one in heeded}
     try:
         yield heard
@@ -160,6 +160,8 @@ def program() -> NoReturn:
     try:
         main()
     except SystemExit as ended:
+        for one in _ENDS:  # what is told stands: no signal may change the exit code any more
+            signal.signal(one, signal.SIG_IGN)
         if threading.active_count() > 1:
             os._exit(int(ended.code or 0))
         raise
