@@ -16,6 +16,7 @@ from batchcancel.policy.pages import Budget
 from batchcancel.policy.records import Words
 from batchcancel.policy.starts import some
 from batchcancel.reader.beside import left_join
+from batchcancel.reader.start_columns import with_own_day
 
 SAID = ("said_day", "said_session", "said_branch")
 NAMED = pl.Schema(
@@ -42,15 +43,9 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     start, a session that reaches over it, or a day of which no more is known may be found on the
     day beside it.
     """
-    moments = frame.get_column("starts_at").drop_nulls().unique()
-    zone = UTC if timezone is None else timezone
-    days = pl.DataFrame(
-        {"starts_at": moments, "day": [moment.astimezone(zone).date() for moment in moments]},
-        schema={"starts_at": frame.schema["starts_at"], "day": pl.Date},
-    )
-    page = pl.coalesce("day", "date")
+    page = pl.coalesce("own_day", "date")
     begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
-    return left_join(frame.drop("day", strict=False), days, ["starts_at"]).select(
+    return with_own_day(frame, frame.get_column("starts_at"), timezone or UTC).select(
         "appointment_id",
         said_day="date" if timezone is None else page,
         said_session="session",
