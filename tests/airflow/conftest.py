@@ -6,8 +6,6 @@ runs this folder there.
 
 import json
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,8 +22,9 @@ collect_ignore_glob = [] if find_spec("airflow") else ["*.py"]
 @pytest.fixture(scope="session")
 def tables():
     """Airflow's tables, made once, and a copy for whoever begins anew."""
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, check=True, capture_output=True)
+    from airflow.utils.db import initdb
+
+    initdb()
     return Path(shutil.copy(HOME / "airflow.db", HOME / "new.db"))
 
 
