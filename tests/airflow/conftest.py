@@ -5,9 +5,9 @@ runs this folder there.
 """
 
 import json
-import shutil
+import sqlite3
+from contextlib import closing
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +25,9 @@ def tables():
     from airflow.utils.db import initdb
 
     initdb()
-    return Path(shutil.copy(HOME / "airflow.db", HOME / "new.db"))
+    with closing(sqlite3.connect(HOME / "airflow.db")) as db:
+        db.execute("VACUUM INTO ?", [str(copy := HOME / "new.db")])
+    return copy
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -70,7 +69,7 @@ class Airflow:
         deadline = time.monotonic() + PATIENCE
         while not (value := is_so()):
             assert time.monotonic() < deadline, self.said()
-            time.sleep(0.1)
+            time.sleep(0.5)  # each look takes time of its own
         return value
 
     def _logs_in(self):
@@ -187,7 +186,7 @@ def running(home, tables, **variables):
     port = _free_port()
     home.mkdir()
     (home / "airflow.cfg").touch()  # or each part would write one
-    _copy_tables(tables, home / "airflow.db")
+    shutil.copy(tables, home / "airflow.db")
     airflow = Airflow(home, port, os.environ | _settings(home, port) | variables)
     try:
         airflow.begin()
@@ -217,12 +216,6 @@ def _settings(home, port):
         "AIRFLOW__API__SECRET_KEY": "of no use to anybody else",
         "AIRFLOW__API_AUTH__JWT_SECRET": "of no use to anybody else" * 3,
     }
-
-
-def _copy_tables(tables, path):
-    """In a database whose readers and writers do not shut each other out."""
-    with closing(sqlite3.connect(shutil.copy(tables, path))) as db:
-        db.execute("PRAGMA journal_mode=WAL")
 
 
 def _free_port():
