@@ -13,7 +13,7 @@ def cancelled(stage, ids):
 
 @pytest.mark.promise(7)
 def test_a_group_of_twenty_that_is_unpaused_does_the_last_night_in_one_run_without_a_refusal(
-    airflow, group, wanted
+    airflow, stage, group, wanted
 ):
     for quarter in (1, 2, 3):  # that is how patient one wait is with a busy machine
         airflow.wait_until(lambda: len(cancelled(group, wanted)) >= quarter * len(wanted) // 4)  # noqa: B023
@@ -26,12 +26,13 @@ def test_a_group_of_twenty_that_is_unpaused_does_the_last_night_in_one_run_witho
             for organisation in ORGANISATIONS}  # fmt: skip
     assert [1] * 20 == [len(one) for one in keys.values()]
     assert 20 == len(set.union(*keys.values()))
+    assert 23 == len([*(stage.folder / "lists").glob("clinic_group=*.html")])
 
 
 @pytest.mark.usefixtures("wanted")
 def test_no_two_tasks_of_an_organisation_ran_at_once_and_organisations_did(airflow):
     [run] = airflow.runs("clinic_group")
-    tasks = [one for one in airflow.tasks(run) if one["task_id"].startswith("cancel")]
+    tasks = [one for one in airflow.tasks(run) if one["task_id"].endswith(".cancel")]
     assert 23 == len(tasks)
     overlaps = {
         one["task_id"] == other["task_id"]
@@ -69,6 +70,6 @@ def test_a_manifest_that_arrives_starts_its_dag_and_the_same_file_is_never_run_t
     arrive("third")
     until_runs(4)
     tasks = [one["task_id"] for run in airflow.runs("on_arrival") for one in airflow.tasks(run)]
-    assert 4 == tasks.count("cancel")
+    assert (4, 4) == (tasks.count("closure.cancel"), tasks.count("closure.report"))
     names = {"first", "second", "third"}
     assert dict.fromkeys(names, 1) == cancelled(group, names)
