@@ -4,9 +4,10 @@ An address may hold a signature or a password, while logs, ledgers and terminals
 anybody. So `str` of an address is redacted, and the whole of it has to be asked for by name.
 """
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
@@ -87,6 +88,14 @@ def source_of(text: str) -> Source:
     if not place.partition("/")[0]:
         raise ValueError("the address names no host or bucket")
     return Source(scheme=scheme, place=place, query=query)
+
+
+def found_at(path: Path) -> os.stat_result | None:
+    """What is there; None also where the system does not look: a name too long, a loop of links."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def redacted_manifest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from tests.world import World
 
 __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
 
+
+# Hundreds of processes import the same modules: they are compiled once, by whoever is first.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _numbers = itertools.count(1)
 

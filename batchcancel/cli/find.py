@@ -71,11 +71,12 @@ def find(
     from batchcancel.cli.watching import watched
     from batchcancel.commands import find as command
     from batchcancel.report.find import find_json, find_next, find_text
+    from batchcancel.settings.ledgers import ledger_for
 
     filters = {name: typed[name.replace("-", "_")] for name in _FILTERS}
     wanted = command.Wanted(
         first=first.date(), last=(last or first).date(), filters=filters, output=output,
-        force=force, not_in=not_in,
+        force=force, not_in=not_in and ledger_for(not_in, None)[0],
     )  # fmt: skip
     finding = watched(settings, partial(command.find, wanted=wanted))
     show(f"{find_text(finding)}\n\n{find_next(finding)}", find_json(finding))

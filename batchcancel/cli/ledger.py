@@ -35,12 +35,12 @@ def ddl(role: str) -> None:
 
 
 @ledger.command(short_help="Forget batches that are long finished.")
-@click.argument("address", metavar="LEDGER")
+@click.argument("typed", metavar="LEDGER")
 @click.option("--older-than", metavar="DAYS", required=True, help="How long ago, such as 90d")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would go, and leave it")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
-def prune(address: str, older_than: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def prune(typed: str, older_than: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Forget the batches of LEDGER that are finished, with their rows, runs and requests.
 
     A batch stays while a row of it waits, is in doubt or needs review, while a run of it is alive,
@@ -55,6 +55,7 @@ def prune(address: str, older_than: str, *, dry_run: bool, yes: bool, as_json: b
     from batchcancel.commands.prune import prune as command
     from batchcancel.ledger.open import open_ledger, read_ledger
     from batchcancel.settings import quantities
+    from batchcancel.settings.ledgers import ledger_for
     from batchcancel.stop import Stop
 
     this_call().is_json |= as_json
@@ -62,6 +63,7 @@ def prune(address: str, older_than: str, *, dry_run: bool, yes: bool, as_json: b
         before = datetime.now(UTC) - quantities.days(older_than)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--older-than") from None
+    address, _ = ledger_for(typed, None)
     with closing(read_ledger(address)) as account:
         looked = look(account, before=before)
     if dry_run or not looked.batches:

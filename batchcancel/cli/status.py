@@ -79,4 +79,4 @@ def _show(ledger: str, batch: str | None) -> bool:
         show(one.text(), one.as_json())
     if others:
         result(f"\n{others:,} earlier batches are not shown: --batch NAME shows one of them.")
-    return any(one.going is Going.RUNNING for one in found)
+    return any(one.going in (Going.RUNNING, Going.STANDING_STILL) for one in found)

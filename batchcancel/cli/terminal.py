@@ -86,9 +86,10 @@ def _without_secrets(text: str) -> str:
     return text
 
 
-def _to_type(text: str) -> str:
-    """As it is shown, with commands to type as the program was called: perhaps not on the path."""
-    return printable(_AS_NAMED.sub(f"{shlex.join(program())} ", text))
+def _as_called(text: str) -> str:
+    """With commands to type as the program was called: perhaps it is not on the path."""
+    name = shlex.join(program())
+    return _AS_NAMED.sub(lambda _found: f"{name} ", text)
 
 
 def columns() -> int:
@@ -122,9 +123,9 @@ def _broken(line: str, width: int) -> list[str]:
 def say(text: str = "", event: str = "told", *, level: str = "info", **facts: Any) -> None:
     """A message on stderr: its text for people; in a JSON log the event, its facts and the text."""
     if _call.logs_json:
-        log(event, level=level, **facts, text=text.strip())
+        log(event, level=level, **facts, text=_as_called(text.strip()))
     elif _call.wants(level):
-        _to_stderr(_fitted(_to_type(text), sys.stderr))
+        _to_stderr(_fitted(printable(_as_called(text)), sys.stderr))
 
 
 def log(event: str, *, level: str = "info", **facts: Any) -> None:
@@ -197,7 +198,9 @@ def _write(stream: TextIO, text: str) -> None:
 def result(text: str, *, as_it_is: bool = False) -> None:
     """A result on stdout."""
     draw("")
-    _write(sys.stdout, text if as_it_is else _fitted(_to_type(text), sys.stdout) + "\n")
+    _write(
+        sys.stdout, text if as_it_is else _fitted(printable(_as_called(text)), sys.stdout) + "\n"
+    )
 
 
 def write_out(text: str) -> None:
@@ -238,7 +241,7 @@ def close(
 ) -> None:
     """The end of every call: the last line with --json, and the last event of a JSON log."""
     draw("")
-    wrong = {"error": _call.error, "hint": _call.hint} if _call.error else {}
+    wrong = {"error": _call.error, "hint": _as_called(_call.hint)} if _call.error else {}
     facts = _call.facts | {"exit_code": code} | wrong
     if _call.is_json:
         result(json.dumps(facts, default=str))

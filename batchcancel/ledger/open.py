@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from batchcancel.addresses import is_parameters, is_postgres
+from batchcancel.addresses import found_at, is_parameters, is_postgres
 from batchcancel.errors import InputError
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
@@ -42,7 +42,7 @@ def read_ledger(address: str) -> LedgerReader:
 
 def is_there(address: str) -> bool:
     """Whether a ledger was made before; whoever asks a database finds out."""
-    return is_postgres(address) or _path(address).exists()
+    return is_postgres(address) or found_at(_path(address)) is not None
 
 
 def postgres_ddl(role: str) -> str:

@@ -25,7 +25,6 @@ STANDINGS = f"""
     ) AS counted USING (batch_id)
     ORDER BY batch_id
 """
-_LOCK = "UPDATE leases SET token = token WHERE batch IN (SELECT name FROM temp.loaded)"
 _RUNS = "SELECT run_id FROM runs WHERE batch IN (SELECT name FROM temp.loaded)"
 _IDS = "SELECT batch_id FROM batches WHERE name IN (SELECT name FROM temp.loaded)"
 _FORGET = {
@@ -66,15 +65,15 @@ def prune(
 ) -> Mapping[str, int]:
     """Forget those of the named batches that are finished; tells how many of what went.
 
-    `held` names the families of runs that are alive: whoever would take one meanwhile waits.
+    `held` names the families of runs that are alive; whoever would take one of the named, which
+    stand in `loaded`, waits meanwhile.
     """
     load(into, "name", ((one,) for one in names), like="batches")
-    into.execute(_LOCK)
+    alive = held()
     standings = (
         Standing(name, family, restored(ended), *counts)
         for name, family, ended, *counts in into.fetch(STANDINGS.format(of_batch="of_batch"))
     )
-    alive = held()
     gone = [one for one in finished(standings, before=before) if one.family not in alive]
     load(into, "name", ((one.batch,) for one in gone if one.batch in names), like="batches")
     values = {"before": before}

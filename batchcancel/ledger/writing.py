@@ -108,7 +108,7 @@ class Ledger(LedgerReader):
 
     @abstractmethod
     def _held(self, into: Any) -> set[str]:
-        """The batches that runs have now, as they are leased."""
+        """The batches that runs have now, as they are leased; nobody takes one in `loaded`."""
 
     @abstractmethod
     def _identity(self, number: int) -> Values:

@@ -37,6 +37,7 @@ class Going(StrEnum):
 
     NO_RUN = "no_run"
     RUNNING = "running"
+    STANDING_STILL = "standing_still"
     BROKEN_OFF = "broken_off"
     ENDED = "ended"
 
@@ -77,6 +78,9 @@ class BatchStatus:
                     f", at the earliest until {moment(end, zone)}" if seconds is not None else ""
                 )
                 yield f"  Running: {by}, since {began}; {grouped(left)} rows left{until}."
+            case Going.STANDING_STILL:
+                yield f"  Standing still: {by}, begun {began}, is there, but writes nothing."
+                yield "  It was suspended (Ctrl-Z), or its disk or database does not answer."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
                 yield "  No end was written: it was killed, or power was lost."
@@ -94,6 +98,8 @@ class BatchStatus:
         """What to type next."""
         if self.going is Going.RUNNING:
             return f"To watch it:    batchcancel status {shlex.quote(self.ledger)} --watch"
+        if self.going is Going.STANDING_STILL and self.last:
+            return f"To wake it:     kill -CONT {self.last.pid}"
         code = self.last and self.last.exit_code
         was_stopped = self.going is not Going.ENDED or code not in (0, ExitCode.INCOMPLETE)
         standing = Standing(
@@ -245,13 +251,7 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
 def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
     runs = account.runs(batch.name)
     last = runs[-1] if runs else None
-    if last is None:
-        going = Going.NO_RUN
-    elif last.ended_at is not None:
-        going = Going.ENDED
-    else:
-        is_alive = account.is_held(batch.name) and _may_be_alive(last)
-        going = Going.RUNNING if is_alive else Going.BROKEN_OFF
+    going = Going.NO_RUN if last is None else _going(last, is_held=account.is_held(batch.name))
     counts = counts_from(account.tally(batch.name))
     # Where a run is alive its batch is asked again and again, and this reads every row.
     here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
@@ -262,13 +262,26 @@ def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datet
     )  # fmt: skip
 
 
-def _may_be_alive(run: Run) -> bool:
-    """False where its process is gone from this machine, although its lease lasts a while yet."""
-    if run.pid is not None and run.host == socket.gethostname():
-        try:
-            os.kill(run.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:  # another user's
-            return True
+def _going(run: Run, *, is_held: bool) -> Going:
+    """Who is suspended writes no heartbeat; who was killed left a lease that lasts a while yet."""
+    if run.ended_at is not None:
+        return Going.ENDED
+    is_here = run.pid is not None and run.host == socket.gethostname()
+    if is_held:
+        return Going.BROKEN_OFF if is_here and not _exists(run.pid or 0) else Going.RUNNING
+    return Going.STANDING_STILL if is_here and _is_ours(run.pid or 0) else Going.BROKEN_OFF
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # else another user's
     return True
+
+
+def _is_ours(pid: int) -> bool:
+    """Not merely of that number; False where the system does not tell."""
+    with suppress(OSError):
+        return b"batchcancel" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False

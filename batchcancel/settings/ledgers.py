@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from batchcancel.addresses import found_at
 from batchcancel.errors import InputError
 from batchcancel.settings.load import batch_name, manifest_source
 from batchcancel.settings.options import ENDED
@@ -32,11 +33,11 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     if named is not None:
         return named, batch or batch_name(source.stem)
     beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
-    if not Path(typed).exists() and not beside.exists():
+    if found_at(beside) is None and found_at(Path(typed)) is None:
         raise InputError(
             f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
         )
-    if not beside.exists():
+    if found_at(beside) is None:
         raise InputError(
             f"there is no ledger {beside}",
             hint="A ledger is made by the first run, beside the manifest unless named otherwise.",
@@ -49,6 +50,8 @@ def _is_ledger(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             start = file.read(len(_SQLITE))
+    except IsADirectoryError:
+        return True
     except OSError:
-        return path.suffix == ".db" or path.is_dir()
+        return path.suffix == ".db"
     return start == _SQLITE or path.suffix == ".db"

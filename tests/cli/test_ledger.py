@@ -10,7 +10,7 @@ from batchcancel.ledger.sqlite.ledger import open_sqlite
 from tests.command import command
 
 ORIGIN = "https://h.example"
-PRUNE = ("ledger", "prune", "nightly.ledger.db", "--older-than", "90d")
+PRUNE = ("ledger", "prune", "--older-than", "90d")
 
 
 @pytest.fixture
@@ -26,7 +26,11 @@ def prune(tmp_path):
         ledger.enrol(night, [], [])
         ledger.finish(run)
     ledger.close()
-    return lambda *words: command(*PRUNE, *words, folder=tmp_path, environ={})
+
+    def prune(*words, named="nightly.ledger.db"):
+        return command(*PRUNE, named, *words, folder=tmp_path, environ={})
+
+    return prune
 
 
 def test_a_look_names_what_would_go_and_leaves_it(prune):
@@ -47,6 +51,12 @@ def test_it_asks_and_forgets_only_where_somebody_agrees(prune):
     assert "Pass --yes to forget" in refused.stderr
     assert "Forgotten: 12 batches, 0 rows, 12 runs, 0 requests. 1 batches stay.\n" == done.stdout
     assert 0 == json.loads(again.stdout)["batches"]
+
+
+def test_the_manifest_beside_it_names_it_too(prune, tmp_path):
+    (tmp_path / "nightly.csv").write_text("appointment_id\n")
+    told = [prune("-n", "--json", named=one).stdout for one in ("nightly.csv", "nightly.ledger.db")]
+    assert [12, 12] == [json.loads(one)["batches"] for one in told]
 
 
 @pytest.mark.parametrize("days", ["0d", "ninety", "1h", "-3", ""])

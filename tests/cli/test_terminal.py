@@ -236,3 +236,15 @@ def test_commands_to_type_are_called_as_this_one_was(monkeypatch, capsys, called
 
     look = f"Look: {told} status x.db. A defect of batchcancel."
     assert f"To go on: {told} run m.csv\n{look}\n" == capsys.readouterr().err
+
+
+def test_a_json_log_names_commands_as_this_one_was_called(typed, monkeypatch, capsys):
+    typed("run", "--log-format", "json")
+    monkeypatch.setattr(sys, "argv", ["/a\\1/batchcancel", "run"])
+    say("Look: batchcancel status x.db")
+    complain(InputError("no", hint="Look: batchcancel plan x.csv"))
+    close(2)
+
+    told, stopped = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert told["text"] == "Look: '/a\\1/batchcancel' status x.db"
+    assert stopped["hint"] == "Look: '/a\\1/batchcancel' plan x.csv"

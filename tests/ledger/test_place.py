@@ -2,13 +2,16 @@
 
 import os
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from batchcancel.errors import InputError, UnsafeLedger
+from batchcancel.ledger.open import is_there
 from batchcancel.ledger.sqlite import place
+from batchcancel.ledger.sqlite.ledger import open_sqlite, read_sqlite
 from batchcancel.ledger.sqlite.place import (
     file_system_of,
     is_network,
@@ -54,6 +57,16 @@ def test_network_file_systems_are_told_from_local_ones():
     network = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "9p", "ceph"]
     local = ["", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuse.ntfs-3g"]
     assert network == [kind for kind in network + local if is_network(kind)]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "loop.db/x.db", "closure.csv/x.db"])
+def test_a_name_at_which_nothing_can_be_is_refused_and_not_stumbled_over(tmp_path, name):
+    (tmp_path / "closure.csv").touch()
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    assert not is_there(str(tmp_path / name))
+    for use in (read_sqlite, partial(open_sqlite, origin="", key="")):
+        with pytest.raises(InputError):
+            use(tmp_path / name)
 
 
 def test_a_ledger_on_a_network_file_system_is_refused(tmp_path, monkeypatch):

@@ -92,6 +92,20 @@ class TestHolding:
         winner.require_held()
 
 
+@pytest.mark.promise(10)
+def test_a_token_that_a_server_gives_twice_lets_nobody_write_on_anothers_batch(
+    open_ledger, ask, example
+):
+    """As one that took over without the last commits, and counts on from where it was."""
+    loser = example.begin(open_ledger())
+    ask("UPDATE batchcancel.leases SET session = gen_random_uuid()")
+    with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
+        loser.commit([example.intent("a")])
+    loser._lease.renew(loser._side)
+    with pytest.raises(LedgerWriteFailed, match="another run has taken over"):
+        loser.require_held()
+
+
 @pytest.mark.promise(7)
 @pytest.mark.parametrize(("by", "is_right"), [(29.0, True), (31.0, False), (-31.0, False)])
 def test_a_database_whose_clock_is_set_during_a_run_ends_it(open_ledger, example, by, is_right):
@@ -108,7 +122,7 @@ def test_a_database_whose_clock_is_set_during_a_run_ends_it(open_ledger, example
 
 class TestOurOwnClocks:
     def lease(self, clocks):
-        return Lease(batch="closure", token=1, ttl=30, taken=Stopwatch(clocks))
+        return Lease(batch="closure", token=1, ttl=30, taken=Stopwatch(clocks), session=None)
 
     def test_a_lease_is_ours_until_it_runs_out(self):
         now = [0.0, 1000.0]

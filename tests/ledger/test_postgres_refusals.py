@@ -128,6 +128,7 @@ def test_it_is_told_what_a_certificate_lacks(secured, subject, how, match):
         ("service=nowhere", "a service that no file defines"),
         ("sslmode=perhaps", "cannot be used"),
         ("port=x", "cannot be used"),
+        ("connect_timeout=soon", "no URL of a PostgreSQL database"),
     ],
 )
 def test_what_cannot_be_an_address_is_a_mistake(parameters, match):

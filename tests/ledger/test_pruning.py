@@ -95,6 +95,14 @@ def test_a_batch_that_went_may_be_run_anew(store, settle, example):
     assert ledger.went_back is None
 
 
+def test_a_batch_that_stays_is_the_one_it_was(store, settle, example):
+    ledger = store.open()
+    settle(ledger, "closure", example.intent("b", 2))
+    assert 0 == ledger.prune(["closure"], before=LATER)["batches"]
+    ledger.hold(example.run("again"))
+    assert ledger.went_back is None
+
+
 def test_a_batch_that_is_taken_meanwhile_stays(database, settle, example):
     ledgers = [closing(open_postgres(database, **WHO)) for _ in range(2)]
     with ledgers[0] as one, ledgers[1] as two:

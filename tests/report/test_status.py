@@ -1,6 +1,9 @@
 import os
 import shlex
 import socket
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +12,7 @@ import pytest
 from batchcancel.appointments import Outcome, OutcomeName, RejectedRow
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import Batch, Intent, LedgerRow, Look, Run, Settled
-from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite
+from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from batchcancel.report.page import page_html
 from batchcancel.report.status import read_status
 
@@ -96,6 +99,27 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
         "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
         "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process is asked what it runs")
+@pytest.mark.parametrize(
+    ("called", "state"), [("batchcancel", "standing_still"), ("another", "broken_off")]
+)
+def test_a_run_that_is_there_without_its_lease_stands_still(tmp_path, called, state):
+    waits = [sys.executable, "-c", "input()", called]
+    ledger = open_sqlite(tmp_path / "l.db", origin=ORIGIN, key="fingerprint")
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as process:
+        who = WHO | {"pid": process.pid}
+        ledger.hold(Run(run_id="run-1", batch="closure", started_at=NOW, **who))
+        ledger.enrol(batch("closure"), [], [])
+        ledger.close()
+        with closing(read_sqlite(tmp_path / "l.db")) as account:
+            (standing,) = read(account)
+            told = standing.text()
+        process.kill()
+
+    assert standing.as_json()["state"] == state
+    assert (f"To wake it:     kill -CONT {process.pid}" in told) == (called == "batchcancel")
 
 
 def test_what_is_in_doubt_is_for_the_next_run_and_not_for_a_person(ledger, finish):

@@ -51,6 +51,7 @@ def test_a_ledger_is_named_itself_or_by_its_manifest_or_by_the_variable(
         (None, "no ledger is named"),
         ("nowhere.csv", "there is no nowhere.csv"),
         ("alone.csv", "there is no ledger alone.ledger.db"),
+        ("a" * 300, "there is no a"),
     ],
 )
 def test_what_names_no_ledger_is_told(typed, told):

@@ -62,8 +62,13 @@ _DEFAULTS = {
 
 
 def connection_info(url: str) -> str:
-    """The URL with our defaults for what it does not say; raises `psycopg.ProgrammingError`."""
-    return make_conninfo("", **_DEFAULTS | conninfo_to_dict(url))
+    """The URL with our defaults for what it does not say.
+
+    Raises `psycopg.ProgrammingError`, or ValueError for a time-out that is no number of seconds.
+    """
+    told = _DEFAULTS | conninfo_to_dict(url)
+    int(str(told["connect_timeout"]))
+    return make_conninfo("", **told)
 
 
 def keywords() -> frozenset[str]:
@@ -238,7 +243,7 @@ class PatientConnection:
         """With READ COMMITTED, whatever the database is set to; each host has its share of time."""
         told = conninfo_to_dict(self._info)
         hosts = str(told.get("host") or told.get("hostaddr") or "").count(",") + 1
-        longest = min(self._left / hosts, float(str(told["connect_timeout"])) or _CONNECT_S)
+        longest = min(self._left / hosts, int(str(told["connect_timeout"])) or _CONNECT_S)
         db = BoundedConnection.connect(
             self._info, prepare_threshold=None, connect_timeout=max(2, int(longest))
         )

@@ -41,30 +41,35 @@ _SERVER = """
     SELECT (SELECT system_identifier FROM pg_control_system())
            || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
 """
+# A server that took over without its last commits may give a token twice, never a session.
+_OURS = "WHERE batch = :batch AND token = :token AND session = :session"
 _TAKE = """
     UPDATE leases
     SET token = nextval('tokens'), session = :session, holder = :holder, server = :server,
         expires_at = clock_timestamp() + make_interval(secs => :ttl), written_by = txid_current()
     WHERE batch = :batch RETURNING token
 """
-_RENEW = """
+_RENEW = f"""
     UPDATE leases
     SET expires_at = clock_timestamp() + make_interval(secs => :ttl), written_by = txid_current()
-    WHERE batch = :batch AND token = :token AND commits >= :number
+    {_OURS} AND commits >= :number
     RETURNING extract(epoch FROM clock_timestamp())::float8
 """
-_FENCE = """
+_FENCE = f"""
     UPDATE leases
     SET expires_at = clock_timestamp() + make_interval(secs => :ttl), commits = :number,
         written_by = txid_current()
-    WHERE batch = :batch AND token = :token AND commits = :number - 1
+    {_OURS} AND commits = :number - 1
 """
 _FOUND = "SELECT token, session, commits FROM leases WHERE batch = :batch"
-_HAPPENED = "SELECT FROM leases WHERE batch = :batch AND token = :token AND commits = :number"
+_HAPPENED = f"SELECT FROM leases {_OURS} AND commits = :number"
+# No UPDATE: that would look as if the batch had been restored from a dump.
+LOCK_LOADED = """
+    SELECT FROM leases WHERE batch IN (SELECT name FROM temp.loaded) ORDER BY batch FOR UPDATE
+"""
 HELD_NOW = "SELECT batch FROM leases WHERE expires_at > clock_timestamp()"
-_RELEASE = """
-    UPDATE leases SET expires_at = clock_timestamp(), written_by = txid_current()
-    WHERE batch = :batch AND token = :token
+_RELEASE = f"""
+    UPDATE leases SET expires_at = clock_timestamp(), written_by = txid_current() {_OURS}
 """
 
 
@@ -109,11 +114,11 @@ class Lease(SomeLease):
     """Its writes are numbered, and it knows when it was renewed, and by which clock."""
 
     def __init__(
-        self, *, batch: str, token: int, ttl: float, taken: Stopwatch, commits: int = 0,
-        session: UUID | None = None,
+        self, *, batch: str, token: int, ttl: float, taken: Stopwatch, session: UUID,
+        commits: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(batch=batch, token=token, ttl=ttl, commits=commits)
-        self._values = {"batch": leased(batch), "token": token, "ttl": ttl}
+        self._values = {"batch": leased(batch), "token": token, "ttl": ttl, "session": session}
         self._session = session
         self._renewed = taken
         self._lost: LedgerWriteFailed | None = None

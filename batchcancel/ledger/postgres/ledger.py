@@ -30,7 +30,14 @@ from batchcancel.ledger.postgres.connection import (
     Work,
     connection_info,
 )
-from batchcancel.ledger.postgres.lease import CLOCKS_DIFFER_S, HELD_NOW, Lease, server_of, take
+from batchcancel.ledger.postgres.lease import (
+    CLOCKS_DIFFER_S,
+    HELD_NOW,
+    LOCK_LOADED,
+    Lease,
+    server_of,
+    take,
+)
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
 from batchcancel.ledger.postgres.trouble import diagnose, refused_connection, write_failures
 from batchcancel.ledger.postgres.window import PostgresWindow
@@ -163,6 +170,7 @@ class PostgresLedger(Ledger, PostgresReader):
                 self._lease.renew(self._side)
 
     def _held(self, into: PostgresStatements) -> set[str]:
+        into.fetch(LOCK_LOADED)
         return {one for (one,) in into.fetch(HELD_NOW)}
 
     def _identity(self, number: int) -> Values:
@@ -227,7 +235,7 @@ def _address(url: str) -> tuple[str, str]:
     name = redacted_ledger(url)
     try:
         return name, connection_info(url)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, ValueError):
         raise InputError(
             f"{name} is no URL of a PostgreSQL database",
             hint="Write postgresql://user@host:5432/database, with % codes for special signs.",

@@ -8,12 +8,14 @@ from its first byte, and renamed when it is done.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from batchcancel.addresses import found_at
 from batchcancel.errors import InputError
 from batchcancel.ledger.sqlite.schema import create, migrate, require_ledger
 from batchcancel.ledger.sqlite.trouble import DAMAGED, diagnose, primary_code
@@ -52,7 +54,7 @@ def asked(db: sqlite3.Connection, sql: str, values: Values) -> sqlite3.Cursor:
 def connect_for_writing(place: Path) -> sqlite3.Connection:
     """Open or create the ledger; its folder is usable and its lock is held."""
     with _refusals(place, otherwise=_TO_WRITE):
-        if not place.exists():
+        if found_at(place) is None:
             with _appearing(place, f"{place} cannot be made", _ELSEWHERE) as new:
                 create(new)
         with _open(f"{place.as_uri()}?mode=rw") as db:
@@ -71,8 +73,8 @@ def connect_for_reading(path: Path) -> tuple[sqlite3.Connection, int]:
 
     A copy that cannot be locked is read as it stands.
     """
-    place = path.resolve()
-    if not place.is_file():
+    place = Path(os.path.realpath(path))
+    if (found := found_at(place)) is None or not stat.S_ISREG(found.st_mode):
         raise InputError(f"there is no ledger {path}", hint="Check its name and folder.")
     with _refusals(path, otherwise=_TO_READ):
         try:

@@ -1,5 +1,6 @@
 """The SQLite ledger: one file, one writer, every commit on the disk before it returns."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -176,7 +177,7 @@ def open_sqlite(
     `key` is the API key's fingerprint; `ttl` is how long a batch stays with a run that is not heard
     of and whose lock file was removed. `InputError` where the path is no place for a ledger.
     """
-    place = path.resolve()
+    place = Path(os.path.realpath(path))  # `resolve` raises at a loop of links
     require_place(place)
     require_private(place)
     with ExitStack() as undo:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from batchcancel.addresses import found_at
 from batchcancel.errors import BatchHeld, InputError, NoPlaceForLedger, UnsafeLedger
 
 _NETWORK = re.compile(
@@ -27,19 +28,17 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 def is_still(path: Path, found: os.stat_result | None) -> bool:
     """False when the file that was found there was removed, or another one has taken its name."""
-    try:
-        return found is not None and os.path.samestat(found, path.stat())
-    except OSError:
-        return False
+    now = found_at(path)
+    return found is not None and now is not None and os.path.samestat(found, now)
 
 
 def require_place(path: Path) -> None:
     """Refuse a folder, a missing folder, and a network: WAL needs memory shared on one machine."""
-    if path.is_dir():
+    if _is_folder(path):
         raise NoPlaceForLedger(
             f"{path} is a folder, not a ledger", hint="Name a file with --ledger."
         )
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent):
         raise NoPlaceForLedger(f"there is no folder {path.parent}", hint="Create it first.")
     mounts = _MOUNTS.read_text(errors="replace") if _MOUNTS.exists() else ""
     if is_network(kind := file_system_of(path.parent, mounts)):
@@ -51,15 +50,19 @@ def require_place(path: Path) -> None:
 
 def require_private(path: Path) -> None:
     """Refuse a ledger that others may write, or that is not a plain file with one name."""
-    if not path.exists():
+    if (found := found_at(path)) is None:
         return
-    found = path.stat()
     _require_plain(path, found)
     if _others_may_write(found):
         raise UnsafeLedger(
             f"{path} may be written by others, and so proves nothing",
             hint=f"If you trust what it says, type: chmod go-w '{path}'",
         )
+
+
+def _is_folder(path: Path) -> bool:
+    found = found_at(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def _require_plain(path: Path, found: os.stat_result) -> None:
