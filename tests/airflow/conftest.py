@@ -5,29 +5,24 @@ runs this folder there.
 """
 
 import json
-import sqlite3
-from contextlib import closing
 from importlib.util import find_spec
 
 import pytest
 
-from tests.airflow.home import HOME
+from tests.airflow import home
 from tests.e2e.conftest import new_stage, stage
 
-__all__ = ["new_stage", "stage"]
+__all__ = ["home", "new_stage", "stage"]
 
 collect_ignore_glob = [] if find_spec("airflow") else ["*.py"]
 
 
 @pytest.fixture(scope="session")
 def tables():
-    """Airflow's tables, made once, and a copy for whoever begins anew."""
+    """Airflow's tables."""
     from airflow.utils.db import initdb
 
     initdb()
-    with closing(sqlite3.connect(HOME / "airflow.db")) as db:
-        db.execute("VACUUM INTO ?", [str(copy := HOME / "new.db")])
-    return copy
 
 
 @pytest.fixture

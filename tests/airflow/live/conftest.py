@@ -48,7 +48,7 @@ def _clinic(stage, rate):
 
 
 @pytest.fixture(scope="session")
-def airflow(stage, group, tables, postgres, tmp_path_factory):
+def airflow(stage, group, postgres, tmp_path_factory):
     (lists := stage.folder / "lists").mkdir()
     connections = {
         "batchcancel_ledger": f"{postgres.database()}&outputs={quote(str(lists), safe='')}",
@@ -60,8 +60,10 @@ def airflow(stage, group, tables, postgres, tmp_path_factory):
     folders = bundles({"tests": BUNDLES["tests"], "jobs": jobs})
     home = tmp_path_factory.mktemp("airflow") / "home"
     with running(
-        home, tables, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=folders, **told
+        home, postgres.database(), AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=folders, **told
     ) as airflow:
+        for one in night.ORGANISATIONS:
+            airflow.make_pool(one, slots=1)
         yield airflow
     for path in home.rglob("*"):
         if path.is_file():
@@ -97,7 +99,5 @@ def befallen(befalling):
 def wanted(airflow, group):
     """What a group wants to cancel in its night, which has begun: whose each appointment is."""
     wanted = night.book(group)
-    for one in night.ORGANISATIONS:
-        airflow.make_pool(one, slots=1)
     airflow.unpause("clinic_group")
     return wanted

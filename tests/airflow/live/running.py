@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -178,16 +177,18 @@ class Airflow:
 
 
 @contextmanager
-def running(home, tables, **variables):
+def running(home, database, **variables):
     """Start Airflow with these variables; nothing of it is left at the end, also after an error.
 
-    It begins with a copy of these tables, for making them takes long.
+    Its tables are in PostgreSQL, where so many tasks at once do not shut each other out.
     """
     port = _free_port()
     home.mkdir()
     (home / "airflow.cfg").touch()  # or each part would write one
-    shutil.copy(tables, home / "airflow.db")
-    airflow = Airflow(home, port, os.environ | _settings(home, port) | variables)
+    environ = os.environ | _settings(home, port, database) | variables
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environ, check=True, capture_output=True)
+    airflow = Airflow(home, port, environ)
     try:
         airflow.begin()
         yield airflow
@@ -195,12 +196,14 @@ def running(home, tables, **variables):
         airflow.end()
 
 
-def _settings(home, port):
+def _settings(home, port, database):
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": str(Path(__file__).parents[3]),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace(
+            "postgresql", "postgresql+psycopg2", 1
+        ),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "14",
         "AIRFLOW__CORE__FERNET_KEY": "",
