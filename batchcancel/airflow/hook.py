@@ -159,7 +159,7 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 
     A field of a form that is left empty is one of these, and means that no option is given.
     """
-    nothing = (None, "", [], ())
+    nothing: tuple[Any, ...] = (None, "", [], ())
     return {name: _text(value) for name, value in values.items() if value not in nothing}
 
 
