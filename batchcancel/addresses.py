@@ -48,6 +48,11 @@ class Source:
         path = self.place.partition("/")[2]
         return "" if path.endswith("/") else _stem(PurePosixPath(unquote(path)))
 
+    def absolute(self) -> str:
+        """The same from any folder, fit to be shown."""
+        is_file = not (self.is_remote or self.is_stdin)
+        return str(Path(self.place).absolute()) if is_file else str(self)
+
     def reveal(self) -> str:
         """The whole of it, for whoever opens it."""
         return self._written(self.query)

@@ -1,4 +1,7 @@
-"""Fixtures everything shares: virtual time, and a whole program around an in-process sandbox."""
+"""Fixtures everything shares: virtual time, and a whole program around an in-process sandbox.
+
+What is imported late here is not wanted by every file, and each planted defect has a process.
+"""
 
 import itertools
 import os
@@ -7,15 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trio.testing import MockClock
 
 from tests.postgres import database, mortal_postgres, postgres
 from tests.reader.buckets import bucket_server
-from tests.schedule import deterministic
-from tests.world import World
 
 __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
-
 
 # Hundreds of processes import the same modules: they are compiled once, by whoever is first.
 sys.dont_write_bytecode = False
@@ -45,21 +44,25 @@ def state_home(_states: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def virtual() -> MockClock:
+def virtual():
     """Time that jumps as soon as everybody waits."""
+    from trio.testing import MockClock
+
     return MockClock(autojump_threshold=0)
 
 
 @pytest.fixture
-def anyio_backend(
-    virtual: MockClock, request: pytest.FixtureRequest
-) -> Iterator[tuple[str, dict[str, object]]]:
+def anyio_backend(virtual, request: pytest.FixtureRequest) -> Iterator[tuple[str, dict]]:
     """On virtual time, in an order that is a test's own and always the same."""
+    from tests.schedule import deterministic
+
     with deterministic(request.node.name):
         yield "trio", {"clock": virtual}
 
 
 @pytest.fixture
-def world(tmp_path: Path, virtual: MockClock) -> World:
+def world(tmp_path: Path, virtual):
     """The program and the sandbox, both on virtual time."""
+    from tests.world import World
+
     return World(tmp_path, virtual)

@@ -52,9 +52,9 @@ async def _watch_signals(stop: Stop) -> None:
                 say(f"{signum.name}: finishing what has been sent, at most 3 s ...", "stopping")
 
 
-def require_somebody(verb: str = "cancel") -> None:
-    """Raise `Refusal` where nobody can be asked."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
+def require_somebody(verb: str, *, is_agreed: bool) -> None:
+    """Raise `Refusal` where somebody has to be asked, and nobody can be."""
+    if is_agreed or (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     raise Refusal(
         "nobody can be asked: there is no terminal",
@@ -76,7 +76,7 @@ async def confirm(
     """
     if is_agreed or eligible == 0:
         return
-    require_somebody(verb)
+    require_somebody(verb, is_agreed=False)
     draw("")
     if plan:
         say(plan, "plan", level="warning")

@@ -1,11 +1,11 @@
 """batchcancel export: the state and outcome of every row, as a file."""
 
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.batch import batch_meant, batch_option, force_option
 from batchcancel.cli.options import api_options
 from batchcancel.errors import InputError
 
@@ -22,12 +22,9 @@ _STDOUT = "-"
     help="Ends with .csv, .xlsx, .parquet or .json; - is CSV on stdout",
 )  # fmt: skip
 @click.option(
-    "--outcome",
-    "outcomes",
-    multiple=True,
-    metavar="O",
+    "--outcome", "outcomes", multiple=True, metavar="O",
     help="Only rows with this outcome, or waiting, or open; may be given several times",
-)
+)  # fmt: skip
 @click.option(
     "--with", "manifest", metavar="MANIFEST",
     help="Also the columns of this manifest, which may hold names",
@@ -36,8 +33,8 @@ _STDOUT = "-"
     "--contacts", is_flag=True,
     help="Whom to call: names and phones as the API has them now, .csv or .xlsx",
 )  # fmt: skip
-@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
-@click.option("--force", is_flag=True, help="Write over a file that exists")
+@batch_option
+@force_option
 @api_options("export", only_with="contacts")
 def export(
     settings: "ApiSettings | None", ledger: str | None, output: str, outcomes: tuple[str, ...],
@@ -72,31 +69,45 @@ def export(
                 hint="Name a file that ends with .csv or .xlsx.",
             )
         _contacts(settings, ledger, batch, output, outcomes, force=force)
-        return
-    from batchcancel.cli.terminal import say, show, this_call, write_out
-    from batchcancel.commands.export import export as command
-    from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.atomic import output_of, private_output, refuse_manifest
-    from batchcancel.report.results import require_new
-    from batchcancel.report.status import the_batch
-    from batchcancel.settings.ledgers import ledger_for
+    elif output == _STDOUT:
+        _to_stdout(ledger, batch, outcomes, manifest)
+    else:
+        _to_file(ledger, batch, output, outcomes, manifest, force=force)
 
-    place = output_of if manifest is None else private_output
-    path = None if output == _STDOUT else place(output)
-    if path is None and this_call().is_json:
+
+def _to_stdout(
+    ledger: str | None, batch: str | None, outcomes: tuple[str, ...], manifest: str | None
+) -> None:
+    from batchcancel.cli.terminal import this_call, write_out
+    from batchcancel.commands.export import export as command
+
+    if manifest is not None:
+        raise InputError(
+            "--with may write names, and not to stdout", hint="Name a file that ends with .csv."
+        )
+    if this_call().is_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")
-    if path is not None:
-        require_new(path, force=force)
-    address, named = ledger_for(ledger, batch)
-    with closing(read_ledger(address)) as account:
-        name = the_batch(account, named, ledger=address)
-        if path is not None:
-            refuse_manifest(path, account, ledger=address)
-        rows, text = command(account, name, path, outcomes=outcomes, manifest=manifest)
-    if path is None:
-        write_out(text)
-        return
-    told = f"{rows:,} {'row' if rows == 1 else 'rows'} of batch {name} written to {path}"
+    with batch_meant(ledger, batch) as (account, _, name):
+        _, text = command(account, name, None, outcomes=outcomes)
+    write_out(text)
+
+
+def _to_file(
+    ledger: str | None, batch: str | None, typed: str, outcomes: tuple[str, ...],
+    manifest: str | None, *, force: bool,
+) -> None:  # fmt: skip
+    from batchcancel.cli.terminal import say, show
+    from batchcancel.commands.export import export as command
+    from batchcancel.report.atomic import output_of, private_output, refuse_manifest, require_new
+    from batchcancel.report.results import KINDS
+    from batchcancel.report.tables import many
+
+    path = output_of(typed) if manifest is None else private_output(typed)
+    require_new(path, KINDS, force=force)
+    with batch_meant(ledger, batch) as (account, address, name):
+        refuse_manifest(path, account, ledger=address)
+        rows, _ = command(account, name, path, outcomes=outcomes, manifest=manifest)
+    told = f"{many(rows, 'row')} of batch {name} written to {path}"
     show(told, {"batch": name, "rows": rows, "output": str(path)})
     if manifest is not None:
         say(f"It has the columns of {manifest}, maybe names: only you can read it (mode 0600).")
@@ -110,17 +121,12 @@ def _contacts(
     from batchcancel.cli.watching import watched
     from batchcancel.commands.contacts import KINDS
     from batchcancel.commands.contacts import contacts as command
-    from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.atomic import private_output
-    from batchcancel.report.results import require_new
-    from batchcancel.report.status import the_batch
-    from batchcancel.settings.ledgers import ledger_for
+    from batchcancel.report.atomic import private_output, require_new
 
     output = private_output(typed)
-    require_new(output, force=force, kinds=KINDS)
-    address, named = ledger_for(ledger, batch)
-    with closing(read_ledger(address)) as account:
-        name = the_batch(account, named, ledger=address)
+    require_new(output, KINDS, force=force)
+    with batch_meant(ledger, batch) as (_, address, name):
+        pass
     told = watched(
         settings, partial(command, ledger=address, batch=name, output=output, outcomes=outcomes)
     )

@@ -4,6 +4,8 @@ from contextlib import closing
 
 import click
 
+from batchcancel.cli.batch import json_option
+
 
 @click.group(short_help="Tables and grants, and forgetting what is long finished.")
 def ledger() -> None:
@@ -39,8 +41,8 @@ def ddl(role: str) -> None:
 @click.option("--older-than", metavar="DAYS", required=True, help="How long ago, such as 90d")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would go, and leave it")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
-def prune(typed: str, older_than: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+@json_option
+def prune(typed: str, older_than: str, *, dry_run: bool, yes: bool) -> None:
     """Forget the batches of LEDGER that are finished, with their rows, runs and requests.
 
     A batch stays while a row of it waits, is in doubt or needs review, while a run of it is alive,
@@ -50,7 +52,7 @@ def prune(typed: str, older_than: str, *, dry_run: bool, yes: bool, as_json: boo
 
     from batchcancel.addresses import redacted_ledger
     from batchcancel.cli.door import confirm, enter
-    from batchcancel.cli.terminal import say, show, this_call
+    from batchcancel.cli.terminal import say, show
     from batchcancel.commands.prune import look
     from batchcancel.commands.prune import prune as command
     from batchcancel.ledger.open import open_ledger, read_ledger
@@ -58,7 +60,6 @@ def prune(typed: str, older_than: str, *, dry_run: bool, yes: bool, as_json: boo
     from batchcancel.settings.ledgers import ledger_for
     from batchcancel.stop import Stop
 
-    this_call().is_json |= as_json
     try:
         before = datetime.now(UTC) - quantities.days(older_than)
     except ValueError as error:

@@ -107,9 +107,11 @@ def main() -> NoReturn:
 
 @contextmanager
 def _heard_signals() -> Iterator[list[int]]:
+    """Those that end a call; under nohup a hang-up stays ignored."""
     heard: list[int] = []
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = {one: signal.signal(one, lambda signum, _: heard.append(signum)) for one in both}
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heeded = [one for one in ends if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, lambda signum, _: heard.append(signum)) for one in heeded}
     try:
         yield heard
     finally:

@@ -1,5 +1,6 @@
 """batchcancel plan: decide, count, estimate."""
 
+import re
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from batchcancel.cli.options import Grouped, job_options
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import Settings
+
+_SHORT = re.compile("-[nqvy]*n[nqvy]*")
+"""Switches of one letter, -n among them."""
 
 
 @click.command(cls=Grouped, short_help="Decide, count, estimate; sends no write.")
@@ -63,9 +67,21 @@ def show_plan(settings: "Settings") -> None:
                 again = sweep(batch.name, batch.selection, ledger)
                 result(f"Next:  {again}{reach(settings.recorded())}")
             return
-        words = [one for one in sys.argv[1:] if one not in ("-n", "--dry-run")]
-        typed = same_command(["run" if one == "plan" else one for one in words])
-        result(f"\nNext:  {typed}")
+        typed = _as_run(settings)
+        result(f"\nNext:  {same_command(typed)}")
         if settings.approved is None:
-            told = f"{typed} --approved {planned.approval}"
+            told = same_command(typed, "--approved", str(planned.approval))
             result(f"  or, without a question, exactly what this plan shows:  {told}")
+
+
+def _as_run(settings: "Settings") -> list[str]:
+    """What was typed, as a run that is no dry run, whoever says that it is one."""
+    _, *words = sys.argv[1:]
+    ends = words.index("--") if "--" in words else len(words)
+    kept = [
+        one.replace("n", "") if _SHORT.fullmatch(one) else one
+        for one in words[:ends]
+        if one not in ("-n", "--dry-run")
+    ]
+    is_told_elsewhere = settings.dry_run and kept == words[:ends]
+    return ["run", *kept, *["--no-dry-run"] * is_told_elsewhere, *words[ends:]]

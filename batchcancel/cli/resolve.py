@@ -4,6 +4,8 @@ from contextlib import closing
 
 import click
 
+from batchcancel.cli.batch import batch_meant, batch_option, json_option
+
 
 @click.command(short_help="Decide on rows that need a person.")
 @click.argument("ledger", metavar="LEDGER|MANIFEST")
@@ -14,11 +16,11 @@ import click
 )  # fmt: skip
 @click.option("--only", metavar="MANIFEST", help="The appointments of this manifest, not IDs")
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the ledger, so no names")
-@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON on stdout")
+@batch_option
+@json_option
 def resolve(
     ledger: str, ids: tuple[str, ...], *, decision: str, only: str | None,
-    reason: str | None, batch: str | None, as_json: bool,
+    reason: str | None, batch: str | None,
 ) -> None:  # fmt: skip
     """Write down what a person decided on rows of LEDGER: needs_review, moved, unknown_status,
     and those in doubt.
@@ -40,20 +42,20 @@ def resolve(
     """
     from datetime import UTC, datetime
 
+    from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import say, show, this_call
     from batchcancel.commands.resolve import ids_in
     from batchcancel.commands.resolve import resolve as command
-    from batchcancel.ledger.open import open_ledger, read_ledger
-    from batchcancel.report.status import the_batch
-    from batchcancel.settings.ledgers import ledger_for
+    from batchcancel.ledger.open import open_ledger
+    from batchcancel.settings.load import manifest_source
 
-    this_call().is_json |= as_json
     if bool(ids) == (only is not None):
         raise click.UsageError("Name either IDs or --only MANIFEST.")
-    wanted = list(dict.fromkeys(ids)) if only is None else ids_in(only)
-    address, named = ledger_for(ledger, batch)
-    with closing(read_ledger(address)) as account:
-        name = the_batch(account, named, ledger=address)
+    wanted = [*dict.fromkeys(ids)]
+    if only is not None:
+        some = manifest_source(only)
+        wanted = enter(lambda stop: ids_in(some, stop=stop, observe=lambda _event: None))
+    with batch_meant(ledger, batch) as (account, address, name):
         [origin] = [one.origin for one in account.batches() if one.name == name]
     this_call().facts |= {"origin": origin}
     with closing(open_ledger(address, origin=origin, key="")) as written:

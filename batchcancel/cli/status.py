@@ -1,13 +1,11 @@
 """batchcancel status: what is happening with each batch, and what to type next."""
 
-import sys
 import time
 
 import click
 
 _EVERY_S = 2.0
 _MOST = 20
-_CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command(short_help="Where a batch stands, also while it runs.")
@@ -17,9 +15,10 @@ _CLEAR = "\x1b[H\x1b[2J"
 )
 @click.option("--watch", is_flag=True, help="Again every two seconds, until no run is alive")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One line of JSON for each batch, the latest last"
-)
-def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool) -> None:
+    "--json", is_flag=True, expose_value=False,
+    help="One line of JSON for each batch, the latest last",
+)  # fmt: skip
+def status(ledger: str | None, batch: str | None, *, watch: bool) -> None:
     """Show what is happening with the batches of LEDGER, and what to type next.
 
     The latest comes first, and of many only the latest are shown. Only reads, so it may be asked
@@ -38,16 +37,14 @@ def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool)
     \b
     Exit codes: 0 shown, 2 no such ledger or batch.
     """
-    from batchcancel.cli.terminal import result, this_call
+    from batchcancel.cli.terminal import clear
     from batchcancel.settings.ledgers import ledger_for
 
-    this_call().is_json |= as_json
     address, name = ledger_for(ledger, batch)
     try:
         while _show(address, name) and watch:
             time.sleep(_EVERY_S)
-            if sys.stdout.isatty():
-                result(_CLEAR, as_it_is=True)
+            clear()
     except KeyboardInterrupt:
         if not watch:
             raise
@@ -55,12 +52,11 @@ def status(ledger: str | None, batch: str | None, *, watch: bool, as_json: bool)
 
 def _show(ledger: str, batch: str | None) -> bool:
     """Whether a run is alive."""
-    import json
     from contextlib import closing
     from datetime import UTC, datetime
 
     from batchcancel.addresses import redacted_ledger
-    from batchcancel.cli.terminal import result, show, this_call
+    from batchcancel.cli.terminal import line, result, show, this_call
     from batchcancel.ledger.open import read_ledger
     from batchcancel.report.status import Going, read_status
 
@@ -74,7 +70,7 @@ def _show(ledger: str, batch: str | None) -> bool:
     if is_json:
         found.reverse()  # so that the last line is that of the latest
         for one in found[:-1]:
-            result(json.dumps(one.as_json() | {"exit_code": 0}))
+            line(one.as_json() | {"exit_code": 0})
     for one in found[-1:] if is_json else found:
         show(one.text(), one.as_json())
     if others:

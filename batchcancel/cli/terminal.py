@@ -11,6 +11,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,7 +20,7 @@ from batchcancel.addresses import redacted_manifest, redacted_text, redacted_wor
 from batchcancel.errors import BatchcancelError, InputError, defect_in
 
 LEVELS = ("debug", "info", "warning", "error")
-_ERASE = "\r\x1b[K"
+_ERASE, _CLEAR = "\r\x1b[K", "\x1b[H\x1b[2J"
 _COMMANDS = "plan|run|find|verify|restore|resolve|status|export|report|ledger|sandbox|demo"
 _AS_NAMED = re.compile(rf"(?<![\w/.-])(?<!-m )batchcancel (?=({_COMMANDS})\b)")
 _COMMAND = re.compile(rf"\bbatchcancel ({_COMMANDS})\b")
@@ -79,6 +80,16 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in told)
 
 
+def _plain(value: Any) -> Any:
+    """What JSON has, each text of it without secrets: in the line they could not be told apart."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    is_other = value is None or isinstance(value, int | float)
+    return value if is_other else _without_secrets(_as_called(str(value)))
+
+
 def _without_secrets(text: str) -> str:
     text = redacted_text(text)
     for secret in _call.secrets:
@@ -88,14 +99,13 @@ def _without_secrets(text: str) -> str:
 
 def _as_called(text: str) -> str:
     """With commands to type as the program was called: perhaps it is not on the path."""
-    name = shlex.join(program())
-    return _AS_NAMED.sub(lambda _found: f"{name} ", text)
+    return _AS_NAMED.sub(lambda _found: f"{shlex.join(program())} ", text)
 
 
 def columns() -> int:
     """As wide as the terminal is; 80 where it does not say."""
     with suppress(ValueError, OSError):
-        if typed := int(os.environ.get("COLUMNS") or 0):
+        if (typed := int(os.environ.get("COLUMNS") or 0)) > 0:
             return typed
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     return 80
@@ -123,7 +133,7 @@ def _broken(line: str, width: int) -> list[str]:
 def say(text: str = "", event: str = "told", *, level: str = "info", **facts: Any) -> None:
     """A message on stderr: its text for people; in a JSON log the event, its facts and the text."""
     if _call.logs_json:
-        log(event, level=level, **facts, text=_as_called(text.strip()))
+        log(event, level=level, **facts, text=text.strip())
     elif _call.wants(level):
         _to_stderr(_fitted(printable(_as_called(text)), sys.stderr))
 
@@ -139,7 +149,7 @@ def _logger(*, is_json: bool) -> Any:
     import structlog  # late: it takes longer to load than --help may take
 
     has_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    lines: list[Any] = [structlog.processors.JSONRenderer(default=str)]
+    lines: list[Any] = [structlog.processors.JSONRenderer()]
     if not is_json:
         lines = [_on_a_terminal, structlog.dev.ConsoleRenderer(colors=has_colours, sort_keys=False)]
     return structlog.wrap_logger(
@@ -147,6 +157,7 @@ def _logger(*, is_json: bool) -> Any:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            lambda _logger, _method, told: _plain(told),
             *lines,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
@@ -167,10 +178,10 @@ def _in_words(value: Any) -> Any:
 
 
 class _Lines:
-    """Where structlog's lines go, without secrets: here all of a line is there to be seen."""
+    """Where structlog's lines go."""
 
     def msg(self, line: str) -> None:
-        _to_stderr(_without_secrets(line))
+        _to_stderr(line)
 
     debug = info = warning = error = msg
 
@@ -190,21 +201,37 @@ def _to_stderr(line: str, *, end: str = "\n") -> None:
 
 def _write(stream: TextIO, text: str) -> None:
     """A stream that is closed or full does not stop the command: the exit code still tells."""
+    encoding = stream.encoding or "utf-8"
     with suppress(OSError, ValueError):
-        stream.write(text)
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
 
-def result(text: str, *, as_it_is: bool = False) -> None:
-    """A result on stdout."""
+def result(text: str) -> None:
+    """A result on stdout, for people."""
+    _to_stdout(_fitted(printable(_as_called(text)), sys.stdout) + "\n")
+
+
+def line(facts: Mapping[str, Any]) -> None:
+    """A result on stdout, for machines: one line of JSON, however wide the terminal is."""
+    _to_stdout(json.dumps(_plain(facts)) + "\n")
+
+
+def clear() -> None:
+    """Begin a screen anew, where stdout is one."""
+    if sys.stdout.isatty():
+        _to_stdout(_CLEAR)
+
+
+def _to_stdout(text: str) -> None:
     draw("")
-    _write(
-        sys.stdout, text if as_it_is else _fitted(printable(_as_called(text)), sys.stdout) + "\n"
-    )
+    _write(sys.stdout, text)
 
 
 def write_out(text: str) -> None:
     """What was asked for on stdout itself; some of it lost is no success, but for its reader."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever a terminal shows
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -241,10 +268,10 @@ def close(
 ) -> None:
     """The end of every call: the last line with --json, and the last event of a JSON log."""
     draw("")
-    wrong = {"error": _call.error, "hint": _as_called(_call.hint)} if _call.error else {}
-    facts = _call.facts | {"exit_code": code} | wrong
+    wrong = {"error": _call.error, "hint": _call.hint} if _call.error else {}
+    facts = _plain(_call.facts | {"exit_code": code} | wrong)
     if _call.is_json:
-        result(json.dumps(facts, default=str))
+        line(facts)
     tell_others(_call, facts)
     if _call.logs_json:
         level = "error" if wrong else "info"
@@ -290,13 +317,16 @@ def program() -> list[str]:
     return ["batchcancel"] if found and Path(found) == Path(called) else [called]
 
 
-def same_command(words: Sequence[str] | None = None) -> str:
+def same_command(words: Sequence[str] | None = None, *more: str) -> str:
     """The command that was typed, for typing it again, redacted; or the same with other words.
 
-    What variables tell is typed too: in another shell they are not there.
+    What variables tell is typed too: in another shell they are not there. It stands before a `--`,
+    behind which nothing is an option.
 
     The signature of an address has to be put in again; a password belongs in PGPASSWORD or
     ~/.pgpass.
     """
-    typed = [*(sys.argv[1:] if words is None else words), *_call.elsewhere]
+    typed = [*(sys.argv[1:] if words is None else words)]
+    ends = typed.index("--") if "--" in typed else len(typed)
+    typed[ends:ends] = [*_call.elsewhere, *more]
     return shlex.join([*program(), *(redacted_word(redacted_manifest(one)) for one in typed)])

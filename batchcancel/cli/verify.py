@@ -1,11 +1,11 @@
 """batchcancel verify: what the API says now of what a batch cancelled."""
 
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from batchcancel.cli.batch import batch_meant, batch_option
 from batchcancel.cli.options import OutputPath, api_options
 
 if TYPE_CHECKING:
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
 
 @click.command(short_help="What the API says now of what was cancelled.")
 @click.argument("ledger", metavar="LEDGER|MANIFEST")
-@click.option("--batch", metavar="NAME", help="Which batch, where the ledger has several")
+@batch_option
 @click.option(
-    "-o",
-    "--output",
-    type=OutputPath(),
-    metavar="DRIFT",
+    "-o", "--output", type=OutputPath(), metavar="DRIFT",
     help="Write what is not cancelled any more to this manifest, .csv or .parquet, where any is",
-)
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Write over a file that exists, or remove it")
 @api_options("verify")
 def verify(
@@ -48,19 +45,17 @@ def verify(
     from batchcancel.cli.terminal import show
     from batchcancel.cli.watching import watched
     from batchcancel.commands import verify as command
-    from batchcancel.ledger.open import read_ledger
-    from batchcancel.report.results import require_new
-    from batchcancel.report.status import the_batch
+    from batchcancel.report.atomic import refuse_manifest, require_new
+    from batchcancel.report.results import KINDS
     from batchcancel.report.verify import verified_text, write_drift
-    from batchcancel.settings.ledgers import ledger_for
 
     if output is not None:
-        require_new(output, force=force)
-    address, named = ledger_for(ledger, batch)
-    with closing(read_ledger(address)) as account:
-        name = the_batch(account, named, ledger=address)
+        require_new(output, KINDS, force=force)
+    with batch_meant(ledger, batch) as (account, address, name):
+        if output is not None:
+            refuse_manifest(output, account, ledger=address)
     verified = watched(settings, partial(command.verify, ledger=address, batch=name))
+    show(verified_text(verified), verified.as_json())
     if output is not None:
         write_drift(verified, output)
-    show(verified_text(verified), verified.as_json())
     raise click.exceptions.Exit(int(verified.exit_code))

@@ -27,9 +27,8 @@ from batchcancel.reader.parts import Part, Place, place_of
 from batchcancel.reader.search import Found, filled_in, search
 from batchcancel.reader.selection import Selection, pick, unused
 from batchcancel.reader.times import day_start
-from batchcancel.report.atomic import Output, refuse_manifest
+from batchcancel.report.atomic import Output, refuse_manifest, require_new
 from batchcancel.report.find import Edge, Finding, write_manifest
-from batchcancel.report.results import require_new
 from batchcancel.settings.load import ApiSettings
 from batchcancel.settings.options import reach
 from batchcancel.stop import Stop
@@ -81,7 +80,7 @@ async def find(
 ) -> Finding:  # fmt: skip
     """Read the days, and write what is meant and alive; nothing to be written leaves no file."""
     output, kinds = wanted.output, (".csv", ".parquet")
-    await _at(output, lambda: require_new(output, force=wanted.force, kinds=kinds), stop=stop)
+    await _at(output, lambda: require_new(output, kinds, force=wanted.force), stop=stop)
     began = anyio.current_time()
     async with wiring.tools(
         settings, wiring.for_look, ledger=wanted.not_in or "", stop=stop, observe=observe,
@@ -155,15 +154,11 @@ def _outcomes(account: LedgerReader, origin: str) -> dict[str, str]:
 async def _look(
     settings: ApiSettings, selection: Selection, *, tools: Tools, observe: Observer
 ) -> Finding:
-    calendar = Readable(tools.lookup)
-    zone = settings.timezone or zone_of(await tools.lookup.config())
-    if zone is None:
-        raise InputError(
-            "the API does not tell the organisation's timezone, and where a day ends needs it",
-            hint="Pass --timezone, like Asia/Kolkata.",
-        )
+    calendar, zone = Readable(tools.lookup), await _timezone(settings, tools)
     services = await tools.lookup.services() if selection.filters["service"] else {}
+    began = tools.clock.steady()
     listed = {day: await calendar.windows(day) for day in selection.days()}
+    since = tools.clock.earliest() - timedelta(seconds=tools.clock.steady() - began)
     windows = {day: found or () for day, found in listed.items()}
     told = {day: found for day, found in listed.items() if found is not None}
     starts = Starts(sessions=settings.sessions, lookup=calendar, timezone=zone)
@@ -171,7 +166,7 @@ async def _look(
     spans: dict[_Spot, Start] = {}
     roots: dict[Part, Sequence[Window]] = {Part(day): windows[day] for day in windows}
     while roots:
-        found |= await search(roots, lookup=tools.lookup, calendar=calendar)
+        found |= await search(roots, lookup=tools.lookup, calendar=calendar, since=since)
         records = _of_days(selection, found)
         spans |= {
             (day, place): await starts.of_session(day, session, branch_id, label)
@@ -194,6 +189,15 @@ async def _look(
         filled=filled, difference=difference, edge=[*_edge(found, selection)],
         windows=open_windows(selection.spots(), told or None),
     )  # fmt: skip
+
+
+async def _timezone(settings: ApiSettings, tools: Tools) -> ZoneInfo:
+    if zone := settings.timezone or zone_of(await tools.lookup.config()):
+        return zone
+    raise InputError(
+        "the API does not tell the organisation's timezone, and where a day ends needs it",
+        hint="Pass --timezone, like Asia/Kolkata.",
+    )
 
 
 class Readable:

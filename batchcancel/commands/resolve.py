@@ -1,16 +1,22 @@
 """The resolve command: a person's decision on rows that nobody else may decide on."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
+from batchcancel.addresses import Source
 from batchcancel.appointments import OutcomeName, Resolved
 from batchcancel.commands.run import new_run
 from batchcancel.errors import ExitCode, InputError
+from batchcancel.events import Observer
 from batchcancel.ledger.contract import RowRecord, State
 from batchcancel.ledger.writing import Ledger
+from batchcancel.reader.fetch import fetched
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
+from batchcancel.stop import Stop
 
 _SHOWN = 10
 
@@ -27,9 +33,21 @@ class Resolution:
         return {"batch": self.batch, "resolved": self.resolved, "as": self.decision}
 
 
-def ids_in(manifest: str) -> list[str]:
-    """The appointments that a manifest names."""
-    return read_manifest(manifest).ids()
+async def ids_in(manifest: Source, *, stop: Stop, observe: Observer) -> list[str]:
+    """The appointments that a manifest names, wherever it lies; `InputError` for a bad row."""
+    _refuse_id(manifest)
+    found = read_manifest(await fetched(manifest, stop=stop, observe=observe))
+    found.require_clean()
+    return found.ids()
+
+
+def _refuse_id(manifest: Source) -> None:
+    is_file = manifest.is_remote or manifest.is_stdin or Path(manifest.place).exists()
+    if not is_file and re.fullmatch(r"[\w-]{1,64}", manifest.place):
+        raise InputError(
+            f"there is no manifest {manifest.place}",
+            hint="Type ids after the ledger, without --only. Nothing is changed.",
+        )
 
 
 def resolve(

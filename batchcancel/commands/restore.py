@@ -14,6 +14,7 @@ from batchcancel import wiring
 from batchcancel.addresses import Source, redacted_ledger
 from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, Start
 from batchcancel.commands.plan import agree_on_time
+from batchcancel.commands.resolve import ids_in
 from batchcancel.commands.run import Finished, finished, holding, new_run
 from batchcancel.commands.verify import day_of, require_own
 from batchcancel.commands.work import settle_all
@@ -28,8 +29,6 @@ from batchcancel.policy.restoring import UNTIL_START, Candidate, Choice, choose,
 from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
-from batchcancel.reader.fetch import fetched
-from batchcancel.reader.read import read_manifest
 from batchcancel.report.restore import Coming, restore_text
 from batchcancel.report.tables import many
 from batchcancel.settings import quantities
@@ -64,7 +63,7 @@ class Undoing:
         names = ("rescheduled_too", "overbook", "retry_refused")
         flags = [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]
         ids = ["--"] * any(one.startswith("-") for one in self.ids) + [*self.ids]
-        return shlex.join(flags + (["--only", str(self.only)] if self.only else ids))
+        return shlex.join(flags + (["--only", self.only.absolute()] if self.only else ids))
 
 
 async def plan(
@@ -76,13 +75,13 @@ async def plan(
     async with wiring.tools(
         settings, wiring.for_plan, ledger=undoing.ledger, stop=stop, observe=observe, around=around
     ) as tools:
-        return await _Restore(settings, undoing, tools).plan(ids, observe)
+        return await _Restore(settings, undoing, tools).plan(ids, observe, lambda: None)
 
 
 async def restore(
     settings: ApiSettings, undoing: Undoing, *, stop: Stop, observe: Observer,
     confirm: Callable[[PlanMade], Awaitable[None] | None], run_id: str | None = None,
-    around: Surroundings | None = None,
+    around: Surroundings | None = None, before: Callable[[], None] = lambda: None,
 ) -> Finished:  # fmt: skip
     """Plan, confirm, restore, as `run` does; before the answer is yes no row is enrolled."""
     began = anyio.current_time()
@@ -94,7 +93,7 @@ async def restore(
         told = settings.recorded() | {"how": undoing.typed}
         run = new_run(undoing.own_batch, told, run_id=run_id, now=tools.clock.now())
         async with holding(run, tools=tools):
-            planned = await one.plan(ids, observe)
+            planned = await one.plan(ids, observe, before)
             await stop.checkpoint()
             if (answer := confirm(planned)) is not None:
                 await answer
@@ -115,9 +114,7 @@ async def restore(
 async def _named(undoing: Undoing, *, stop: Stop, observe: Observer) -> set[str] | None:
     if undoing.only is None:
         return {*undoing.ids} or None
-    manifest = read_manifest(await fetched(undoing.only, stop=stop, observe=observe))
-    manifest.require_clean()
-    return {*manifest.ids()}
+    return {*await ids_in(undoing.only, stop=stop, observe=observe)}
 
 
 class _Restore:
@@ -138,8 +135,13 @@ class _Restore:
         self._places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
         self._at = tools.clock.now()
 
-    async def plan(self, ids: set[str] | None, observe: Observer) -> PlanMade:
-        """Decide on what the batch cancelled: all of it, or the rows of these ids."""
+    async def plan(
+        self, ids: set[str] | None, observe: Observer, before: Callable[[], None]
+    ) -> PlanMade:
+        """Decide on what the batch cancelled: all of it, or the rows of these ids.
+
+        `before` is called before the API is asked, where there is something to decide.
+        """
         account, undoing, limit = self._account, self._undoing, self._settings.limit
         settled = account.settled_ids(undoing.own_batch, but_refused=undoing.retry_refused)
         opened = {one.appointment_id: one for one in account.open_rows(undoing.own_batch)}
@@ -161,7 +163,7 @@ class _Restore:
         ]
         room = None if limit is None else limit - len(settled) - len(opened)
         with self._tools.stop.raising_reason(), self._tools.at_right_address():
-            self._choice = await self._chosen(candidates, room)
+            self._choice = await self._chosen(candidates, room, before)
         facts = self._facts(settled=len(done), unknown=unknown)
         facts |= {"restored": len(done & back), "others": stay - len(self._choice.work)}
         text = restore_text(facts, self._settings.rate, self._coming())
@@ -182,7 +184,9 @@ class _Restore:
             for one in self._choice.work
         ]
 
-    async def _chosen(self, candidates: list[Candidate], room: int | None) -> Choice:
+    async def _chosen(
+        self, candidates: list[Candidate], room: int | None, before: Callable[[], None]
+    ) -> Choice:
         settings, lookup, clock = self._settings, self._tools.lookup, self._tools.clock
         skipped = {
             one.row.appointment_id: reason
@@ -191,6 +195,8 @@ class _Restore:
             and (reason := reason_by_ledger(one.row, rescheduled_too=self._undoing.rescheduled_too))
         }
         left = [one for one in candidates if one.row.appointment_id not in skipped]
+        if left:
+            before()
         self._budget = Budget.for_rows(len(left))
         days = {
             one.row.appointment_id: day_of(one.row, settings) for one in left if one.opened is None

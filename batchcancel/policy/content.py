@@ -83,7 +83,9 @@ def _start(row: LedgerRow) -> datetime | date | None:
     try:
         if len(text) == len("2026-06-15"):
             return date.fromisoformat(text)
-        return datetime.fromisoformat(text.upper())
+        # As a manifest may have it, and Python does not read it.
+        clock = text[11:].upper().replace(" ", "").replace("UTC", "Z").replace("GMT", "Z")
+        return datetime.fromisoformat(f"{text[:10]}T{clock}")
     except ValueError:
         return None
 

@@ -127,16 +127,18 @@ async def _starts_seen(
     """The starts that records tell of rows whose manifest gives no exact one.
 
     The record knows best when it begins, for it has the batch label. Where no notice is in
-    force it matters only whether the session lasts longer than a day that is over.
+    force it matters only for a day that is over: a session of it may last longer.
     """
     if rules.timezone is None:
         return NO_STARTS
     is_open = (pl.col("start_known_by") != KnownBy.EXACT.value).fill_null(value=True)
+    is_over = pl.col("observed_date") < now.astimezone(rules.timezone).date()
+    is_over = pl.when(pl.col("starts_at").is_null()).then(is_over)
     rows = (
         manifest.frame.filter(is_open)
-        .filter(rules.policy.needs_start | (pl.col("latest_start") < now))
-        .select("appointment_id", is_learned=pl.col("starts_at").is_null())
         .join(seen.filter(pl.col("observed_date").is_not_null()), on="appointment_id")
+        .filter(rules.policy.needs_start | is_over.otherwise(pl.col("latest_start") < now))
+        .with_columns(is_learned=pl.col("starts_at").is_null())
     )
     places = rows.select(_PLACE).unique().sort(_PLACE)
     try:

@@ -4,7 +4,7 @@ What neither of them tells is known by its day alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from batchcancel.api import Calendar, Record, Window
@@ -50,6 +50,11 @@ class Starts:
         self._unknown: dict[Place, None] = {}  # a set that keeps the order
         self._read_a_week_later: set[date] = set()
         self._unread: set[date] = set()
+
+    def is_over(self, day: date | None, *, now: datetime) -> bool:
+        """Whether that day of the clinic has ended; a session of it may last longer."""
+        zone = self._timezone
+        return day is not None and zone is not None and day < now.astimezone(zone).date()
 
     async def of_record(self, record: Record) -> Start | None:
         """When an appointment starts, by its record; None when it has no day."""

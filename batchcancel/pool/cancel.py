@@ -183,8 +183,15 @@ class Cancellation:
         self._note(answer)
         self._judge(answer)
         self._is_read, self._needs_read = True, False
-        if answer.record is not None and self._learns_start:
-            await self._learn_start(answer.record)
+        if (record := answer.record) is not None and self._must_learn_start(record):
+            await self._learn_start(record)
+
+    def _must_learn_start(self, record: Record) -> bool:
+        """Where no notice is in force it matters only whether its day is over."""
+        return self._learns_start or (
+            self._appointment.start is None
+            and self._means.starts.is_over(record.date, now=self._means.exchange.latest())
+        )
 
     def _judge(self, answer: Answer) -> None:
         """Raise `Ended` unless what was shown of it says that a PATCH may be sent.

@@ -160,6 +160,10 @@ class Exchange:
         self._take_in(intent.request, answer, *([] if is_doubtful else [_undone(intent, write)]))
         return answer, intent.opened_at
 
+    def latest(self) -> datetime:
+        """The latest moment that it can be at the API."""
+        return self._clock.latest()
+
     def spent(self) -> Spent:
         """What was sent so far, for a later slice of the same run."""
         since = self._turned_away_since

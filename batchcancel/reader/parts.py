@@ -38,9 +38,9 @@ class Places:
     """The places of a day that its windows and records name, and how many each has at least."""
 
     def __init__(self, windows: Iterable[Window]) -> None:
-        self._filled: Counter[Place] = Counter()
+        self.filled: Counter[Place] = Counter()
         for one in windows:
-            self._filled[place_of(one)] += one.filled or 0
+            self.filled[place_of(one)] += one.filled or 0
         self._seen: dict[str, Place] = {}
 
     def note(self, records: Iterable[Record]) -> None:
@@ -64,13 +64,13 @@ class Places:
     def parts(self, part: Part, by: str) -> list[Part]:
         """The parts of it that windows and records name, by this field."""
         number = _FIELDS.index(by)
-        there = {*self._filled, *self._seen.values()}
+        there = {*self.filled, *self._seen.values()}
         words = {place[number] for place in there if part.has(place)} - {None}
         named: list[dict[str, Any]] = [{by: word} for word in sorted(map(str, words))]
         return [part._replace(**one) for one in named]
 
     def _known(self) -> Counter[Place]:
-        return self._filled | Counter(self._seen.values())
+        return self.filled | Counter(self._seen.values())
 
     def _cheapest(self, known: Counter[Place], part: Part, length: int) -> tuple[str | None, float]:
         best, least = None, float("inf")

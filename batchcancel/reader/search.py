@@ -3,13 +3,16 @@
 Records of a day have no order that pages keep, and others are booked and moved while one pages. So
 a day is asked for in parts whose answers are shorter than a page, and are whole by themselves. Its
 last page then tells how many there are in all, in whatever order. What cannot be split is read in
-passes: two that agree, with no record shown twice in either, are proof. So is a union that has as
-many records as the last page counts before and after; where pages tell no end, the calendar counts.
+passes: one with no record shown twice is proof where the calendar counts as many, before and after,
+and two that agree are. So is a union that has as many records as the last page counts before and
+after; where pages tell no end, the calendar counts.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 
 from batchcancel.api import PAGE, Calendar, Page, Record, Searches, Window
@@ -54,14 +57,14 @@ class Found:
 
 
 async def search(
-    roots: Mapping[Part, Sequence[Window]], *, lookup: Searches, calendar: Calendar
+    roots: Mapping[Part, Sequence[Window]], *, lookup: Searches, calendar: Calendar, since: datetime
 ) -> dict[Part, Found]:
-    """Read each of the roots to its end; the windows are what the calendar lists for it.
+    """Read each of the roots to its end; the windows are what the calendar listed for it `since`.
 
     Where several answers make up the whole, they are held against how many there are at the end:
     somebody may have been moved from one to another that was read already.
     """
-    reader = _Reader(lookup, calendar)
+    reader = _Reader(lookup, calendar, since)
     places = {root: Places(windows) for root, windows in roots.items()}
     found: dict[Part, Found] = {}
     left = list(roots)
@@ -93,8 +96,8 @@ class _Pass:
 
 
 class _Reader:
-    def __init__(self, lookup: Searches, calendar: Calendar) -> None:
-        self._lookup, self._calendar = lookup, calendar
+    def __init__(self, lookup: Searches, calendar: Calendar, since: datetime) -> None:
+        self._lookup, self._calendar, self._since = lookup, calendar, since
         self._length, self._longest = PAGE, 0
         self._pages_left = MORE_PAGES
         self._keeps_order = True
@@ -175,6 +178,8 @@ class _Reader:
         one = await self._pass(part, first)
         shown, count = one.records, one.count
         if one.is_clean:
+            if await self._is_as_counted(part, shown.values()):
+                return Found(shown, How.CALENDAR)
             again = await self._pass(part, None)
             if again.is_clean and again.records.keys() == one.records.keys():
                 return Found(again.records, How.TWO_PASSES)
@@ -235,6 +240,23 @@ class _Reader:
                 count = now
         doubt = f"{part}: its pages keep no order, and showed {len(union):,} of {count:,}"
         return Found(shown | union, How.UNPROVED, [doubt])
+
+    async def _is_as_counted(self, part: Part, shown: Collection[Record]) -> bool:
+        """Whether the calendar counted just these, and does again; so nobody may have come since.
+
+        Place by place: one that it does not list could make up for what is missing elsewhere.
+        """
+        filled = {p: many for p, many in self._places.filled.items() if part.has(p)}
+        confirmed = Counter(place_of(one) for one in shown if one.status == "confirmed")
+        moved = Counter(place_of(one) for one in shown if one.status == "rescheduled")
+        is_still = all(
+            one.date == part.day and one.updated_at is not None and one.updated_at < self._since
+            for one in shown
+        )
+        before = filled_in(self._windows, part)
+        if not before or not is_still or Counter(filled) not in (confirmed, confirmed + moved):
+            return False
+        return before == filled_in(await self._calendar.windows(part.day, anew=True) or (), part)
 
     async def _by_calendar(self, part: Part, shown: Shown) -> Found:
         """The calendar counts too, and by itself: read before and after."""

@@ -3,8 +3,9 @@
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from io import BufferedWriter, BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.reader.stored import Stored, stored_at
 
 Output = Path | Stored
+
+_PREFIX, _SUFFIX = ".batchcancel-", ".unfinished"
 
 
 def output_of(text: str) -> Output:
@@ -44,7 +47,7 @@ def replacing(path: Output, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         path.write_bytes(content.getvalue())
         return
     path = Path(os.path.realpath(path))
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if _is_there(path) and not (path.is_file() or path.is_dir()):
         # Whoever may write in its folder, as root in /dev, would put a file in a device's place.
         raise InputError(f"{path} is no file", hint="Name a file, or one that is not there yet.")
     try:
@@ -56,6 +59,29 @@ def replacing(path: Output, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fchmod(file.fileno(), mode)
             temporary.replace(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def require_kind(path: Output, kinds: Collection[str]) -> None:
+    """Raise `InputError` where the ending of the file names none of these."""
+    if path.suffix.lower() not in kinds:
+        raise InputError(
+            f"the ending of {path} names no kind of file that is written here",
+            hint=f"Let it end with one of {', '.join(kinds)}.",
+        )
+
+
+def require_new(path: Output, kinds: Collection[str], *, force: bool) -> None:
+    """The same, and where there is a file that was not to be replaced, or none can be."""
+    require_kind(path, kinds)
+    if _is_there(path) and not force:
+        raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
+
+
+def _is_there(path: Output) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # nobody may look, or it is too long to be a name
         raise _unwritable(path, error) from error
 
 
@@ -76,7 +102,7 @@ def require_private(path: Path) -> None:
         )
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
+def _unwritable(path: Output, error: OSError) -> InputError:
     return InputError(
         f"{path} cannot be written: {error.strerror or error}",
         hint="Name a file in a folder that can be written and has room.",
@@ -108,11 +134,35 @@ def _is_same(path: Output, told: str, *, ledger: str) -> bool:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BufferedWriter, Path]]:
-    # In the same folder: a rename is atomic within one file system only.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    """A file in the same folder: a rename is atomic within one file system only.
+
+    It is locked while its writer lives, so that what was left by one that was killed is known.
+    """
+    _remove_left(path.parent)
+    descriptor, temporary = _locked(path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file, temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _locked(folder: Path) -> tuple[int, Path]:
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
+        with suppress(OSError):  # a file system without locks: nobody gets one, nothing is removed
+            flock(descriptor, LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else it was taken for one that was left, just now
+            return descriptor, Path(name)
+        os.close(descriptor)
+
+
+def _remove_left(folder: Path) -> None:
+    for one in folder.glob(f"{_PREFIX}????????{_SUFFIX}"):
+        with suppress(OSError):  # somebody else's, or in use
+            descriptor = os.open(one, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+                one.unlink()
+            finally:
+                os.close(descriptor)

@@ -21,7 +21,7 @@ import polars.selectors as cs
 from batchcancel.appointments import OutcomeName
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import RowRecord, State
-from batchcancel.report.atomic import Output, replacing
+from batchcancel.report.atomic import Output, replacing, require_kind
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SCHEMA = dict.fromkeys(RowRecord._fields, pl.String()) | {
@@ -47,7 +47,7 @@ def write_results(
     nothing picks all. Times are ISO 8601 in UTC, and what is not known is null, in CSV empty.
     An unknown ending or outcome, and a place that cannot be written, raise InputError.
     """
-    writer_for(path)
+    require_kind(path, KINDS)
     return write_table(results(rows, outcomes=outcomes), path)
 
 
@@ -67,9 +67,9 @@ def results(rows: Iterable[RowRecord], *, outcomes: Collection[str] | None = Non
 
 def write_table(frame: pl.DataFrame, path: Output) -> int:
     """Write a table to a file of the kind its ending says, whole or not at all."""
-    write = writer_for(path)
+    require_kind(path, KINDS)
     with replacing(path) as file:
-        write(frame, file)
+        _WRITERS[path.suffix.lower()](frame, file)
     return len(frame)
 
 
@@ -77,13 +77,6 @@ def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: 
     """The same of rows of texts."""
     schema = dict.fromkeys(columns, pl.String())
     write_table(pl.DataFrame(rows, schema=schema, orient="row"), path)
-
-
-def require_new(path: Output, *, force: bool, kinds: Collection[str] | None = None) -> None:
-    """Raise `InputError` where there is a file that was not to be replaced, or no kind of file."""
-    writer_for(path, kinds)
-    if path.exists() and not force:
-        raise InputError(f"{path} exists", hint="Name another file, or pass --force.")
 
 
 def csv_text(frame: pl.DataFrame) -> str:
@@ -139,14 +132,7 @@ _WRITERS: dict[str, Write] = {
 }
 
 
-def writer_for(path: Output, kinds: Collection[str] | None = None) -> Write:
-    """How to write a file of the kind its ending says; `InputError` where it says none of them."""
-    if (kind := path.suffix.lower()) not in (kinds or _WRITERS):
-        raise InputError(
-            f"the ending of {path} names no kind of results",
-            hint=f"Let it end with one of {', '.join(kinds or _WRITERS)}.",
-        )
-    return _WRITERS[kind]
+KINDS = tuple(_WRITERS)
 
 
 def known(outcomes: Collection[str]) -> set[str]:

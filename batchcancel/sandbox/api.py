@@ -88,7 +88,7 @@ class Api:
         day = day_of("date", query.pop("date")) if "date" in query else None
         matches = filter_of(query)
         found = self._book.listed(
-            lambda one: matches(one) and day in (None, self._book.listed_on(one))
+            lambda one: matches(one) and (day is None or day == self._book.listed_on(one))
         )
         paging = {"page": page.number, "limit": page.limit, "total": len(found)}
         shown = data([record.as_json() for record in page.cut(found)], pagination=paging)

@@ -107,13 +107,15 @@ class Book:
 
     def listed_on(self, record: AppointmentRecord) -> date:
         """The day under which a listing has a record."""
+        if not self.lists_by_utc:
+            return record.date
         starts = [
             one.start_time
             for one in self.windows
             if (one.branch_id, one.session) == (record.branch_id, record.session)
             and one.day == weekday(record.date)
         ]
-        if not (self.lists_by_utc and starts):
+        if not starts:
             return record.date
         begins = datetime.combine(
             record.date, time.fromisoformat(min(starts)), tzinfo=ZoneInfo(self.clinic.timezone)

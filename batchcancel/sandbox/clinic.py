@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -190,6 +191,7 @@ def _time_of_day(hour: int, *, late: int) -> str:
     return f"{hour:02}:{30 * (late % 2):02}"
 
 
+@lru_cache(1024)  # every record asks for its branch and its service
 def _uuid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox {name}"))
 

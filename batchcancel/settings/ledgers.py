@@ -32,12 +32,12 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     source = manifest_source(typed)
     if named is not None:
         return named, batch or batch_name(source.stem)
-    beside = Path(typed).with_name(f"{Path(typed).stem}.ledger.db")
-    if found_at(beside) is None and found_at(Path(typed)) is None:
-        raise InputError(
-            f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
-        )
+    beside = Path(typed).with_name(f"{source.stem}.ledger.db")
     if found_at(beside) is None:
+        if found_at(Path(typed)) is None:
+            raise InputError(
+                f"there is no {typed}", hint="Name a ledger, or the manifest that it lies beside."
+            )
         raise InputError(
             f"there is no ledger {beside}",
             hint="A ledger is made by the first run, beside the manifest unless named otherwise.",
@@ -53,5 +53,5 @@ def _is_ledger(path: Path) -> bool:
     except IsADirectoryError:
         return True
     except OSError:
-        return path.suffix == ".db"
+        start = b""
     return start == _SQLITE or path.suffix == ".db"

@@ -84,11 +84,7 @@ class ApiSettings:
         """The options as the ledger may keep them: no key, no password, no notes."""
         names = {"job_file", "typed", *BY_FIELD} - _NOT_KEPT
         values = {name: getattr(self, name, None) for name in names} | self._places()
-        return {
-            name: ",".join(value) if isinstance(value, tuple) else str(value)
-            for name, value in sorted(values.items())
-            if value is not None
-        }
+        return {name: _kept(one) for name, one in sorted(values.items()) if one is not None}
 
     def _places(self) -> dict[str, Any]:
         return {}
@@ -114,14 +110,19 @@ class Settings(ApiSettings):
     require_closed: bool
 
     def _places(self) -> dict[str, Any]:
-        is_file = not (self.manifest.is_remote or self.manifest.is_stdin)
-        manifest = Path(self.manifest.place).absolute() if is_file else self.manifest
-        return {"manifest": manifest, "ledger": self.redacted_ledger}
+        return {"manifest": self.manifest.absolute(), "ledger": self.redacted_ledger}
 
     @property
     def redacted_ledger(self) -> str:
         """The ledger's address without a password, or a key that was typed in its place."""
         return redacted_text(redacted_ledger(self.ledger))
+
+
+def _kept(value: Any) -> str:
+    """As the same option reads it, from whatever folder it is typed in."""
+    if isinstance(value, tuple):
+        return quantities.as_words(value)
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 class Secret:

@@ -190,7 +190,8 @@ def again(told: Mapping[str, str], fields: Collection[str]) -> list[str]:
         if option.field not in typed if has_job else value in (option.default, usual):
             continue
         off = "no-" * (not option.metavar and value == "False")
-        words += [f"--{off}{option.name}"] + ([str(value)] if option.metavar else [])
+        shown = from_here(str(value)) if option.is_path else str(value)
+        words += [f"--{off}{option.name}"] + ([shown] if option.metavar else [])
     return words
 
 

@@ -4,6 +4,7 @@ Every parser raises ValueError with a sentence that says what would have been un
 """
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable
@@ -138,7 +139,9 @@ def words(text: str) -> tuple[str, ...]:
 
 def as_words(names: Iterable[str]) -> str:
     """The text that `words` reads as these names."""
-    return ",".join('"{}"'.format(one.replace('"', '""')) for one in names)
+    file = io.StringIO()
+    csv.writer(file, lineterminator="").writerow(names)
+    return file.getvalue()
 
 
 def statuses(text: str) -> tuple[str, ...]:

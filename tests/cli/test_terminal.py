@@ -19,6 +19,7 @@ from batchcancel.cli.terminal import (
     say,
     show,
     this_call,
+    write_out,
 )
 from batchcancel.errors import InputError, StoppedEarly, UnexpectedFailure
 
@@ -122,6 +123,18 @@ def test_nobody_listening_on_stderr_stops_nothing(monkeypatch, error):
     say("a sentence")
 
 
+@pytest.mark.parametrize(
+    ("tell", "told"), [(result, b"Z\\xfcrich\n"), (write_out, "Z\u00fcrich".encode())]
+)
+def test_what_a_stream_cannot_encode_is_spelled_out_and_a_table_is_the_same_as_in_a_file(
+    monkeypatch, tell, told
+):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    tell("Z\u00fcrich")
+
+    assert sys.stdout.buffer.getvalue() == told
+
+
 @pytest.mark.parametrize(("hint", "told"), [("Make room.", "\n  Make room.\n"), ("", "\n")])
 def test_a_complaint_says_what_happened_and_what_to_do_where_that_is_known(capsys, hint, told):
     complain(InputError("the ledger is full", hint=hint))
@@ -153,6 +166,44 @@ def test_every_end_has_one_line_of_json_where_it_was_asked_for(typed, capsys, er
 
     wrong = {"error": "the API does not answer", "hint": "Again."} if error else {}
     assert json.loads(capsys.readouterr().out) == {"rows": 3, "exit_code": 5} | wrong
+
+
+HOSTILE = {
+    "error": "no host=db password=hunter2",
+    "hint": "type batchcancel run x --ledger 'postgresql://me:hunter2@db/l' again",
+    "more": ["postgresql://db/l?password=hunter2", {"in": "pwd=hunter2"}, None, 1.5, True],
+}
+
+
+@pytest.mark.parametrize("called", ["batchcancel", "/home/o'b\\1/batchcancel"])
+def test_the_line_is_json_whatever_is_taken_out_of_it_and_however_narrow_the_screen(
+    typed, monkeypatch, called
+):
+    typed("run", "m.csv", "--json", "--log-format", "json")
+    monkeypatch.setattr("sys.argv", [called, "run", "m.csv"])
+    monkeypatch.setenv("COLUMNS", "32")
+    monkeypatch.setattr("sys.stdout", out := Screen())
+    monkeypatch.setattr("sys.stderr", err := Screen())
+    heard = []
+    show("a table", HOSTILE)
+    complain(InputError(HOSTILE["error"], hint=HOSTILE["hint"]))
+    close(2, lambda _call, facts: heard.append(json.dumps(facts)))
+
+    told = [*out.getvalue().splitlines(), *heard, *err.getvalue().splitlines()[-1:]]
+    assert len(told) == 3
+    for line in told:
+        assert "hunter2" not in line
+        assert f"type {shlex.quote(called)} run x --ledger " in json.loads(line)["hint"]
+        assert json.loads(line)["exit_code"] == 2
+    assert json.loads(told[0])["more"][2:] == HOSTILE["more"][2:]
+
+
+@pytest.mark.parametrize("columns", ["-3", "0", "wide"])
+def test_a_width_that_is_none_is_not_believed(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout", screen := Screen())
+    result(OPEN)
+    assert f"{OPEN}\n" == screen.getvalue()
 
 
 @pytest.mark.parametrize("words", [(), ("--json", "--no-json"), ("--", "--json")])
@@ -217,6 +268,14 @@ def test_the_same_command_can_be_pasted(monkeypatch, words):
     monkeypatch.setattr(sys, "argv", ["batchcancel", *words])
 
     assert ["batchcancel", *words] == shlex.split(same_command())
+
+
+def test_what_is_added_stands_where_it_is_an_option(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["batchcancel", "run", "--yes", "--", "-x.csv"])
+    this_call().elsewhere = ["--rate", "none"]
+
+    told = same_command(None, "--limit", "5")
+    assert told == "batchcancel run --yes --rate none --limit 5 -- -x.csv"
 
 
 @pytest.mark.parametrize(

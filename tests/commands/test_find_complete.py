@@ -67,6 +67,16 @@ async def test_900_of_one_session_shuffled_while_one_is_booked_and_one_cancelled
     assert finding.requests <= 75
 
 
+async def test_a_calendar_that_counts_as_many_is_no_proof_where_somebody_came_meanwhile(world):
+    first, *_ = world.appointments(600)
+    staff, branch = world.sandbox.staff, world.sandbox.book.clinic.branch_ids[0]
+    world.sandbox.meanwhile.after(1, lambda: staff.reschedule(first, DAY + timedelta(days=30)))
+    world.sandbox.meanwhile.after(2, lambda: staff.book(DAY, session="Morning", branch_id=branch))
+    finding = await find_amid(world)
+
+    assert How.CALENDAR is not finding.how
+
+
 @pytest.mark.parametrize("is_shuffled", [True, False])
 @pytest.mark.parametrize("seed", sampled(range(100), every=100))
 async def test_a_week_in_which_much_goes_on(world, seed, is_shuffled):

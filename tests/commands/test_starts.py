@@ -8,7 +8,7 @@ import pytest
 from batchcancel.appointments import KnownBy, Start
 from batchcancel.report.plan import plan_json, plan_text
 from batchcancel.report.results import write_results
-from batchcancel.sandbox import Clinic
+from batchcancel.sandbox import Clinic, Fault
 from tests.sample import sampled
 from tests.world import BEGIN, ended
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 
 KOLKATA = "Asia/Kolkata"  # where it is 11:30 on the first of June
 TODAY, TOMORROW, FAR = date(2026, 6, 1), date(2026, 6, 2), date(2026, 6, 20)
+PAST = date(2026, 5, 31)
 
 
 def asked_for_windows(world) -> list[str]:
@@ -51,7 +52,7 @@ def found(planned, kind: str) -> str | None:
         (TODAY, 24, {"notice_window": 1}),
         (TOMORROW, 24, {"notice_window": 1}),
         (date(2026, 6, 3), 24, {"cancelled": 1}),
-        (date(2026, 5, 31), 0, {"already_started": 1}),
+        (PAST, 0, {"already_started": 1}),
     ],
 )
 async def test_a_start_known_by_its_day_proves_nothing_as_long_as_the_day_lasts(
@@ -61,6 +62,18 @@ async def test_a_start_known_by_its_day_proves_nothing_as_long_as_the_day_lasts(
     world.sandbox.add("a", date=day)
     finished = await world.run(world.write(header, row.format(day=day)), notice_hours=notice)
     assert (0, end) == ended(finished)
+
+
+@pytest.mark.parametrize("silent", [0, 5])  # shown while planning; read when its turn comes
+@pytest.mark.parametrize(("day", "end"), [(TODAY, "cancelled"), (PAST, "already_started")])
+async def test_what_only_its_record_tells_to_be_on_a_day_that_is_over_is_left(
+    world, silent, day, end
+):
+    for one in ("a", "b"):
+        world.sandbox.add(one, date=day)
+    world.sandbox.faults.add(Fault("status", status=500), method="GET", skip=1, times=silent)
+    finished = await world.run(world.manifest(["a", "b"], starts_at=None), notice_hours=0)
+    assert (0, {end: 2}) == ended(finished)
 
 
 @pytest.mark.parametrize(("seconds", "is_cancelled"), [(-3, True), (1, False)])

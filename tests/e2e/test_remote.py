@@ -273,8 +273,8 @@ def test_what_does_not_belong_into_a_bucket_is_told_and_not_written(stage, bucke
         ("export", MANIFEST, "--force"): "is the manifest that batch monday came from",
         ("export", f"{STORED}call.csv", "--contacts"): "personal data stays on this machine",
         ("export", f"{STORED}c.csv", "--with", "x.csv"): "personal data stays on this machine",
-        ("export", f"{STORED}rows.txt"): "names no kind of results",
-        ("report", f"{STORED}page.csv"): "is no page",
+        ("export", f"{STORED}rows.txt"): "names no kind of file",
+        ("report", f"{STORED}page.csv"): "names no kind of file",
         ("report", "s3://nobodys/page.html", "--force"): "no bucket or container",
         ("report", "https://closures.example/page.html"): "can be read, and not written",
     }

@@ -25,6 +25,7 @@ def test_without_json_the_result_is_a_table_and_what_is_left_to_do(stage):
     stage.closure(3)
     ended = stage.here("run", "closure.csv", "--yes")
 
+    assert ended.stdout.startswith("Rehearsal at")
     assert "3 of 3 rows are cancelled" in ended.stdout
     assert "Nothing is left to do." in ended.stderr
 

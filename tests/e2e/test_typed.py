@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from batchcancel.sandbox import Fault
 from tests.e2e.stage import FAR
 
 JOB = """
@@ -59,6 +60,47 @@ def test_every_command_to_type_next_asks_the_same_api_without_variables_and_job_
     for one in shown:
         again = stage.here(*one, "--force", environ=morning)
         assert again.returncode == 0, (one, again.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "environ"),
+    [
+        (("plan", "plan"), {}),
+        (("plan", "--", "plan"), {"BATCHCANCEL_DRY_RUN": "true"}),
+        (("run", "plan", "-qn", "--notes", "plan"), {}),
+        (("run", "plan", "-n", "--dry-run"), {}),
+        (("run", "plan"), {"BATCHCANCEL_DRY_RUN": "true"}),
+    ],
+)
+def test_what_a_plan_says_to_type_next_is_that_run_whatever_its_words_mean(stage, words, environ):
+    stage.book("a1")
+    stage.write("plan", ["a1"])
+    planned = stage.here(*words, environ=environ)
+    lines = re.findall("(?:Next|shows):  batchcancel (.*)", planned.stdout)
+    environ = environ | {"BATCHCANCEL_JSON": "true"}
+    ended = [stage.here(*shlex.split(one), environ=environ) for one in reversed(lines)]
+
+    cancelled = (0, {"cancelled": 1})
+    assert [cancelled, cancelled] == [(one.returncode, one.counts) for one in ended]
+
+
+def test_what_is_to_be_typed_can_be_typed_in_any_folder(stage):
+    """Where a word with a comma stays one too."""
+    stage.book("a1")
+    stage.table('"Ref, ours"', "a1")
+    words = ("--column", '"appointment_id=Ref, ours"', "--state-dir", "state", "--rate", "60/60s")
+    stage.sandbox.faults.add(Fault("status", status=503), method="PATCH")
+    stage.here("run", "closure.csv", "--yes", "--max-attempts", "1", "--metrics-file", "m", *words)
+    here = stage.here("status", "closure.csv").stdout
+    (stage.folder / "else").mkdir()
+    stage.folder /= "else"
+    elsewhere = stage.here("status", "../closure.csv").stdout
+    [line] = re.findall("To try again: *batchcancel (.*)", elsewhere)
+
+    assert "--state-dir state --" in here
+    ended = stage.here(*shlex.split(line), "--json")
+    assert (0, {"cancelled": 1}) == (ended.returncode, ended.counts)
+    assert ([], True) == ([*stage.folder.iterdir()], (stage.folder.parent / "m").exists())
 
 
 def test_a_ledger_of_another_address_is_refused_with_that_address(stage):

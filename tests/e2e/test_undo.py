@@ -99,10 +99,45 @@ def test_a_person_sees_a_plan_and_types_the_number(stage, closed):
 def test_a_dry_run_writes_nothing_and_without_a_terminal_somebody_must_have_agreed(stage, closed):
     patched = len(stage.patched())
     planned = stage.here("restore", LEDGER, "-n", "--json")
+    asked = stage.arrivals
     unasked = stage.here("restore", LEDGER)
     assert (0, 3) == (planned.returncode, last(planned)["eligible"])
     assert (3, True) == (unasked.returncode, "--yes" in unasked.stderr)
+    assert asked == stage.arrivals
     assert (patched, set()) == (len(stage.patched()), confirmed(stage))
+
+
+def test_where_nothing_is_left_to_restore_nobody_has_to_be_asked(stage, closed):
+    stage.here(*RESTORE)
+    assert 0 == stage.here("restore", LEDGER).returncode
+
+
+def test_who_is_named_and_was_not_cancelled_is_told_by_the_plan_too(stage, closed):
+    ended = stage.here("restore", LEDGER, closed[0], "appt_1", "-n")
+    assert (4, True) == (ended.returncode, "!! 1 row of those named" in ended.stdout)
+
+
+@pytest.mark.parametrize("words", [("restore",), ("resolve", "--as", "kept")])
+def test_ids_are_no_manifest_and_it_is_told_where_they_belong(stage, closed, words):
+    ended = stage.here(*words, LEDGER, "--only", "appt_1")
+    assert 2 == ended.returncode
+    assert "batchcancel: there is no manifest appt_1\n" in ended.stderr
+    assert "Type ids after the ledger, without --only" in ended.stderr
+
+
+@pytest.mark.parametrize("words", [("restore", "-n"), ("resolve", "--as", "kept")])
+def test_a_manifest_of_some_that_cannot_be_read_to_its_end_changes_nothing(stage, closed, words):
+    stage.table("appointment_id", closed[0], "a b", name="some.csv")
+    ended = stage.here(*words, LEDGER, "--only", "some.csv")
+    assert (2, True) == (ended.returncode, "line 3" in ended.stderr)
+
+
+@pytest.mark.promise(14)
+def test_the_manifest_of_a_batch_is_neither_written_over_nor_removed_by_its_drift(stage, closed):
+    before = (stage.folder / "closure.csv").read_text()
+    ended = stage.here("verify", LEDGER, "-o", "closure.csv", "--force")
+    assert (2, before) == (ended.returncode, (stage.folder / "closure.csv").read_text())
+    assert "is the manifest that batch closure came from" in ended.stderr
 
 
 def test_the_first_batch_counts_what_was_restored_apart_and_never_sends_it_again(stage, closed):

@@ -36,6 +36,17 @@ def test_a_terminal_that_is_closed_ends_the_run_and_the_same_command_goes_on(sta
 
 
 @pytest.mark.long
+def test_a_terminal_that_is_closed_at_the_very_end_changes_neither_line_nor_code(stage):
+    stage.closure(2)
+    on_end = ("--on-end", "touch began; kill -HUP $PPID; sleep 30")
+    ended = stage.start(*RUN, *on_end, before=AS_IN_A_TERMINAL).end()
+
+    assert (0, {"cancelled": 2}) == (ended.returncode, ended.counts)
+    assert "--on-end: it was interrupted" in ended.stderr
+    assert (stage.folder / "began").exists()
+
+
+@pytest.mark.long
 def test_a_run_that_was_stopped_and_continued_finishes_as_if_nothing_had_happened(stage):
     ids = stage.closure(6)
     stage.sandbox.faults.add(Fault("slow", seconds=0.05), method="PATCH", times=None)

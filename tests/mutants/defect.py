@@ -112,9 +112,8 @@ def survives(defect: Defect, folder: Path) -> str | None:
 
 
 def plant(defect: Defect, folder: Path) -> None:
-    """Copy the program into the folder, with the defect."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "batchcancel", folder / "batchcancel", ignore=ignored)
+    """Copy the program into the folder, compiled where it is, and with the defect."""
+    shutil.copytree(ROOT / "batchcancel", folder / "batchcancel")
     for module, source in changed(defect).items():
         folder.joinpath(*module.split(".")).with_suffix(".py").write_text(source, encoding="utf-8")
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import pytest
 
 SECRET = "aws_secret_never_to_be_shown"
@@ -51,7 +50,9 @@ class Buckets:
         for account in s3_backends.values():  # its own "reset" loads every service there is
             account.reset()
 
-    def _ask(self, method: str, path: str, content: bytes = b"") -> httpx.Response:
+    def _ask(self, method: str, path: str, content: bytes = b""):
+        import httpx
+
         scope = "AKIATEST/20260101/us-east-1/s3/aws4_request"
         answer = httpx.request(
             method,

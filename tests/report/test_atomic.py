@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from batchcancel.errors import InputError
-from batchcancel.report.atomic import output_of, refuse_manifest, replacing
+from batchcancel.report.atomic import output_of, refuse_manifest, replacing, require_new
 
 
 @pytest.fixture
@@ -55,6 +55,27 @@ def test_on_a_full_disk_the_old_file_stays(path):
         file.write(b"x" * 1_000)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed_and_of_one_that_lives_nothing(path):
+    if not os.fork():  # killed in the middle
+        writing = replacing(path)
+        writing.__enter__()
+        os._exit(0)
+    os.wait()
+    [left] = {*path.parent.iterdir()} - {path}
+    os.mkfifo(path.parent / ".batchcancel-pipepipe.unfinished")
+    with replacing(path) as file, replacing(path.with_name("other")) as other:
+        assert not left.exists()
+        file.write(b"new")
+        other.write(b"other")
+    written = {one.name: one.read_bytes() for one in path.parent.iterdir()}
+    assert written == {"report.html": b"new", "other": b"other"}
+
+
+def test_what_is_too_long_to_be_a_name_cannot_be_written(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        require_new(tmp_path / f"{'x' * 300}.csv", [".csv"], force=True)
 
 
 def test_a_folder_cannot_be_replaced(tmp_path):

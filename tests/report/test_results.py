@@ -173,7 +173,7 @@ class TestFiles:
             pytest.fail("a row was read")
             yield WAITING
 
-        with pytest.raises(InputError, match="names no kind of results") as refusal:
+        with pytest.raises(InputError, match="names no kind of file") as refusal:
             write_results(unread(), tmp_path / "results.txt")
         assert refusal.value.hint == "Let it end with one of .csv, .json, .parquet, .xlsx."
 

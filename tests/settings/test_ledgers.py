@@ -31,6 +31,7 @@ def folder(tmp_path, monkeypatch):
         ("gone.ledger.db", None, None, ("gone.ledger.db", None)),
         ("postgresql://db/l", NIGHT, None, ("postgresql://db/l", None)),
         ("closure.csv", None, "one", ("closure.ledger.db", "one")),
+        ("closure.csv.gz", None, None, ("closure.ledger.db", None)),
         ("closure.csv", NIGHT, None, (NIGHT, "closure")),
         ("closure.csv", NIGHT, "one", (NIGHT, "one")),
         ("s3://bucket/day.csv", None, None, ("s3://bucket/day.csv", None)),
@@ -50,6 +51,7 @@ def test_a_ledger_is_named_itself_or_by_its_manifest_or_by_the_variable(
     [
         (None, "no ledger is named"),
         ("nowhere.csv", "there is no nowhere.csv"),
+        ("x" * 300, "there is no xxx"),
         ("alone.csv", "there is no ledger alone.ledger.db"),
         ("a" * 300, "there is no a"),
     ],

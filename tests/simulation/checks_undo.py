@@ -101,10 +101,17 @@ def no_more_than_was_free_is_put_back(world: World, departure: Departure) -> Ite
         for id_ in where
         for one in restoring(world, id_)
         if one.process is process and where[id_] == place
-        if one.answered is None or (one.answered >= asked_at and leaves_doubt(one))
+        if not _is_counted(one, process.shown.last[id_], asked_at)
     }
     if len(taken) > free:
         yield f"{sorted(taken)} were sent, and {free} places were free at {asked_at:.3f}"
+
+
+def _is_counted(departure: Departure, shown: Shown, asked_at: float) -> bool:
+    """Whether its end was known when the places were asked for, by its answer or by the record."""
+    if departure.answered is None:
+        return shown.status == "confirmed" and departure.at < shown.at <= asked_at
+    return departure.answered < asked_at or not leaves_doubt(departure)
 
 
 @promise(2, at="commit, undoing")

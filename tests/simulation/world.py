@@ -188,9 +188,13 @@ class World:
         return session_span(day, session, number, timezone=self.scenario.timezone)
 
     def cautious_starts_of(self, appointment_id: str) -> Iterator[Span]:
-        """The whole of its days, when the calendar did not tell their windows."""
-        if self.rows[appointment_id].kind not in EXACT and self.is_calendar_silent:
-            for day in sorted({day for day, *_ in self.places[appointment_id]}):
+        """The whole of its days, when the calendar did not tell their windows; the one that the
+        manifest names counts for what was not read.
+        """
+        row = self.rows[appointment_id]
+        if row.kind not in EXACT and self.is_calendar_silent:
+            days = {row.named.day, *(day for day, *_ in self.places[appointment_id])}
+            for day in sorted(filter(None, days)):
                 yield day_span(day, timezone=self.scenario.timezone)
 
     @property

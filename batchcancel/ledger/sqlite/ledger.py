@@ -117,7 +117,7 @@ class SqliteLedger(Ledger, SqliteReader):
         """One at a time: the heartbeat writes over the same connection."""
         if self._place is not None and not is_still(self._place, self._found):
             raise LedgerWriteFailed(  # nobody would find again what is written there
-                f"the ledger could not be written: {self._name} was removed or replaced",
+                f"the ledger could not be written: {self._name} was removed, replaced or cut",
                 hint="Put the ledger back before the next run: it knows what was sent.",
             )
         with self._turn:

@@ -27,9 +27,11 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def is_still(path: Path, found: os.stat_result | None) -> bool:
-    """False when the file that was found there was removed, or another one has taken its name."""
+    """False when the file that was found there was removed, replaced or cut short."""
     now = found_at(path)
-    return found is not None and now is not None and os.path.samestat(found, now)
+    if found is None or now is None:
+        return False
+    return os.path.samestat(found, now) and now.st_size >= found.st_size
 
 
 def require_place(path: Path) -> None:
