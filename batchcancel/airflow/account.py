@@ -95,14 +95,7 @@ class BatchExportOperator(AccountOperator):
         super().__init__(**kwargs)
         self.outcomes = outcomes
 
-    def write(
-        self,
-        account: Any,
-        batch: str,
-        place: "Output",
-        *,
-        ledger: str,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def write(self, account: Any, batch: str, place: "Output", *, ledger: str) -> dict[str, Any]:  # noqa: ARG002
         from batchcancel.report.results import write_results
 
         return {"rows": write_results(account.rows(batch), place, outcomes=self.outcomes)}
