@@ -26,7 +26,7 @@ def export(
     if manifest is None:
         frame = results(account.rows(batch), outcomes=wanted)
     else:
-        [zone] = [zone_of(one) for one in account.batches() if one.name == batch]
+        zone = zone_of(account.batch(batch))
         frame = beside(manifest, account.rows(batch), timezone=zone, wanted=wanted)
         if frame.is_empty() and not wanted:
             raise InputError(f"{manifest} has no rows", hint="Name the manifest of this batch.")

@@ -52,6 +52,7 @@ class PostgresReader(LedgerReader):
     """The questions, also while runs are writing; each is answered as of one moment."""
 
     _order = "number"
+    _listed = "SELECT json_array_elements_text(CAST(:batches AS json))"
     _alive = f"{HOLDS} AND expires_at > clock_timestamp()"
     _db: PatientConnection
 

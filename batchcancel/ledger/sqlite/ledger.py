@@ -34,6 +34,7 @@ class SqliteReader(LedgerReader):
     """The questions, asked over one connection, also while a run is writing."""
 
     _order = "rowid"
+    _listed = "SELECT value FROM json_each(:batches)"
     _db: sqlite3.Connection
 
     def is_held(self, batch: str) -> bool:
