@@ -100,4 +100,5 @@ def wanted(airflow, group):
     """What a group wants to cancel in its night, which has begun: whose each appointment is."""
     wanted = night.book(group)
     airflow.unpause("clinic_group")
+    airflow.unpause("on_arrival")  # a folder is watched once its Dag is read again
     return wanted

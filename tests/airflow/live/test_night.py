@@ -43,6 +43,7 @@ def test_no_two_tasks_of_an_organisation_ran_at_once_and_organisations_did(airfl
     assert {False} == overlaps
 
 
+@pytest.mark.usefixtures("wanted")
 def test_a_manifest_that_arrives_starts_its_dag_and_the_same_file_is_never_run_twice(
     airflow, group
 ):
@@ -55,7 +56,6 @@ def test_a_manifest_that_arrives_starts_its_dag_and_the_same_file_is_never_run_t
         for run in airflow.runs("on_arrival"):
             airflow.until_success(run)
 
-    airflow.unpause("on_arrival")
     first = arrive("first")
     until_runs(1)
     arrive("second")
