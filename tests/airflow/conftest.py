@@ -17,6 +17,16 @@ __all__ = ["home", "new_stage", "stage"]
 collect_ignore_glob = [] if find_spec("airflow") else ["*.py"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What needs the whole Airflow goes to one worker, first; other tests to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = lambda nodeid: "live" if "live/test_" in nodeid else nodeid
+    return scheduling
+
+
 @pytest.fixture(scope="session")
 def tables():
     """Airflow's tables."""

@@ -8,8 +8,6 @@ import pytest
 from tests.airflow.browser import page
 from tests.e2e.stage import FAR
 
-pytestmark = pytest.mark.xdist_group("live")
-
 TRIGGER, APPROVE = "[data-testid=trigger-dag-submit]", "[data-testid=hitl-option-Approve]"
 NOTES = "Clinic closed. Please book a new appointment."
 """Those of the job file."""

@@ -4,8 +4,6 @@ import pytest
 
 from tests.airflow.live.night import LIMIT, ORGANISATIONS
 
-pytestmark = pytest.mark.xdist_group("live")
-
 
 def cancelled(stage, ids):
     return {one: count for one, count in stage.cancellations().items() if one in ids}

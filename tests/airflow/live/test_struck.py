@@ -7,8 +7,6 @@ import pytest
 
 from batchcancel.ledger.open import read_ledger
 
-pytestmark = pytest.mark.xdist_group("live")
-
 SIGTERM = 143
 
 

@@ -2,12 +2,8 @@
 
 from contextlib import closing
 
-import pytest
-
 from batchcancel.ledger.open import read_ledger
 from tests.airflow.live.closures import ROWS
-
-pytestmark = pytest.mark.xdist_group("live")
 
 
 def plans_in(ledger):
