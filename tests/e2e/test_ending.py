@@ -4,12 +4,13 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import RUN
+from tests.e2e.stage import LEDGER, RUN
 
 
 @pytest.fixture
@@ -50,6 +51,39 @@ def test_a_failure_keeps_the_time_of_the_last_success(stage, at_end):
 
     assert success in path.read_text()
     assert numbers(path)['batchcancel_last_run_exit_code{batch="closure"}'] == 3
+
+
+@pytest.mark.parametrize("words", [("plan",), ("run", "-n")])
+def test_a_plan_is_no_run_and_leaves_the_metrics_of_the_last_one(stage, at_end, words):
+    at_end("--metrics-file", "m.prom")
+    before = (stage.folder / "m.prom").read_bytes()
+    ended = stage.here(*words, "closure.csv", "--metrics-file", "m.prom")
+    assert (0, before) == (ended.returncode, (stage.folder / "m.prom").read_bytes())
+
+
+def test_what_is_called_at_the_end_calls_nothing_itself_and_leaves_the_metrics(stage, at_end):
+    (stage.folder / "key").write_text(stage.keys[0])
+    again = "echo x >> ended.txt; " + f"{sys.executable} -m batchcancel verify closure.ledger.db"
+    environ = {"BATCHCANCEL_ON_END": again, "BATCHCANCEL_METRICS_FILE": "m.prom",
+               "BATCHCANCEL_API_KEY_FILE": "key"}  # fmt: skip
+    ended = at_end(**environ)
+    (stage.folder / "key").unlink()
+
+    assert (0, False) == (ended.returncode, "--on-end" in ended.stderr)
+    assert (stage.folder / "ended.txt").read_text() == "x\n"
+    assert "cancelled" in (stage.folder / "m.prom").read_text()
+
+
+@pytest.mark.parametrize("name", ["closure.csv", LEDGER])
+def test_metrics_are_written_over_nothing_but_metrics(stage, at_end, name):
+    at_end("--limit", "1")
+    before = (stage.folder / "closure.csv").read_bytes()
+    ended = stage.here(*RUN, "--metrics-file", name)
+
+    assert (0, {"cancelled": 2}) == (ended.returncode, ended.counts)
+    assert f"--metrics-file: {name} holds something else, and is left as it is" in ended.stderr
+    assert (stage.folder / "closure.csv").read_bytes() == before
+    assert 0 == stage.here("status", LEDGER).returncode
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -111,11 +111,25 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
     (standing,) = read(ledger)
 
     assert "  Broken off: run 1 (run-1)" in standing.text()
-    assert "No end was written: it was killed, or power was lost." in standing.text()
+    assert "No end was written: it was killed, or lost its power or its ledger." in standing.text()
     assert standing.next.splitlines()[:2] == [
         "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
         "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",
     ]
+
+
+@pytest.mark.parametrize(("code", "told"), [(5, "To go on:"), (4, "To try again:")])
+def test_what_a_person_decided_after_a_run_is_not_taken_for_its_end(ledger, finish, code, told):
+    """Rows that wait wait for that run, and were held back by nobody."""
+    finish(5, code)
+    decided = Run(run_id="resolve-1", batch="closure", started_at=NOW, **WHO)
+    ledger.hold(decided)
+    ledger.finish(replace(decided, ended_at=NOW, exit_code=0))
+    (standing,) = read(ledger)
+
+    assert f"with exit code {code}." in standing.text()
+    assert told in standing.next
+    assert "Held back" not in standing.next
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process is asked what it runs")

@@ -36,6 +36,7 @@ from batchcancel.ledger.postgres.lease import (
     LOCK_LOADED,
     Lease,
     server_of,
+    stood,
     take,
 )
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
@@ -164,6 +165,9 @@ class PostgresLedger(Ledger, PostgresReader):
             batch=run.batch, token=token, ttl=self._ttl, taken=taken, commits=commits,
             session=self._session,
         )  # fmt: skip
+
+    def _stood(self, into: PostgresStatements, batch: str) -> tuple[int, bool]:
+        return stood(into, batch, server=server_of(self._side))
 
     def _renew(self) -> None:
         if self._lease is not None:
