@@ -49,6 +49,7 @@ def resolve(
     from batchcancel.commands.resolve import resolve as command
     from batchcancel.ledger.open import open_ledger
     from batchcancel.settings.load import manifest_source
+    from batchcancel.settings.quantities import is_rehearsal
 
     if bool(ids) == (only is not None):
         raise click.UsageError("Name either IDs or --only MANIFEST.")
@@ -57,8 +58,8 @@ def resolve(
         some = manifest_source(only)
         wanted = enter(lambda stop: ids_in(some, stop=stop, observe=lambda _event: None))
     with batch_meant(ledger, batch) as (account, address, name):
-        [origin] = [one.origin for one in account.batches() if one.name == name]
-    this_call().facts |= {"origin": origin}
+        origin = account.batch(name).origin
+    this_call().facts |= {"origin": origin, "rehearsal": is_rehearsal(origin)}
     with closing(open_ledger(address, origin=origin, key="")) as written:
         now = datetime.now(UTC)
         done = command(written, name, wanted, decision=decision, reason=reason, now=now)

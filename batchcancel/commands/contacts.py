@@ -98,13 +98,12 @@ async def contacts(
         account = tools.account or tools.ledger
         require_origin(account, batch, settings, ledger=ledger)
         refuse_manifest(output, account, ledger=ledger)
-        [kind] = [one.kind for one in account.batches() if one.name == batch]
-        if kind == "restore" and not wanted:  # the others know that they are cancelled
+        one = account.batch(batch)
+        if one.kind == "restore" and not wanted:  # the others know that they are cancelled
             wanted = {OutcomeName.RESTORED}
         rows = to_be_told(account.rows(batch), wanted=wanted)
         people.wanted |= {_id(one) for one in rows}
-        [kept] = [zone_of(one) for one in account.batches() if one.name == batch]
-        zone = settings.timezone or kept
+        zone = settings.timezone or zone_of(one)
         with stop.raising_reason():
             visits = await _visits(settings, rows, zone, tools=tools, people=people)
         found = calls(visits, now=tools.clock.now())

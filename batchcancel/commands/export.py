@@ -16,7 +16,7 @@ def export(
     wanted = known(outcomes)
     if manifest is None:
         return results(account.rows(batch), outcomes=wanted)
-    [zone] = [zone_of(one) for one in account.batches() if one.name == batch]
+    zone = zone_of(account.batch(batch))
     frame = beside(manifest, account.rows(batch), timezone=zone, wanted=wanted)
     if frame.is_empty() and not wanted:
         raise InputError(f"{manifest} has no rows", hint="Name the manifest of this batch.")

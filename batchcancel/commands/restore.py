@@ -252,11 +252,10 @@ class _Restore:
         """Let the rows join the restore's own batch, with the reasons of those left alone."""
         ledger, own = self._tools.ledger, self._undoing.own_batch
         ids = "\n".join(row.appointment_id for row in self._rows)
-        [first] = [one for one in ledger.batches() if one.name == self._undoing.batch]
         batch = Batch(
             name=own, origin=self._settings.origin, digest=hashlib.sha256(ids.encode()).hexdigest(),
             rows=len(self._rows), rejected_rows=0, duplicates=0, kind="restore",
-            of_batch=self._undoing.batch, timezone=first.timezone,
+            of_batch=self._undoing.batch, timezone=ledger.batch(self._undoing.batch).timezone,
         )  # fmt: skip
         rows = (
             LedgerRow(

@@ -51,7 +51,7 @@ async def verify(
 
 def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledger: str) -> None:
     """Refuse a batch that cancelled nothing, and another API's: a rehearsal's, maybe."""
-    batch = next(one for one in account.batches() if one.name == name)
+    batch = account.batch(name)
     if batch.kind == "restore":
         raise InputError(
             f"batch {name} restored what {batch.of_batch} cancelled: it has cancelled nothing",
@@ -62,7 +62,7 @@ def require_own(account: LedgerReader, name: str, settings: ApiSettings, *, ledg
 
 def require_origin(account: LedgerReader, name: str, settings: ApiSettings, *, ledger: str) -> None:
     """Refuse a batch of another API: a rehearsal's, maybe."""
-    batch = next(one for one in account.batches() if one.name == name)
+    batch = account.batch(name)
     if batch.origin != settings.origin:
         raise InputError(
             f"{redacted_ledger(ledger)} holds batches of {batch.origin}, and this is for "

@@ -30,6 +30,11 @@ _RESTORED: dict[str, Callable[[Any], Any]] = dict.fromkeys(_INSTANTS, restored) 
 }
 """What becomes of a column, by the name of its field."""
 
+_BATCHES = """
+    SELECT name, origin, digest, rows, rejected_rows, duplicates,
+           coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
+    FROM batches
+"""
 _IS_SETTLED = """
     FROM account
     WHERE batch = :batch
@@ -47,10 +52,11 @@ _AS_CANCELLED = """
 """
 
 
-class _Since2(dict[str, str]):
-    """The columns that came with version 2, by their names; NULL in a ledger of version 1."""
+class _Words(dict[str, str]):
+    """A database's own words, and the columns of version 2: NULL in a ledger of version 1."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, **own: str) -> None:
+        super().__init__(own)
         self._is_known = version > 1
 
     def __missing__(self, name: str) -> str:
@@ -69,6 +75,21 @@ class _Answers(Generic[Record]):
     def streamed(self, sql: str) -> Callable[["LedgerReader", str], Iterator[Record]]:
         return lambda reader, batch: _records(self._kind, reader.stream(sql, batch=batch))
 
+    def of_each(
+        self, sql: str
+    ) -> Callable[["LedgerReader", Iterable[str]], dict[str, list[Record]]]:
+        """About several batches in one question; its first column names the batch."""
+
+        def answer(reader: "LedgerReader", batches: Iterable[str]) -> dict[str, list[Record]]:
+            found: dict[str, list[Record]] = {one: [] for one in batches}
+            rows = [*reader.ask(sql, batches=json.dumps([*found]))]
+            records = _records(self._kind, (row[1:] for row in rows))
+            for (batch, *_), record in zip(rows, records, strict=True):
+                found[batch].append(record)
+            return found
+
+        return answer
+
     def first(self, sql: str) -> Callable[["LedgerReader", str], Record | None]:
         return lambda reader, batch: next(iter(self.listed(sql)(reader, batch)), None)
 
@@ -83,12 +104,16 @@ class LedgerReader(ABC):
     _order: ClassVar[str]
     """The column in which runs and requests stand in the order of their writing."""
 
+    _listed: ClassVar[str]
+    """The texts of the JSON array `:batches`."""
+
     _unreadable: type[BatchcancelError] = InputError
 
     def __init__(self, db: Any, *, name: str, version: int = VERSION) -> None:
         self._db = db
         self._name = name
         self._version = version
+        self._words = _Words(version, order=self._order, listed=self._listed)
 
     def close(self) -> None:
         """Let go of files, connections and locks."""
@@ -104,11 +129,12 @@ class LedgerReader(ABC):
 
     def batches(self) -> list[contract.Batch]:
         """All batches, oldest first."""
-        return list(_records(contract.Batch, self.ask("""
-            SELECT name, origin, digest, rows, rejected_rows, duplicates,
-                   coalesce({kind}, 'cancel'), {of_batch}, {timezone}, {selection}
-            FROM batches ORDER BY batch_id
-        """)))  # fmt: skip
+        return list(_records(contract.Batch, self.ask(f"{_BATCHES} ORDER BY batch_id")))
+
+    def batch(self, name: str) -> contract.Batch:
+        """The one of that name, which is there."""
+        [found] = _records(contract.Batch, self.ask(f"{_BATCHES} WHERE name = :name", name=name))
+        return found
 
     def finished(self, before: datetime) -> list[Standing]:
         """The batches in which nothing is left to do since then."""
@@ -116,22 +142,26 @@ class LedgerReader(ABC):
 
     def runs(self, batch: str) -> list[contract.Run]:
         """The runs over a batch, oldest first."""
-        sql = """
-            SELECT run_id, batch, started_at, ended_at, exit_code,
-                   {version}, {"user"}, {host}, {pid}, {options}, {counts}, {why}
-            FROM runs WHERE batch = :batch ORDER BY
-        """
-        return list(_records(contract.Run, self.ask(f"{sql} {self._order}", batch=batch)))
+        return self.runs_of_each([batch])[batch]
 
-    tally = _Answers(contract.TallyLine).listed("""
-        SELECT state, outcome, reason, count(*) FROM account
-        WHERE batch = :batch GROUP BY state, outcome, reason
-        UNION ALL
-        SELECT 'settled', 'rejected_row', reason, count(*)
-        FROM batches JOIN rejected_rows USING (batch_id)
-        WHERE name = :batch GROUP BY reason
+    runs_of_each = _Answers(contract.Run).of_each("""
+        SELECT batch, run_id, batch, started_at, ended_at, exit_code,
+               {version}, {"user"}, {host}, {pid}, {options}, {counts}, {why}
+        FROM runs WHERE batch IN ({listed}) ORDER BY {order}
     """)
-    """Every row of the batch counted once, rejected rows included."""
+
+    def tally(self, batch: str) -> list[contract.TallyLine]:
+        """Every row of the batch counted once, rejected rows included."""
+        return self.tally_of_each([batch])[batch]
+
+    tally_of_each = _Answers(contract.TallyLine).of_each("""
+        SELECT batch, state, outcome, reason, count(*) FROM account
+        WHERE batch IN ({listed}) GROUP BY batch, state, outcome, reason
+        UNION ALL
+        SELECT name, 'settled', 'rejected_row', reason, count(*)
+        FROM batches JOIN rejected_rows USING (batch_id)
+        WHERE name IN ({listed}) GROUP BY name, reason
+    """)
 
     def rows(self, batch: str) -> Iterator[contract.RowRecord]:
         """Every appointment of the batch, ordered by id, then the rejected rows by line."""
@@ -245,10 +275,9 @@ class LedgerReader(ABC):
         sql = """
             SELECT sent_at, answered_at FROM requests
             WHERE key = :key AND (sent_at >= :since OR answered_at >= :since)
-            ORDER BY sent_at,
+            ORDER BY sent_at, {order}
         """
-        found = self.ask(f"{sql} {self._order}", key=key, since=since)
-        return list(_records(contract.SentRequest, found))
+        return list(_records(contract.SentRequest, self.ask(sql, key=key, since=since)))
 
     traffic = _Answers(contract.Traffic).streamed("""
         SELECT run_id, kind, sent_at, answered_at, result FROM requests
@@ -271,11 +300,11 @@ class LedgerReader(ABC):
 
     def ask(self, sql: str, **values: object) -> Iterable[Any]:
         """The rows of an answer."""
-        return self._execute(sql.format_map(_Since2(self._version)), values, is_streamed=False)
+        return self._execute(sql.format_map(self._words), values, is_streamed=False)
 
     def stream(self, sql: str, **values: object) -> Iterable[Any]:
         """The same, for so many rows that they should not be held all at once."""
-        return self._execute(sql.format_map(_Since2(self._version)), values, is_streamed=True)
+        return self._execute(sql.format_map(self._words), values, is_streamed=True)
 
     def _trouble(self, found: Diagnosis) -> BatchcancelError:
         return self._unreadable(f"{self._name} {found.meaning}", hint=found.hint)

@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from itertools import chain, cycle
 
-from batchcancel.api import NOTHING, PAGE, Ask, Lookup, Meaning, Record
+from batchcancel.api import NOTHING, PAGE, Ask, Lookup, Meaning, Page, Record
 from batchcancel.clock import Now
 from batchcancel.errors import WRONG_ADDRESS, ScopeMissing, StoppedEarly, Unreachable
 from batchcancel.policy.day_pages import DayPages, parts_of_day
@@ -274,19 +274,19 @@ class Reading:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
         numbers = cycle(range(1, of_day.full + 1))
         while self._rows_left_on(day) * PAGE > of_day.shown and self.budget.spend():
-            records, hits = await self._page(day, next(numbers))
-            of_day.shown_again(records)
+            page, hits = await self._page(day, next(numbers))
+            of_day.shown_again(page.records)
             if not hits:
                 return
 
     async def _page(
         self, day: date, number: int, part: Mapping[str, str] = NOTHING
-    ) -> tuple[list[Record], int]:
+    ) -> tuple[Page, int]:
         """One page, and how many of the rows not seen so far it shows."""
         found = await self.lookup.page_of_day(day, page=number, part=part)
         if found is None:
             raise _OutOfReach
-        return found, self._take(found, page=day)
+        return found, self._take(found.records, page=day)
 
     def _take(self, records: Iterable[Record], *, page: date | None) -> int:
         """Keep those that are wanted, and tell how many of them are new."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from io import BufferedWriter, BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,14 +112,14 @@ def _unwritable(path: Output, error: OSError) -> InputError:
 
 def refuse_manifest(path: Output, account: LedgerReader, *, ledger: str) -> None:
     """Refuse to write over a manifest that a batch of the ledger came from."""
-    for batch in account.batches():
-        for run in account.runs(batch.name):
-            told = (run.options or {}).get("manifest", "")
-            if told and _is_same(path, told, ledger=ledger):
-                raise InputError(
-                    f"{path} is the manifest that batch {batch.name} came from",
-                    hint="Name another file: a manifest is not written over.",
-                )
+    of_each = account.runs_of_each(one.name for one in account.batches())
+    for run in chain.from_iterable(of_each.values()):
+        told = (run.options or {}).get("manifest", "")
+        if told and _is_same(path, told, ledger=ledger):
+            raise InputError(
+                f"{path} is the manifest that batch {run.batch} came from",
+                hint="Name another file: a manifest is not written over.",
+            )
 
 
 def _is_same(path: Output, told: str, *, ledger: str) -> bool:

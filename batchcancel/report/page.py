@@ -223,10 +223,10 @@ def _by_place(rows: _Rows, names: Mapping[str, str]) -> list[tuple[Any, ...]]:
 def _later(account: LedgerReader, status: BatchStatus) -> list[Later]:
     """The later batches of the same selection: what a sweep found, and a run took up."""
     own, found = status.batch, []
-    batches = [*account.batches()]
+    batches = account.batches() if own.selection else [own]
     for one in batches[[one.name for one in batches].index(own.name) + 1 :]:
-        runs = account.runs(one.name)
-        if own.selection and one.selection == own.selection and one.kind != "restore" and runs:
+        is_same = one.selection == own.selection and one.kind != "restore"
+        if is_same and (runs := account.runs(one.name)):
             counts = counts_from(account.tally(one.name))
             left = counts.rows - counts.with_fact(Fact.GONE)
             at = runs[-1].ended_at or runs[-1].started_at

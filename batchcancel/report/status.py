@@ -83,7 +83,7 @@ class BatchStatus:
                 yield "  It was suspended (Ctrl-Z), or its disk or database does not answer."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
-                yield "  No end was written: it was killed, or power was lost."
+                yield "  No end was written: it was killed, or lost its power or its ledger."
             case _:
                 ended = "" if last.ended_at is None else moment(last.ended_at, zone)
                 why = f": {last.why}" if last.why else ""
@@ -108,7 +108,8 @@ class BatchStatus:
             moved_here=self.moved_here, reach=self.reach,
             held_back=self.counts.waiting if "limit" in _options(self.last) else 0,
         )  # fmt: skip
-        told = what_next(standing, self.command, was_stopped=was_stopped)
+        command = self.command if was_stopped or self.counts.left else ""  # costs 1 ms
+        told = what_next(standing, command, was_stopped=was_stopped)
         if was_stopped and not standing.restores:
             told = f"Look first:     {self._same('plan')}\n{told}"
         keeps = _options(self.last)
@@ -186,10 +187,7 @@ def zone_of(batch: Batch) -> ZoneInfo | None:
 
 def moved_here(account: LedgerReader, name: str, counts: Counts) -> int:
     """How many of the moved rows are still on a day that the batch's manifest names."""
-    if not counts.to_resolve:  # asked first: there may be thousands of batches
-        return 0
-    [batch] = [one for one in account.batches() if one.name == name]
-    if batch.kind == "restore":
+    if not counts.to_resolve or (batch := account.batch(name)).kind == "restore":
         return 0
     zone = zone_of(batch) or UTC
     days: set[date | None] = set()
@@ -215,7 +213,14 @@ def read_status(
 ) -> list[BatchStatus]:
     """The latest batches first, or the named one; `InputError` when there is no such batch."""
     batches = _named(account, only)[::-1][:most]
-    return [_batch_status(account, batch, ledger=ledger, at=at) for batch in batches]
+    names = [one.name for one in batches]
+    runs, tallies = account.runs_of_each(names), account.tally_of_each(names)
+    return [
+        _batch_status(
+            account, one, runs[one.name], counts_from(tallies[one.name]), ledger=ledger, at=at
+        )
+        for one in batches
+    ]
 
 
 def _named(account: LedgerReader, only: str | None) -> list[Batch]:
@@ -249,15 +254,20 @@ def the_batch(account: LedgerReader, wanted: str | None, *, ledger: str) -> str:
     return first
 
 
-def _batch_status(account: LedgerReader, batch: Batch, *, ledger: str, at: datetime) -> BatchStatus:
+def _batch_status(
+    account: LedgerReader, batch: Batch, runs: Sequence[Run], counts: Counts, *, ledger: str,
+    at: datetime,
+) -> BatchStatus:  # fmt: skip
     # What a person decided meanwhile is no run, and says nothing of what is left.
-    runs = [one for one in account.runs(batch.name) if not one.run_id.startswith(_RESOLVES)]
+    runs = [one for one in runs if not one.run_id.startswith(_RESOLVES)]
     last = runs[-1] if runs else None
-    going = Going.NO_RUN if last is None else _going(last, is_held=account.is_held(batch.name))
-    counts = counts_from(account.tally(batch.name))
+    is_alive = last is not None and last.ended_at is None and account.is_held(batch.name)
+    going = Going.NO_RUN if last is None else _going(last, is_held=is_alive)
     # Where a run is alive its batch is asked again and again, and this reads every row.
     here = moved_here(account, batch.name, counts) if going is Going.ENDED else 0
-    plans = [one.found for one in account.looks(batch.name) if one.kind == "plan"]
+    # Asked only where something is left to type: there may be thousands of batches.
+    looks = account.looks(batch.name) if counts.left else ()
+    plans = [one.found for one in looks if one.kind == "plan"]
     return BatchStatus(
         batch=batch, counts=counts, earlier=runs[:-1], last=last, going=going, ledger=ledger, at=at,
         moved_here=here, had_notes=bool(plans and plans[-1].get("notes")),

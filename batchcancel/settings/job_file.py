@@ -33,7 +33,7 @@ def read_job_file(
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"the job file {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second is raised by thousands of brackets
         why = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
         raise InputError(f"the job file {path} is not TOML: {why}") from None
     sessions = _sessions(content.pop("sessions", {}), mistakes)

@@ -36,9 +36,10 @@ def test_a_row_that_is_kept_asks_for_nobody_any_more(stage, moved):
 
 
 def test_a_row_that_is_to_be_cancelled_is_read_and_sent_by_the_next_run(stage, moved):
-    resolve(stage, "--as", "cancel", moved)
+    told = resolve(stage, "--as", "cancel", moved)
     ended = stage.here(*RUN)
 
+    assert json.loads(told.stdout)["rehearsal"]
     assert (0, {"cancelled": 3}) == (ended.returncode, ended.counts)
     assert moved in stage.read_back()
 

@@ -1,12 +1,13 @@
 """Faults that meet a question instead of a cancellation: what they may cost, and what not."""
 
 import math
+import re
 
 import httpx
 import pytest
 
 from batchcancel.appointments import KnownBy
-from batchcancel.errors import BatchcancelError
+from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.sandbox import Fault
 from tests.faults.strikes import SILENT, Strike, lost, record, status
 from tests.sample import sampled
@@ -123,7 +124,9 @@ async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at
     manifest = world.manifest(world.appointments(1), starts_at="2026-06-20T09:00")
     strike_at("appointment-config", rules(timezone=zone))
 
-    assert await exit_code(world, manifest) == 2
+    told = f"does not tell it: {zone[:40]!r} is none" if zone and isinstance(zone, str) else ""
+    with pytest.raises(InputError, match=re.escape(told or "does not tell it: it tells none")):
+        await world.run(manifest)
     assert [] == world.sandbox.history.patches()
 
 

@@ -315,6 +315,15 @@ class TestApproval:
 
 
 class TestTally:
+    def test_several_batches_are_asked_about_as_each_is(self, held, example):
+        other = type(example)(name='o\'ther "two"', ids=("x",))
+        held.enrol(other.batch(), other.rows(), [RejectedRow(line=7, reason="ragged")])
+        names = ["closure", other.name, "never enrolled"]
+        assert held.tally_of_each(names) == {one: held.tally(one) for one in names}
+        assert held.runs_of_each(names) == {one: held.runs(one) for one in names}
+        assert [2, 0] == [len(held.tally(one)) for one in names[1:]]
+        assert other.batch() == held.batch(other.name)
+
     def test_every_row_is_counted_once_rejected_rows_included(self, ledger, example):
         ledger.hold(example.run())
         batch = example.batch(rows=5, rejected_rows=1)

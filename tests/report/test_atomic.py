@@ -96,9 +96,10 @@ def test_what_is_no_file_such_as_a_device_is_left_in_its_place(tmp_path):
     [("s3://closures/m.csv", True), ("s3://closures/other.csv", False), ("m.csv", False)],
 )
 def test_a_manifest_in_a_store_is_not_written_over_whatever_version_was_read(typed, is_it):
-    run = SimpleNamespace(options={"manifest": "s3://closures/m.csv?versionId=7"})
+    run = SimpleNamespace(batch="b", options={"manifest": "s3://closures/m.csv?versionId=7"})
     account = SimpleNamespace(
-        batches=lambda: [SimpleNamespace(name="b")], runs=lambda _batch: [run]
+        batches=lambda: [SimpleNamespace(name="b")],
+        runs_of_each=lambda batches: {one: [run] for one in batches},
     )
     with pytest.raises(InputError, match="came from") if is_it else nullcontext():
         refuse_manifest(output_of(typed), account, ledger="b.ledger.db")

@@ -70,6 +70,23 @@ def test_a_batch_stands_where_its_rows_do(ledger):
     assert any(line.split()[:2] == ["waiting", "1"] for line in lines)
 
 
+def test_many_batches_cost_no_more_questions_than_two(ledger, finish, monkeypatch):
+    finish(1, 0)
+    asked, execute = [], ledger._execute
+    monkeypatch.setattr(
+        ledger, "_execute", lambda *one, **how: asked.append(1) or execute(*one, **how)
+    )
+
+    def questions(many):
+        for number in range(many):
+            ledger.enrol(replace(batch(f"night-{number}"), rows=0), [], [])
+        asked.clear()
+        read(ledger)
+        return len(asked)
+
+    assert questions(1) == questions(9)
+
+
 def test_a_batch_that_restores_another_counts_what_is_restored(ledger):
     undoing = replace(batch("closure.restore"), kind="restore", of_batch="closure")
     ledger.enrol(undoing, [LedgerRow("a1", None, None, None, None)], [])
@@ -94,7 +111,7 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
     (standing,) = read(ledger)
 
     assert "  Broken off: run 1 (run-1)" in standing.text()
-    assert "No end was written: it was killed, or power was lost." in standing.text()
+    assert "No end was written: it was killed, or lost its power or its ledger." in standing.text()
     assert standing.next.splitlines()[:2] == [
         "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
         "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",

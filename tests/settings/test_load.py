@@ -101,7 +101,9 @@ def test_a_job_value_that_is_no_text_number_or_switch_is_refused(job_file, text)
     assert mistake == "job file: limit takes a text, a number, true or false"
 
 
-@pytest.mark.parametrize("content", [b"limit = ", b"\xff\xfe", b"limit = 1\nlimit = 2"])
+@pytest.mark.parametrize(
+    "content", [b"limit = ", b"\xff\xfe", b"limit = 1\nlimit = 2", b"limit = " + b"[" * 5000]
+)
 def test_a_job_file_that_is_no_toml_is_refused(tmp_path, content):
     path = tmp_path / "job.toml"
     path.write_bytes(content)

@@ -36,6 +36,7 @@ from batchcancel.ledger.postgres.lease import (
     LOCK_LOADED,
     Lease,
     server_of,
+    stood,
     take,
 )
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
@@ -52,6 +53,7 @@ class PostgresReader(LedgerReader):
     """The questions, also while runs are writing; each is answered as of one moment."""
 
     _order = "number"
+    _listed = "SELECT json_array_elements_text(CAST(:batches AS json))"
     _alive = f"{HOLDS} AND expires_at > clock_timestamp()"
     _db: PatientConnection
 
@@ -163,6 +165,9 @@ class PostgresLedger(Ledger, PostgresReader):
             batch=run.batch, token=token, ttl=self._ttl, taken=taken, commits=commits,
             session=self._session,
         )  # fmt: skip
+
+    def _stood(self, into: PostgresStatements, batch: str) -> tuple[int, bool]:
+        return stood(into, batch, server=server_of(self._side))
 
     def _renew(self) -> None:
         if self._lease is not None:
