@@ -13,6 +13,8 @@ from batchcancel.settings.options import KEY_VARIABLE
 
 LONGEST_S, LONGEST_AFTER_SIGNAL_S = 30.0, 3.0
 _A_SIGNAL = 128
+_ENDED = "BATCHCANCEL_EXIT_CODE"
+_OF_THE_CALL = {KEY_VARIABLE, "BATCHCANCEL_METRICS_FILE"}
 
 
 def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[], bool]) -> None:
@@ -24,7 +26,7 @@ def tell_others(call: Call, facts: Mapping[str, Any], *, is_hurried: Callable[[]
             write_metrics(call.metrics_file, facts, now=time.time())
         except (BatchcancelError, OSError) as error:
             say(f"--metrics-file: {_why(error)}", "metrics_not_written", level="warning")
-    if call.on_end is not None:
+    if call.on_end is not None and _ENDED not in os.environ:  # else it would call itself for ever
         try:
             why = _tell(call, facts, is_hurried)
         except OSError as error:  # no room for temporary files, maybe
@@ -49,11 +51,11 @@ def _tell(call: Call, facts: Mapping[str, Any], is_hurried: Callable[[], bool]) 
 def _run(
     call: Call, code: int, told: IO[bytes], output: IO[bytes], is_hurried: Callable[[], bool]
 ) -> str:
-    """Why the command failed; empty where it did not. It does not get the key."""
+    """Why the command failed; empty where it did not. It gets neither the key nor our metrics."""
     import subprocess
 
-    environ = {name: text for name, text in os.environ.items() if name != KEY_VARIABLE}
-    environ |= call.ended | {"BATCHCANCEL_EXIT_CODE": str(code)}
+    environ = {name: text for name, text in os.environ.items() if name not in _OF_THE_CALL}
+    environ |= call.ended | {_ENDED: str(code)}
     process = subprocess.Popen(  # noqa: S602 - the operator's own command, for a shell
         str(call.on_end), shell=True, stdin=told, stdout=output, stderr=output, env=environ,
         start_new_session=True,

@@ -58,9 +58,10 @@ def export(
          batchcancel export closure.ledger.db -o - --outcome refused
 
     \b
-    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file, 5 the store
-    that it goes to does not answer; with --contacts also 4 some could not be read, 5 the
-    API does not answer, 7 key or scope rejected, 129, 130 or 143 stopped by a signal.
+    Exit codes: 0 written, 2 no such ledger, batch, outcome or kind of file, 5 the database
+    does not answer, or the store that it goes to; with --contacts also 4 some could not be
+    read, 5 the API does not answer, 7 key or scope rejected, 129, 130 or 143 stopped by a
+    signal.
     """
     if settings is not None:
         if manifest is not None or output == _STDOUT:

@@ -45,13 +45,14 @@ def plan(settings: "Settings") -> None:
 def show_plan(settings: "Settings") -> None:
     """Plan and show it; ends with the code that a run would be refused with."""
     # Imported late, as in every command, so that --help starts quickly: polars alone takes 0.3 s.
-    from batchcancel.cli.terminal import result, same_command, show
+    from batchcancel.cli.terminal import result, same_command, show, this_call
     from batchcancel.cli.watching import watched
     from batchcancel.commands import plan as command
     from batchcancel.report.plan import plan_json, plan_text
     from batchcancel.report.summary import sweep
     from batchcancel.settings.options import reach
 
+    this_call().metrics_file = None  # its numbers are of runs
     planned = watched(settings, command.plan)
     show(plan_text(planned), plan_json(planned, ledger=settings.redacted_ledger))
     command.refuse(planned, settings)

@@ -40,8 +40,8 @@ def report(
          batchcancel run closure.csv --on-end 'batchcancel report -o report.html --force'
 
     \b
-    Exit codes: 0 written, 2 no such ledger or batch, or a file that exists, 5 the store
-    that it goes to does not answer.
+    Exit codes: 0 written, 2 no such ledger or batch, or a file that exists, 5 the database
+    does not answer, or the store that it goes to.
     """
     from batchcancel.addresses import redacted_ledger
     from batchcancel.cli.terminal import show

@@ -38,7 +38,8 @@ def resolve(
 
     \b
     Exit codes: 0 written down, 2 no such ledger or batch, or a row on which nobody has to
-    decide; 6 a run holds the batch.
+    decide; 5 the database does not answer, or the store of the manifest, 6 a run holds the
+    batch, 129, 130 or 143 stopped by a signal.
     """
     from datetime import UTC, datetime
 
@@ -62,6 +63,7 @@ def resolve(
     with closing(open_ledger(address, origin=origin, key="")) as written:
         now = datetime.now(UTC)
         done = command(written, name, wanted, decision=decision, reason=reason, now=now)
-    show(f"{done.resolved:,} rows of batch {name} are resolved as {decision}.", done.as_json())
+    rows = "1 row" if done.resolved == 1 else f"{done.resolved:,} rows"
+    show(f"Resolved as {decision}: {rows} of batch {name}.", done.as_json())
     if decision == "cancel":
         say("The next run reads and sends them: type the same batchcancel run as before.", "next")

@@ -53,7 +53,7 @@ def restore(
     rejected, redirect or wrong record, 129, 130 or 143 stopped by a signal.
     """
     from batchcancel.cli.sending import send
-    from batchcancel.cli.terminal import show
+    from batchcancel.cli.terminal import show, this_call
     from batchcancel.cli.watching import watched
     from batchcancel.commands import restore as command
     from batchcancel.settings.load import manifest_source
@@ -64,6 +64,7 @@ def restore(
     with batch_meant(ledger, batch) as (_, address, name):
         undoing = command.Undoing(ledger=address, batch=name, only=some, ids=ids, **how)
     if settings.dry_run:
+        this_call().metrics_file = None
         plan = watched(settings, partial(command.plan, undoing=undoing))
         show(plan.text, plan.facts)
         is_all_known = not plan.facts["unknown"]

@@ -35,7 +35,7 @@ def status(ledger: str | None, batch: str | None, *, watch: bool) -> None:
          batchcancel status nightly.ledger.db --batch 2026-11-23 --json
 
     \b
-    Exit codes: 0 shown, 2 no such ledger or batch.
+    Exit codes: 0 shown, 2 no such ledger or batch, 5 the database does not answer.
     """
     from batchcancel.cli.terminal import clear
     from batchcancel.settings.ledgers import ledger_for

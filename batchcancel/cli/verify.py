@@ -42,7 +42,7 @@ def verify(
     could not be read, 5 the API does not answer, 7 key or scope rejected, 129, 130 or
     143 stopped by a signal.
     """
-    from batchcancel.cli.terminal import show
+    from batchcancel.cli.terminal import say, show
     from batchcancel.cli.watching import watched
     from batchcancel.commands import verify as command
     from batchcancel.report.atomic import refuse_manifest, require_new
@@ -58,4 +58,6 @@ def verify(
     show(verified_text(verified), verified.as_json())
     if output is not None:
         write_drift(verified, output)
+        if verified.drift:
+            say(f"These are written to {output}, but what could not be read.")
     raise click.exceptions.Exit(int(verified.exit_code))

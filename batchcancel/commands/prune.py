@@ -6,7 +6,7 @@ from datetime import datetime
 
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.writing import Ledger
-from batchcancel.report.tables import grouped
+from batchcancel.report.tables import grouped, many
 
 _SHOWN = 10
 
@@ -23,20 +23,19 @@ class Pruning:
 
     def text(self) -> str:
         if self.gone:
-            told = ", ".join(
-                f"{grouped(self.gone[one])} {one}"
-                for one in ("batches", "rows", "runs", "requests")
-            )
-            return f"Forgotten: {told}. {grouped(self.kept)} batches stay."
+            told = [many(self.gone[f"{one}s"], one) for one in ("row", "run", "request")]
+            told.insert(0, _batches(self.gone["batches"]))
+            return f"Forgotten: {', '.join(told)}. {_stay(self.kept)}."
         if not self.batches:
             return f"No batch was finished before {self.before:%Y-%m-%d}: nothing would go."
         names = ", ".join(self.batches[:_SHOWN])
         more = len(self.batches) - _SHOWN
+        were = "was" if len(self.batches) == 1 else "were"
         return (
-            f"{grouped(len(self.batches))} batches with {grouped(self.rows)} rows were finished "
+            f"{_batches(len(self.batches))} with {many(self.rows, 'row')} {were} finished "
             f"before {self.before:%Y-%m-%d}: {names}"
             f"{f' and {grouped(more)} more' if more > 0 else ''}.\n"
-            f"{grouped(self.kept)} batches stay: newer, or something in them is not ended.\n"
+            f"{_stay(self.kept)}: newer, or not quite ended.\n"
             "What is forgotten no status, export or report can tell, nor restore bring back; and a "
             "run of its manifest would send it once more."
         )
@@ -46,6 +45,14 @@ class Pruning:
             "batches": len(self.batches), "names": list(self.batches), "rows": self.rows,
             "kept": self.kept, "before": self.before.isoformat(), "forgotten": dict(self.gone),
         }  # fmt: skip
+
+
+def _batches(number: int) -> str:
+    return f"{grouped(number)} batch{'' if number == 1 else 'es'}"
+
+
+def _stay(kept: int) -> str:
+    return f"{_batches(kept)} stay{'s' if kept == 1 else ''}"
 
 
 def look(account: LedgerReader, *, before: datetime) -> Pruning:

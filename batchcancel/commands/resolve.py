@@ -16,6 +16,7 @@ from batchcancel.ledger.writing import Ledger
 from batchcancel.reader.fetch import fetched
 from batchcancel.reader.read import read_manifest
 from batchcancel.report.counts import RESOLVABLE_SKIPS
+from batchcancel.report.tables import many
 from batchcancel.stop import Stop
 
 _SHOWN = 10
@@ -78,7 +79,7 @@ def resolve(
     ledger.hold(run)  # so that no run decides on them meanwhile
     decided = [Resolved(one, decision, run.user, now, reason) for one in ids]
     count = ledger.resolve(batch, decided)
-    why = f"{count} rows were resolved as {decision}"
+    why = f"resolved as {decision}: {many(count, 'row')}"
     ledger.finish(replace(run, ended_at=now, exit_code=int(ExitCode.DONE), why=why))
     return Resolution(batch=batch, resolved=count, decision=decision)
 

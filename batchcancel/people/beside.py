@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from batchcancel.reader.read import header_of
 from batchcancel.settings.quantities import ID
 
 _OURS = ("outcome", "reason", "clinic_time")
+_READABLE = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def beside(
@@ -34,7 +36,9 @@ def beside(
     kept = [at for at, name in enumerate(names) if name not in _OURS]
     written = []
     for line, values in cells:
-        row = known.get(values[place].strip() if place < len(values) else "") or known.get(line)
+        cell = values[place] or "" if place < len(values) else ""
+        # A line tells whose row it is where no id does: the manifest may be another one by now.
+        row = known.get(cell.strip()) or (None if _READABLE.fullmatch(cell) else known.get(line))
         if wanted and (row is None or not {row.outcome, row.state.value} & set(wanted)):
             continue
         filled = [*values, *[None] * len(names)]

@@ -18,7 +18,16 @@ from batchcancel.reader.selection import Picked
 from batchcancel.report.atomic import Output
 from batchcancel.report.plan import windows_told
 from batchcancel.report.results import write_texts
-from batchcancel.report.tables import SHOWN_ROWS, Figure, duration, grouped, many, plain, table
+from batchcancel.report.tables import (
+    SHOWN_ROWS,
+    Figure,
+    duration,
+    grouped,
+    headed,
+    many,
+    plain,
+    table,
+)
 from batchcancel.settings.quantities import is_rehearsal
 
 _COLUMNS = (
@@ -120,7 +129,7 @@ def _utc(moment: datetime) -> str:
 
 def find_text(finding: Finding) -> str:
     """What was found where, what was left out, and whether that is all."""
-    parts = [_head(finding)]
+    parts = [headed(finding.origin, _head(finding))]
     if figures := [*_places(finding), *_left_out(finding)]:
         parts += ["", *table(figures)]
     if warnings := [*_warnings(finding)]:
@@ -161,6 +170,9 @@ def _where(finding: Finding) -> str:
 
 def find_next(finding: Finding) -> str:
     """What to type next."""
+    if finding.manifest is None and finding.ledger and finding.alive["again"]:
+        look = f"batchcancel verify {shlex.quote(redacted_ledger(finding.ledger))}{finding.reach}"
+        return f"Nothing new is to be cancelled. Which are alive again:  {look}"
     if finding.manifest is None:
         return "Nothing is to be cancelled."
     manifest, same = shlex.quote(str(finding.manifest)), finding.reach

@@ -184,10 +184,10 @@ def _first(rows: list[RowRecord]) -> list[RowRecord]:
 
 def _person(row: RowRecord, status: BatchStatus) -> dict[str, Any]:
     outcome = "open" if row.state is State.OPEN and row.outcome is None else row.outcome or ""
-    reason = row.reason or ""
+    reason, one = row.reason or "", row.appointment_id or ""
     words = {
         "ledger": shlex.quote(status.ledger), "batch": shlex.quote(status.batch.name),
-        "id": row.appointment_id, "line": row.line,
+        "id": f"-- {one}" if one.startswith("-") else one, "line": row.line,
     }  # fmt: skip
     return {
         "id": row.appointment_id or f"line {row.line}",

@@ -181,7 +181,7 @@ def _what_went_wrong(status: BatchStatus, story: Story) -> Reply:
     told = [
         "The last run was broken off." if status.going is Going.BROKEN_OFF else "",
         f"Of {many(len(story.runs), 'run')} {grouped(early)} ended early." if early else "",
-        f"{many(story.failed, 'request')} went unanswered or failed, and were asked again."
+        f"{many(story.failed, 'request')} went unanswered or failed."
         if story.failed else "",
         f"The rate limit refused {many(story.refused, 'request')}." if story.refused else "",
         f"In all it stood still for {duration(stood)}." if stood else "",
@@ -218,7 +218,8 @@ def _trust(status: BatchStatus, drift: Look | None, named: str) -> Reply:
     if not status.counts[OutcomeName.CANCELLED]:  # nor can what was restored be verified
         told = proof if status.counts[OutcomeName.RESTORED] else "The numbers add up."
         return Reply(question, "Yes, as of the run", told)
-    if drift is None:
+    # What was looked at when fewer were cancelled says nothing of the others.
+    if drift is None or sum(drift.found.values()) < status.counts[OutcomeName.CANCELLED]:
         return Reply(question, "Yes, as of the run", f"{proof} Nobody has looked since.", verify)
     still, at = drift.found["cancelled"], moment(drift.looked_at, zone_of(status.batch))
     if other := sum(drift.found.values()) - still:

@@ -40,6 +40,8 @@ _LOUD = {
 }
 """What somebody must look at, by why rows are left out; after how many appointments they are."""
 
+_OF_ONE = {"are": "is", "have": "has", "were": "was"}
+
 _COUNTS = (
     *("rows", "duplicates", "rejected_rows", "settled", "already_cancelled", "needs_review"),
     *("held_back", "eligible", "open", "requests", "seconds", "will_miss"),
@@ -139,7 +141,7 @@ def _notice(planned: Planned) -> str:
         told += f", in {duration(left.total_seconds())}" if left < _SOON else ""
     late = sum(plan.skipped.get(one, 0) for one in _TOO_LATE)
     then = f", {grouped(plan.will_miss)} more when their turn comes" if plan.will_miss else ""
-    return f"{told}; {grouped(late)} are too late already{then}"
+    return f"{told}; {grouped(late)} {'is' if late == 1 else 'are'} too late already{then}"
 
 
 def _windows(planned: Planned) -> Figure:
@@ -222,7 +224,9 @@ def _warnings(planned: Planned) -> Iterator[str]:
     counts |= {"needs_review": plan.needs_review, "will_miss": plan.will_miss}
     for why, told in _LOUD.items():
         if rows := counts.get(why):
-            yield f"!! {grouped(rows)} appointments {told.format(**_words(planned))}"
+            verb, _, more = told.format(**_words(planned)).partition(" ")
+            verb = _OF_ONE.get(verb, verb) if rows == 1 else verb
+            yield f"!! {many(rows, 'appointment')} {verb} {more}"
 
 
 def plan_json(planned: Planned, *, ledger: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def restore_text(plan: Mapping[str, Any], rate: Rate, coming: Sequence[Coming]) 
     if plan["others"]:
         verb = "other stays" if plan["others"] == 1 else "others stay"
         parts.append(f"{grouped(plan['others'])} {verb} cancelled.")
-    parts += ([""] if parts[-1] else []) + [_TOLD]
+    parts += [*([""] if parts[-1] else []), _TOLD] if plan["eligible"] else []
     if plan["rescheduled"]:
         parts.append(
             f"!! {grouped(plan['rescheduled'])} were rescheduled before, and will be confirmed: "

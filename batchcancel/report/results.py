@@ -33,7 +33,7 @@ _FORMULA, _HARMLESS = (
     r"^[\s\x00]*[=+\-@\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]|^[\t\r\n]",
     (r"^([A-Za-z0-9_-]*|\+[0-9][0-9 ]*|--date [0-9-]+( --[a-z-]+ [\w-]+)*)$"),
 )
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE, _MOST_LINES = 50_000, 1_048_576
 
 Write = Callable[[pl.DataFrame, BinaryIO], object]
 
@@ -81,11 +81,15 @@ def write_texts(columns: Iterable[str], rows: Sequence[Sequence[object]], path: 
 
 def csv_text(frame: pl.DataFrame) -> str:
     """The table as CSV, harmless where a spreadsheet opens it."""
-    cell = cs.string()
+    names = pl.Series(frame.columns, dtype=pl.String())
+    harmless = frame.with_columns(_harmless(cs.string()))
+    harmless.columns = names.to_frame("n").select(_harmless(pl.col("n"))).to_series().to_list()
+    return harmless.write_csv()
+
+
+def _harmless(cell: pl.Expr) -> pl.Expr:
     is_formula = cell.str.contains(_FORMULA) & ~cell.str.contains(_HARMLESS)
-    return frame.with_columns(
-        pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
-    ).write_csv()
+    return pl.when(is_formula).then(cell.str.replace("^", "'")).otherwise(cell)
 
 
 def _write_parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
@@ -107,6 +111,11 @@ def _write_xlsx(frame: pl.DataFrame, file: BinaryIO) -> None:
             "an .xlsx file needs the extra xlsx, which is not installed",
             hint="pip install 'batchcancel[xlsx]' from where it was installed; or name a .csv.",
         ) from None
+    if len(frame) >= _MOST_LINES:
+        raise InputError(
+            f"an .xlsx file has {_MOST_LINES:,} lines at most, and these are more",
+            hint="Let it end with .csv or .parquet.",
+        )
     content = BytesIO()
     with Workbook(content, {"in_memory": True}) as book:
         sheet = book.add_worksheet()

@@ -28,8 +28,8 @@ _TYPED_AGAIN = {"job_file", *BY_FIELD} - {
     *("ledger", "batch"),
 }
 
-
 _EARLIER = 3
+_RESOLVES = "resolve-"
 
 
 class Going(StrEnum):
@@ -106,6 +106,7 @@ class BatchStatus:
             batch=self.batch.name, ledger=self.ledger, counts=self.counts,
             restores=self.batch.kind == "restore", selection=self.batch.selection,
             moved_here=self.moved_here, reach=self.reach,
+            held_back=self.counts.waiting if "limit" in _options(self.last) else 0,
         )  # fmt: skip
         command = self.command if was_stopped or self.counts.left else ""  # costs 1 ms
         told = what_next(standing, command, was_stopped=was_stopped)
@@ -257,6 +258,8 @@ def _batch_status(
     account: LedgerReader, batch: Batch, runs: Sequence[Run], counts: Counts, *, ledger: str,
     at: datetime,
 ) -> BatchStatus:  # fmt: skip
+    # What a person decided meanwhile is no run, and says nothing of what is left.
+    runs = [one for one in runs if not one.run_id.startswith(_RESOLVES)]
     last = runs[-1] if runs else None
     is_alive = last is not None and last.ended_at is None and account.is_held(batch.name)
     going = Going.NO_RUN if last is None else _going(last, is_held=is_alive)

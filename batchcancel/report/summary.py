@@ -24,8 +24,9 @@ class Standing:
     """Where a batch stands; `selection` is what its manifest was found by, and `reach` is what a
     command has to be told to ask the same API.
 
-    `moved_here` are the moved rows that are still on a day of the manifest, `left_out` those that
-    were to be restored and that the batch never cancelled.
+    `moved_here` are the moved rows that are still on a day of the manifest, `held_back` the waiting
+    ones that nobody asked for, `left_out` those that were to be restored and that the batch never
+    cancelled.
     """
 
     batch: str
@@ -36,14 +37,12 @@ class Standing:
     moved_here: int = 0
     reach: str = ""
     left_out: int = 0
+    held_back: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Standing):
-    """What a run did, and where its batch stands; `elapsed_s` is in seconds.
-
-    `held_back` are the waiting rows that nobody asked for.
-    """
+    """What a run did, and where its batch stands; `elapsed_s` is in seconds."""
 
     run_id: str
     duplicates: int
@@ -53,7 +52,6 @@ class Summary(Standing):
     exit_code: int
     origin: str
     approval: str | None = None
-    held_back: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The line for machines: counts first, no personal data."""
@@ -70,7 +68,7 @@ def summary_text(summary: Summary) -> str:
     told = headline(counts, restores=summary.restores)
     head = headed(summary.origin, f"Batch {summary.batch}: {told}")
     foot = (
-        f"  {grouped(summary.requests)} requests, {grouped(summary.rate_limited)} refused by the "
+        f"  {many(summary.requests, 'request')}, {grouped(summary.rate_limited)} refused by the "
         f"rate limit, {duration(summary.elapsed_s)}; ledger {summary.ledger}"
     )
     return "\n".join([head, "", *count_table(counts), "", foot])
@@ -90,7 +88,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
     lines = []
     if was_stopped:
         lines.append(f"To go on:       {command}")
-    elif counts[OutcomeName.GAVE_UP] or counts.open:
+    elif counts[OutcomeName.GAVE_UP] or counts.open or counts.waiting > standing.held_back:
         lines.append(f"To try again:   {command}")
     elif counts.waiting:
         lines.append(f"Held back:      {grouped(counts.waiting)}; the same command without --limit")
@@ -104,7 +102,7 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
             "All are done:   by the manifest's column outcome; without it they are decided"
         )
     if persons := counts.to_resolve:
-        still = f", {grouped(standing.moved_here)} were moved within the manifest's days"
+        still = f", moved within the manifest's days: {grouped(standing.moved_here)}"
         here = still if standing.moved_here else ""
         each = "it" if persons == 1 else "each of them"
         lines += [

@@ -40,7 +40,7 @@ def test_a_look_names_what_would_go_and_leaves_it(prune):
     assert [0, 0] == [looked.returncode, again.returncode]
     assert looked.stdout.startswith("12 batches with 0 rows were finished before ")
     assert "night-00" in looked.stdout
-    assert "night-09 and 2 more.\n1 batches stay" in looked.stdout
+    assert "night-09 and 2 more.\n1 batch stays: " in looked.stdout
     assert (12, 1, {}) == (told["batches"], told["kept"], told["forgotten"])
 
 
@@ -49,7 +49,7 @@ def test_it_asks_and_forgets_only_where_somebody_agrees(prune):
 
     assert (3, 0, 0) == (refused.returncode, done.returncode, again.returncode)
     assert "Pass --yes to forget" in refused.stderr
-    assert "Forgotten: 12 batches, 0 rows, 12 runs, 0 requests. 1 batches stay.\n" == done.stdout
+    assert "Forgotten: 12 batches, 0 rows, 12 runs, 0 requests. 1 batch stays.\n" == done.stdout
     assert 0 == json.loads(again.stdout)["batches"]
 
 

@@ -374,9 +374,9 @@ async def test_an_old_file_is_written_over_by_force_alone_and_goes_where_nothing
     assert "mine" == path.read_text()
     finding = await world.find(force=True)
     assert (0, None, False) == (finding.exit_code, finding.manifest, path.exists())
-    assert find_text(finding).startswith(
-        f"{DAY} is empty: nothing is booked that is not cancelled. "
-    )
+    rehearsal, told = find_text(finding).split("\n", 1)
+    assert rehearsal.startswith("Rehearsal at ")
+    assert told.startswith(f"{DAY} is empty: nothing is booked that is not cancelled. ")
 
 
 # The sweep

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,27 @@ def test_a_failure_keeps_the_time_of_the_last_success(stage, at_end):
 
     assert success in path.read_text()
     assert numbers(path)['batchcancel_last_run_exit_code{batch="closure"}'] == 3
+
+
+@pytest.mark.parametrize("words", [("plan",), ("run", "-n")])
+def test_a_plan_is_no_run_and_leaves_the_metrics_of_the_last_one(stage, at_end, words):
+    at_end("--metrics-file", "m.prom")
+    before = (stage.folder / "m.prom").read_bytes()
+    ended = stage.here(*words, "closure.csv", "--metrics-file", "m.prom")
+    assert (0, before) == (ended.returncode, (stage.folder / "m.prom").read_bytes())
+
+
+def test_what_is_called_at_the_end_calls_nothing_itself_and_leaves_the_metrics(stage, at_end):
+    (stage.folder / "key").write_text(stage.keys[0])
+    again = "echo x >> ended.txt; " + f"{sys.executable} -m batchcancel verify closure.ledger.db"
+    environ = {"BATCHCANCEL_ON_END": again, "BATCHCANCEL_METRICS_FILE": "m.prom",
+               "BATCHCANCEL_API_KEY_FILE": "key"}  # fmt: skip
+    ended = at_end(**environ)
+    (stage.folder / "key").unlink()
+
+    assert (0, False) == (ended.returncode, "--on-end" in ended.stderr)
+    assert (stage.folder / "ended.txt").read_text() == "x\n"
+    assert "cancelled" in (stage.folder / "m.prom").read_text()
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -46,6 +46,15 @@ def test_the_manifest_comes_back_in_its_order_with_what_became_of_each_row(told)
     assert told().columns == ["name", "appointment_id", "outcome", "reason", "clinic_time"]
 
 
+def test_of_another_manifest_no_row_has_the_outcome_of_who_stood_in_its_line(told):
+    assert told(CSV.replace("../bad", "a7"))["outcome"].to_list() == [
+        "waiting",
+        "cancelled",
+        None,
+        None,
+    ]
+
+
 def test_outcomes_pick_rows(told):
     assert told(wanted={"cancelled"})["name"].to_list() == ["Bala"]
 

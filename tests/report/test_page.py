@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_the_four_questions_are_answered_first(page):
         "9 windows were open: what is freed can be booked again at once.",
         "Whom must I call? 880 who were cancelled",
         "batchcancel export closure.ledger.db --batch closure -o call.csv --contacts",
-        "What went wrong? 21 rows for a person 1 request went unanswered or failed, ",
+        "What went wrong? 21 rows for a person 1 request went unanswered or failed. ",
         "Can I trust this? Yes, as of the run",
     ):
         assert part in answers
@@ -181,6 +182,24 @@ def test_what_is_empty_or_left_promises_nothing(tmp_path):
 def test_pauses_are_told_with_their_reasons(page):
     [pause] = Read(page).tables["Pauses"][1:]
     assert pause[2] == "no proof from the API: answered 503"
+
+
+def test_runs_that_are_cut_promise_no_command_that_tells_them(tmp_path):
+    account = ledger(tmp_path / "l.db", 10)
+    for number in range(21):
+        run = Run(run_id=f"more{number}", batch="closure", started_at=NOON)
+        account.hold(run)
+        account.finish(replace(run, ended_at=NOON, exit_code=0))
+    told = Read(of(account)).text
+    account.close()
+    assert re.search("and [0-9]+ more requests", told)
+
+
+def test_what_was_verified_before_most_were_cancelled_is_no_proof_of_these(tmp_path):
+    account = ledger(tmp_path / "l.db", 100)
+    account.note("closure", Look("drift", NOON, {"cancelled": 5, "alive": 0}))
+    assert "Can I trust this? Yes, as of the run" in Read(of(account)).text
+    account.close()
 
 
 def test_what_was_found_by_verifying_is_told_and_changes_whom_to_trust(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from batchcancel.errors import InputError
 from batchcancel.ledger.contract import RowRecord, State
 from batchcancel.reader.read import read_manifest
-from batchcancel.report.results import write_results
+from batchcancel.report.results import csv_text, write_results
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 WAITING = RowRecord(
@@ -72,6 +72,17 @@ def test_times_are_iso_8601_in_utc_and_what_is_not_known_is_null_and_in_csv_empt
 def test_a_batch_without_rows_is_a_file_without_rows(path):
     assert write_results([], path) == 0
     assert cells(path) == []
+
+
+def test_a_name_of_a_column_that_would_be_a_formula_is_text_too():
+    assert csv_text(pl.DataFrame({"=x": ["a"], "-b": ["+1+1"]})) == "'=x,-b\na,'+1+1\n"
+
+
+def test_more_rows_than_a_spreadsheet_has_lines_are_refused_and_not_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("batchcancel.report.results._MOST_LINES", 2)
+    with pytest.raises(InputError, match="2 lines at most"):
+        write_results(ROWS, tmp_path / "results.xlsx")
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])

@@ -118,6 +118,20 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
     ]
 
 
+@pytest.mark.parametrize(("code", "told"), [(5, "To go on:"), (4, "To try again:")])
+def test_what_a_person_decided_after_a_run_is_not_taken_for_its_end(ledger, finish, code, told):
+    """Rows that wait wait for that run, and were held back by nobody."""
+    finish(5, code)
+    decided = Run(run_id="resolve-1", batch="closure", started_at=NOW, **WHO)
+    ledger.hold(decided)
+    ledger.finish(replace(decided, ended_at=NOW, exit_code=0))
+    (standing,) = read(ledger)
+
+    assert f"with exit code {code}." in standing.text()
+    assert told in standing.next
+    assert "Held back" not in standing.next
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process is asked what it runs")
 @pytest.mark.parametrize(
     ("called", "state"), [("batchcancel", "standing_still"), ("another", "broken_off")]

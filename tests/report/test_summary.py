@@ -23,8 +23,10 @@ def summary(*, ledger="closure.ledger.db", origin="https://h.example", **counts:
     )
 
 
-def next_text(*, was_stopped=False, ledger="closure.ledger.db", **counts):
-    standing = Standing(batch="closure", ledger=ledger, counts=counts_of(**counts))
+def next_text(*, was_stopped=False, ledger="closure.ledger.db", held_back=0, **counts):
+    standing = Standing(
+        batch="closure", ledger=ledger, counts=counts_of(**counts), held_back=held_back
+    )
     return what_next(standing, COMMAND, was_stopped=was_stopped)
 
 
@@ -61,11 +63,16 @@ def test_a_summary_tells_every_count():
         ({"cancelled": 5}, {"Nothing is left to do.": ""}),
         ({"gave_up": 1}, {"To try again": COMMAND}),
         ({"open": 1}, {"To try again": COMMAND}),
-        ({"waiting": 1500}, {"Held back": "1,500; the same command without --limit"}),
+        ({"waiting": 1500}, {"To try again": COMMAND}),
     ],
 )
 def test_what_is_left_is_told_with_what_to_type(counts, told):
     assert next_lines(**counts) == told
+
+
+def test_what_was_held_back_was_asked_for_by_nobody():
+    limited = next_lines(waiting=1500, held_back=1500)
+    assert limited == {"Held back": "1,500; the same command without --limit"}
 
 
 @pytest.mark.parametrize(
