@@ -91,8 +91,11 @@ class Ledger(LedgerReader):
         """The key's window, where several programs write; a request is over after `timeout` s."""
 
     @abstractmethod
-    def hurry(self) -> None:
-        """Wait for nothing any more: the run is to stop, and what is not written is read back."""
+    def hurry(self, after: float) -> None:
+        """Wait for nothing any more so many seconds from now, whatever waits then.
+
+        The run is to stop, and what is not written is read back.
+        """
 
     @abstractmethod
     def _write(self, work: Callable[[Any], Result], *, is_long: bool = False) -> Result:

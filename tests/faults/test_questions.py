@@ -23,7 +23,7 @@ def rules(**changed):
 
 
 class Questioned(httpx.AsyncBaseTransport):
-    """A network on which every GET of paths that hold `part` meets a strike."""
+    """A network on which every GET of addresses that hold `part` meets a strike."""
 
     def __init__(self, inner, part, strike):
         self._inner = inner
@@ -31,7 +31,7 @@ class Questioned(httpx.AsyncBaseTransport):
         self._strike = strike
 
     async def handle_async_request(self, request):
-        if request.method != "GET" or self._part not in request.url.path:
+        if request.method != "GET" or self._part not in str(request.url):
             return await self._inner.handle_async_request(request)
         return await self._strike.reply(request.url.path.rpartition("/")[2])
 
@@ -128,6 +128,24 @@ async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at
     with pytest.raises(InputError, match=re.escape(told or "does not tell it: it tells none")):
         await world.run(manifest)
     assert [] == world.sandbox.history.patches()
+
+
+@pytest.mark.promise(19)
+@pytest.mark.parametrize(
+    "strike",
+    sampled(
+        [status(404, HTML), status(200, HTML), status(400), status(200, {"success": True})], every=2
+    ),
+)
+@pytest.mark.parametrize(("part", "count"), [("/appointments?", 3), ("/appointments/a", 1)])
+async def test_what_could_not_be_observed_is_not_sent_unseen(world, strike_at, strike, part, count):
+    ids = world.appointments(3)[-count:]
+    world.sandbox.staff.mark(ids[0], "completed")
+    strike_at(part, strike)
+    finished = await world.run(world.manifest(ids), max_attempts=2)
+
+    assert ids[0] not in world.patched()
+    assert finished.summary.counts["cancelled"] == count - 1
 
 
 READ_BACK = {

@@ -395,8 +395,9 @@ async def test_pages_that_cannot_be_had_end_the_reading_with_what_is_seen():
     clinic.page_of_day = once
     days = {name: 0 if number >= 140 else 1 for number, name in enumerate(names(300))}
     reading, seen = await read(clinic, days)
-    assert not reading.is_possible
+    assert reading.is_cut_short
     assert set(names(150, start=150)) <= seen
+    assert reading.missed == sorted({*days} - seen)
 
 
 async def test_the_words_of_a_day_are_those_of_all_its_records():

@@ -117,8 +117,8 @@ class PostgresLedger(Ledger, PostgresReader):
             self._side, name=self._name, key=self._key, rate=rate, timeout=timeout
         )
 
-    def hurry(self) -> None:
-        self._patience.hurry()
+    def hurry(self, after: float) -> None:
+        self._patience.hurry(after)
 
     def close(self) -> None:
         """Let go of the batch and the connections; closing twice is harmless."""

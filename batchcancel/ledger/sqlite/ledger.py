@@ -89,7 +89,7 @@ class SqliteLedger(Ledger, SqliteReader):
             self._lock.sign("")
         require_free(SqliteStatements(self._db))
 
-    def hurry(self) -> None:
+    def hurry(self, after: float) -> None:
         """A disk keeps nobody waiting on purpose."""
 
     def close(self) -> None:
