@@ -250,13 +250,16 @@ class Reading:
     async def _read_parts(
         self, day: date, parts: Iterable[Mapping[str, str]], *, length: int
     ) -> bool:
-        """What fits on one page has no order to keep."""
+        """What fits on one page has no order to keep; what does not is read while that pays."""
         for part in parts:
             pages = DayPages(length)
-            while not pages.is_whole and self._rows_left_on(day) > pages.pages:
+            while self._rows_left_on(day) > pages.pages:
+                if pages.is_whole and not (pages.full and pages.last_hits >= MIN_HITS):
+                    break
                 if not self.budget.spend():
                     return True
-                pages.note(*await self._page(day, pages.pages + 1, part))
+                number = 1 if pages.is_whole else pages.pages + 1
+                pages.note(*await self._page(day, number, part))
         return False
 
     def _rows_left_on(self, day: date) -> int:
