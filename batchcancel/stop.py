@@ -31,6 +31,8 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason: BatchcancelError | None = None
+        self.heard: Callable[[], None] = lambda: None
+        """Called by a signal itself: what waits for a lost database may hold up the event loop."""
         self._asked = anyio.Event()
         self._waits: set[anyio.CancelScope] = set()
 

@@ -183,6 +183,7 @@ async def tools(
     with _opened(settings, ledgers, ledger, observe=observe, around=around) as opened:
         written, account, window = opened
         writer = around.new_writer(written.commit)
+        stop.heard = partial(written.hurry, DRAIN)
         # The writer is stopped first, then the window told, then connections closed.
         async with (
             _api(settings, clock=clock, around=around) as api,
@@ -353,12 +354,9 @@ def _slots(account: LedgerReader, settings: ApiSettings, *, now: datetime) -> It
 
 
 async def _end(max_duration: float | None, ledger: Ledger, stop: Stop) -> None:
-    """Stop when the time is over. After the drain the ledger gives up its own waits, such as for a
-    lost database.
-    """
+    """Stop when the time is over; after the drain the ledger waits for no lost database."""
     with anyio.move_on_after(max_duration):
         await stop.asked()
     if max_duration is not None:
         stop.ask(TimeSpent(max_duration))  # a reason that was there before stays
-    await anyio.sleep(DRAIN)
-    ledger.hurry()
+    ledger.hurry(DRAIN)

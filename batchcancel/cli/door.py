@@ -44,6 +44,9 @@ def _signals() -> list[signal.Signals]:
 
 async def _watch_signals(stop: Stop) -> None:
     with anyio.open_signal_receiver(*_signals()) as signals:
+        for one in _signals():  # the receiver is told by the system, whoever else handles it
+            signal.signal(one, lambda *_: stop.heard())
+            signal.siginterrupt(one, False)
         async for signum in signals:
             is_first = stop.reason is None
             stop.ask(Interrupted(signum))

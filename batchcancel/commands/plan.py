@@ -74,6 +74,7 @@ async def plan(
     async with wiring.tools(
         settings, wiring.for_plan, ledger=settings.ledger, stop=stop, observe=observe, around=around
     ) as tools:
+        tools.ledger.look_back(settings.batch)  # a run does so when it takes the batch
         return await plan_batch(manifest, settings, tools=tools, observe=observe)
 
 

@@ -32,21 +32,16 @@ class Mark:
 
     def __init__(self, folder: Path | None, *, ledger: str, batch: str) -> None:
         name = hashlib.sha256(f"{ledger}\n{batch}".encode()).hexdigest()[:32]
+        self._path = folder and folder / f"ledger-{name}.mark"
         self._descriptor: int | None = None
         self._since: datetime | None = None
-        with suppress(OSError):
-            if folder is not None:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-                self._descriptor = os.open(folder / f"ledger-{name}.mark", flags, 0o600)
-                _remove_old(folder)
 
     def known(self) -> Known | None:
         """What was known here; None where nothing was, or what stands there is none."""
-        if self._descriptor is None:
+        if self._path is None:
             return None
         with suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(os.pread(self._descriptor, _SIZE, 0))
+            kept = json.loads(self._path.read_bytes())
             since = kept["since"] and datetime.fromisoformat(kept["since"]).astimezone(UTC)
             self._since = since
             return Known(int(kept["token"]), int(kept["commits"]), since)
@@ -54,13 +49,22 @@ class Mark:
 
     def keep(self, token: int, commits: int, intents: Iterable[datetime] = ()) -> None:
         """Not synced: after a power cut it may be behind, and says less."""
-        if self._descriptor is None:
-            return
         self._since = self._since or min(intents, default=None)
         since = self._since and self._since.isoformat()
         told = json.dumps({"token": token, "commits": commits, "since": since})
         with suppress(OSError):
+            if self._descriptor is None:
+                self._descriptor = self._made()
             os.pwrite(self._descriptor, told.ljust(_SIZE).encode(), 0)
+
+    def _made(self) -> int:
+        """Only now: a plan, which looks, leaves none behind."""
+        if self._path is None:
+            raise FileNotFoundError
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_old(self._path.parent)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(self._path, flags, 0o600)
 
     def close(self) -> None:
         if self._descriptor is not None:

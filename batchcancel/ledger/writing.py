@@ -91,8 +91,11 @@ class Ledger(LedgerReader):
         """The key's window, where several programs write; a request is over after `timeout` s."""
 
     @abstractmethod
-    def hurry(self) -> None:
-        """Wait for nothing any more: the run is to stop, and what is not written is read back."""
+    def hurry(self, after: float) -> None:
+        """Wait for nothing any more so many seconds from now, whatever waits then.
+
+        The run is to stop, and what is not written is read back.
+        """
 
     @abstractmethod
     def _write(self, work: Callable[[Any], Result], *, is_long: bool = False) -> Result:
@@ -101,6 +104,10 @@ class Ledger(LedgerReader):
     @abstractmethod
     def _take(self, run: Run) -> SomeLease | None:
         """Take the batch and `_begin`; None where nobody else can have it, so it needs no lease."""
+
+    @abstractmethod
+    def _stood(self, into: Any, batch: str) -> tuple[int, bool]:
+        """The token of a batch's lease, and whether all is where it was written last."""
 
     @abstractmethod
     def _renew(self) -> None:
@@ -197,30 +204,47 @@ class Ledger(LedgerReader):
             self._write(commit)
             self._remember(one.opened_at for one in entries if isinstance(one, Intent))
 
+    def look_back(self, batch: str) -> None:
+        """Find out whether the batch lacks what was sent for it, without taking it."""
+
+        def look(into: Any) -> WentBack | None:
+            token, is_same = self._stood(into, leased(batch))
+            return self._compared(into, batch, token=token, is_same=is_same)[1]
+
+        self.went_back = self._write(look)
+
     def _begin(self, into: Statements, run: Run) -> None:
         self._require_origin_of(into, run.batch)
         begin_run(into, run)
 
     def _look_back(self, into: Statements, run: Run, *, token: int, is_same: bool) -> int:
-        """Find out whether the batch lacks what was sent for it; gives its number of commits.
+        """The same of the batch that was just taken; gives its number of commits.
 
         `token` is that of its lease before. What is found stands in the ledger until the next
         manifest is enrolled.
         """
+        commits, self.went_back = self._compared(
+            into, run.batch, token=token, is_same=is_same, but=run.run_id
+        )
+        if self.went_back is not None:
+            told = {"batch": leased(run.batch), "commits": commits, "since": self.went_back.since}
+            into.execute(_LOST, told)
+        return commits
+
+    def _compared(
+        self, into: Statements, batch: str, *, token: int, is_same: bool, but: str = ""
+    ) -> tuple[int, WentBack | None]:
+        """How many commits the batch had, and what it lacks of them; `but` is the run begun now."""
         ((ledger,),) = into.fetch("SELECT id FROM ledger")
-        batch = {"batch": leased(run.batch)}
-        self._mark = self._mark or Mark(self._state, ledger=ledger, batch=batch["batch"])
+        values = {"batch": leased(batch), "run_id": but}
+        self._mark = Mark(self._state, ledger=ledger, batch=leased(batch))
         known = self._mark.known()
-        ((commits, since),) = into.fetch(_STANDS, batch)
-        many = lost(known, token=token, commits=commits, is_same=is_same)
-        since = restored(since)
+        ((commits, told),) = into.fetch(_STANDS, values) or [(0, None)]
+        many, since = lost(known, token=token, commits=commits, is_same=is_same), restored(told)
         if many != 0:
-            since = since or self._last_known(into, batch | {"run_id": run.run_id}, known)
-            commits = max(commits, known.commits if known else 0)
-            into.execute(_LOST, batch | {"commits": commits, "since": since})
-        if since is not None:
-            self.went_back = WentBack(many or None, since)
-        return int(commits)
+            since = since or self._last_known(into, values, known)
+        back = None if since is None else WentBack(many or None, since)
+        return max(commits, known.commits if known else 0), back
 
     def _last_known(self, into: Statements, values: Values, known: Known | None) -> datetime | None:
         """What is missing came later: as the clock of the server told, where that is known."""

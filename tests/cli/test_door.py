@@ -47,6 +47,17 @@ def test_a_signal_ends_the_question_without_an_answer(monkeypatch, signum):
     assert 128 + signum == ended.value.exit_code
 
 
+def test_a_signal_is_heard_although_the_event_loop_is_held_up():
+    heard = threading.Event()
+
+    async def hold_up(stop):
+        stop.heard = heard.set
+        os.kill(os.getpid(), signal.SIGTERM)
+        return heard.wait(PATIENCE), stop.reason
+
+    assert (True, None) == enter(hold_up)
+
+
 @pytest.mark.parametrize("typed", ["3\n", "\n", "\x04"])
 def test_only_the_number_is_a_yes_and_others_go_on_meanwhile(monkeypatch, typed):
     has_gone_on = threading.Event()

@@ -36,6 +36,17 @@ async def lost(world):
     return world
 
 
+async def test_a_plan_says_so_too_and_counts_what_is_read_back(lost):
+    planned = await lost.plan(lost.listed)
+    told = [one.text for one in planned.rules.cautions if one.code == "ledger_went_back"]
+    finished = await lost.run(lost.listed)
+
+    assert 1 == len(told)
+    assert "the ledger lost its last" in told[0]
+    assert 3 == finished.summary.counts["needs_review"]
+    assert planned.plan.requests >= finished.summary.requests - 5
+
+
 @pytest.mark.promise(2)
 async def test_what_was_sent_and_lost_is_not_sent_again_nor_what_is_alive_again(lost):
     before = len(lost.sandbox.history.arrivals)

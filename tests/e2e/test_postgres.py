@@ -159,12 +159,13 @@ def test_a_signal_while_the_server_does_not_answer_is_not_kept_waiting(
 ):
     stage = mortal_stage
     ids = stage.closure(60)
-    slow(stage)
+    slow(stage, 0.5)  # so that rows are left when the server is away
     run = stage.start(*RUN, "--concurrency", "2", environ=stage.tampered(PATIENT))
     stage.wait_until(lambda: len(stage.patched()) >= 8)
     with gone(mortal_postgres):
         run.send_signal(signal.SIGTERM)
         stopped = run.end(within=60)
+    stage.sandbox.faults.clear()
     known = intents(stage, mortal_postgres)
     sent = set(stage.patched())
     resumed = resume(stage, mortal_postgres)
@@ -175,6 +176,22 @@ def test_a_signal_while_the_server_does_not_answer_is_not_kept_waiting(
     assert sent <= known.keys()
     assert (0, {"cancelled": 60}) == (resumed.returncode, resumed.counts)
     assert Counter(ids) == stage.cancellations()
+
+
+@pytest.mark.long
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("gone", [away, Server.frozen], ids=["is away", "stands still"])
+def test_nor_where_nothing_was_to_be_written_when_it_came(mortal_stage, mortal_postgres, gone):
+    stage = mortal_stage
+    stage.closure(60)
+    paced = ("--rate", "12/600s", "--max-retry-after", "3000")
+    run = stage.start(*RUN, *paced, environ=stage.tampered(PATIENT))
+    stage.wait_until(lambda: stage.arrivals == 12)
+    with gone(mortal_postgres):
+        run.send_signal(signal.SIGTERM)
+        stopped = run.end(within=60)
+    assert 143 == stopped.returncode
+    assert "stopped by SIGTERM" in stopped.stderr
 
 
 def resume(stage, server):

@@ -49,16 +49,16 @@ class TestMark:
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"token": 1}', "\0" * 200, '{"since": 1}'])
     def test_what_is_no_mark_tells_nothing(self, open_mark, tmp_path, content):
-        mark = open_mark()
+        open_mark().keep(1, 1)
         (path,) = (tmp_path / "state").iterdir()
         path.write_text(content)
-        assert mark.known() is None
+        assert open_mark().known() is None
 
     def test_it_is_private_and_goes_when_it_is_old(self, open_mark, tmp_path):
-        open_mark()
+        open_mark().keep(1, 1)
         (path,) = (tmp_path / "state").iterdir()
         os.utime(path, (0, time.time() - 401 * 86400))
-        open_mark("other")
+        open_mark("other").keep(1, 1)
         (left,) = (tmp_path / "state").iterdir()
         assert path != left
         assert 0o600 == left.stat().st_mode & 0o777
@@ -98,6 +98,24 @@ class TestTaking:
         ledger.close()
 
         assert {"b", "c"} == {one.appointment_id for one in marked.open().open_rows("closure")}
+
+    def test_whoever_only_looks_is_told_too_and_changes_nothing(self, marked, example, tmp_path):
+        ledger = example.begin(marked.open())
+        ledger.commit([example.intent("a")])
+        ledger._write(lambda into: into.execute("UPDATE leases SET commits = commits - 2"))
+        ledger.close()
+        told = []
+        for _ in range(2):
+            ledger = marked.open()
+            for batch in ("closure", "other"):
+                ledger.look_back(batch)
+                told.append(ledger.went_back)
+            ledger.close()
+        ledger = marked.open()
+        ledger.hold(example.run("run-2"))
+        assert [ledger.went_back, None] * 2 == told
+        assert ledger.went_back.commits == 1
+        assert 1 == len([*(tmp_path / "state").iterdir()])
 
     def test_it_is_told_until_a_manifest_is_enrolled(self, marked, example):
         ledger = example.begin(marked.open())

@@ -290,6 +290,13 @@ class TestTrouble:
             with pytest.raises(SilentServer):
                 db.once(nap(10))
 
+    def test_but_not_once_the_run_is_to_stop(self, database):
+        patience = Patience(60)
+        with closing(PatientConnection(connection_info(database), patience)) as db:
+            patience.hurry(0.1)
+            with pytest.raises(SilentServer):
+                db.once(nap(60), is_long=True)
+
     @pytest.mark.long
     def test_a_server_is_waited_for_once_however_many_wait_for_it(self, database):
         patience, began, ends = Patience(3.0), time.monotonic(), []
@@ -447,7 +454,7 @@ class TestRestart:
             failures = []
             thread.start()
             thread.join(0.5)
-            ledger.hurry()
+            ledger.hurry(0.1)
             thread.join(PATIENCE_S)
             assert isinstance(failures[0], LedgerWriteFailed)
             with pytest.raises(StoppedEarly):

@@ -132,9 +132,17 @@ class Patience:
         if self._trouble is None and self._heard.seconds() > began.seconds():
             self._trouble = began
 
-    def hurry(self) -> None:
-        """Have none any more, after it was in vain, or when a run is to stop."""
-        self.is_over = True
+    def hurry(self, after: float = 0.0) -> None:
+        """Have none any more, after it was in vain, or so long after a run was to stop.
+
+        By a thread, for what waits may hold up the event loop.
+        """
+        if after:
+            timer = threading.Timer(after, self.hurry)
+            timer.daemon = True
+            timer.start()
+        else:
+            self.is_over = True
 
 
 class BoundedConnection(Connection[Any]):
@@ -254,7 +262,7 @@ class PatientConnection:
         return _HURRIED_S if self._patience.is_over else PATIENCE_S
 
     def _silence_at_work(self) -> float:
-        if self._is_long:
+        if self._is_long and not self._patience.is_over:
             return _LONG_SILENCE_S
         return min(self._silence(), self._left, self._patience.left(0.0))
 

@@ -35,7 +35,7 @@ _LOOK = """
            extract(epoch FROM expires_at - clock_timestamp())::float8,
            commits, :server IN ('', coalesce(nullif(server, ''), :server))
                     AND coalesce(mod(written_by, 4294967296) = xmin::text::bigint, true)
-    FROM leases WHERE batch = :batch FOR UPDATE
+    FROM leases WHERE batch = :batch
 """
 _SERVER = """
     SELECT (SELECT system_identifier FROM pg_control_system())
@@ -90,13 +90,19 @@ def take(statements: Statements, run: Run, *, session: UUID, server: str, ttl: f
     """Take the batch for a run in this transaction; `BatchHeld` while another one has it."""
     known = {"batch": leased(run.batch), "session": session, "server": server}
     statements.execute(_KNOW, known)
-    ((before, of_session, holder, left, *stood),) = statements.fetch(_LOOK, known)
+    ((before, of_session, holder, left, *stood),) = statements.fetch(f"{_LOOK} FOR UPDATE", known)
     if before and of_session == session:
         return Taken(before, False, before, *stood)
     if left > 0:
         raise held(run.batch, holder=holder, left=left)
     ((token,),) = statements.fetch(_TAKE, {**known, "holder": signature(run), "ttl": ttl})
     return Taken(token, True, before, *stood)
+
+
+def stood(statements: Statements, batch: str, *, server: str) -> tuple[int, bool]:
+    """The token of its lease, and whether it stands on the server, and as, it was written last."""
+    found = statements.fetch(_LOOK, {"batch": batch, "server": server})
+    return next(((token, is_same) for token, *_, is_same in found), (0, True))
 
 
 def server_of(db: PatientConnection) -> str:

@@ -36,6 +36,7 @@ from batchcancel.ledger.postgres.lease import (
     LOCK_LOADED,
     Lease,
     server_of,
+    stood,
     take,
 )
 from batchcancel.ledger.postgres.schema import prepare, require_ledger
@@ -116,8 +117,8 @@ class PostgresLedger(Ledger, PostgresReader):
             self._side, name=self._name, key=self._key, rate=rate, timeout=timeout
         )
 
-    def hurry(self) -> None:
-        self._patience.hurry()
+    def hurry(self, after: float) -> None:
+        self._patience.hurry(after)
 
     def close(self) -> None:
         """Let go of the batch and the connections; closing twice is harmless."""
@@ -164,6 +165,9 @@ class PostgresLedger(Ledger, PostgresReader):
             batch=run.batch, token=token, ttl=self._ttl, taken=taken, commits=commits,
             session=self._session,
         )  # fmt: skip
+
+    def _stood(self, into: PostgresStatements, batch: str) -> tuple[int, bool]:
+        return stood(into, batch, server=server_of(self._side))
 
     def _renew(self) -> None:
         if self._lease is not None:

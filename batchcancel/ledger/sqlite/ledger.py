@@ -89,7 +89,7 @@ class SqliteLedger(Ledger, SqliteReader):
             self._lock.sign("")
         require_free(SqliteStatements(self._db))
 
-    def hurry(self) -> None:
+    def hurry(self, after: float) -> None:
         """A disk keeps nobody waiting on purpose."""
 
     def close(self) -> None:
@@ -146,7 +146,8 @@ class SqliteLedger(Ledger, SqliteReader):
             if self._lock is None:  # a ledger in memory is nobody else's
                 return None
             lease = take(into, run, ttl=self._ttl)
-            lease.commits = self._look_back(into, run, token=0, is_same=True)
+            token, is_same = self._stood(into, run.batch)
+            lease.commits = self._look_back(into, run, token=token, is_same=is_same)
             since = run.started_at.isoformat(timespec="seconds")
             self._lock.sign(f"run {run.run_id} of batch {run.batch} since {since}", lease.token)
             return lease
@@ -154,6 +155,10 @@ class SqliteLedger(Ledger, SqliteReader):
         lease = self._write(begin)
         self._earlier_requests = self._last_request()
         return lease
+
+    def _stood(self, into: Statements, batch: str) -> tuple[int, bool]:  # noqa: ARG002
+        """A copy of the file cannot be told from it: the number of commits alone tells."""
+        return 0, True
 
     def _renew(self) -> None:
         self._write(lambda _: None)
