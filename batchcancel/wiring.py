@@ -191,17 +191,11 @@ async def tools(
             background(writer.serve, partial(_end, settings.max_duration, written, stop)),
         ):
             exchange = Exchange(
-                send=api.send,
-                limiter=limiter,
-                writer=writer,
-                stop=stop,
-                now=around.now,
-                clock=clock,
-                max_retry_after=settings.max_retry_after,
-                require_held=written.require_held,
-                max_requests=settings.max_requests,
+                send=api.send, limiter=limiter, writer=writer, stop=stop, now=around.now,
+                clock=clock, max_retry_after=settings.max_retry_after,
+                require_held=written.require_held, max_requests=settings.max_requests,
                 observe=observe,
-            )
+            )  # fmt: skip
             retry = backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             live = Tools(
                 ledger=written,
