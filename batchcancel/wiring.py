@@ -143,8 +143,8 @@ def for_plan(ledger: str, settings: ApiSettings, window: FileWindow | None) -> L
     except (InputError, BatchHeld) as error:
         if is_postgres(ledger) or (isinstance(error, BatchHeld) and window is None):
             raise
-        passing, _ = in_memory(ledger, settings, window)
-        return passing, read_ledger(ledger) if is_there(ledger) else None
+        account = read_ledger(ledger) if is_there(ledger) else None
+        return in_memory(ledger, settings, window)[0], account
 
 
 def in_memory(_ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
@@ -159,8 +159,7 @@ def for_look(ledger: str, settings: ApiSettings, window: FileWindow | None) -> L
     """
     if is_postgres(ledger):
         return for_run(ledger, settings, window)
-    passing, _ = in_memory(ledger, settings, window)
-    return passing, read_ledger(ledger) if ledger else None
+    return in_memory(ledger, settings, window)[0], read_ledger(ledger) if ledger else None
 
 
 @asynccontextmanager
