@@ -68,9 +68,8 @@ class Ask(StrEnum):
     RESTORE = ("restore", "PATCH /appointments/{id}", "appointments:write",
                "Use a key that may write appointments.", "confirmed")
     READ = ("read", "GET /appointments/{id}", "appointments:read",
-            ("Use a key that may read appointments: rows whose result is unknown are read back, "
-             "and unknown start times looked up. With starts_at in the manifest, or "
-             "--notice-hours 0, no start time is looked up."))
+            ("Use a key that may read appointments. A run does without one where no row is in "
+             "doubt, and the manifest has starts_at or --notice-hours is 0."))
     SEARCH = ("search", "GET /appointments", "appointments:read",
               "Use a key that may read appointments.")
     CONFIG = ("config", "GET /appointment-config", "appointments:read",
@@ -315,7 +314,7 @@ class Lookup(Calendar, Searches, Protocol):
 
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
-    ) -> "list[Record] | None":
+    ) -> Page | None:
         """The appointments of a day, `PAGE` at a time from page 1; None where there are no pages.
 
         All of them, or a `part`: those for which the API uses these words. Raises `Unreachable`

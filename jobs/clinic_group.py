@@ -2,19 +2,22 @@
 
 For every organisation there is a Connection of type huskyvoice, and a pool of the same name with
 one slot. Its manifests of a night lie in a folder like 2026-11-23/huskyvoice_north. They become the
-instances of its mapped task, and go one after the other, because one key can do 60 requests a
+instances of its mapped group, and go one after the other, because one key can do 60 requests a
 minute on any number of machines. Organisations do not wait for each other: the executor spreads
 them over its workers.
 
-Airflow gives the instances of a mapped task one pool, so every organisation has a task.
+Airflow gives the instances of a mapped task one pool, so every organisation has a group of tasks.
+Each manifest has a report, however its run ends.
 """
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import ObjectStoragePath, Param, dag, task, task_group
 
-from batchcancel.airflow import BatchCancelOperator, named
+from batchcancel.airflow import BatchCancelOperator, BatchReportOperator, named
+
+LEDGER = "batchcancel_ledger"
 
 ORGANISATIONS = ("huskyvoice_north", "huskyvoice_south")
 """The ids of their Connections."""
@@ -35,6 +38,23 @@ def manifests(folder: str, night: str, organisation: str) -> list[dict[str, str]
     ]
 
 
+@task_group
+def closure(organisation: str, manifest: str, batch: str) -> None:
+    cancel = BatchCancelOperator(
+        task_id="cancel",
+        manifest=manifest,
+        batch=batch,
+        huskyvoice_conn_id=organisation,
+        pool=organisation,
+        ledger_conn_id=LEDGER,
+        max_cancel=2000,
+    )
+    report = BatchReportOperator(
+        task_id="report", batch=batch, ledger_conn_id=LEDGER, skip_nothing=True
+    )
+    cancel >> report.as_teardown()
+
+
 @dag(
     schedule="0 2 * * *",
     tags=["batchcancel"],
@@ -52,13 +72,9 @@ def clinic_group() -> None:
         found = manifests.override(task_id=f"manifests_{organisation}")(
             "{{ params.folder }}", NIGHT, organisation
         )
-        BatchCancelOperator.partial(
-            task_id=f"cancel_{organisation}",
-            huskyvoice_conn_id=organisation,
-            pool=organisation,
-            ledger_conn_id="batchcancel_ledger",
-            max_cancel=2000,
-        ).expand_kwargs(found)
+        closure.override(group_id=organisation).partial(organisation=organisation).expand_kwargs(
+            found
+        )
 
 
 clinic_group()

@@ -6,7 +6,7 @@ task with the asset among its `outlets`, or a call of Airflow's API, whose event
 
 The batch is called by the file. So a file that is told twice is one batch, of which the second run
 sends nothing, and one that was replaced is refused: give it another name. Nobody is asked, as with
-`nightly`, whose options and Connections these are.
+`nightly`, whose options and Connections these are. Each file has a report, however its run ends.
 """
 
 import os
@@ -15,10 +15,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, AssetWatcher, dag, task
+from airflow.sdk import Asset, AssetWatcher, dag, task, task_group
 
-from batchcancel.airflow import BatchCancelOperator, ManifestTrigger, named
+from batchcancel.airflow import BatchCancelOperator, BatchReportOperator, ManifestTrigger, named
 
+LEDGER = "batchcancel_ledger"
 FOLDER = os.environ.get("MANIFESTS_ARRIVE_IN", "/srv/batchcancel/arrivals")
 MANIFESTS = Asset(
     "batchcancel_manifests",
@@ -34,6 +35,23 @@ def arrived(triggering_asset_events: Any = None) -> list[dict[str, str]]:
     return [{"manifest": one, "batch": named(one)} for one in files]
 
 
+@task_group
+def closure(manifest: str, batch: str) -> None:
+    cancel = BatchCancelOperator(
+        task_id="cancel",
+        manifest=manifest,
+        batch=batch,
+        ledger_conn_id=LEDGER,
+        job_file=Path(__file__).with_name("nightly.toml"),
+        # One key, one task: they would only wait for each other's share of its rate limit.
+        max_active_tis_per_dag=1,
+    )
+    report = BatchReportOperator(
+        task_id="report", batch=batch, ledger_conn_id=LEDGER, skip_nothing=True
+    )
+    cancel >> report.as_teardown()
+
+
 @dag(
     schedule=[MANIFESTS],
     tags=["batchcancel"],
@@ -43,13 +61,7 @@ def arrived(triggering_asset_events: Any = None) -> list[dict[str, str]]:
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
 )
 def on_arrival() -> None:
-    BatchCancelOperator.partial(
-        task_id="cancel",
-        ledger_conn_id="batchcancel_ledger",
-        job_file=Path(__file__).with_name("nightly.toml"),
-        # One key, one task: they would only wait for each other's share of its rate limit.
-        max_active_tis_per_dag=1,
-    ).expand_kwargs(arrived())
+    closure.expand_kwargs(arrived())
 
 
 on_arrival()

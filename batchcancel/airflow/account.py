@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
 from batchcancel.addresses import redacted_ledger
-from batchcancel.airflow.batch_name import name_of, named
+from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure
-from batchcancel.airflow.hook import ledger_address
+from batchcancel.airflow.hook import named_ledger
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
 from batchcancel.airflow.signature import Templated
-from batchcancel.errors import BatchcancelError, InputError
+from batchcancel.errors import BatchcancelError
 
 if TYPE_CHECKING:
     from batchcancel.report.atomic import Output
@@ -60,14 +60,8 @@ class AccountOperator(Templated):
 
         batch = self.batch or name_of(context)
         try:
-            address = ledger_address(self.ledger, self.ledger_conn_id)
-            if not address:
-                raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-            name = named(f"{name_of(context)}.{self.task_id}") + self.ending
-            place = place_for(
-                name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
-                ledger=address,
-            )  # fmt: skip
+            address = named_ledger(self.ledger, self.ledger_conn_id)
+            place = place_for(self, context, ending=self.ending, ledger=address)
             if self.skip_nothing and not is_there(address):
                 raise AirflowSkipException("there is no ledger yet")
             with closing(read_ledger(address)) as account:
@@ -101,14 +95,7 @@ class BatchExportOperator(AccountOperator):
         super().__init__(**kwargs)
         self.outcomes = outcomes
 
-    def write(
-        self,
-        account: Any,
-        batch: str,
-        place: "Output",
-        *,
-        ledger: str,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def write(self, account: Any, batch: str, place: "Output", *, ledger: str) -> dict[str, Any]:  # noqa: ARG002
         from batchcancel.report.results import write_results
 
         return {"rows": write_results(account.rows(batch), place, outcomes=self.outcomes)}

@@ -21,11 +21,8 @@ def is_deferred(asked: bool | None, settings: Settings, *, log: Any) -> bool:  #
 
     The next slice may be another worker's, which finds what this one knows in a database alone.
     """
-    if asked is None:
-        wanted = conf.getboolean("operators", "default_deferrable", fallback=False)
-    else:
-        wanted = asked
-    if not wanted:
+    by_default = conf.getboolean("operators", "default_deferrable", fallback=False)
+    if not (by_default if asked is None else asked):
         return False
     if not is_postgres(settings.ledger):
         why = "the ledger is no PostgreSQL database, where another worker could find it"

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from batchcancel.airflow.words import in_airflow
 from batchcancel.errors import BatchcancelError, InputError
+from batchcancel.settings import quantities
 from batchcancel.settings.load import (
     ApiSettings,
     Settings,
@@ -25,7 +26,6 @@ Loaded = TypeVar("Loaded")
 
 # The worker's environment may hold the key of another organisation.
 _KEY_VARIABLES = {KEY_VARIABLE, "BATCHCANCEL_API_KEY_FILE"}
-
 
 _SAID_OTHERWISE = {"ledger", "batch", "base_url", "api_key_file"}
 _FOR_A_TERMINAL = {
@@ -88,7 +88,7 @@ class HuskyVoiceHook(BaseHook):
     ) -> Loaded:
         connection = self.get_conn()
         extras = connection.extra_dejson
-        require_known(extras, conn_id=self.huskyvoice_conn_id)
+        _require_known(extras, conn_id=self.huskyvoice_conn_id)
         environ = {name: text for name, text in os.environ.items() if name not in _KEY_VARIABLES}
         given = texts(options)
         try:
@@ -148,23 +148,28 @@ def _base_url(connection: Connection) -> str:
     host = connection.host or ""
     if not host or "://" in host:
         return host
+    if "/" in host:
+        return f"https://{host}"
     port = f":{connection.port}" if connection.port else ""
     return f"https://{host}{port}/v1"
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The values as they would be typed, without None and empty texts.
+    """The values as they would be typed, without None, empty texts and empty lists.
 
     A field of a form that is left empty is one of these, and means that no option is given.
     """
-    return {name: _text(value) for name, value in values.items() if value not in (None, "")}
+    nothing: tuple[Any, ...] = (None, "", [], ())
+    return {name: _text(value) for name, value in values.items() if value not in nothing}
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return quantities.as_words(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def require_known(extras: Collection[str], *, conn_id: str) -> None:
+def _require_known(extras: Collection[str], *, conn_id: str) -> None:
     """Refuse extras of a Connection that mean nothing here."""
     unknown = sorted(set(extras) - set(FIELDS))
     if unknown:
@@ -200,6 +205,13 @@ def ledger_address(ledger: str | None, ledger_conn_id: str | None) -> str | None
         hint="Its type is postgres; or sqlite, with the file's path as its host, or a URI like "
         "sqlite:///srv/batches.ledger.db. Nothing was sent.",
     )
+
+
+def named_ledger(ledger: str | None, ledger_conn_id: str | None) -> str:
+    """The address of a ledger that has to be named."""
+    if not (address := ledger_address(ledger, ledger_conn_id)):
+        raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
+    return address
 
 
 def _path(connection: Connection) -> str | None:

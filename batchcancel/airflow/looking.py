@@ -3,34 +3,30 @@
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context
 
-from batchcancel.airflow.batch_name import name_of, named
+from batchcancel.airflow.batch_name import name_of
 from batchcancel.airflow.endings import failure, incomplete
-from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address
+from batchcancel.airflow.hook import API_FIELDS, HuskyVoiceHook, ledger_address, named_ledger
 from batchcancel.airflow.outlets import tell_outlets
 from batchcancel.airflow.outputs import OutputLink, place_for, url_of
-from batchcancel.airflow.signature import Templated, take_options, with_options
-from batchcancel.airflow.thread import JobThread, progress_of
-from batchcancel.errors import BatchcancelError, ExitCode, InputError, Interrupted
+from batchcancel.airflow.signature import OptionsOperator, with_options
+from batchcancel.errors import BatchcancelError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from batchcancel.settings.load import ApiSettings
 
-_SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 _FILTERS = ("branch", "session", "service", "batch_label", "doctor")
 
 
-class LookOperator(Templated):
-    """A task that asks the API; its options are those of the command line, by the same names.
-
-    They and the rest are templated; None and an empty text say nothing. With `allow_failures` it
-    succeeds although somebody must look.
+class LookOperator(OptionsOperator):
+    """A task that asks and sends no write; with `allow_failures` it succeeds although somebody must
+    look.
     """
 
+    fields = API_FIELDS
     template_fields: Sequence[str] = (
         *("huskyvoice_conn_id", "ledger", "ledger_conn_id"),
         *API_FIELDS,
@@ -38,48 +34,13 @@ class LookOperator(Templated):
     operator_extra_links = (OutputLink(),)
 
     @with_options(API_FIELDS)
-    def __init__(
-        self,
-        *,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        huskyvoice_conn_id: str = HuskyVoiceHook.default_conn_name,
-        job_file: str | Path | None = None,
-        allow_failures: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        options = take_options(kwargs, API_FIELDS)
+    def __init__(self, *, allow_failures: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.ledger = ledger
-        self.ledger_conn_id = ledger_conn_id
-        self.huskyvoice_conn_id = huskyvoice_conn_id
-        self.job_file = job_file
         self.allow_failures = allow_failures
-        for field in API_FIELDS:  # Airflow fills in those templates that are attributes
-            setattr(self, field, options[field])
-        self._thread = JobThread()
-
-    def on_kill(self) -> None:
-        """Stop the job; `execute` ends within four seconds."""
-        self._thread.stop(Interrupted(_SIGTERM))
-
-    def ask(self, command: Any, settings: "ApiSettings", **wanted: Any) -> Any:
-        """Run a command to its end, and log what is told of it."""
-        from batchcancel.airflow.task_log import TaskLog
-
-        observe = TaskLog(self.log, progress_of(settings), words=self.words)
-        return self._thread.run(
-            lambda stop: command(settings, stop=stop, observe=observe, **wanted)
-        )
 
     def settings(self, command: str) -> "ApiSettings":
-        options = {field: getattr(self, field) for field in API_FIELDS}
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
-        return hook.api_settings(command, options=options, job_file=self.job_file)
-
-    def words(self, text: str) -> str:
-        """A sentence of the core in the words of this task."""
-        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
+        return hook.api_settings(command, options=self.options(), job_file=self.job_file)
 
     def end(
         self, context: Context, told: dict[str, Any], *, why: str, again: bool
@@ -162,14 +123,9 @@ class BatchFindOperator(LookOperator):
         from batchcancel.report.atomic import output_of
 
         first = _day(self.date)
-        ledger = ledger_address(self.ledger, self.ledger_conn_id)
-        if self.not_in_ledger and not ledger:
-            raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
-        name = named(f"{name_of(context)}.{self.task_id}") + ".csv"
-        place = place_for(
-            name, path=self.path, folder=self.folder, ledger_conn_id=self.ledger_conn_id,
-            ledger=ledger,
-        )  # fmt: skip
+        address = named_ledger if self.not_in_ledger else ledger_address
+        ledger = address(self.ledger, self.ledger_conn_id)
+        place = place_for(self, context, ending=".csv", ledger=ledger)
         filters = {one.replace("_", "-"): _words(getattr(self, one)) for one in _FILTERS}
         return Wanted(
             first=first, last=_day(self.to) if self.to else first, filters=filters,
@@ -211,9 +167,7 @@ class BatchVerifyOperator(LookOperator):
         from batchcancel.report.verify import verified_text, write_drift
 
         try:
-            address = ledger_address(self.ledger, self.ledger_conn_id)
-            if not address:
-                raise InputError("no ledger is named", hint="Give ledger or ledger_conn_id.")
+            address = named_ledger(self.ledger, self.ledger_conn_id)
             with closing(read_ledger(address)) as account:
                 batch = the_batch(account, self.batch or name_of(context), ledger=address)
             verified = self.ask(verify, self.settings("verify"), ledger=address, batch=batch)

@@ -1,6 +1,5 @@
 """Airflow's operators over a manifest: plan and cancel a batch."""
 
-from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -10,76 +9,47 @@ from batchcancel.airflow.deferring import defer, is_deferred
 from batchcancel.airflow.endings import failure, raise_unless_done
 from batchcancel.airflow.hook import FIELDS, HuskyVoiceHook, ledger_address
 from batchcancel.airflow.outlets import tell_outlets
-from batchcancel.airflow.signature import Templated, take_options, with_options
-from batchcancel.airflow.thread import JobThread, progress_of, run_batch
-from batchcancel.errors import BatchcancelError, InputError, Interrupted, WindowFull
+from batchcancel.airflow.signature import OptionsOperator, with_options
+from batchcancel.airflow.thread import run_batch
+from batchcancel.errors import BatchcancelError, InputError, WindowFull
 from batchcancel.report.summary import Summary
 from batchcancel.settings.load import Settings
 
-_SIGTERM = 15  # what Airflow sends before it calls `on_kill`
 
+class BatchOperator(OptionsOperator):
+    """A task over one batch of a manifest.
 
-class BatchOperator(Templated):
-    """A task over one batch; its options are those of the command line, by the same names.
-
-    All of them are templated, and the ids of the Connections too; None and an empty text leave an
-    option to the Connection's extras, the environment and `job_file`. The batch is named by the
-    Dag, its run and the map index, so that every try of the task works on the same one; a second
-    manifest in one Dag run needs a `batch` of its own, and so does each instance of a task that is
-    mapped over what can grow: an index would come to mean another manifest. `approved` alone may
-    not be empty where it is given: then nothing was approved.
+    The batch is named by the Dag, its run and the map index, so that every try of the task works
+    on the same one; a second manifest in one Dag run needs a `batch` of its own, and so does each
+    instance of a task that is mapped over what can grow: an index would come to mean another
+    manifest. `approved` alone may not be empty where it is given: then nothing was approved.
     """
 
+    fields = FIELDS
     template_fields = (
         *("manifest", "ledger", "ledger_conn_id", "batch", "huskyvoice_conn_id"),
         *FIELDS,
     )
 
     @with_options(FIELDS)
-    def __init__(
-        self,
-        *,
-        manifest: str,
-        ledger: str | None = None,
-        ledger_conn_id: str | None = None,
-        batch: str | None = None,
-        huskyvoice_conn_id: str = HuskyVoiceHook.default_conn_name,
-        job_file: str | Path | None = None,
-        **kwargs: Any,
-    ) -> None:
-        options = take_options(kwargs, FIELDS)
+    def __init__(self, *, manifest: str, batch: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.manifest = manifest
-        self.ledger = ledger
-        self.ledger_conn_id = ledger_conn_id
         self.batch = batch
-        self.huskyvoice_conn_id = huskyvoice_conn_id
-        self.job_file = job_file
-        self._is_to_be_approved = options["approved"] is not None
-        for field in FIELDS:  # Airflow fills in those templates that are attributes
-            setattr(self, field, options[field])
-        self._thread = JobThread()
-
-    def on_kill(self) -> None:
-        """Stop the job; `execute` ends within four seconds."""
-        self._thread.stop(Interrupted(_SIGTERM))
+        self._is_to_be_approved = self.options()["approved"] is not None
 
     def settings(self, context: Context) -> Settings:
         """The settings of the job; raises `InputError` that names all mistakes."""
-        if self._is_to_be_approved and not getattr(self, "approved", None):
+        options = self.options()
+        if self._is_to_be_approved and not options["approved"]:
             raise InputError(
                 "approved is empty: nobody's approval was handed on",
                 hint="It takes what the plan's task returned as approval. Nothing was sent.",
             )
-        options = {field: getattr(self, field) for field in FIELDS}
         options["ledger"] = ledger_address(self.ledger, self.ledger_conn_id)
         options["batch"] = self.batch or name_of(context)
         hook = HuskyVoiceHook(self.huskyvoice_conn_id)
         return hook.settings(self.manifest, options=options, job_file=self.job_file)
-
-    def words(self, text: str) -> str:
-        """A sentence of the core in the words of this task."""
-        return HuskyVoiceHook(self.huskyvoice_conn_id).words(text)
 
 
 class BatchPlanOperator(BatchOperator):
@@ -90,14 +60,12 @@ class BatchPlanOperator(BatchOperator):
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from batchcancel.airflow.task_log import TaskLog
         from batchcancel.commands import plan
         from batchcancel.report.plan import plan_json, plan_markdown, plan_text
 
         try:
             settings = self.settings(context)
-            observe = TaskLog(self.log, progress_of(settings), words=self.words)
-            planned = self._thread.run(lambda stop: plan.plan(settings, stop=stop, observe=observe))
+            planned = self.ask(plan.plan, settings)
             plan.refuse(planned, settings)
             plan.refuse_place(settings)
         except BatchcancelError as error:

@@ -8,11 +8,12 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 from batchcancel.addresses import is_postgres
+from batchcancel.airflow.batch_name import name_of, named
 from batchcancel.airflow.hook import OUTPUTS, OUTPUTS_URL, connection_named
 from batchcancel.errors import InputError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator
+    from airflow.providers.common.compat.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
 _PAGES = {
@@ -30,15 +31,16 @@ class OutputLink(BaseOperatorLink):
         return str(getattr(operator, "output_url", ""))
 
 
-def place_for(
-    name: str, *, path: str | None, folder: str | None, ledger_conn_id: str | None,
-    ledger: str | None,
-) -> str:  # fmt: skip
-    """The path that is given; else `name` in a folder: given, the Connection's, or the ledger's.
+def place_for(operator: Any, context: "Context", *, ending: str, ledger: str | None) -> str:
+    """Its `path`; else a file of the task's own name in its `folder`, the Connection's, or the
+    ledger's.
 
     An empty text is none, as a field of a form may be left.
     """
-    folder = path or folder or extra_of(ledger_conn_id, OUTPUTS)
+    if operator.path:
+        return str(operator.path)
+    name = named(f"{name_of(context)}.{operator.task_id}") + ending
+    folder = operator.folder or extra_of(operator.ledger_conn_id, OUTPUTS)
     if not folder and ledger and not is_postgres(ledger):
         folder = str(Path(ledger).parent)
     if not folder:
@@ -46,7 +48,7 @@ def place_for(
             f"nobody says where {name} goes",
             hint=f"Give path or folder, or the ledger's Connection the extra {OUTPUTS}.",
         )
-    return path or f"{folder.rstrip('/')}/{name}"
+    return f"{folder.rstrip('/')}/{name}"
 
 
 def url_of(place: str, *, ledger_conn_id: str | None) -> str:

@@ -13,6 +13,7 @@ from batchcancel.settings.options import KEY_VARIABLE
 
 LONGEST_S, LONGEST_AFTER_SIGNAL_S = 30.0, 3.0
 _A_SIGNAL = 128
+_SHOWN = 500
 _ENDED = "BATCHCANCEL_EXIT_CODE"
 _OF_THE_CALL = {KEY_VARIABLE, "BATCHCANCEL_METRICS_FILE"}
 
@@ -69,5 +70,5 @@ def _run(
         process.wait()
         return f"it was ended after {longest:g} s" if not is_hurried() else "it was interrupted"
     output.seek(0)
-    last = output.read(100_000).decode(errors="replace").strip().rpartition("\n")[2]
+    last = output.read(100_000).decode(errors="replace").strip().rpartition("\n")[2][:_SHOWN]
     return f"it ended with {process.returncode}: {last}" if process.returncode else ""

@@ -81,6 +81,7 @@ def _to_stdout(
 ) -> None:
     from batchcancel.cli.terminal import this_call, write_out
     from batchcancel.commands.export import export as command
+    from batchcancel.report.results import csv_text
 
     if manifest is not None:
         raise InputError(
@@ -89,8 +90,8 @@ def _to_stdout(
     if this_call().is_json:
         raise InputError("stdout takes the rows or the JSON line", hint="Leave out --json or -o -.")
     with batch_meant(ledger, batch) as (account, _, name):
-        _, text = command(account, name, None, outcomes=outcomes)
-    write_out(text)
+        frame = command(account, name, outcomes=outcomes)
+    write_out(csv_text(frame))
 
 
 def _to_file(
@@ -100,14 +101,15 @@ def _to_file(
     from batchcancel.cli.terminal import say, show
     from batchcancel.commands.export import export as command
     from batchcancel.report.atomic import output_of, private_output, refuse_manifest, require_new
-    from batchcancel.report.results import KINDS
+    from batchcancel.report.results import KINDS, write_table
     from batchcancel.report.tables import many
 
     path = output_of(typed) if manifest is None else private_output(typed)
     require_new(path, KINDS, force=force)
     with batch_meant(ledger, batch) as (account, address, name):
         refuse_manifest(path, account, ledger=address)
-        rows, _ = command(account, name, path, outcomes=outcomes, manifest=manifest)
+        frame = command(account, name, outcomes=outcomes, manifest=manifest)
+    rows = write_table(frame, path)
     told = f"{many(rows, 'row')} of batch {name} written to {path}"
     show(told, {"batch": name, "rows": rows, "output": str(path)})
     if manifest is not None:
@@ -127,10 +129,8 @@ def _contacts(
     output = private_output(typed)
     require_new(output, KINDS, force=force)
     with batch_meant(ledger, batch) as (_, address, name):
-        pass
-    told = watched(
-        settings, partial(command, ledger=address, batch=name, output=output, outcomes=outcomes)
-    )
+        asked = partial(command, ledger=address, batch=name, output=output, outcomes=outcomes)
+    told = watched(settings, asked)
     show(told.text(), told.as_json())
     say("It holds personal data: delete it after use. Only you can read it (mode 0600).")
     raise click.exceptions.Exit(int(told.exit_code))

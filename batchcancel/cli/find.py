@@ -19,7 +19,17 @@ _FILTERS = {
     "batch-label": "Only windows with this label, like MA",
     "doctor": "Only this doctor's; case and accents do not count",
 }
-_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+class _Day(click.DateTime):
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no day; write it like 2026-06-15", param, ctx)
+
+
+_DAY = _Day(["%Y-%m-%d"])
 
 
 def _filters(command: Any) -> Any:

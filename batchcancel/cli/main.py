@@ -38,6 +38,7 @@ from batchcancel.cli.terminal import (
 from batchcancel.cli.verify import verify
 from batchcancel.errors import BatchcancelError, InputError, Interrupted, UnexpectedFailure
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SYNONYMS = dict.fromkeys(("resume", "cancel", "apply", "start"), "run") | {
     "dry-run": "plan", "preview": "plan", "undo": "restore", "check": "verify", "search": "find",
     "show": "status", "rehearse": "sandbox",
@@ -109,8 +110,7 @@ def main() -> NoReturn:
 def _heard_signals() -> Iterator[list[int]]:
     """Those that end a call; under nohup a hang-up stays ignored."""
     heard: list[int] = []
-    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [one for one in ends if signal.getsignal(one) is not signal.SIG_IGN]
+    heeded = [one for one in _ENDS if signal.getsignal(one) is not signal.SIG_IGN]
     before = {one: signal.signal(one, lambda signum, _: heard.append(signum)) for one in heeded}
     try:
         yield heard
@@ -141,7 +141,8 @@ def _ended() -> int:
         context = getattr(error, "ctx", None)
         call = context.command_path if context else "batchcancel"
         hint = f"{call} --help lists what can be typed."
-        failure: BatchcancelError = InputError(error.format_message(), hint=hint)
+        told = " ".join(error.format_message().split())  # click lists choices on lines of their own
+        failure: BatchcancelError = InputError(told, hint=hint)
     except (click.Abort, KeyboardInterrupt):
         failure = Interrupted(signal.SIGINT)
     except BatchcancelError as error:
@@ -159,6 +160,8 @@ def program() -> NoReturn:
     try:
         main()
     except SystemExit as ended:
+        for one in _ENDS:  # what is told stands: no signal may change the exit code any more
+            signal.signal(one, signal.SIG_IGN)
         if threading.active_count() > 1:
             os._exit(int(ended.code or 0))
         raise

@@ -10,8 +10,9 @@ import json
 import re
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import anyio
@@ -31,16 +32,19 @@ _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}", re.ASCII)
 NewTransport = Callable[[], httpx.AsyncBaseTransport]
 
 
-def tls_transports(proxy: str | None = None) -> NewTransport:
+def transports(*, is_secure: bool, proxy: str | None = None) -> NewTransport:
     """Transports with one connection each and a common TLS context, through `proxy` if it is given.
 
-    It trusts the well-known authorities that httpx brings, and this machine's own, and writes no
-    keys of its connections down, whatever SSLKEYLOGFILE says.
+    A secure one trusts the well-known authorities that httpx brings, and this machine's own, and
+    writes no keys of its connections down, whatever SSLKEYLOGFILE says; another trusts nobody.
     """
-    # No environment: a proxy in cron's or Airflow's must not get the key.
-    context = httpx.create_ssl_context(trust_env=False)
-    context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
-    context.load_default_certs()
+    if is_secure:
+        # No environment: a proxy in cron's or Airflow's must not get the key.
+        context = httpx.create_ssl_context(trust_env=False)
+        context.keylog_filename = None  # type: ignore[assignment]  # takes None too, and closes it
+        context.load_default_certs()
+    else:  # for HTTP on this machine: to read all authorities takes as long as a small plan
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     return lambda: httpx.AsyncHTTPTransport(
         verify=context, trust_env=False, limits=limits, proxy=proxy
@@ -67,14 +71,16 @@ class HuskyVoice:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._timeout = timeout
         self._clock = clock
-        self._new_transport = new_transport or tls_transports(proxy)
+        self._new_transport = new_transport or transports(
+            is_secure=self._base.scheme == "https" or proxy is not None, proxy=proxy
+        )
         self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         self._idle: list[httpx.AsyncBaseTransport] = []
         self._headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
             "Cache-Control": "no-cache",  # what a cache kept says nothing of a row in doubt
-            "Accept-Encoding": "identity",  # so that a small body cannot unpack to a huge one
+            "Accept-Encoding": "identity",
             "User-Agent": f"batchcancel/{__version__}",
         }
 
@@ -117,7 +123,8 @@ class HuskyVoice:
             body = await _capped(aiter(response.stream))  # type: ignore[arg-type]  # it is async
         finally:
             await response.aclose()
-        status, headers, content = response.status_code, response.headers, parsed(body)
+        status, headers = response.status_code, response.headers
+        content = parsed(_unpacked(body, headers.get("content-encoding")))
         # Before it is read: a refused key's answer stops the run, and tells the time all the same.
         if (date := http_date(headers.get("date"))) is not None:
             is_theirs = is_own(status, headers, content)
@@ -166,6 +173,17 @@ async def _capped(stream: AsyncIterator[bytes]) -> bytes:
         if isinstance(stream, AsyncGenerator):  # left half way, nobody else would close it
             await stream.aclose()
     return bytes(body)
+
+
+def _unpacked(body: bytes, encoding: str | None) -> bytes:
+    """Some gateways compress whatever is asked for; what unpacks to more than that is empty."""
+    if encoding != "gzip":
+        return body
+    unpacking = zlib.decompressobj(wbits=31)
+    with suppress(zlib.error):
+        whole = unpacking.decompress(body, LARGEST_BODY)
+        return whole if unpacking.eof else b""
+    return body
 
 
 def _broken(error: Exception) -> Answer:

@@ -16,7 +16,6 @@ from batchcancel.api import (
     Meaning,
     OrgConfig,
     Page,
-    Record,
     Request,
     Send,
     Window,
@@ -73,19 +72,17 @@ class HuskyLookup(Lookup):
 
     async def page_of_day(
         self, day: date, *, page: int, part: Mapping[str, str] = NOTHING
-    ) -> list[Record] | None:
+    ) -> Page | None:
         answer = await self._search({"date": day.isoformat(), **part}, page)
         if answer.is_worth_retrying and answer.code not in WRONG_ADDRESS:
             raise _no_answer(Ask.SEARCH, answer)
-        is_list = isinstance((answer.body or {}).get("data"), list)
-        return _page_from(answer.body).records if is_list else None
+        return _page_in(answer)
 
     async def page(self, query: Mapping[str, str], *, page: int) -> Page | None:
         answer = await self._search(query, page)
         if answer.is_worth_retrying:
             raise _no_answer(Ask.SEARCH, answer)
-        is_list = isinstance((answer.body or {}).get("data"), list)
-        return _page_from(answer.body) if is_list else None
+        return _page_in(answer)
 
     async def services(self) -> dict[str, str]:
         answer = await self._send(Request(ask=Ask.SERVICES))
@@ -117,11 +114,11 @@ def _first(told: Mapping[str, Any], names: Iterable[str]) -> str | None:
     return next((told[name] for name in names if isinstance(told.get(name), str)), None)
 
 
-def _page_from(body: Any) -> Page:
-    listed = body.get("data")
+def _page_in(answer: Answer) -> Page | None:
+    listed = (answer.body or {}).get("data")
     records = (record_from(data) for data in _dicts(listed))
-    length = len(listed) if isinstance(listed, list) else 0
-    return Page([record for record in records if record is not None], length)
+    readable = [record for record in records if record is not None]
+    return Page(readable, len(listed)) if isinstance(listed, list) else None
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

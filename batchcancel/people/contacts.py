@@ -199,6 +199,7 @@ def as_counts(found: Iterable[Call]) -> dict[str, int]:
 
 def _line(text: Any) -> str:
     """A text of a record on one line, without what steers a terminal or no file takes."""
+    text = str(text) if type(text) is int else text  # a phone without quotes
     if not isinstance(text, str):
         return ""
     plain = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in text)

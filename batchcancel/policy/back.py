@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from batchcancel.api import Lookup, Record
+from batchcancel.api import Ask, Lookup, Record
 from batchcancel.clock import Now
-from batchcancel.errors import StoppedEarly
+from batchcancel.errors import Unreachable
 from batchcancel.policy.pages import Budget, Reading
 from batchcancel.policy.records import Records
 
@@ -53,8 +53,5 @@ async def read_back(
         if answer.record is not None:
             back.shown[left] = Shown(answer.record, None)
         if answer.is_worth_retrying:
-            raise StoppedEarly(
-                f"the API does not answer ({answer.code})",
-                hint="Run the same command again when it is back. Nothing was sent.",
-            )
+            raise Unreachable(answer.code, ask=Ask.READ.path)
     return back

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from batchcancel.api import PAGE, USUAL_PAGE, Record
+from batchcancel.api import PAGE, USUAL_PAGE, Page, Record
 
 MOSTLY_NEW = 0.9
 """A page less of which is new shows that the order of pages is not kept."""
@@ -34,17 +34,17 @@ class DayPages:
         self.length, self._is_known = length or PAGE, length is not None
         self.places: Counter[Place] = Counter()
 
-    def note(self, records: Sequence[Record], hits: int) -> bool:
+    def note(self, page: Page, hits: int) -> bool:
         """One more page was read, and `hits` records on it were wanted. Tells if it is the last."""
-        before = len(self._ids)
+        before, (records, length) = len(self._ids), page
         self._ids.update(one.appointment_id for one in records)
         self.pages += 1
         self.shown = len(self._ids)
         self.hits, self.last_hits = self.hits + hits, hits
         self.places.update(map(place_of, records))
-        if self.pages == 1 and not self._is_known and records and len(records) % USUAL_PAGE == 0:
-            self.length = min(len(records), PAGE)
-        is_end = len(records) < self.length
+        if self.pages == 1 and not self._is_known and length and length % USUAL_PAGE == 0:
+            self.length = min(length, PAGE)
+        is_end = length < self.length
         is_mixed = 0 < self.shown - before < len(records) * MOSTLY_NEW
         self.full += not is_end
         if self.shown == before or is_end or is_mixed:

@@ -178,8 +178,8 @@ class Fresh:
             except Unreachable:
                 found = None
             if found is not None:
-                self._take(found)
-                pages.note(found, len(found))
+                self._take(found.records)
+                pages.note(found, len(found.records))
             pages.is_whole |= found is None or page in self._shuffled
         if len(self._words) > _MOST_KEPT:  # then other days are read anew
             self._words = {k: word for k, word in self._words.items() if word.page > day.after}

@@ -158,7 +158,7 @@ def _cautions(reading: Reading) -> Iterator[Caution]:
     if reading.is_cut_short:
         yield Caution(
             code="observed_late",
-            text="the API gave no answer when it was asked for appointments, so "
+            text="the API did not show the appointments that it was asked for, so "
             f"{len(reading.missed)} of them are read when their turn comes, each with a request "
             "of its own",
         )

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from batchcancel.api import Rate
+from batchcancel.api import PAGE, Rate
 from batchcancel.policy.fresh import OLD
 from batchcancel.policy.pages import MIN_HITS
 from batchcancel.reader.beside import left_join
@@ -16,7 +16,7 @@ from batchcancel.reader.beside import left_join
 class Pace:
     """From `now` on at most `rate`, of whose slots so many are `taken`.
 
-    `pages` is how many it takes to look at a day once more, `budget` how many there may be in all.
+    `pages` is how many a day has to be looked at once more, `budget` how many there may be in all.
     """
 
     now: datetime
@@ -33,7 +33,7 @@ class Pace:
         """Add `cost`, the requests of each row, and `send_at`, when it is sent.
 
         One that `is_read` first costs a second request, and one at whose turn its day was looked at
-        long ago the pages of the day.
+        long ago the pages of the day that show it and those behind it.
         """
         work = self._sent(work.with_columns(cost=1 + is_read.cast(pl.Int64)))
         if self.rate.is_unlimited:
@@ -63,7 +63,8 @@ class Pace:
             .agg(pl.col("row").first(), pl.len().alias("rows"))
             .join(pl.DataFrame(pages, {"page": pl.Date, "pages": pl.Int64}), on="page", how="left")
         )
-        # For the last few rows of a day its pages do not pay.
-        all_of_it = pl.when(pl.col("rows") >= MIN_HITS).then(pl.col("pages").fill_null(1))
-        looks = looks.sort("row").select("row", more=pl.coalesce(all_of_it, "rows").cast(pl.Int64))
+        # Those from the first row on; for the last few rows of a day its pages do not pay.
+        of_rows = pl.min_horizontal(pl.col("rows") // PAGE + 2, pl.col("pages").fill_null(1))
+        more = pl.when(pl.col("rows") >= MIN_HITS).then(of_rows).otherwise("rows").cast(pl.Int64)
+        looks = looks.sort("row").select("row", more=more)
         return looks.filter(pl.col("more").cum_sum() <= self.budget)

@@ -13,9 +13,9 @@ from datetime import date
 from functools import cached_property
 from itertools import chain, cycle
 
-from batchcancel.api import NOTHING, PAGE, Ask, Lookup, Meaning, Record
+from batchcancel.api import NOTHING, PAGE, Ask, Lookup, Meaning, Page, Record
 from batchcancel.clock import Now
-from batchcancel.errors import WRONG_ADDRESS, ScopeMissing, StoppedEarly, Unreachable
+from batchcancel.errors import ScopeMissing, StoppedEarly, Unreachable
 from batchcancel.policy.day_pages import DayPages, parts_of_day
 from batchcancel.policy.records import Records, Words
 
@@ -56,10 +56,6 @@ async def _own_day(record: Record) -> Iterable[date]:
     return () if record.date is None else (record.date,)
 
 
-class _OutOfReach(Exception):  # noqa: N818 - a decision, not an error
-    """There are no pages or records to be had, so no more of them are asked for."""
-
-
 @dataclass(kw_only=True)
 class Reading:
     """Reads what the budget allows of some rows, and has what came of it.
@@ -72,8 +68,8 @@ class Reading:
     `patience` rows in a row that the API gave no answer for nothing is read.
 
     `not_shown` counts rows that the whole of their pages does not show, `absent` are those that the
-    API does not know. `days` are those of which pages were read. `is_possible` tells whether there
-    are pages and records to be read; where the API gave no answer to some, `is_cut_short`.
+    API does not know. `days` are those of which pages were read. `is_possible` tells whether the
+    key may read; where the API did not show what was asked for, it `is_cut_short`.
     """
 
     by_day: Mapping[date | None, Sequence[str]]
@@ -111,7 +107,7 @@ class Reading:
 
         They are read when their turn comes. So are those not seen before the API fell silent.
         """
-        return sorted((self._to_read & self._day_of.keys()) - self._without_record)
+        return sorted((self._to_read & self._day_of.keys()) - self.absent)
 
     async def read(self) -> "Reading":
         """Read it all; what cannot be had ends it."""
@@ -120,7 +116,7 @@ class Reading:
         except Unreachable:
             self.is_cut_short = True
             self._to_read.update(self._day_of)
-        except (_OutOfReach, ScopeMissing):
+        except ScopeMissing:
             return self
         self.is_possible = True
         return self
@@ -204,13 +200,10 @@ class Reading:
         if answer.is_worth_retrying:
             self._unanswered += 1
             if self._unanswered >= self.patience:
-                if answer.code in WRONG_ADDRESS:
-                    raise _OutOfReach
                 raise Unreachable(answer.code, ask=Ask.READ.path)
             return None
         self._without_record.add(appointment_id)
-        if answer.meaning is Meaning.ABSENT:
-            self.absent.add(appointment_id)
+        (self.absent if answer.meaning is Meaning.ABSENT else self._to_read).add(appointment_id)
         if self._streak and self._is_any_seen_between(self._streak[-1], appointment_id):
             self._streak.clear()
         self._streak.append(appointment_id)
@@ -274,19 +267,19 @@ class Reading:
         """The full pages of a day, over and over, as long as they are likely to show new rows."""
         numbers = cycle(range(1, of_day.full + 1))
         while self._rows_left_on(day) * PAGE > of_day.shown and self.budget.spend():
-            records, hits = await self._page(day, next(numbers))
-            of_day.shown_again(records)
+            page, hits = await self._page(day, next(numbers))
+            of_day.shown_again(page.records)
             if not hits:
                 return
 
     async def _page(
         self, day: date, number: int, part: Mapping[str, str] = NOTHING
-    ) -> tuple[list[Record], int]:
+    ) -> tuple[Page, int]:
         """One page, and how many of the rows not seen so far it shows."""
         found = await self.lookup.page_of_day(day, page=number, part=part)
         if found is None:
-            raise _OutOfReach
-        return found, self._take(found, page=day)
+            raise Unreachable("unreadable_answer", ask=Ask.SEARCH.path)
+        return found, self._take(found.records, page=day)
 
     def _take(self, records: Iterable[Record], *, page: date | None) -> int:
         """Keep those that are wanted, and tell how many of them are new."""

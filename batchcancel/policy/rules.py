@@ -131,8 +131,9 @@ def _notice_hours(given: float | None, config: OrgConfig) -> float:
 def _timezone(given: ZoneInfo | None, config: OrgConfig, *, is_needed: bool) -> ZoneInfo | None:
     zone = given or zone_of(config)
     if zone is None and is_needed:
+        told = f"{config.timezone[:_LONGEST]!r} is none" if config.timezone else "it tells none"
         raise InputError(
-            "the API does not tell the organisation's timezone, and times here need it",
+            f"times here need the organisation's timezone, and the API does not tell it: {told}",
             hint="Pass --timezone, like Asia/Kolkata. Nothing was sent.",
         )
     return zone

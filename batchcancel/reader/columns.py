@@ -103,6 +103,11 @@ def has_id(names: Sequence[str], asked: Asked) -> bool:
     return told in names or plain(told) in map(plain, names)
 
 
+def renamed(frame: pl.DataFrame, used: Mapping[str, str]) -> pl.DataFrame:
+    """The columns in use, under our names: of others some, like `*`, are patterns to polars."""
+    return pl.DataFrame([frame.get_column(name).alias(our) for our, name in used.items()])
+
+
 def plain(name: str) -> str:
     """A name as people mean it: case, blanks, hyphens, underscores and unseen characters apart."""
     seen = "".join(one for one in name if unicodedata.category(one) != "Cf")

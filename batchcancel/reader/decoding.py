@@ -16,7 +16,7 @@ HOW_TO_SAVE: Final = "Save it as CSV in UTF-8, or as Parquet."
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 _GZIP = b"\x1f\x8b"
-_UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")  # byte order marks
+_MARKS, _UTF_16 = re.compile(b"(?:\xef\xbb\xbf)*"), (b"\xff\xfe", b"\xfe\xff")
 _SPREADSHEET, _PACKED = "a spreadsheet or a ZIP archive", "compressed, and not with gzip"
 _OTHER_FORMATS = {
     b"\xff\xfe\0\0": "UTF-32 text", b"PK\x03\x04": _SPREADSHEET,
@@ -66,7 +66,8 @@ def decoded(data: bytes) -> Text:
     if kind is not None:
         raise InputError(f"the manifest is not a table: it is {kind}", hint=HOW_TO_SAVE)
     try:
-        data = data.decode("utf-16").encode() if is_utf_16 else data.removeprefix(_UTF_8)
+        data = data.decode("utf-16").encode() if is_utf_16 else data
+        data = data[_MARKS.match(data).end() :]  # type: ignore[union-attr]  # it always matches
         data.decode()
     except UnicodeDecodeError as error:
         line = 1 + data.count(b"\n", 0, error.start)

@@ -266,7 +266,7 @@ def _why(header: str) -> pl.Expr:
     faults = {
         "rejected_before": pl.col("marked") == OutcomeName.REJECTED_ROW.value,
         "empty_id": _ID.is_null(),
-        "repeated_header": (_ID == header) | _ID.str.contains(_HEADER),
+        "repeated_header": (_ID.str.to_lowercase() == header.lower()) | _ID.str.contains(_HEADER),
         "bad_id": ~_ID.str.contains(_READABLE_ID),
         "nul": pl.any_horizontal(texts.str.contains("\0", literal=True)),
         "notes_too_long": pl.col("notes").str.len_chars() > MOST_NOTES,

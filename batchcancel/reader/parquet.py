@@ -2,13 +2,13 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import polars as pl
 
 from batchcancel.errors import InputError
-from batchcancel.reader.columns import Asked, Columns, Table, columns_of
+from batchcancel.reader.columns import Asked, Columns, Table, columns_of, renamed
 from batchcancel.reader.footer import Column, read_footer, without_arrow
 from batchcancel.settings.quantities import ID
 
@@ -44,19 +44,23 @@ def parquet_table(data: bytes, asked: Asked) -> Table:
         if our not in _OURS_IF_TEXT or types[name].kind == "text"
     }
     names = {our: column.name for our, column in used.items()}
+    at = [number for number, column in enumerate(found) if column.name in names.values()]
     texts = [_as_text(our, column).alias(our) for our, column in used.items()]
-    frame = _read(data, [*names.values()], [pl.int_range(1, pl.len() + 1).alias("line"), *texts])
+    frame = _read(data, names, at, [pl.int_range(1, pl.len() + 1).alias("line"), *texts])
     if frame.height != rows:
         raise _broken()
     ignored = tuple(column.name for column in found if column.name not in names.values())
     return Table(frame, Columns(names, ignored))
 
 
-def _read(data: bytes, columns: list[str], texts: list[pl.Expr]) -> pl.DataFrame:
+def _read(
+    data: bytes, names: Mapping[str, str], at: list[int], texts: list[pl.Expr]
+) -> pl.DataFrame:
     try:
         with _quiet():
             # Only the columns that are used: some types of others make polars panic.
-            return pl.read_parquet(io.BytesIO(without_arrow(data)), columns=columns).select(texts)
+            file = io.BytesIO(without_arrow(data))
+            return renamed(pl.read_parquet(file, columns=at), names).select(texts)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         if "utf" in str(error).casefold():
             raise InputError(
@@ -87,7 +91,7 @@ def _broken() -> InputError:
 
 def _as_text(our: str, column: Column) -> pl.Expr:
     """A column as text; times to the microsecond."""
-    cell, kind, is_time = pl.col(column.name), column.kind, our in _TIMES
+    cell, kind, is_time = pl.col(our), column.kind, our in _TIMES
     if (kind == "text" and column.length != _UUID_BYTES) or (kind == "nothing" and our != ID):
         return cell.cast(pl.String)
     if kind in ("UUID", "text") and not is_time and our != "date":

@@ -8,7 +8,7 @@ strict parser of our own has to find the same rows.
 import polars as pl
 
 from batchcancel.errors import InputError
-from batchcancel.reader.columns import NOTHING_ASKED, Asked, Table, columns_of, has_id
+from batchcancel.reader.columns import NOTHING_ASKED, Asked, Table, columns_of, has_id, renamed
 from batchcancel.reader.decoding import HOW_TO_SAVE, SEPARATORS, Text, decoded, unpacked
 from batchcancel.reader.fetch import content_of
 from batchcancel.reader.footer import MAGIC
@@ -75,14 +75,14 @@ def _csv_table(data: bytes, asked: Asked) -> Table:
         # Never lenient either: rows would be lost without a word.
         frame = pl.read_csv(
             without_dropped(data, reading),
-            columns=[*columns.used.values()],
+            columns=[names.index(name) for name in columns.used.values()],
             separator=separator,
             infer_schema=False,
         )
     except pl.exceptions.PolarsError:
         # From None, here and below: the message of polars may quote cells, which are personal.
         raise _disagreement(reading, at=0) from None
-    frame = frame.select(pl.col(name).alias(our) for our, name in columns.used.items())
+    frame = renamed(frame, columns.used)
     _require_same_rows(frame.get_column(ID).fill_null(""), reading)
     told = () if separator == "," else (f"{SEPARATORS[separator]} between cells",)
     line = pl.Series("line", reading.lines, pl.Int64)

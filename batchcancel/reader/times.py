@@ -66,18 +66,20 @@ def _starts(texts: pl.Series) -> pl.DataFrame:
 
 
 def in_format(texts: pl.Series, how: str) -> pl.Series:
-    """What is written in a format of `strptime`, as ISO 8601; what is not, as it is.
+    """What is written in a format of `strptime`, as ISO 8601; what is not, to the letter.
 
     A time of day may follow, also with AM or PM.
     """
     text = pl.col("text")
     parts = text.str.strip_chars().str.extract_groups(_DAY_AND_CLOCK).struct
     hour, afternoon = parts["hour"].cast(pl.Int64), parts["half"].str.to_lowercase() == "p"
-    hour = pl.when(parts["half"].is_null()).then(hour).otherwise(hour % 12 + 12 * afternoon)
+    of_half = pl.when(hour <= 12).then(hour % 12 + 12 * afternoon)  # noqa: PLR2004 - hours
+    hour = pl.when(parts["half"].is_null()).then(hour).otherwise(of_half)
     clock = pl.format("T{}{}", hour.cast(pl.String).str.zfill(2), parts["rest"])
     day = parts["day"].str.to_date(how, strict=False).dt.strftime("%Y-%m-%d")
-    told = day + pl.when(hour.is_null()).then(pl.lit("")).otherwise(clock)
-    return texts.to_frame("text").select(pl.coalesce(told, text).alias(texts.name)).to_series()
+    told = day + pl.when(parts["hour"].is_null()).then(pl.lit("")).otherwise(clock)
+    read = pl.when(told.str.contains(_MOMENT)).then(told).otherwise(text)
+    return texts.to_frame("text").select(read.alias(texts.name)).to_series()
 
 
 def read_dates(texts: pl.Series) -> pl.Series:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from batchcancel.appointments import OutcomeName
+from batchcancel.errors import InputError
 from batchcancel.report.atomic import replacing
 from batchcancel.report.counts import key_of
 
 _STATES = [*(key_of(name) for name in OutcomeName), "open", "waiting"]
+_LONGEST = 100_000
 _EXIT = "batchcancel_last_run_exit_code"
 _SUCCESS = "batchcancel_last_success_timestamp_seconds"
 _HELP = {
@@ -24,8 +26,10 @@ _HELP = {
 def write_metrics(path: Path, facts: Mapping[str, Any], *, now: float) -> None:
     """Write what the last line of a call says as metrics, whole or not at all.
 
-    A success of long ago stays known; no id is ever a label.
+    A success of long ago stays known; no id is ever a label. `InputError` where the file is there
+    and none of these: a manifest or a ledger is not written over.
     """
+    before = _metrics_at(path)
     batch = facts.get("batch")
     label = f'{{batch="{batch}"}}' if batch else ""
     values = {_EXIT: [f"{_EXIT}{label} {facts['exit_code']}"]}
@@ -42,12 +46,21 @@ def write_metrics(path: Path, facts: Mapping[str, Any], *, now: float) -> None:
         ]
     if facts["exit_code"] == 0:
         values[_SUCCESS] = [f"{_SUCCESS}{label} {now:.0f}"]
-    elif path.is_file():
-        old = re.findall(rf"^{_SUCCESS}.*$", path.read_text(errors="replace"), re.MULTILINE)
-        values |= {_SUCCESS: old[-1:]} if old else {}
+    elif old := re.findall(rf"^{_SUCCESS}.*$", before, re.MULTILINE):
+        values[_SUCCESS] = old[-1:]
     lines = []
     for name, (kind, told) in _HELP.items():
         if name in values:
             lines += [f"# HELP {name} {told}", f"# TYPE {name} {kind}", *values[name]]
     with replacing(path, mode=0o644) as file:  # another user's program reads it
         file.write(("\n".join(lines) + "\n").encode())
+
+
+def _metrics_at(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open(errors="replace") as file:
+        told = file.read(_LONGEST)
+    if told and not told.startswith("# HELP batchcancel_"):
+        raise InputError(f"{path} holds something else, and is left as it is")
+    return told

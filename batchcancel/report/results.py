@@ -35,7 +35,8 @@ _FORMULA, _HARMLESS = (
 )
 _ROWS_AT_ONCE, _MOST_LINES = 50_000, 1_048_576
 
-Write = Callable[[pl.DataFrame, BinaryIO], object]
+Table = pl.DataFrame
+Write = Callable[[Table, BinaryIO], object]
 
 
 def write_results(

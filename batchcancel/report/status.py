@@ -83,7 +83,7 @@ class BatchStatus:
                 yield "  It was suspended (Ctrl-Z), or its disk or database does not answer."
             case Going.BROKEN_OFF:
                 yield f"  Broken off: {by}, begun {began}, is not alive any more."
-                yield "  No end was written: it was killed, or power was lost."
+                yield "  No end was written: it was killed, or lost its power or its ledger."
             case _:
                 ended = "" if last.ended_at is None else moment(last.ended_at, zone)
                 why = f": {last.why}" if last.why else ""

@@ -5,28 +5,34 @@ runs this folder there.
 """
 
 import json
-import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from tests.airflow.home import HOME
+from tests.airflow import home
 from tests.e2e.conftest import new_stage, stage
 
-__all__ = ["new_stage", "stage"]
+__all__ = ["home", "new_stage", "stage"]
 
 collect_ignore_glob = [] if find_spec("airflow") else ["*.py"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What needs the whole Airflow goes to one worker, first; other tests to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = lambda nodeid: "live" if "live/test_" in nodeid else nodeid
+    return scheduling
+
+
 @pytest.fixture(scope="session")
 def tables():
-    """Airflow's tables, made once, and a copy for whoever begins anew."""
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, check=True, capture_output=True)
-    return Path(shutil.copy(HOME / "airflow.db", HOME / "new.db"))
+    """Airflow's tables."""
+    from airflow.utils.db import initdb
+
+    initdb()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import signal
 import threading
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -35,11 +36,8 @@ configure_mappers()
 
 
 def dag_named(dag_id):
-    for folder in BUNDLES.values():
-        bag = DagBag(folder)
-        if dag_id in bag.dags:
-            return bag.dags[dag_id]
-    raise AssertionError(f"no Dag {dag_id}")
+    [path] = filter(Path.exists, (folder / f"{dag_id}.py" for folder in BUNDLES.values()))
+    return DagBag(path).dags[dag_id]
 
 
 def run(dag_id, **conf):

@@ -211,6 +211,9 @@ def test_a_night_without_a_manifest_is_skipped(stage, organisation):
     assert ("success", "skipped", "skipped") == (state, tasks["cancel"], tasks["report"])
 
 
+DONE = ("cancel", "report")
+
+
 def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, organisation):
     keys = {name: organisation(f"huskyvoice_{name}") for name in ("north", "south")}
     for name, ids in {"north": ["n1", "n2"], "south": ["s1"]}.items():
@@ -221,13 +224,9 @@ def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, orga
             stage.write(f"{folder}/{one}.csv", [one])
     state, tasks, _ = run("clinic_group", folder=str(stage.folder))
     mapped = {name for name in tasks if name.endswith("]")}
-    assert ("success", mapped) == (
-        state,
-        {
-            *("cancel_huskyvoice_north[0]", "cancel_huskyvoice_north[1]"),
-            "cancel_huskyvoice_south[0]",
-        },
-    )
+    north = {f"huskyvoice_north.{one}[{index}]" for one in DONE for index in (0, 1)}
+    assert ("success", north | {f"huskyvoice_south.{one}[0]" for one in DONE}) == (state, mapped)
+    assert 3 == len([*stage.folder.glob("*.html")])
     used = {one.path.rpartition("/")[2]: one.key for one in stage.sandbox.history.patches()}
     assert used == {"n1": keys["north"], "n2": keys["north"], "s1": keys["south"]}
 
@@ -248,8 +247,9 @@ def test_a_manifest_that_comes_late_sends_nothing_of_the_others_again(stage, org
 
 
 def test_every_organisation_of_a_group_has_a_pool_of_its_own():
-    cancelling = [one for one in dag_named("clinic_group").tasks if one.task_id[:6] == "cancel"]
-    connections = [one.partial_kwargs["huskyvoice_conn_id"] for one in cancelling]
+    tasks = dag_named("clinic_group").tasks
+    cancelling = [one for one in tasks if one.task_id.endswith(".cancel")]
+    connections = [one.huskyvoice_conn_id for one in cancelling]
     assert connections == [one.pool for one in cancelling]
     assert 2 == len(set(connections))
 
@@ -258,4 +258,4 @@ def test_an_organisation_without_a_manifest_is_skipped(stage, organisation):
     for name in ("north", "south"):
         organisation(f"huskyvoice_{name}")
     state, tasks, _ = run("clinic_group", folder=str(stage.folder))
-    assert ("success", "skipped") == (state, tasks["cancel_huskyvoice_north"])
+    assert ("success", "skipped") == (state, tasks["huskyvoice_north.cancel"])

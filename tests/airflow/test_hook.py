@@ -78,6 +78,7 @@ def test_a_connection_finds_its_hook(default):
     [
         ({}, "https://api.huskyvoice.ai/v1"),
         ({"host": "https://example.test/api/v2"}, "https://example.test/api/v2"),
+        ({"host": "example.test/api/v2"}, "https://example.test/api/v2"),
         ({"host": "example.test"}, "https://example.test/v1"),
         ({"host": "example.test", "port": 8443}, "https://example.test:8443/v1"),
     ],
@@ -114,6 +115,14 @@ def test_a_task_s_options_win_over_extras_and_those_over_the_environment(default
 def test_a_field_of_a_form_that_is_left_empty_is_no_option(default, nothing):
     default()
     assert settings(notes=nothing, max_cancel=nothing).max_cancel is None
+
+
+def test_what_takes_several_values_takes_a_list_of_them(default):
+    default(extra={"ignore_column": ["date", "session"]})
+    settled = settings(column=["appointment_id=Booking, ref"], status=[])
+    assert ("date", "session") == settled.ignore_column
+    assert ("appointment_id=Booking, ref",) == settled.column
+    assert ("confirmed", "rescheduled") == settled.status
 
 
 def test_zero_and_false_are_options(default):

@@ -31,6 +31,14 @@ def test_options_come_from_default_args_too_and_stand_in_the_signature():
     assert {*FIELDS} <= {*inspect.signature(BatchOperator.__init__).parameters}
 
 
+def test_a_task_can_be_mapped_over_manifests():
+    with DAG("d", schedule=None):
+        mapped = BatchCancelOperator.partial(task_id="t", ledger_conn_id="l", max_cancel=3)
+        task = mapped.expand_kwargs([{"manifest": "m", "rate": "1/s"}])
+    one = task.unmap({"manifest": "m", "rate": "1/s"})
+    assert ("l", 3, "m", "1/s") == (one.ledger_conn_id, one.max_cancel, one.manifest, one.rate)
+
+
 def test_a_misspelt_argument_is_told_what_was_meant():
     with pytest.raises(TypeError, match="notise_hours is no argument; did you mean notice_hours"):
         BatchCancelOperator(task_id="t", manifest="m", notise_hours=0)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import click
@@ -47,6 +48,7 @@ def imports(ledger):
     return imports
 
 
+@cache
 def help_of(command: str) -> str:
     return CliRunner().invoke(cli, [command, "--help"], terminal_width=200).output
 
@@ -145,9 +147,9 @@ def test_a_shell_is_given_what_completes_commands_and_options(shell, at):
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_plan_and_run_show_every_option(command, option):
-    assert f"--{option.name}" in help_of(command)
+def test_plan_and_run_show_every_option(command):
+    told = help_of(command)
+    assert [] == [option.name for option in OPTIONS if f"--{option.name}" not in told]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

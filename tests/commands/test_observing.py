@@ -98,7 +98,7 @@ async def test_what_was_moved_to_another_day_is_left_there_and_told_loudly(world
 
     assert ended(finished) == (4, {"cancelled": 2, "moved": 1})
     assert ids[2] not in world.patched()
-    assert "!! 1 appointments are on another day, session or branch" in plan_text(world.plans[-1])
+    assert "!! 1 appointment is on another day, session or branch" in plan_text(world.plans[-1])
 
 
 async def test_the_end_tells_how_many_of_the_moved_rows_are_still_on_a_day_of_the_manifest(world):
@@ -113,7 +113,7 @@ async def test_the_end_tells_how_many_of_the_moved_rows_are_still_on_a_day_of_th
     with world.account() as ledger:
         [status] = read_status(ledger, only=None, ledger=summary.ledger, at=world.now())
     assert 1 == status.as_json()["moved_here"] == summary.as_json()["moved_here"]
-    assert "2 rows; somebody must look at each of them, 1 were moved within the" in status.next
+    assert "must look at each of them, moved within the manifest's days: 1:" in status.next
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_what_could_not_be_read_is_neither_drift_nor_well(world):
 async def test_an_api_that_does_not_answer_stops_it_early(world):
     await closed(world, 5)
     world.sandbox.faults.add(Fault("status", status=503), times=None)
-    with pytest.raises(StoppedEarly):
+    with pytest.raises(StoppedEarly, match="answered SERVICE_UNAVAILABLE"):
         await world.verify()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import RUN
+from tests.e2e.stage import LEDGER, RUN
 
 
 @pytest.fixture
@@ -72,6 +72,18 @@ def test_what_is_called_at_the_end_calls_nothing_itself_and_leaves_the_metrics(s
     assert (0, False) == (ended.returncode, "--on-end" in ended.stderr)
     assert (stage.folder / "ended.txt").read_text() == "x\n"
     assert "cancelled" in (stage.folder / "m.prom").read_text()
+
+
+@pytest.mark.parametrize("name", ["closure.csv", LEDGER])
+def test_metrics_are_written_over_nothing_but_metrics(stage, at_end, name):
+    at_end("--limit", "1")
+    before = (stage.folder / "closure.csv").read_bytes()
+    ended = stage.here(*RUN, "--metrics-file", name)
+
+    assert (0, {"cancelled": 2}) == (ended.returncode, ended.counts)
+    assert f"--metrics-file: {name} holds something else, and is left as it is" in ended.stderr
+    assert (stage.folder / "closure.csv").read_bytes() == before
+    assert 0 == stage.here("status", LEDGER).returncode
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -119,7 +119,7 @@ def test_every_end_tells_a_machine(stage):
         (("-o", "a.txt", *DAY), "end with one of .csv, .parquet."),
         (("-o", "a.json", *DAY), "end with one of .csv, .parquet."),
         (("-o", "a.csv"), "Missing option '--date'"),
-        (("-o", "a.csv", "--date", "soon"), "soon"),
+        (("-o", "a.csv", "--date", "soon"), "'soon' is no day; write it like 2026-06-15"),
         (("-o", "a.csv", *DAY, "--to", "2020-01-01"), "--to is the same day or a later one"),
         (("-o", "a.csv", *DAY, "--to", "9999-01-01"), "at most 366"),
         (("-o", "a.csv", *DAY, "--branch", ""), "--branch is given, and empty"),

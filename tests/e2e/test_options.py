@@ -18,8 +18,10 @@ def test_what_is_mistyped_is_told_with_what_was_meant(stage):
     environ = {"BATCHCANCEL_CONCURENCY": "3", "BATCHCANCEL_RATE": "fast"}
     flag = stage.run(*RUN, "--notise-hours", "0")
     others = stage.here(*RUN, "--job-file", "job.toml", environ=environ)
+    missing = stage.here("resolve", "closure.ledger.db", "a1")
 
-    assert [2, 2] == [flag.returncode, others.returncode]
+    assert [2, 2, 2] == [flag.returncode, others.returncode, missing.returncode]
+    assert "Missing option '--as'. Choose from: kept, cancel\n" in missing.stderr
     assert "--notice-hours" in flag.stderr
     assert "BATCHCANCEL_CONCURENCY is no option; did you mean concurrency?" in others.stderr
     assert "job file: max-cancle is no option; did you mean max-cancel?" in others.stderr

@@ -195,7 +195,7 @@ BODIES = [
     Row("a number too long to read", text(f'{{"data": RECORD, "x": {"9" * 5000}}}'), HIDDEN, (3,)),
     Row("infinity", text('{"data": RECORD, "x": 1e999, "y": NaN}'), PROVED, (3,)),
     Row("surrogates on their own", text(r'{"data": RECORD, "x": "\ud800"}'), PROVED, (3,)),
-    Row("gzip although identity was asked for", ZIPPED, HIDDEN, (3, 17)),
+    Row("gzip although identity was asked for", ZIPPED, PROVED, (3, 17)),
     Row("more than 1 MiB", text('{"data": RECORD}' + " " * 2**20), HIDDEN, (3, 17)),
     Row("a key twice, the last word being no",
         text('{"data": {"appointment_id": "ID", "status": "cancelled", "status": "confirmed"}}'),

@@ -46,6 +46,15 @@ def test_a_terminal_that_is_closed_at_the_very_end_changes_neither_line_nor_code
     assert (stage.folder / "began").exists()
 
 
+@pytest.mark.parametrize("signum", ["SIGTERM", "SIGHUP"])
+def test_a_signal_after_the_last_line_does_not_change_the_exit_code(stage, signum):
+    late = f"import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.{signum})"
+    told = stage.start("--version", environ=stage.tampered(late), before=AS_IN_A_TERMINAL).end()
+
+    assert 0 == told.returncode
+    assert "batchcancel, version" in told.stdout
+
+
 @pytest.mark.long
 def test_a_run_that_was_stopped_and_continued_finishes_as_if_nothing_had_happened(stage):
     ids = stage.closure(6)

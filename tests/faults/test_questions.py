@@ -1,12 +1,13 @@
 """Faults that meet a question instead of a cancellation: what they may cost, and what not."""
 
 import math
+import re
 
 import httpx
 import pytest
 
 from batchcancel.appointments import KnownBy
-from batchcancel.errors import BatchcancelError
+from batchcancel.errors import BatchcancelError, InputError
 from batchcancel.sandbox import Fault
 from tests.faults.strikes import SILENT, Strike, lost, record, status
 from tests.sample import sampled
@@ -22,7 +23,7 @@ def rules(**changed):
 
 
 class Questioned(httpx.AsyncBaseTransport):
-    """A network on which every GET of paths that hold `part` meets a strike."""
+    """A network on which every GET of addresses that hold `part` meets a strike."""
 
     def __init__(self, inner, part, strike):
         self._inner = inner
@@ -30,7 +31,7 @@ class Questioned(httpx.AsyncBaseTransport):
         self._strike = strike
 
     async def handle_async_request(self, request):
-        if request.method != "GET" or self._part not in request.url.path:
+        if request.method != "GET" or self._part not in str(request.url):
             return await self._inner.handle_async_request(request)
         return await self._strike.reply(request.url.path.rpartition("/")[2])
 
@@ -123,8 +124,28 @@ async def test_a_timezone_that_is_none_is_asked_of_the_operator(world, strike_at
     manifest = world.manifest(world.appointments(1), starts_at="2026-06-20T09:00")
     strike_at("appointment-config", rules(timezone=zone))
 
-    assert await exit_code(world, manifest) == 2
+    told = f"does not tell it: {zone[:40]!r} is none" if zone and isinstance(zone, str) else ""
+    with pytest.raises(InputError, match=re.escape(told or "does not tell it: it tells none")):
+        await world.run(manifest)
     assert [] == world.sandbox.history.patches()
+
+
+@pytest.mark.promise(19)
+@pytest.mark.parametrize(
+    "strike",
+    sampled(
+        [status(404, HTML), status(200, HTML), status(400), status(200, {"success": True})], every=2
+    ),
+)
+@pytest.mark.parametrize(("part", "count"), [("/appointments?", 3), ("/appointments/a", 1)])
+async def test_what_could_not_be_observed_is_not_sent_unseen(world, strike_at, strike, part, count):
+    ids = world.appointments(3)[-count:]
+    world.sandbox.staff.mark(ids[0], "completed")
+    strike_at(part, strike)
+    finished = await world.run(world.manifest(ids), max_attempts=2)
+
+    assert ids[0] not in world.patched()
+    assert finished.summary.counts["cancelled"] == count - 1
 
 
 READ_BACK = {

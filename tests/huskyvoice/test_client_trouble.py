@@ -1,5 +1,6 @@
 """A network that fails: every failure is an answer, in bounded time."""
 
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 
@@ -12,6 +13,8 @@ from batchcancel.huskyvoice.client import LARGEST_BODY
 from tests.huskyvoice.wire import CANCEL, Wire, cancelled, response
 
 pytestmark = pytest.mark.anyio
+
+RECORD = b'{"data": {"appointment_id": "a1", "status": "cancelled"}}'
 
 
 class Drip(httpx.AsyncByteStream):
@@ -87,18 +90,27 @@ async def test_an_answer_above_1_mib_is_cut_and_proves_nothing(status, code):
 
 
 async def test_an_answer_of_exactly_1_mib_is_read():
-    record = b'{"data": {"appointment_id": "a1", "status": "cancelled"}}'
-    body = httpx.ByteStream(record.ljust(LARGEST_BODY))
+    body = httpx.ByteStream(RECORD.ljust(LARGEST_BODY))
     async with answering(body).client() as api:
         assert (await api.send(CANCEL)).meaning is Meaning.PROVED
 
 
-async def test_a_compressed_body_is_not_unpacked():
-    async def bomb(request: httpx.Request) -> httpx.Response:
-        return response(200, b"\x1f\x8b not gzip at all", content_encoding="gzip")
+@pytest.mark.promise(17)
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"\x1f\x8b not gzip at all", "unreadable_answer"),
+        (gzip.compress(RECORD.ljust(LARGEST_BODY)), "200"),
+        (gzip.compress(RECORD.ljust(LARGEST_BODY + 1)), "unreadable_answer"),
+        (gzip.compress(RECORD)[:-9], "unreadable_answer"),
+    ],
+)
+async def test_a_compressed_body_is_unpacked_to_no_more_than_any_other(content, code):
+    async def reply(request: httpx.Request) -> httpx.Response:
+        return response(200, content, content_encoding="gzip")
 
-    async with Wire(bomb).client() as api:
-        assert (await api.send(CANCEL)).code == "unreadable_answer"
+    async with Wire(reply).client() as api:
+        assert (await api.send(CANCEL)).code == code
 
 
 @pytest.mark.parametrize(

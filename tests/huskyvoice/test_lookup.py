@@ -154,11 +154,11 @@ async def test_a_page_of_a_day_is_asked_for_at_its_longest():
     assert api.requests == [Request(ask=Ask.SEARCH, query=query)]
 
 
-async def test_a_page_holds_the_records_that_can_be_read():
+async def test_a_page_holds_the_records_that_can_be_read_and_tells_how_many_there_are():
     good = {"appointment_id": "a1", "status": "confirmed"}
     lookup = HuskyLookup(Api(proved({"data": [good, None, {}, "a2"]})).send)
 
-    assert await lookup.page_of_day(DAY, page=1) == [record_from(good)]
+    assert await lookup.page_of_day(DAY, page=1) == ([record_from(good)], 4)
 
 
 @pytest.mark.parametrize("data", [None, {}, "x", 0])
@@ -168,7 +168,9 @@ async def test_a_page_that_is_no_list_counts_as_unread(data):
 
 @pytest.mark.parametrize("data", [[], [None]])
 async def test_a_list_without_a_record_is_an_empty_page(data):
-    assert await HuskyLookup(Api(proved({"data": data})).send).page_of_day(DAY, page=1) == []
+    lookup = HuskyLookup(Api(proved({"data": data})).send)
+
+    assert await lookup.page_of_day(DAY, page=1) == ([], len(data))
 
 
 @pytest.mark.parametrize("meaning", sorted(set(Meaning) - {Meaning.PROVED}))

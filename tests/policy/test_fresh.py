@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from batchcancel.api import PAGE, Record
+from batchcancel.api import PAGE, Page, Record
 from batchcancel.appointments import Appointment, Said
 from batchcancel.policy.fresh import OLD, Fresh
 from batchcancel.policy.pages import Budget
@@ -40,10 +40,11 @@ class Clinic:
         self.pages.append(page)
         await anyio.lowlevel.checkpoint()
         ids = self.ids[(page - 1) * PAGE : page * PAGE]
-        return [
+        records = [
             Record(appointment_id=one, status=self.statuses.get(one, "confirmed"), date=day)
             for one in ids
         ]
+        return Page(records, len(records))
 
 
 def fresh(clinic: Clinic, *, rows: int, budget: int = 20) -> Fresh:

@@ -36,12 +36,16 @@ def cost(*days: int, rate=MINUTELY, pages=3, budget=1000, is_read=False) -> int:
 
 @pytest.mark.parametrize(
     ("days", "looks"),
-    [((600,), 0), ((660,), 0), ((720,), 3), ((1200,), 3), ((1320,), 6), ((600, 600), 3)],
+    [((600,), 0), ((660,), 0), ((720,), 2), ((1200,), 3), ((1320,), 5), ((600, 600), 3)],
 )
 def test_the_pages_of_a_day_are_counted_as_often_as_they_grow_old_while_its_rows_are_sent(
     days, looks
 ):
     assert sum(days) + looks == cost(*days)
+
+
+def test_of_a_long_day_those_pages_are_counted_that_show_rows_still_to_be_sent():
+    assert 2000 + 12 <= cost(2000, pages=10) <= 2000 + 14
 
 
 def test_every_day_that_comes_up_late_is_looked_at_once_more():

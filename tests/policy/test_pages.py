@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchcancel.api import PAGE, Answer, Meaning, Record
+from batchcancel.api import PAGE, Answer, Meaning, Page, Record
 from batchcancel.errors import ScopeMissing, StoppedEarly
 from batchcancel.policy.pages import MAX_MISSES, Budget, Reading
 
@@ -55,7 +55,10 @@ class Clinic:
         names = [name for name, of_name in self.days.items() if of_name == day]
         if self._random is not None:
             self._random.shuffle(names)
-        return [self._record(name) for name in self._cut(names, page)]
+        return self._page(self._cut(names, page))
+
+    def _page(self, names):
+        return Page([self._record(name) for name in names], len(names))
 
     def _cut(self, names, page):
         return names[(page - 1) * self._limit : page * self._limit]
@@ -165,7 +168,7 @@ async def test_what_a_later_page_shows_of_a_row_counts():
         async def page_of_day(self, day, *, page, part=None):
             found = await super().page_of_day(day, page=page)
             again = replace(self._record("a00000"), status="cancelled")
-            return found if page == 1 else [*found, again]
+            return found if page == 1 else Page([*found.records, again], found.length + 1)
 
     reading, _ = await read(Shifting(closed(300)), closed(300))
     seen = reading.records.frame().select("appointment_id", "observed_status")
@@ -281,7 +284,7 @@ class Eastern(Clinic):
     async def page_of_day(self, day, *, page, part=None):
         self.pages.append(day)
         shown = [one for one in self.days if (await utc_days(self._record(one)))[-1] == day]
-        return [self._record(one) for one in self._cut(shown, page)]
+        return self._page(self._cut(shown, page))
 
     def _record(self, name):
         record = super()._record(name)
@@ -314,6 +317,17 @@ async def test_days_that_nobody_names_are_left_where_their_pages_do_not_pay():
     clinic = Clinic(days)
     await read(clinic, closed(50, None))
     assert len(clinic.pages) == 1
+
+
+async def test_a_page_with_a_record_that_cannot_be_read_is_not_the_last():
+    class Unclear(Clinic):
+        def _page(self, names):
+            page = super()._page(names)
+            return page._replace(records=page.records[1:])
+
+    clinic = Unclear(closed(600))
+    await read(clinic, closed(600))
+    assert ["a00000", "a00200", "a00400"] == sorted(clinic.singles)
 
 
 @pytest.mark.parametrize("pages", [1, 2])
@@ -381,8 +395,9 @@ async def test_pages_that_cannot_be_had_end_the_reading_with_what_is_seen():
     clinic.page_of_day = once
     days = {name: 0 if number >= 140 else 1 for number, name in enumerate(names(300))}
     reading, seen = await read(clinic, days)
-    assert not reading.is_possible
+    assert reading.is_cut_short
     assert set(names(150, start=150)) <= seen
+    assert reading.missed == sorted({*days} - seen)
 
 
 async def test_the_words_of_a_day_are_those_of_all_its_records():

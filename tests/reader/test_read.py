@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batchcancel.errors import ExitCode, InputError
 from batchcancel.reader import read as reading
+from batchcancel.reader.columns import Asked
 from batchcancel.reader.manifest import Manifest
 from batchcancel.reader.read import read_manifest
 from batchcancel.reader.rejected import REASONS
@@ -25,6 +26,10 @@ def parquet(**columns: object) -> bytes:
     file = io.BytesIO()
     pl.DataFrame(columns).write_parquet(file)
     return file.getvalue()
+
+
+def csv_of(**columns: object) -> bytes:
+    return pl.DataFrame(columns).write_csv().encode()
 
 
 def refusal(data: str | bytes) -> InputError:
@@ -57,7 +62,7 @@ def test_line_ends_of_whatever_kind_after_the_last_row_are_no_rows(ending):
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\ufeff\ufeff"])
 def test_line_ends_and_a_byte_order_mark_make_no_difference(ending, mark):
     text = mark + ending.join(["appointment_id,notes", 'a,"x, ""y"""', "b,", ""])
     expected = [(2, "a", 'x, "y"'), (3, "b", None)]
@@ -118,6 +123,13 @@ def test_every_fault_of_a_row_has_a_reason(reason):
         assert [(2, reason), (3, reason)] == rejected(read(text + "good,,,,,\n"))
     else:
         assert [(2, reason)] == rejected(read(text))
+
+
+def test_a_repeated_header_is_none_of_the_appointments_whatever_the_column_is_called():
+    asked = Asked(named=("appointment_id=Ref",))
+    manifest = read_manifest(b"Ref\na\nref\nREF\n", asked=asked)
+    assert ["a"] == manifest.ids()
+    assert ["repeated_header"] * 2 == [one.reason for one in manifest.rejected]
 
 
 def test_every_reason_is_told_in_plain_words_and_tested():
@@ -299,6 +311,13 @@ def test_a_file_the_fast_reader_refuses_is_a_disagreement(monkeypatch):
 
     monkeypatch.setattr(reading.pl, "read_csv", refuse)
     assert "disagree at line 2" in refusal("appointment_id\na\n").message
+
+
+@pytest.mark.parametrize("name", ["^a.*$", "*", "a"])
+@pytest.mark.parametrize("write", [parquet, csv_of])
+def test_the_name_of_a_column_is_no_pattern(name, write):
+    asked = Asked(named=(f"appointment_id={name}",))
+    assert ["1"] == read_manifest(write(**{name: ["1"], "ab": ["2"]}), asked=asked).ids()
 
 
 def test_parquet_columns_are_read_by_name_and_rows_counted_from_one():

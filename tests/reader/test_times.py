@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from batchcancel.appointments import KnownBy, Start
 from batchcancel.reader.times import (
     day_start,
+    in_format,
     instant_of,
     read_dates,
     read_known_by,
@@ -155,3 +156,25 @@ def test_a_session_whose_beginning_the_clocks_skip_is_known_by_its_day():
 )
 def test_what_a_start_is_known_by_is_one_of_three_words(text, known_by):
     assert [known_by] == read_known_by(pl.Series([text])).to_list()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("15/06/2026", "2026-06-15"),
+        ("5/6/2026 9:30", "2026-06-05T09:30"),
+        ("15/06/2026 12:05 AM", "2026-06-15T00:05"),
+        ("15/06/2026, 12:05:09 p.m.", "2026-06-15T12:05:09"),
+    ],
+)
+def test_a_day_in_a_format_may_have_a_time_behind_it(text, expected):
+    assert [expected] == in_format(pl.Series([text]), "%d/%m/%Y").to_list()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-06-15", "06/15/2026", "15/06/26", "15/06/2026 25:00", "15/06/2026 13:00 AM", "", None],
+)
+def test_what_is_written_otherwise_or_cannot_be_stays_as_it_is(text):
+    cells = pl.Series([text], dtype=pl.String)
+    assert [text] == in_format(cells, "%d/%m/%Y").to_list()

@@ -111,7 +111,7 @@ def test_a_run_whose_process_is_gone_was_broken_off_and_the_same_command_goes_on
     (standing,) = read(ledger)
 
     assert "  Broken off: run 1 (run-1)" in standing.text()
-    assert "No end was written: it was killed, or power was lost." in standing.text()
+    assert "No end was written: it was killed, or lost its power or its ledger." in standing.text()
     assert standing.next.splitlines()[:2] == [
         "Look first:     batchcancel plan closure.csv --notice-hours 0.0",
         "To go on:       batchcancel run closure.csv --notice-hours 0.0 --yes",

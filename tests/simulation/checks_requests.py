@@ -128,7 +128,7 @@ def retry_after_is_obeyed(world: World, departure: Departure) -> Iterator[str]:
     for other in world.network.departures:
         if other.process is not departure.process or not other.answered or not asks_for_time(other):
             continue
-        seconds = seconds_asked_for(other)
+        seconds = seconds_asked_for(world, other)
         if seconds > world.scenario.option.max_retry_after:
             seconds = math.inf
         since = departure.at - other.answered
@@ -144,7 +144,7 @@ def asks_for_time(departure: Departure) -> bool:
     return departure.status == 503 and "retry-after" in departure.answer_headers
 
 
-def seconds_asked_for(departure: Departure) -> float:
+def seconds_asked_for(world: World, departure: Departure) -> float:
     """What the Retry-After of an answer means, by a reading of our own."""
     text = departure.answer_headers.get("retry-after", "")
     if text.isdigit():
@@ -155,7 +155,8 @@ def seconds_asked_for(departure: Departure) -> float:
         return PAUSE_WITHOUT_RETRY_AFTER
     # Where the answer is undated the program knows the time better than `Date` would have told it,
     # and how much of it went by on the way.
-    on_its_way = 0.0 if departure.is_dated else 1 + departure.answered - departure.at
+    slept = sum(length for at, length in world.naps if departure.at <= at <= departure.answered)
+    on_its_way = 0.0 if departure.is_dated else 1 + departure.answered - departure.at + slept
     return (until - date).total_seconds() - on_its_way
 
 

@@ -71,7 +71,7 @@ def patience_asked_for(world: World, departure: Departure) -> Iterator[str]:
         return
     if "GMT" in departure.answer_headers.get("retry-after", ""):
         yield "a 429 with a date"
-    if seconds_asked_for(departure) > world.scenario.option.max_retry_after:
+    if seconds_asked_for(world, departure) > world.scenario.option.max_retry_after:
         yield "a Retry-After too long"
 
 

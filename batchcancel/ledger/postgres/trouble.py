@@ -47,7 +47,8 @@ _TROUBLED = ("08", "40", "53", "55", "57", "58")
 
 _LOST = Diagnosis(
     "cannot be reached",
-    f"See that the server runs and the network lets you through. {_RESUME.capitalize()}",
+    "See that the server runs and the network lets you through, unless this machine slept. "
+    f"{_RESUME.capitalize()}",
     is_trouble=True,
 )
 _LONGEST_S = 5.0

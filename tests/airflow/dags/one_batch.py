@@ -17,6 +17,7 @@ def tell_process(context):
 ARGUMENTS = {
     "manifest": "{{ params.manifest }}",
     "rate": "{{ params.rate }}",
+    "huskyvoice_conn_id": "{{ params.conn_id }}",
     "ledger": "{{ params.ledger or params.manifest ~ '.ledger.db' }}",
     "retries": 200,
     "retry_delay": timedelta(seconds=1),
@@ -25,6 +26,7 @@ PARAMS = {
     "manifest": Param(type="string"),
     "rate": Param("none", type="string"),
     "ledger": Param("", type="string"),
+    "conn_id": Param("huskyvoice_default", type="string"),
 }
 
 

@@ -1,49 +1,21 @@
 """The closure's form as a person and as a program start it: Airflow's page, and its API."""
 
-import json
 import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batchcancel.sandbox import Clinic, Rate, Sandbox, serving
 from tests.airflow.browser import page
-from tests.airflow.home import BUNDLES, bundles
-from tests.airflow.standalone import standalone
-from tests.e2e.stage import FAR, Stage
+from tests.e2e.stage import FAR
 
 TRIGGER, APPROVE = "[data-testid=trigger-dag-submit]", "[data-testid=hitl-option-Approve]"
 NOTES = "Clinic closed. Please book a new appointment."
 """Those of the job file."""
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    sandbox = Sandbox(Clinic(appointments=0), rate=Rate(limit=None))
-    with serving(sandbox) as url:
-        stage = Stage(tmp_path_factory.mktemp("stage"), sandbox, url)
-        yield stage
-        stage.close()
-
-
-@pytest.fixture(scope="module")
-def airflow(stage, tables, tmp_path_factory):
-    clinic = {
-        "conn_type": "huskyvoice",
-        "host": stage.url,
-        "password": stage.new_key("appointments:read", "appointments:write", "slots:read"),
-        "extra": {"rate": "none"},
-    }
-    file = {"conn_type": "sqlite", "host": str(stage.folder / "batches.ledger.db")}
-    with standalone(
-        tmp_path_factory.mktemp("airflow") / "home",
-        tables,
-        AIRFLOW_CONN_HUSKYVOICE_DEFAULT=json.dumps(clinic),
-        AIRFLOW_CONN_BATCHCANCEL_LEDGER=json.dumps(file),
-        AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=bundles({"jobs": BUNDLES["jobs"]}),
-    ) as airflow:
-        airflow.until_ready("clinic_closure")
-        yield airflow
+@pytest.fixture(scope="module", autouse=True)
+def _can_be_started(airflow):
+    airflow.unpause("clinic_closure")
 
 
 def notes_sent(stage, ids):

@@ -1,46 +1,75 @@
-"""`airflow standalone` in the background: its own home, a free port, and an end in any case."""
+"""A whole Airflow in the background: its own home, a free port, and an end in any case."""
 
 import os
 import re
-import shutil
-import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.airflow.home import bundles
-
 PATIENCE = 300.0
-_DAGS = Path(__file__).parent / "dags"
+_COMMANDS = {
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "api-server": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+"""The parts of Airflow; nobody asks for logs, so nothing serves them."""
 
 
-class Standalone:
-    """A running Airflow with LocalExecutor; all its processes are one group."""
+class Airflow:
+    """A running Airflow with LocalExecutor."""
 
-    def __init__(self, home, url, process, environ):
+    def __init__(self, home, port, environ):
         self.home = home
-        self._process = process
-        self._environ, self._others = environ, []
-        self._api = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
+        self.url = f"http://127.0.0.1:{port}"
+        self._environ = environ
+        self._parts = {}
+        self._api = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+
+    def begin(self):
+        for part in _COMMANDS:
+            self._begin(part)
+        self.wait_until(self._logs_in)
+
+    def _begin(self, part):
+        with (self.home / "airflow.log").open("ab") as log:
+            self._parts[part] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", part, *_COMMANDS[part]],
+                env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def _end(self, part):
+        process = self._parts.pop(part)
+        for one in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.kill()
+        process.wait(timeout=PATIENCE)
+
+    def end(self):
+        self._api.close()
+        for part in [*self._parts]:
+            self._end(part)
+
+    def lose_triggerer(self):
+        """Kill the triggerer and all its triggers, and start another."""
+        self._end("triggerer")
+        self._begin("triggerer")
 
     def wait_until(self, is_so):
-        """Wait for a condition, not for a time: a loaded machine may take long."""
+        """Wait for a condition, not for a time: a loaded machine may take long; what it gave."""
         deadline = time.monotonic() + PATIENCE
-        while not is_so():
+        while not (value := is_so()):
             assert time.monotonic() < deadline, self.said()
-            time.sleep(0.1)
-
-    def until_ready(self, dag_id):
-        """Wait until the API answers and the Dag can be started."""
-        self.wait_until(self._logs_in)
-        self.wait_until(lambda: self._is_known(dag_id))
+            time.sleep(0.5)  # each look takes time of its own
+        return value
 
     def _logs_in(self):
         try:
@@ -51,9 +80,6 @@ class Standalone:
             self._api.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return answer.is_success
 
-    def _is_known(self, dag_id):
-        return self._api.get(f"/api/v2/dags/{dag_id}").is_success
-
     def start(self, dag_id, **conf):
         """Start a run; returns its path in the API."""
         answer = self._api.post(
@@ -61,10 +87,6 @@ class Standalone:
         )
         assert answer.is_success, answer.text
         return f"/api/v2/dags/{dag_id}/dagRuns/{answer.json()['dag_run_id']}"
-
-    @property
-    def url(self):
-        return str(self._api.base_url).rstrip("/")
 
     def until_started(self, dag_id):
         """The path of the first run that somebody starts."""
@@ -91,7 +113,9 @@ class Standalone:
         return {one["connection_type"] for one in self._api.get("/ui/connections/hook_meta").json()}
 
     def unpause(self, dag_id):
-        self._api.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+        """As soon as the Dag is known: it can be started then."""
+        path, told = f"/api/v2/dags/{dag_id}", {"is_paused": False}
+        self.wait_until(lambda: self._api.patch(path, json=told).is_success)
 
     def runs(self, dag_id):
         """The paths of all runs of a Dag in the API."""
@@ -131,16 +155,6 @@ class Standalone:
         answer = self._api.patch(f"{run}/taskInstances/{task_id}", json={"new_state": state})
         assert answer.is_success, answer.text
 
-    def lose_triggerer(self):
-        """Kill the triggerer and all its triggers, and start another."""
-        for one in psutil.Process(self._process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                if "triggerer" in one.cmdline():
-                    for process in (one, *one.children(recursive=True)):
-                        process.kill()
-        with (self.home / "standalone.log").open("ab") as log:
-            self._others.append(_started("triggerer", self._environ, log))
-
     def clear(self, run, task_id):
         """What a person does who wants a task to be tried again."""
         dag, _, run_id = run.removeprefix("/api/v2/").partition("/dagRuns/")
@@ -159,66 +173,49 @@ class Standalone:
         return self._log()[-8000:]
 
     def _log(self):
-        return (self.home / "standalone.log").read_text()
-
-    def stop(self):
-        self._api.close()
-        for one in (self._process, *self._others):
-            os.killpg(one.pid, signal.SIGKILL)
-            one.wait(timeout=PATIENCE)
+        return (self.home / "airflow.log").read_text()
 
 
 @contextmanager
-def standalone(home, tables, **variables):
+def running(home, database, **variables):
     """Start Airflow with these variables; nothing of it is left at the end, also after an error.
 
-    It begins with a copy of these tables, for making them takes long.
+    Its tables are in PostgreSQL, where so many tasks at once do not shut each other out.
     """
     port = _free_port()
-    environ = os.environ | _settings(home, port) | variables
     home.mkdir()
-    _copy_tables(tables, home / "airflow.db")
-    with (home / "standalone.log").open("wb") as log:
-        process = _started("standalone", environ, log)
-        airflow = Standalone(home, f"http://127.0.0.1:{port}", process, environ)
-        try:
-            yield airflow
-        finally:
-            airflow.stop()
+    (home / "airflow.cfg").touch()  # or each part would write one
+    environ = os.environ | _settings(home, port, database) | variables
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environ, check=True, capture_output=True)
+    airflow = Airflow(home, port, environ)
+    try:
+        airflow.begin()
+        yield airflow
+    finally:
+        airflow.end()
 
 
-def _started(command, environ, log):
-    """A command of Airflow, with all its processes in a group of their own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "airflow", command],
-        env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-
-
-def _settings(home, port):
+def _settings(home, port, database):
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles({"tests": _DAGS}),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace(
+            "postgresql", "postgresql+psycopg2", 1
+        ),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "3",
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its 5 s are short on a busy machine
+        "AIRFLOW__CORE__PARALLELISM": "14",
+        "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its 5 s are short on a busy machine
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": "of no use to anybody else",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "of no use to anybody else" * 3,
     }
-
-
-def _copy_tables(tables, path):
-    """In a database whose readers and writers do not shut each other out."""
-    with closing(sqlite3.connect(shutil.copy(tables, path))) as db:
-        db.execute("PRAGMA journal_mode=WAL")
 
 
 def _free_port():
