@@ -157,7 +157,8 @@ class Page(NamedTuple):
 class Window:
     """A calendar window on one day; times are the organisation's, None where not to be read.
 
-    One that names no branch is every branch's. `filled` and `free` count its places.
+    One that names no branch is every branch's. `filled` and `free` count its places; a full one is
+    open, for what is freed in it can be booked.
     """
 
     session: str | None = None

@@ -76,6 +76,10 @@ class SkipReason(StrEnum):
         return reason
 
 
+NOBODY_TO_TELL = {SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT}
+"""Why a patient who is not cancelled is not to be called."""
+
+
 def as_meant(text: str) -> str:
     """The words of a session, branch or batch label as people mean them: case and blanks apart."""
     return " ".join(text.split()).casefold()

@@ -30,10 +30,10 @@ def ledger() -> None:
 @click.option("--role", metavar="NAME", required=True, help="Who is to run batchcancel")
 def ddl(role: str) -> None:
     """Print the tables of a PostgreSQL ledger and the grants for a role, as SQL for psql."""
-    from batchcancel.cli.terminal import result
+    from batchcancel.cli.terminal import write_out
     from batchcancel.ledger.open import postgres_ddl
 
-    result(postgres_ddl(role))
+    write_out(f"{postgres_ddl(role)}\n")
 
 
 @ledger.command(short_help="Forget batches that are long finished.")

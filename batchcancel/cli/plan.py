@@ -62,9 +62,9 @@ def show_plan(settings: "Settings") -> None:
     if not settings.json:
         batch = planned.batch
         if not planned.rules.is_asked:
-            result("\nNothing is left to do.")
+            ledger = shlex.quote(settings.redacted_ledger)
+            result(f"\nNothing is left to send. What became of it: batchcancel status {ledger}")
             if batch.selection:
-                ledger = shlex.quote(settings.redacted_ledger)
                 again = sweep(batch.name, batch.selection, ledger)
                 result(f"Next:  {again}{reach(settings.recorded())}")
             return

@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,7 +33,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.reader.times import day_start
 from batchcancel.report.atomic import refuse_manifest, require_private
 from batchcancel.report.results import known, write_table
-from batchcancel.report.status import zone_of
+from batchcancel.report.status import day_of, zone_of
 from batchcancel.report.tables import grouped, many
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -124,7 +123,7 @@ async def _visits(
     people: People,
 ) -> list[Visit]:  # fmt: skip
     days = {
-        _id(one): _day(one, zone)
+        _id(one): day_of(one, zone)
         for one in rows
         if one.outcome != OutcomeName.NOT_FOUND  # it was asked for, and is not there
     }
@@ -147,7 +146,7 @@ async def _visit(
     shown = back.shown.get(_id(row))
     record = None if shown is None else shown.record
     start = _kept(row, zone)
-    said = Said(_day(row, zone), row.session, row.branch_id)
+    said = Said(day_of(row, zone), row.session, row.branch_id)
     is_elsewhere = record is not None and has_moved(said, record)
     if record is not None and (start is None or is_elsewhere):
         start = await starts.of_record(record)
@@ -167,14 +166,9 @@ def _id(row: RowRecord) -> str:
     return str(row.appointment_id)
 
 
-def _day(row: RowRecord, zone: ZoneInfo | None) -> date | None:
-    """The clinic's day, whose pages should show it."""
-    return row.date or (row.starts_at and row.starts_at.astimezone(zone or UTC).date())
-
-
 def _kept(row: RowRecord, zone: ZoneInfo | None) -> Start | None:
     """The start that the ledger knows; how long a session lasts it does not."""
-    day = _day(row, zone)
+    day = day_of(row, zone)
     if row.starts_at is None or day is None:
         return None
     if row.start_known_by not in (KnownBy.SESSION, KnownBy.DAY):

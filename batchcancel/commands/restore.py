@@ -16,7 +16,7 @@ from batchcancel.appointments import KnownBy, Outcome, OutcomeName, SkipReason, 
 from batchcancel.commands.plan import agree_on_time
 from batchcancel.commands.resolve import ids_in
 from batchcancel.commands.run import Finished, finished, holding, new_run
-from batchcancel.commands.verify import day_of, require_own
+from batchcancel.commands.verify import require_own
 from batchcancel.commands.work import settle_all
 from batchcancel.errors import InputError
 from batchcancel.events import Caution, Observer, PlanMade, RunStarted
@@ -30,6 +30,7 @@ from batchcancel.policy.starts import Starts
 from batchcancel.pool.cancel import Means
 from batchcancel.pool.restore import Restoration
 from batchcancel.report.restore import Coming, restore_text
+from batchcancel.report.status import day_of, zone_of
 from batchcancel.report.tables import many
 from batchcancel.settings import quantities
 from batchcancel.settings.load import ApiSettings
@@ -134,6 +135,7 @@ class _Restore:
             )
         self._places = None if undoing.overbook else Places(tools.lookup, now=tools.clock.now)
         self._at = tools.clock.now()
+        self._zone = settings.timezone or zone_of(self._account.batch(undoing.batch))
 
     async def plan(
         self, ids: set[str] | None, observe: Observer, before: Callable[[], None]
@@ -178,7 +180,7 @@ class _Restore:
         return [
             Coming(
                 one.row.appointment_id,
-                one.where.date or day_of(one.row, self._settings),
+                one.where.date or day_of(one.row, self._zone),
                 one.where.session,
             )
             for one in self._choice.work
@@ -199,7 +201,9 @@ class _Restore:
             before()
         self._budget = Budget.for_rows(len(left))
         days = {
-            one.row.appointment_id: day_of(one.row, settings) for one in left if one.opened is None
+            one.row.appointment_id: day_of(one.row, self._zone)
+            for one in left
+            if one.opened is None
         }
         back = await read_back(
             days, lookup=lookup, now=clock.now, budget=self._budget, halt_after=settings.halt_after

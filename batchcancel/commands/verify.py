@@ -1,7 +1,6 @@
 """The verify command: what the API says now of what a batch cancelled."""
 
 import sys
-from datetime import UTC, date
 
 from batchcancel import wiring
 from batchcancel.addresses import redacted_ledger
@@ -13,6 +12,7 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.policy.back import Back, read_back
 from batchcancel.policy.observed import CANCELLED, has_moved
 from batchcancel.policy.pages import Budget
+from batchcancel.report.status import day_of, zone_of
 from batchcancel.report.verify import Checked, Verified
 from batchcancel.settings.load import ApiSettings
 from batchcancel.stop import Stop
@@ -30,9 +30,10 @@ async def verify(
         account = tools.account or tools.ledger
         require_own(account, batch, settings, ledger=ledger)
         rows, restored = [*account.cancelled_rows(batch)], account.restored_rows(batch)
+        zone = settings.timezone or zone_of(account.batch(batch))
         with stop.raising_reason():
             back = await read_back(
-                {one.appointment_id: day_of(one, settings) for one in (*rows, *restored)},
+                {one.appointment_id: day_of(one, zone) for one in (*rows, *restored)},
                 lookup=tools.lookup, now=tools.clock.now, budget=Budget(sys.maxsize),
                 halt_after=settings.halt_after,
             )  # fmt: skip
@@ -75,13 +76,6 @@ def address_of(account: LedgerReader, batch: Batch) -> str:
     """The API's address, as the last run over the batch was told it."""
     told = [(run.options or {}).get("base_url") for run in account.runs(batch.name)]
     return str(next(filter(None, reversed(told)), batch.origin))
-
-
-def day_of(row: CancelledRow, settings: ApiSettings) -> date | None:
-    """The day whose pages should show it."""
-    if row.date is not None or row.starts_at is None:
-        return row.date
-    return row.starts_at.astimezone(settings.timezone or UTC).date()
 
 
 def _checked(row: CancelledRow, back: Back) -> Checked:

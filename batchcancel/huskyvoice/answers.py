@@ -199,7 +199,7 @@ def window_from(data: Mapping[str, Any]) -> Window:
         end=_clock_time(data.get("end_time")),
         filled=_count(data.get("filled_slots")),
         free=_count(data.get("available_slots")),
-        is_open=(_text(data.get("status")) or "OPEN").casefold() == "open",
+        is_open=(_text(data.get("status")) or "OPEN").casefold() in ("open", "full"),
     )
 
 

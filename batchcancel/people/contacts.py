@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from batchcancel.appointments import Fact, KnownBy, OutcomeName, SkipReason, Start
+from batchcancel.appointments import NOBODY_TO_TELL, Fact, KnownBy, OutcomeName, Start
 from batchcancel.ledger.contract import RowRecord, State
 
 COLUMNS = (
@@ -24,7 +24,6 @@ COLUMNS = (
     *("outcome", "reason", "appointment_id", "others"),
 )
 UNREAD, ABSENT = NOT_SHOWN = ("not read", "not found")
-_NOT_CALLED = {SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT}
 _HOW = ("yes", "foreign", "no_phone", "not_a_number")
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -108,7 +107,7 @@ def to_be_told(rows: Iterable[RowRecord], *, wanted: Collection[str]) -> list[Ro
 
 def _is_told(row: RowRecord) -> bool:
     if row.outcome == OutcomeName.SKIPPED:
-        return row.reason not in _NOT_CALLED
+        return row.reason not in NOBODY_TO_TELL
     return row.outcome not in (OutcomeName.ALREADY_CANCELLED, OutcomeName.RESTORED)
 
 

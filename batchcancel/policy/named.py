@@ -1,6 +1,7 @@
 """What a manifest names of its rows (day, session, branch), and what of it can be compared."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from batchcancel.policy.pages import Budget
 from batchcancel.policy.records import Words
 from batchcancel.policy.starts import some
 from batchcancel.reader.beside import left_join
+from batchcancel.reader.start_columns import with_own_day
 
 SAID = ("said_day", "said_session", "said_branch")
 NAMED = pl.Schema(
@@ -41,15 +43,9 @@ def named_by(frame: pl.DataFrame, timezone: ZoneInfo | None) -> pl.DataFrame:
     start, a session that reaches over it, or a day of which no more is known may be found on the
     day beside it.
     """
-    moments = frame.get_column("starts_at").drop_nulls().unique()
-    zone = UTC if timezone is None else timezone
-    days = pl.DataFrame(
-        {"starts_at": moments, "day": [moment.astimezone(zone).date() for moment in moments]},
-        schema={"starts_at": frame.schema["starts_at"], "day": pl.Date},
-    )
-    page = pl.coalesce("day", "date")
+    page = pl.coalesce("own_day", "date")
     begins, ends = pl.col("starts_at").dt.date(), pl.col("latest_start").dt.date()
-    return left_join(frame.drop("day", strict=False), days, ["starts_at"]).select(
+    return with_own_day(frame, frame.get_column("starts_at"), timezone or UTC).select(
         "appointment_id",
         said_day="date" if timezone is None else page,
         said_session="session",
@@ -82,8 +78,8 @@ async def comparable(
 ) -> tuple[pl.DataFrame, list[Caution]]:
     """Leave out the words that no record and no window of a day uses, and tell them.
 
-    Of a day of which nothing is known, the words that the API uses elsewhere are compared, and
-    those that it documents.
+    Of a day whose records or windows are not known, the words that the API uses elsewhere are
+    compared, and those that it documents.
     """
     unused = []
     for column, field in _WORDS.items():
@@ -101,15 +97,16 @@ async def comparable(
 async def _is_used(
     field: str, day: date | None, word: str, *, words: Words, lookup: Lookup, budget: Budget
 ) -> bool:
-    if day is None or not words.is_known(day):
-        return words.is_used(field, word, day=None) or _is_documented(field, word)
-    if not words.is_used(field, word, day=day) and budget.spend():
-        try:
+    if words.is_used(field, word, day=day):
+        return True
+    windows = None
+    if day is not None and words.is_known(day) and (day in lookup.listed or budget.spend()):
+        with suppress(ScopeMissing):
             windows = await lookup.windows(day)
-        except ScopeMissing:
-            windows = None
-        for one in windows or ():
-            words.note(day, session=one.session, branch_id=one.branch_id)
+    if windows is None:
+        return words.is_used(field, word, day=None) or _is_documented(field, word)
+    for one in windows:
+        words.note(day, session=one.session, branch_id=one.branch_id)
     return words.is_used(field, word, day=day)
 
 

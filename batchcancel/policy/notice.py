@@ -2,7 +2,7 @@
 
 A start that is known by its session or its day alone is read cautiously both ways: the notice
 counts back from its earliest moment, and only its latest one proves that it has begun. Planning
-applies the rule to a whole frame, sending to one row; both call the same functions.
+applies the rule to a whole frame, sending to one row; both ask for the same deadline.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,11 @@ import polars as pl
 from batchcancel.appointments import Cancel, Decision, Skip, SkipReason, Start, require_aware
 
 
-def is_past(deadline: Any, *, now: datetime) -> Any:
-    """Whether `now` is later than the deadline; exactly enough notice is enough.
-
-    `deadline` is a datetime or a polars expression of datetimes; so the result is a bool or one
-    of booleans.
-    """
-    return deadline < now
-
-
 def deadline(earliest: Any, latest: Any, *, notice: timedelta) -> Any:
-    """The last moment at which cancelling is allowed, for datetimes or polars expressions."""
+    """The last moment at which cancelling is allowed, for datetimes or polars expressions.
+
+    It is still allowed then: exactly enough notice is enough.
+    """
     return earliest - notice if notice else latest
 
 
@@ -47,9 +41,9 @@ class NoticePolicy:
         # Two moments of one zone subtract in its wall time: 24 h where 23 h pass.
         earliest, latest = start.earliest.astimezone(UTC), start.latest.astimezone(UTC)
         now = now.astimezone(UTC)
-        if is_past(latest, now=now):
+        if latest < now:
             return Skip(SkipReason.ALREADY_STARTED)
-        if is_past(deadline(earliest, latest, notice=self.notice), now=now):
+        if deadline(earliest, latest, notice=self.notice) < now:
             return Skip(SkipReason.NOTICE_WINDOW)
         return Cancel()
 
@@ -70,8 +64,8 @@ class NoticePolicy:
         require_aware(now)
         now = now.astimezone(UTC)
         return (
-            pl.when(is_past(pl.col("latest_start"), now=now))
+            pl.when(pl.col("latest_start") < now)
             .then(pl.lit(SkipReason.ALREADY_STARTED.value))
-            .when(is_past(self.deadlines(), now=now))
+            .when(self.deadlines() < now)
             .then(pl.lit(SkipReason.NOTICE_WINDOW.value))
         )

@@ -115,7 +115,7 @@ def zone_of(config: OrgConfig) -> ZoneInfo | None:
 
 
 def _needs_timezone(manifest: Manifest, notice_hours: float) -> bool:
-    return manifest.needs_timezone or (notice_hours > 0 and bool(manifest.unknown_starts()))
+    return manifest.needs_timezone or (notice_hours > 0 and manifest.has_unknown_start)
 
 
 def _notice_hours(given: float | None, config: OrgConfig) -> float:

@@ -79,17 +79,14 @@ class Manifest:
         is_asked = _UNDONE & (has_local | start_columns.lacks_session_start())
         return bool(self.frame.select(is_asked.any()).item())
 
-    def unknown_starts(self) -> list[str]:
-        """Give the ids of rows to be done that say nothing of their start, not even a day."""
+    @property
+    def has_unknown_start(self) -> bool:
+        """Some row to be done says nothing of its start, not even a day."""
         unknown = pl.all_horizontal(pl.col("starts_at", "local_start", "date").is_null())
-        return self.frame.filter(_UNDONE, unknown).get_column("appointment_id").to_list()
+        return not self.frame.filter(_UNDONE, unknown).is_empty()
 
     def ids(self) -> list[str]:
         return self.frame.get_column("appointment_id").to_list()
-
-    def marked_ids(self) -> list[str]:
-        """Give the ids of rows that the manifest itself says are done."""
-        return self.frame.filter(~_UNDONE).get_column("appointment_id").to_list()
 
     def with_refused_undone(self) -> "Manifest":
         """Let rows that are marked as refused or not found be done once more."""

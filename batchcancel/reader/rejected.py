@@ -1,7 +1,6 @@
 """Rejected rows in words: why, with the cell where it is an id, a time or a day."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -45,7 +44,7 @@ _FORMATS: Final = (
 
 
 def in_words(
-    rejected: Sequence[RejectedRow], whole: Mapping[str, str] = MappingProxyType({}), *, most: int
+    rejected: Sequence[RejectedRow], whole: Mapping[str, str], *, most: int
 ) -> Iterator[str]:
     """A line for each of the first rows, and how many more there are.
 

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from batchcancel.appointments import KnownBy
 from batchcancel.events import Caution
 from batchcancel.reader.outcomes import is_foreign
 
 _CODE, _SHOWN = "^[A-Za-z0-9_-]{1,32}$", 5
+_MIDNIGHT = r"[Tt ]00:00(:00(\.0*)?)?( ?[A-Z+-].*)?$"
 _NOTHING = ("nan", "null", "none", "nil", "na", "n/a", "#n/a", "<na>", "nat", "undefined")
 """How programs write an empty cell, in any case."""
 
 
 def remarks(given: pl.DataFrame) -> Iterator[Caution]:
-    """`given` has the columns of the file as text, null where empty, and `day`, `has_start`."""
+    """`given` has the columns of the file as text, null where empty, and what was read of them."""
     foreign = given.select("outcome").filter(is_foreign()).to_series().str.strip_chars()
     if rows := len(foreign):
         # Other text than what looks like a code may be about a person.
@@ -23,6 +25,14 @@ def remarks(given: pl.DataFrame) -> Iterator[Caution]:
             text=f"the column outcome has words in {_rows(rows)} that are none of this program's"
             f"{named and f' ({named})'}: they say nothing here, and these rows are decided on "
             "like others",
+        )
+    is_exact = pl.col("known_by").is_null() | (pl.col("known_by") == KnownBy.EXACT.value)
+    starts = given.filter(is_exact).get_column("manifest_start").drop_nulls()
+    if len(starts) and starts.str.contains(_MIDNIGHT).all():
+        yield Caution(
+            code="starts_at_midnight",
+            text="every start is a midnight and is taken for that moment: where only the day is "
+            f"known, write it alone, like {starts[0][:10]}",
         )
     notes = given.get_column("notes")
     empty = notes.filter(notes.str.strip_chars().str.to_lowercase().is_in(_NOTHING))

@@ -244,7 +244,8 @@ class _Reader:
     async def _is_as_counted(self, part: Part, shown: Collection[Record]) -> bool:
         """Whether the calendar counted just these, and does again; so nobody may have come since.
 
-        Place by place: one that it does not list could make up for what is missing elsewhere.
+        Place by place: one that it does not list could make up for what is missing elsewhere. It
+        may count those that were moved, or not.
         """
         filled = {p: many for p, many in self._places.filled.items() if part.has(p)}
         confirmed = Counter(place_of(one) for one in shown if one.status == "confirmed")
@@ -259,14 +260,12 @@ class _Reader:
         return before == filled_in(await self._calendar.windows(part.day, anew=True) or (), part)
 
     async def _by_calendar(self, part: Part, shown: Shown) -> Found:
-        """The calendar counts too, and by itself: read before and after."""
-        before = filled_in(self._windows, part)
-        after = filled_in(await self._calendar.windows(part.day, anew=True) or (), part)
-        counts = _counts([one for one in shown.values() if part.has(place_of(one))])
-        if before is not None and before == after and before in counts:
+        """The calendar counts too, and by itself."""
+        if await self._is_as_counted(part, shown.values()):
             return Found(shown, How.CALENDAR)
-        doubt = f"{part}: its pages show no end, and {max(counts):,} appointments"
-        told = "" if after is None else f"; the calendar counts {after:,}"
+        filled = filled_in(self._windows, part)
+        doubt = f"{part}: its pages show no end, and {len(shown):,} appointments"
+        told = "" if filled is None else f"; the calendar counts {filled:,}"
         return Found(shown, How.UNPROVED, [doubt + told])
 
     def _is_whole(self, page: Page) -> bool:
@@ -291,13 +290,6 @@ def filled_in(windows: Iterable[Window], part: Part) -> int | None:
     counts = [one.filled for one in windows if part.has(place_of(one))]
     told = [count for count in counts if count is not None]
     return sum(told) if told and len(told) == len(counts) else None
-
-
-def _counts(records: Iterable[Record]) -> set[int]:
-    """How many are confirmed, and how many with those that were moved: it may count either."""
-    statuses = [one.status for one in records]
-    confirmed = statuses.count("confirmed")
-    return {confirmed, confirmed + statuses.count("rescheduled")}
 
 
 def _by_id(records: Iterable[Record]) -> Shown:

@@ -6,7 +6,7 @@ sessions are known.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,13 @@ def session_key(prefix: str = "") -> list[pl.Expr]:
     return [key.alias(prefix + name) for key, name in zip(keys, SESSION_KEY, strict=True)]
 
 
+def with_own_day(frame: pl.DataFrame, starts: pl.Series, tz: tzinfo) -> pl.DataFrame:
+    """Add `own_day`, the day there of those that are among these `starts`."""
+    moments = starts.drop_nulls().unique()
+    days = pl.Series("own_day", [one.astimezone(tz).date() for one in moments], pl.Date())
+    return left_join(frame, pl.DataFrame([moments, days]), ["starts_at"])
+
+
 def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
     """Add `own_day`, the day of the start, where it matters; it is the date where that is needed.
 
@@ -69,12 +76,8 @@ def with_days(frame: pl.DataFrame, tz: ZoneInfo) -> pl.DataFrame:
     frame = frame.with_columns(latest_if_exact(pl.col("start_known_by")))
     needs_day = lacks_session_start()
     wanted = pl.col("starts_at").is_not_null() & (pl.col("date").is_not_null() | needs_day)
-    moments = frame.filter(wanted).get_column("starts_at").unique()
-    days = [moment.astimezone(tz).date() for moment in moments]
-    known = pl.DataFrame([moments, pl.Series("own_day", days, pl.Date())])
-    if known.is_empty():
-        return frame.with_columns(own_day=pl.lit(None, pl.Date()))
-    return left_join(frame, known, ["starts_at"]).with_columns(
+    starts = frame.filter(wanted).get_column("starts_at")
+    return with_own_day(frame, starts, tz).with_columns(
         own_day=pl.when(wanted).then("own_day"),
         date=pl.coalesce("date", pl.when(needs_day).then("own_day")),
     )

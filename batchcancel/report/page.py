@@ -18,7 +18,7 @@ from batchcancel.report.counts import counts_from
 from batchcancel.report.page_answers import Later, answers, facts_of, parts
 from batchcancel.report.page_chart import bar, chart
 from batchcancel.report.page_story import read_story
-from batchcancel.report.status import BatchStatus, read_status, zone_of
+from batchcancel.report.status import BatchStatus, day_of, read_status, zone_of
 from batchcancel.report.summary import headline
 from batchcancel.report.tables import SHOWN_ROWS, count_figures, duration, grouped, many, moment
 from batchcancel.settings.options import OPTIONS
@@ -149,9 +149,9 @@ def _gathered(account: LedgerReader, status: BatchStatus) -> _Rows:
     for row in account.rows(batch):
         starts = row.starts_at
         branch, session = seen.get(row.appointment_id or "", _NOWHERE)
-        day = row.date or (starts and starts.astimezone(zone).date())
         place = found.places.setdefault(
-            (day, row.branch_id or branch, row.session or session), _Place(starts or _LATEST)
+            (day_of(row, zone), row.branch_id or branch, row.session or session),
+            _Place(starts or _LATEST),
         )
         is_gone = row.outcome in gone and row.state is State.SETTLED
         place.rows += 1
@@ -201,7 +201,7 @@ def _starts(row: RowRecord, status: BatchStatus) -> str:
     """To the minute only where that is known."""
     if row.starts_at is None:
         return str(row.date or "")
-    at = row.starts_at.astimezone(zone_of(status.batch))
+    at = row.starts_at.astimezone(zone_of(status.batch) or UTC)
     if row.start_known_by == KnownBy.DAY:
         return f"{at:%a %Y-%m-%d}"
     since = "from " if row.start_known_by == KnownBy.SESSION else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from batchcancel.appointments import Fact, OutcomeName, SkipReason
+from batchcancel.appointments import NOBODY_TO_TELL, Fact, OutcomeName, SkipReason
 from batchcancel.errors import ExitCode
 from batchcancel.ledger.contract import Look, Run
 from batchcancel.report.counts import Counts, key_of
@@ -16,7 +16,6 @@ from batchcancel.report.tables import duration, grouped, many, moment
 from batchcancel.settings.quantities import is_rehearsal
 
 _STILL_COMING = ("person", "left", "waiting")
-_NOT_CALLED = (SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT)
 
 
 class Reply(NamedTuple):
@@ -159,7 +158,7 @@ def _whom_to_tell(status: BatchStatus) -> Reply:
 def _whom(status: BatchStatus, named: str) -> Reply:
     called = status.counts[OutcomeName.CANCELLED]
     still = sum(rows for name, rows, kind in parts(status.counts) if kind in _STILL_COMING)
-    still -= sum(status.counts.skipped.get(reason, 0) for reason in _NOT_CALLED)
+    still -= sum(status.counts.skipped.get(reason, 0) for reason in NOBODY_TO_TELL)
     why = f"{UNTOLD} The list says who cannot be reached."
     if still:
         why += f" It also names what is not cancelled: {many(still, 'row')}."

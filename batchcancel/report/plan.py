@@ -178,7 +178,7 @@ def _times(planned: Planned) -> Iterator[Figure]:
 def beginning(start: Start, zone: tzinfo | None) -> str:
     """A start in words, no more exact than it is known."""
     if start.known_by is KnownBy.DAY:
-        return f"{start.earliest.astimezone(zone):%a %Y-%m-%d}, the day"
+        return f"{start.earliest.astimezone(zone or UTC):%a %Y-%m-%d}, the day"
     told = moment(start.earliest, zone)
     return f"{told}, the session" if start.known_by is KnownBy.SESSION else told
 
@@ -281,5 +281,5 @@ def _place_json(one: Place) -> dict[str, Any]:
 
 def _iso(start: Start, zone: tzinfo | None) -> str:
     if start.known_by is KnownBy.DAY:
-        return start.earliest.astimezone(zone).date().isoformat()
+        return start.earliest.astimezone(zone or UTC).date().isoformat()
     return start.earliest.isoformat()

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from batchcancel.addresses import redacted_ledger
 from batchcancel.appointments import SkipReason
 from batchcancel.errors import ExitCode, InputError
-from batchcancel.ledger.contract import Batch, Run
+from batchcancel.ledger.contract import Batch, CancelledRow, RowRecord, Run
 from batchcancel.ledger.questions import LedgerReader
 from batchcancel.report.counts import Counts, counts_from
 from batchcancel.report.summary import Standing, headline, what_next
@@ -185,15 +185,20 @@ def zone_of(batch: Batch) -> ZoneInfo | None:
     return None
 
 
+def day_of(row: RowRecord | CancelledRow, zone: tzinfo | None) -> date | None:
+    """The clinic's day of a row, whose pages should show it; in UTC where no zone is known."""
+    return row.date or (row.starts_at and row.starts_at.astimezone(zone or UTC).date())
+
+
 def moved_here(account: LedgerReader, name: str, counts: Counts) -> int:
     """How many of the moved rows are still on a day that the batch's manifest names."""
     if not counts.to_resolve or (batch := account.batch(name)).kind == "restore":
         return 0
-    zone = zone_of(batch) or UTC
+    zone = zone_of(batch)
     days: set[date | None] = set()
     moved: set[str | None] = set()
     for row in account.rows(name):
-        days.add(row.date or (row.starts_at and row.starts_at.astimezone(zone).date()))
+        days.add(day_of(row, zone))
         if row.reason == SkipReason.MOVED:
             moved.add(row.appointment_id)
     seen = account.observations(name)

@@ -67,7 +67,11 @@ def branch_names(path: Path | None) -> dict[str, str]:
 
 def _beside(job_file: Path, text: str) -> str:
     """A path in a job file is relative to it, wherever the program is started."""
-    return text if is_postgres(text) else os.fspath(job_file.parent / Path(text).expanduser())
+    return (
+        text
+        if not text or is_postgres(text)
+        else os.fspath(job_file.parent / Path(text).expanduser())
+    )
 
 
 def _is_texts(value: Any) -> bool:

@@ -19,7 +19,7 @@ def ledger_for(typed: str | None, batch: str | None) -> tuple[str, str | None]:
     ended, of_run = map(os.environ.get, ENDED)
     if typed is None and ended is not None:
         return ended, batch or of_run
-    named = os.environ.get("BATCHCANCEL_LEDGER")
+    named = os.environ.get("BATCHCANCEL_LEDGER") or None
     if typed is None:
         if named is None:
             raise InputError(

@@ -73,6 +73,16 @@ def _notes(text: str) -> str:
     return text
 
 
+def _filled(text: str) -> str:
+    if not text.strip():  # a variable that is set to nothing: it means no folder, and not this one
+        raise ValueError("it is given, and empty: leave it out")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_filled(text))
+
+
 _number = quantities.whole_number
 _seconds = quantities.seconds
 
@@ -85,7 +95,7 @@ def _workers(text: str) -> int:
 
 # One table, so that the flag, the variable and the job file's key of an option cannot differ.
 OPTIONS = (
-    Option(name="ledger", is_path=True, parse=str, metavar="PATH|URL",
+    Option(name="ledger", is_path=True, parse=_filled, metavar="PATH|URL",
            help="What became of each row  [default: <manifest's stem>.ledger.db beside it]"),
     Option(name="batch", parse=_name, metavar="NAME",
            help="A name for this work, to resume it by  [default: the manifest's stem]"),
@@ -138,14 +148,14 @@ OPTIONS = (
            help="Refuse where a calendar window is still open that rows of the batch lie in"),
     Option(name="retry-refused", parse=quantities.switch, default="false",
            help="Send refused and not-found rows once more"),
-    Option(name="state-dir", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
+    Option(name="state-dir", is_of_api=True, is_path=True, parse=_path, metavar="PATH",
            help="Where programs with one key share its rate limit  [default: the user's state]"),
     Option(name="base-url", is_of_api=True, parse=quantities.base_url, metavar="URL",
            default="https://api.huskyvoice.ai/v1", help="The API's address"),
     Option(name="proxy", is_of_api=True, parse=quantities.proxy, metavar="URL",
            help="Ask the API through this proxy, like http://proxy.example:3128; those of the "
                 "environment are not used"),
-    Option(name="api-key-file", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
+    Option(name="api-key-file", is_of_api=True, is_path=True, parse=_path, metavar="PATH",
            help=f"A file with the API key, instead of {KEY_VARIABLE}"),
     Option(name="dry-run", is_of_api=True, short="n", parse=quantities.switch, default="false",
            help="Only show what would be done, as plan does"),
@@ -159,9 +169,9 @@ OPTIONS = (
            help="Only warnings and errors on stderr"),
     Option(name="verbose", is_of_api=True, short="v", parse=quantities.switch, default="false",
            help="Each request and each row on stderr"),
-    Option(name="metrics-file", is_of_api=True, is_path=True, parse=Path, metavar="PATH",
+    Option(name="metrics-file", is_of_api=True, is_path=True, parse=_path, metavar="PATH",
            help="At the end, its numbers for the node exporter's textfile collector"),
-    Option(name="on-end", is_of_api=True, parse=str, metavar="CMD",
+    Option(name="on-end", is_of_api=True, parse=_filled, metavar="CMD",
            help="At the end, a command for the shell; it gets the JSON line on its stdin, and "
                 "BATCHCANCEL_EXIT_CODE"),
     Option(name="progress", is_of_api=True, parse=quantities.switch,

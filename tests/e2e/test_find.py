@@ -93,7 +93,9 @@ def test_a_finished_batch_has_nothing_left_but_the_sweep(stage):
     assert "without a question, exactly what this plan shows:" in first.stdout
     stage.here("run", "closure.csv", "--yes")
     again = stage.here("plan", "closure.csv")
-    assert again.stdout.splitlines()[-2] == "Nothing is left to do."
+    assert again.stdout.splitlines()[-2] == (
+        "Nothing is left to send. What became of it: batchcancel status closure.ledger.db"
+    )
     sweep = f"find -o sweep.csv {shlex.join(DAY)} --not-in {LEDGER} "
     assert f" {sweep}" in again.stdout.splitlines()[-1]
     assert not re.search("^  (time|daily quota) ", again.stdout, re.MULTILINE)

@@ -96,10 +96,12 @@ def test_streams_that_take_nothing_do_not_change_the_exit_code(stage, where):
 
 
 @pytest.mark.promise(16)
-def test_rows_that_a_full_disk_does_not_take_are_no_success(stage):
+@pytest.mark.parametrize(
+    "words", [("export", LEDGER, "-o", "-"), ("ledger", "ddl", "--role", "clinic")]
+)
+def test_what_was_asked_for_and_a_full_disk_does_not_take_is_no_success(stage, words):
     stage.closure(2)
     stage.here(*RUN)
-    words = ("export", LEDGER, "-o", "-")
     ended = stage.start(*words, before=("sh", "-c", 'exec "$@" >/dev/full', "sh")).end()
 
     assert (2, True) == (ended.returncode, "stdout cannot be written" in ended.stderr)

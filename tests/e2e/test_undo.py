@@ -69,7 +69,8 @@ def test_two_that_are_named_come_back_and_are_told_apart_by_all_commands(stage, 
     assert "put back by restore: 1 alive, 1 cancelled" in cancelled.stdout
     assert "settled already 3" in " ".join(planned.stdout.split())
     assert "of them restored 2 put back by restore" in " ".join(planned.stdout.split())
-    assert ("Nothing is left to do." in planned.stdout, "Next:" in planned.stdout) == (True, False)
+    told = "Nothing is left to send." in planned.stdout, "Next:" in planned.stdout
+    assert (True, False) == told
 
 
 def test_what_a_restore_was_told_is_typed_again_whatever_an_id_looks_like(stage, closed):

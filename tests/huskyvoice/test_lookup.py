@@ -91,6 +91,15 @@ async def test_a_window_is_what_the_calendar_says_of_it():
     assert [expected] == await windows_of([told | places])
 
 
+@pytest.mark.parametrize(
+    ("status", "is_open"),
+    [("OPEN", True), ("Full", True), (None, True), ("CLOSED", False), ("DISABLED", False)],
+)
+async def test_a_full_window_is_open_for_what_is_freed_in_it(status, is_open):
+    [known] = await windows_of([window("09:00") | {"status": status}])
+    assert is_open is known.is_open
+
+
 @pytest.mark.parametrize("value", [None, "12", 1.5, True, -1])
 async def test_a_number_of_places_that_is_none_is_not_known(value):
     told = window("09:00", "Morning") | {"filled_slots": value, "available_slots": value}

@@ -5,8 +5,8 @@ from tests.mutants.defect import defects
 DEFECTS = defects(r"""
 policy.notice: the beginning of a day or a session proves that an appointment has begun
 test_a_lifted_window_allows_what_may_yet_begin
-- if is_past(latest, now=now):
-+ if is_past(earliest, now=now):
+- if latest < now:
++ if earliest < now:
 
 policy.notice: the notice counts from the end of a day or a session
 test_notice_counts_to_the_microsecond_from_the_earliest_start_and_the_latest_proves_it_begun
@@ -15,8 +15,8 @@ test_notice_counts_to_the_microsecond_from_the_earliest_start_and_the_latest_pro
 
 policy.notice: a frame is decided by the beginning of a day or a session
 test_a_frame_and_a_single_row_are_decided_alike
-- is_past(pl.col("latest_start"), now=now)
-+ is_past(pl.col("starts_at"), now=now)
+- pl.when(pl.col("latest_start") < now)
++ pl.when(pl.col("starts_at") < now)
 
 reader.times: a day alone is a midnight
 test_a_time_is_an_instant_by_its_offset_else_local_and_a_day_is_no_midnight

@@ -44,6 +44,26 @@ def rejected(read: Manifest) -> list[tuple[int, str]]:
     return [(row.line, row.reason) for row in read.rejected]
 
 
+@pytest.mark.parametrize(
+    ("starts", "is_told"),
+    [
+        (["2026-06-15T00:00", "2026-06-16 00:00:00.000"], True),
+        (["2026-06-15T00:00:00Z", "2026-06-16 00:00 UTC", ""], True),
+        (["2026-06-15T00:00+05:30"], True),
+        (["2026-06-15T00:00+05:30,day"], False),
+        (["2026-06-15T00:00", "2026-06-15T09:00"], False),
+        (["2026-06-15T00:00:30"], False),
+        (["2026-06-15"], False),
+        ([""], False),
+    ],
+)
+def test_it_is_told_where_every_start_is_a_midnight_as_programs_write_days(starts, is_told):
+    rows = "".join(f"a{number},{one}\n" for number, one in enumerate(starts))
+    header = "appointment_id,starts_at" + ",start_known_by" * any("," in one for one in starts)
+    told = [one.code for one in manifest(f"{header}\n{rows}").cautions]
+    assert ["starts_at_midnight"] * is_told == told
+
+
 def test_the_frame_always_has_the_same_columns():
     expected = {
         "line": pl.Int64,
@@ -300,7 +320,8 @@ def test_rows_that_differ_in_what_their_start_is_known_by_contradict_each_other(
 
 
 def test_rows_that_say_nothing_of_their_start_are_told():
-    assert ["e"] == manifest(MIXED).unknown_starts()
+    assert manifest(MIXED).has_unknown_start
+    assert not manifest(MIXED.replace("e,,,,\n", "")).has_unknown_start
 
 
 def test_rejected_rows_are_told_in_plain_words_with_the_cell_and_no_other():

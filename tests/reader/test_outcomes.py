@@ -18,6 +18,10 @@ def marks(read: Manifest) -> dict[str, str | None]:
     return dict(read.frame.select("appointment_id", "marked").iter_rows())
 
 
+def done(read: Manifest) -> list[str]:
+    return [one for one, mark in marks(read).items() if mark is not None]
+
+
 @pytest.mark.parametrize(
     ("row", "mark"),
     [*((f"{word},", word) for word in DONE),
@@ -49,7 +53,7 @@ def test_words_of_others_are_counted_and_those_that_look_like_codes_are_named():
     [caution] = read.cautions
     assert "foreign_outcome" == caution.code
     assert "3 rows that are none of this program's (no_show)" in caution.text
-    assert ["b"] == read.marked_ids()
+    assert ["b"] == done(read)
 
 
 def test_a_word_that_may_be_about_a_person_is_not_repeated():
@@ -68,13 +72,13 @@ def test_words_are_read_from_parquet_however_they_are_written(tmp_path, dtype):
     outcomes = pl.Series("outcome", ["cancelled", None, "waiting"], dtype)
     path = tmp_path / "export.parquet"
     pl.DataFrame([pl.Series("appointment_id", ["a", "b", "c"]), outcomes]).write_parquet(path)
-    assert ["a"] == read_manifest(str(path)).marked_ids()
+    assert ["a"] == done(read_manifest(str(path)))
 
 
 def test_what_may_be_sent_once_more_is_let_through_when_asked_for():
     read = manifest("a,cancelled,", "b,refused,CODE", "c,not_found,NOT_FOUND", "d,,")
-    assert ["a", "b", "c"] == read.marked_ids()
-    assert ["a"] == read.with_refused_undone().marked_ids()
+    assert ["a", "b", "c"] == done(read)
+    assert ["a"] == done(read.with_refused_undone())
 
 
 def test_marks_belong_to_the_content_and_words_without_an_outcome_do_not():
@@ -88,7 +92,7 @@ def test_marks_belong_to_the_content_and_words_without_an_outcome_do_not():
 def test_the_same_row_once_done_and_once_not_contradicts_itself():
     read = manifest("a,cancelled,", "a,,", "b,cancelled,", "b,cancelled,")
     assert ["conflicting_duplicate"] * 2 == [row.reason for row in read.rejected]
-    assert (["b"], 1) == (read.marked_ids(), read.duplicates)
+    assert (["b"], 1) == (done(read), read.duplicates)
 
 
 def test_of_rows_that_are_done_nothing_is_asked():
@@ -99,4 +103,8 @@ def test_of_rows_that_are_done_nothing_is_asked():
         "c,,,,cancelled",
     ]
     read = manifest(*rows, columns=columns)
-    assert (False, [], []) == (read.needs_timezone, read.sessions_wanted(), read.unknown_starts())
+    assert (False, [], False) == (
+        read.needs_timezone,
+        read.sessions_wanted(),
+        read.has_unknown_start,
+    )

@@ -63,12 +63,14 @@ class Read(HTMLParser):
             self._cell.append(data)
 
 
-def ledger(path, count, *, origin="https://api.huskyvoice.ai", word="Morning"):
+def ledger(
+    path, count, *, origin="https://api.huskyvoice.ai", word="Morning", timezone="Asia/Kolkata"
+):
     """Of a hundred rows 10 are left by the notice window and 2 refused; one more is no row."""
     account = open_sqlite(path, origin=origin, key="k")
     batch = Batch(
         name="closure", origin=origin, digest="d", rows=count, rejected_rows=1, duplicates=0,
-        timezone="Asia/Kolkata", selection="--date 2026-06-15",
+        timezone=timezone, selection="--date 2026-06-15",
     )  # fmt: skip
     rows = [
         LedgerRow(f"a{n:06}", NOON + timedelta(days=5 + n % 50, hours=n % 3),
@@ -193,6 +195,18 @@ def test_runs_that_are_cut_promise_no_command_that_tells_them(tmp_path):
     told = Read(of(account)).text
     account.close()
     assert re.search("and [0-9]+ more requests", told)
+
+
+def test_without_a_timezone_the_times_are_in_utc_wherever_the_page_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    account = ledger(tmp_path / "l.db", 10, timezone=None)
+    tables = Read(of(account)).tables
+    account.close()
+    monkeypatch.undo()
+    time.tzset()
+    [late] = tables["Left alone for their time"][1:]
+    assert late[:2] == ["a000009", "Wed 2026-06-24, from 04:00"]
 
 
 def test_what_was_verified_before_most_were_cancelled_is_no_proof_of_these(tmp_path):

@@ -84,6 +84,14 @@ def test_every_mistake_is_told_at_once_by_who_made_it(job_file):
     ] == sorted(mistake.partition(":")[0] for mistake in found)
 
 
+@pytest.mark.parametrize("name", ["ledger", "state-dir", "metrics-file", "api-key-file", "on-end"])
+def test_what_is_given_and_empty_means_nothing_and_not_this_folder(job_file, name):
+    told = ": it is given, and empty: leave it out"
+    variable = f"BATCHCANCEL_{name.replace('-', '_').upper()}"
+    assert f"{variable}{told}" in mistakes(**{variable: ""})
+    assert f"{name} in the job file{told}" in mistakes(job_file=job_file(f'{name} = ""'))
+
+
 def test_a_mistyped_key_or_variable_is_told_what_it_may_have_meant(job_file):
     assert mistakes(BATCHCANCEL_LIMTI="5", job_file=job_file("notice-hour = 5")) == [
         "job file: notice-hour is no option; did you mean notice-hours?",
