@@ -20,6 +20,7 @@ __all__ = ["bucket_server", "database", "mortal_postgres", "postgres"]
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+_SERVERS = ("bucket_server", "mortal_postgres", "pgbouncer", "postgres")
 _numbers = itertools.count(1)
 
 
@@ -28,6 +29,17 @@ def pytest_xdist_auto_num_workers() -> int:
     """Three workers on two cores: many tests wait for processes, sockets and servers."""
     cores = os.cpu_count() or 1
     return cores + (cores + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a server come first and one after the other: one worker alone starts it."""
+
+    def place(item: pytest.Item) -> int:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        wanted = [name for name in (*item.fixturenames, *parameters) if name in _SERVERS]
+        return min(map(_SERVERS.index, wanted), default=len(_SERVERS))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -406,6 +406,8 @@ async def test_a_sweep_finds_what_the_ledger_does_not_know_and_counts_the_rest(
     assert bool(swept.rows) == (world.folder / "sweep.csv").exists() == (known == {} and code == 4)
     assert (f"{DAY} is empty: " in find_text(swept)) == (code == 0)
     assert "!! 6 windows are still open, " in find_text(swept)
+    look = "Which are alive again:  batchcancel verify "
+    assert (look in find_next(swept)) == ("cancelled" in known)
 
 
 async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):
