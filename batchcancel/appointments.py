@@ -3,6 +3,7 @@
 Appointment -> Decision (Cancel | Skip) -> Outcome
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Flag, StrEnum, auto
@@ -81,8 +82,11 @@ NOBODY_TO_TELL = {SkipReason.COMPLETED, SkipReason.MARKED_DONE, SkipReason.KEPT}
 
 
 def as_meant(text: str) -> str:
-    """The words of a session, branch or batch label as people mean them: case and blanks apart."""
-    return " ".join(text.split()).casefold()
+    """The words of a session, branch or batch label as people mean them.
+
+    Case and blanks apart, and however an accent is encoded.
+    """
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
 
 
 def differ(one: str | None, other: str | None) -> bool:

@@ -143,8 +143,8 @@ def for_plan(ledger: str, settings: ApiSettings, window: FileWindow | None) -> L
     except (InputError, BatchHeld) as error:
         if is_postgres(ledger) or (isinstance(error, BatchHeld) and window is None):
             raise
-        passing, _ = in_memory(ledger, settings, window)
-        return passing, read_ledger(ledger) if is_there(ledger) else None
+        account = read_ledger(ledger) if is_there(ledger) else None
+        return in_memory(ledger, settings, window)[0], account
 
 
 def in_memory(_ledger: str, settings: ApiSettings, _window: FileWindow | None) -> Ledgers:
@@ -159,21 +159,15 @@ def for_look(ledger: str, settings: ApiSettings, window: FileWindow | None) -> L
     """
     if is_postgres(ledger):
         return for_run(ledger, settings, window)
-    passing, _ = in_memory(ledger, settings, window)
-    return passing, read_ledger(ledger) if ledger else None
+    return in_memory(ledger, settings, window)[0], read_ledger(ledger) if ledger else None
 
 
 @asynccontextmanager
 async def tools(
-    settings: ApiSettings,
-    ledgers: OpenLedgers,
-    *,
-    ledger: str = "",
-    stop: Stop,
-    observe: Observer = lambda _event: None,
-    around: Surroundings | None = None,
+    settings: ApiSettings, ledgers: OpenLedgers, *, ledger: str = "", stop: Stop,
+    observe: Observer = lambda _event: None, around: Surroundings | None = None,
     hear: Callable[[Any], None] = lambda _body: None,
-) -> AsyncIterator[Tools]:
+) -> AsyncIterator[Tools]:  # fmt: skip
     """The live objects, for as long as the command needs them; `ledgers` opens what it works on.
 
     `hear` is told what each look-up was answered, to the letter.
@@ -198,18 +192,10 @@ async def tools(
             )  # fmt: skip
             retry = backoff(attempts=settings.max_attempts, random=around.random, sleep=stop.sleep)
             live = Tools(
-                ledger=written,
-                account=account,
-                writer=writer,
-                exchange=exchange,
-                limiter=limiter,
-                retry=retry,
-                lookup=_lookup(exchange, retry, hear=hear),
-                clock=clock,
-                stop=stop,
-                origin=settings.origin,
-                attempts=settings.max_attempts,
-            )
+                ledger=written, account=account, writer=writer, exchange=exchange, limiter=limiter,
+                retry=retry, lookup=_lookup(exchange, retry, hear=hear), clock=clock, stop=stop,
+                origin=settings.origin, attempts=settings.max_attempts,
+            )  # fmt: skip
             async with _flushing(writer):
                 with live.at_right_address():
                     yield live
@@ -241,13 +227,9 @@ async def _flushing(writer: Writer) -> AsyncIterator[None]:
 
 def _api(settings: ApiSettings, *, clock: ServerClock, around: Surroundings) -> HuskyVoice:
     return HuskyVoice(
-        base_url=settings.base_url,
-        key=settings.api_key.reveal(),
-        timeout=settings.timeout,
-        clock=clock,
-        new_transport=around.new_transport,
-        proxy=settings.proxy,
-    )
+        base_url=settings.base_url, key=settings.api_key.reveal(), timeout=settings.timeout,
+        clock=clock, new_transport=around.new_transport, proxy=settings.proxy,
+    )  # fmt: skip
 
 
 def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) -> HuskyLookup:
@@ -260,13 +242,9 @@ def _lookup(exchange: Exchange, retry: Retry, *, hear: Callable[[Any], None]) ->
 
 
 def _window(
-    settings: ApiSettings,
-    ledger: Ledger,
-    file: FileWindow | None,
-    account: LedgerReader | None,
-    *,
-    around: Surroundings,
-) -> SharedWindow:
+    settings: ApiSettings, ledger: Ledger, file: FileWindow | None, account: LedgerReader | None,
+    *, around: Surroundings,
+) -> SharedWindow:  # fmt: skip
     """The window that the database or the file shares, else one of our own."""
     rate, timeout = settings.rate, settings.timeout
     if shared := ledger.shared_window(rate, timeout=timeout) or file:
@@ -308,11 +286,8 @@ def _window_file(
         return None
     window = FileWindow(
         window_path(folder, origin=settings.origin, key=settings.api_key.fingerprint),
-        rate=settings.rate,
-        timeout=settings.timeout,
-        clock=around.boot,
-        now=around.now,
-    )
+        rate=settings.rate, timeout=settings.timeout, clock=around.boot, now=around.now,
+    )  # fmt: skip
     try:
         window.open()
     except OSError as error:

@@ -43,6 +43,7 @@ def resolve(
     """
     from datetime import UTC, datetime
 
+    from batchcancel.addresses import redacted_ledger
     from batchcancel.cli.door import enter
     from batchcancel.cli.terminal import say, show, this_call
     from batchcancel.commands.resolve import ids_in
@@ -61,8 +62,10 @@ def resolve(
         origin = account.batch(name).origin
     this_call().facts |= {"origin": origin, "rehearsal": is_rehearsal(origin)}
     with closing(open_ledger(address, origin=origin, key="")) as written:
-        now = datetime.now(UTC)
-        done = command(written, name, wanted, decision=decision, reason=reason, now=now)
+        done = command(
+            written, name, wanted, decision=decision, reason=reason, now=datetime.now(UTC),
+            shown=redacted_ledger(address),
+        )  # fmt: skip
     rows = "1 row" if done.resolved == 1 else f"{done.resolved:,} rows"
     show(f"Resolved as {decision}: {rows} of batch {name}.", done.as_json())
     if decision == "cancel":

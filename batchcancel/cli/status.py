@@ -71,8 +71,8 @@ def _show(ledger: str, batch: str | None) -> bool:
         found.reverse()  # so that the last line is that of the latest
         for one in found[:-1]:
             line(one.as_json() | {"exit_code": 0})
-    for one in found[-1:] if is_json else found:
-        show(one.text(), one.as_json())
+    for number, one in enumerate(found[-1:] if is_json else found):
+        show("\n\n" * (number > 0) + one.text(), one.as_json())
     if others:
         result(f"\n{others:,} earlier batches are not shown: --batch NAME shows one of them.")
     return any(one.going in (Going.RUNNING, Going.STANDING_STILL) for one in found)

@@ -1,6 +1,7 @@
 """The resolve command: a person's decision on rows that nobody else may decide on."""
 
 import re
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,25 +53,23 @@ def _refuse_id(manifest: Source) -> None:
 
 
 def resolve(
-    ledger: Ledger,
-    batch: str,
-    ids: Collection[str],
-    *,
-    decision: str,
-    reason: str | None,
-    now: datetime,
-) -> Resolution:
+    ledger: Ledger, batch: str, ids: Collection[str], *, decision: str, reason: str | None,
+    now: datetime, shown: str,
+) -> Resolution:  # fmt: skip
     """Write the decision down for all of the rows, or for none; `InputError` where one has none.
 
     It is held against the record as it was seen last: where that changes, it counts no more.
+    `shown` is the ledger's address as it may be shown.
     """
-    rows = {one.appointment_id: one for one in ledger.rows(batch) if one.appointment_id in ids}
+    named = {*ids}
+    rows = {one.appointment_id: one for one in ledger.rows(batch) if one.appointment_id in named}
     wrong = [one for one in ids if one not in rows or not _is_for_a_person(rows[one])]
     if wrong or not ids:
         raise InputError(
             f"nobody has to decide on {', '.join(wrong[:_SHOWN])}" if wrong else "no row is named",
             hint="Rows that need review, are moved, of unknown status, or in doubt are resolved: "
-            f"batchcancel export LEDGER --batch {batch} -o look.csv has them. Nothing is changed.",
+            f"batchcancel export {shlex.quote(shown)} --batch {batch} -o look.csv has them. "
+            "Nothing is changed.",
         )
     last = next(reversed(ledger.runs(batch)), None)
     run = new_run(

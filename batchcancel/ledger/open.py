@@ -11,15 +11,6 @@ from batchcancel.ledger.questions import LedgerReader
 from batchcancel.ledger.sqlite.ledger import memory_sqlite, open_sqlite, read_sqlite
 from batchcancel.ledger.writing import Ledger
 
-__all__ = [
-    "is_there",
-    "open_ledger",
-    "passing_ledger",
-    "postgres_ddl",
-    "postgres_keywords",
-    "read_ledger",
-]
-
 passing_ledger = memory_sqlite
 
 

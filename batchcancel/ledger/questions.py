@@ -42,6 +42,8 @@ _IS_SETTLED = """
       AND NOT (outcome = 'already_cancelled' AND attempts = 0)
       AND NOT (outcome IN ('refused', 'not_found') AND :but_refused)
 """
+_FOR_WHAT_IT_WAS = """(
+    outcome = 'skipped' AND reason IN ('completed', 'moved', 'unknown_status', 'kept'))"""
 _AS_CANCELLED = """
     SELECT appointment_id, outcome = 'needs_review', start, {start_known_by},
            coalesce({observed_date}, date), coalesce({observed_session}, session),
@@ -200,15 +202,23 @@ class LedgerReader(ABC):
         found = self.stream(sql, batch=batch, but_refused=but_refused)
         return _records(contract.LedgerRow, found)
 
-    left_alone = _Answers(contract.LeftAlone).listed("""
-        SELECT appointment_id, outcome, reason FROM account
+    left_alone = _Answers(contract.LeftAlone).listed(f"""
+        SELECT appointment_id,
+               CASE WHEN {_FOR_WHAT_IT_WAS} THEN outcome ELSE 'already_cancelled' END,
+               CASE WHEN {_FOR_WHAT_IT_WAS} THEN reason END
+        FROM account
         WHERE batch = :batch
-          AND (outcome = 'already_cancelled' AND attempts = 0
-               OR outcome = 'skipped'
-                  AND reason IN ('completed', 'moved', 'unknown_status', 'kept'))
+          AND ({_FOR_WHAT_IT_WAS}
+               OR attempts = 0
+                  AND (outcome = 'already_cancelled'
+                       OR {{observed_status}} = 'cancelled'
+                          AND (state = 'waiting' OR outcome = 'skipped')))
         ORDER BY appointment_id
     """)
-    """Rows that were not sent for what was seen of them: where they stand until seen again."""
+    """Rows that were not sent for what was seen of them: where they stand until seen again.
+
+    What was seen cancelled stays so, also where a later run could not look, and let it wait.
+    """
 
     observations = _Answers(contract.Observation).streamed("""
         SELECT appointment_id, {observed_status}, {observed_date}, {observed_session},

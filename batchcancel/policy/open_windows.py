@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from batchcancel.api import Calendar, Window
+from batchcancel.api import Lookup, Window
 from batchcancel.appointments import differ
 from batchcancel.errors import Refusal, ScopeMissing
 from batchcancel.ledger.contract import SettledPlace
@@ -75,15 +75,18 @@ def spots_of(
 
 
 async def read_windows(
-    spots: Iterable[Spot], calendar: Calendar, budget: Budget | None
+    spots: Iterable[Spot], lookup: Lookup, budget: Budget | None
 ) -> dict[date, Sequence[Window]]:
-    """The windows of their days, as far as the budget goes and the key may read them."""
+    """The windows of their days, as far as the budget goes and the key may read them.
+
+    Those that were asked for before cost nothing.
+    """
     listed: dict[date, Sequence[Window]] = {}
     for day in sorted({day for day, _, _ in spots if day is not None}):
-        if budget is not None and not budget.spend():
-            break
+        if day not in lookup.listed and budget is not None and not budget.spend():
+            continue
         try:
-            windows = await calendar.windows(day)
+            windows = await lookup.windows(day)
         except ScopeMissing:
             break
         if windows is not None:

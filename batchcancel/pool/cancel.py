@@ -147,12 +147,9 @@ class Cancellation:
     def _by_answer(self, answer: Answer, opened_at: datetime) -> Outcome:
         """How it ended by the answer to its PATCH."""
         return outcome_of_cancel(
-            answer,
-            opened_at=opened_at,
-            is_in_doubt=self._opened_at is not None,
-            said=self._appointment.said,
-            seen=self._seen,
-        )
+            answer, opened_at=opened_at, is_in_doubt=self._opened_at is not None,
+            said=self._appointment.said, seen=self._seen,
+        )  # fmt: skip
 
     def _note(self, answer: Answer) -> None:
         if answer.meaning is Meaning.PROVED and answer.record is not None:

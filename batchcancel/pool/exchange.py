@@ -88,19 +88,10 @@ class Exchange:
     """
 
     def __init__(
-        self,
-        *,
-        send: Send,
-        limiter: Limiter,
-        writer: Writer,
-        stop: Stop,
-        now: Now,
-        clock: ServerClock,
-        max_retry_after: float,
-        require_held: Callable[[], None],
-        max_requests: int | None = None,
-        observe: Observer = lambda _event: None,
-    ) -> None:
+        self, *, send: Send, limiter: Limiter, writer: Writer, stop: Stop, now: Now,
+        clock: ServerClock, max_retry_after: float, require_held: Callable[[], None],
+        max_requests: int | None = None, observe: Observer = lambda _event: None,
+    ) -> None:  # fmt: skip
         self._send = send
         self._limiter = limiter
         self._writer = writer
@@ -206,11 +197,7 @@ class Exchange:
         permit.is_over = True
         self._observe(
             RequestAnswered(
-                ask=request.ask,
-                appointment_id=request.appointment_id,
-                meaning=answer.meaning,
-                code=answer.code,
-                retry_after=answer.retry_after,
+                request.ask, request.appointment_id, answer.meaning, answer.code, answer.retry_after
             )
         )
         return answer

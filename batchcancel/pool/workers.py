@@ -53,15 +53,9 @@ class Pool:
     """
 
     def __init__(
-        self,
-        writer: Writer,
-        *,
-        stop: Stop,
-        now: Now,
-        observe: Observer,
-        halt_after: int,
+        self, writer: Writer, *, stop: Stop, now: Now, observe: Observer, halt_after: int,
         streak: Streak = UNBROKEN,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._writer = writer
         self._stop = stop
         self._now = now
@@ -143,13 +137,9 @@ class Pool:
     def _settle(
         self, appointment_id: str, outcome: Outcome, *, updated_at: datetime | None = None
     ) -> None:
+        at = self._now()
         self._writer.enqueue(
-            Settled(
-                appointment_id=appointment_id,
-                outcome=outcome,
-                at=self._now(),
-                updated_at=updated_at,
-            )
+            Settled(appointment_id=appointment_id, outcome=outcome, at=at, updated_at=updated_at)
         )
 
     def _settle_held(self) -> None:

@@ -55,7 +55,7 @@ def restore_text(plan: Mapping[str, Any], rate: Rate, coming: Sequence[Coming]) 
         parts.append(
             f"!! {many(plan['unknown'], 'row')} of those named: not cancelled by batch {of_batch}."
         )
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n")
 
 
 def _line(one: Coming) -> str:

@@ -102,13 +102,13 @@ def what_next(standing: Standing, command: str, *, was_stopped: bool) -> str:
             "All are done:   by the manifest's column outcome; without it they are decided"
         )
     if persons := counts.to_resolve:
-        still = f", moved within the manifest's days: {grouped(standing.moved_here)}"
+        still = f" ({grouped(standing.moved_here)} moved within the manifest's days)"
         here = still if standing.moved_here else ""
         each = "it" if persons == 1 else "each of them"
         lines += [
             f"To decide:      {many(persons, 'row')}; somebody must look at {each}{here}:",
             f"                {export} look.csv --outcome needs_review --outcome skipped",
-            f"                batchcancel resolve {ledger} --as kept ID ...",
+            f"                batchcancel resolve {ledger} --batch {batch} --as kept ID ...",
         ]
     if uncancelled := _uncancelled(counts, was_stopped=was_stopped):
         flags = " ".join(f"--outcome {name}" for name in uncancelled)

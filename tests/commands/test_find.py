@@ -122,6 +122,7 @@ async def test_in_half_an_hour_the_pages_of_a_day_are_read_little_more_than_once
     ran = await world.run(world.folder / "closure.csv", notice_hours=0)
     assert 2_000 == ran.summary.counts["cancelled"]
     assert ran.summary.requests <= 2_000 + 12 + 12
+    assert abs(ran.summary.requests - 12 - world.plans[-1].plan.requests) <= 5
     assert finding.requests + ran.summary.requests <= 2_000 + 20 + 20
 
 
@@ -405,6 +406,8 @@ async def test_a_sweep_finds_what_the_ledger_does_not_know_and_counts_the_rest(
     assert bool(swept.rows) == (world.folder / "sweep.csv").exists() == (known == {} and code == 4)
     assert (f"{DAY} is empty: " in find_text(swept)) == (code == 0)
     assert "!! 6 windows are still open, " in find_text(swept)
+    look = "Which are alive again:  batchcancel verify "
+    assert (look in find_next(swept)) == ("cancelled" in known)
 
 
 async def test_what_the_notice_window_left_is_told_and_is_no_sweep(world):

@@ -113,7 +113,7 @@ async def test_the_end_tells_how_many_of_the_moved_rows_are_still_on_a_day_of_th
     with world.account() as ledger:
         [status] = read_status(ledger, only=None, ledger=summary.ledger, at=world.now())
     assert 1 == status.as_json()["moved_here"] == summary.as_json()["moved_here"]
-    assert "must look at each of them, moved within the manifest's days: 1:" in status.next
+    assert "must look at each of them (1 moved within the manifest's days):" in status.next
 
 
 @pytest.mark.parametrize(

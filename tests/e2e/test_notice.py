@@ -27,7 +27,7 @@ def test_rows_inside_the_notice_window_are_skipped_loudly_until_the_window_is_li
     ended = stage.here(*RUN)
     lifted = stage.here(*RUN, "--notice-hours", "0")
 
-    assert "!! 1 appointments are inside the notice window of 24 h" in plan.stdout
+    assert "!! 1 appointment is inside the notice window of 24 h" in plan.stdout
     assert "--notice-hours 0" in plan.stdout
     assert {"cancelled": 1, "notice_window": 1, "already_started": 1} == ended.counts
     assert "--outcome skipped" in ended.stderr

@@ -16,8 +16,8 @@ def test_what_was_moved_or_took_place_is_left_alone_and_told_by_plan_run_and_exp
     ended = stage.here(*RUN)
     stage.here("export", LEDGER, "-o", "left.csv", "--outcome", "skipped")
 
-    assert "!! 1 appointments are on another day, session or branch now" in plan.stdout
-    assert "!! 1 appointments have another status than confirmed, rescheduled" in plan.stdout
+    assert "!! 1 appointment is on another day, session or branch now" in plan.stdout
+    assert "!! 1 appointment has another status than confirmed, rescheduled" in plan.stdout
     assert (4, {"cancelled": 3, "moved": 1, "completed": 1, "unknown_status": 1}) == (
         ended.returncode,
         ended.counts,

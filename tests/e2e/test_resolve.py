@@ -1,6 +1,8 @@
 """A person's decision on rows that nobody else may decide on."""
 
 import json
+import re
+import shlex
 
 import pytest
 
@@ -33,6 +35,16 @@ def test_a_row_that_is_kept_asks_for_nobody_any_more(stage, moved):
 
     assert {"resolved": 1, "as": "kept", "exit_code": 0}.items() <= json.loads(told.stdout).items()
     assert (0, {"cancelled": 2, "kept": 1}) == (ended.returncode, ended.counts)
+
+
+def test_with_another_batch_in_the_ledger_what_is_to_be_typed_still_works(stage, moved):
+    stage.here(*RUN, "--batch", "other", "--limit", "1")
+    status = stage.here("status", LEDGER, "--batch", "closure").stdout
+    [line] = re.findall("batchcancel (resolve .*) ID ...", status)
+    assert 0 == stage.here(*shlex.split(line), moved).returncode
+    wrong = stage.here(*shlex.split(line), "a001")
+    [export] = re.findall("batchcancel (export .*) has them", wrong.stderr)
+    assert (2, 0) == (wrong.returncode, stage.here(*shlex.split(export)).returncode)
 
 
 def test_a_row_that_is_to_be_cancelled_is_read_and_sent_by_the_next_run(stage, moved):

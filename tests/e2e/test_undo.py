@@ -38,6 +38,7 @@ def test_what_staff_confirmed_again_is_named_and_written_as_a_manifest(stage, cl
     wanted = {"checked": 3, "cancelled": 2, "alive": 1, "drift": 1, "requests": 1, "exit_code": 4}
     assert (4, wanted) == (told.returncode, {name: last(told)[name] for name in wanted})
     assert f"{closed[1]}  alive  confirmed since" in shown.stdout
+    assert "These are written to drift.csv" in told.stderr
     header, row = (stage.folder / "drift.csv").read_text().splitlines()
     assert header == "appointment_id,date,session,branch_id,batch,status,updated_at,drift"
     assert row.startswith(f"{closed[1]},{FAR},Morning,")

@@ -384,6 +384,18 @@ class TestDecide:
             ("c", "skipped", "unknown_status"),
         ]
 
+    @pytest.mark.parametrize("decided", [[], [("a", SKIPPED)]], ids=["waits", "too_late"])
+    def test_what_was_seen_cancelled_stays_so_for_a_run_that_could_not_look(
+        self, held, example, decided
+    ):
+        seen = Observation("a", "cancelled", date(2026, 11, 4), "Morning", "br_1", "MA", NOON)
+        held.decide("closure", [("a", Outcome(OutcomeName.ALREADY_CANCELLED))], [seen])
+        held.decide("closure", decided)
+        assert held.left_alone("closure") == [("a", "already_cancelled", None)]
+
+        held.decide("closure", [], [seen._replace(status="confirmed", at=LATER)])
+        assert held.left_alone("closure") == []
+
     def test_a_row_that_others_cancelled_is_dropped_when_it_is_no_longer_named(self, held, example):
         held.decide("closure", [("b", Outcome(OutcomeName.ALREADY_CANCELLED))])
         held.enrol(example.batch(digest="digest-2", rows=1), [example.row("a")], [])

@@ -30,7 +30,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch):
     machine = Machine()
-    monkeypatch.setattr(lease, "_boot", lambda: machine.boot)
+    monkeypatch.setattr(lease, "_CLOCK", machine)
     monkeypatch.setattr(lease, "_seconds", lambda: machine.now)
     return machine
 

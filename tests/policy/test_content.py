@@ -59,6 +59,11 @@ def test_sessions_and_branches_are_compared_as_people_mean_them(field, other):
     assert not differ(row(**{field: "Morning"}), row(**{field: other}))
 
 
+@pytest.mark.parametrize("other", ["Matine\u0301e", "MATINE\u0301E", "MATIN\u00c9E"])
+def test_an_accent_may_be_encoded_in_two_ways(other):
+    assert not differ(row(session="Matin\u00e9e"), row(session=other))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_different"),
     [

@@ -6,7 +6,8 @@ import pytest
 
 from batchcancel.api import Window
 from batchcancel.errors import Refusal
-from batchcancel.policy.open_windows import OpenWindows, open_windows, refuse_open
+from batchcancel.policy.open_windows import OpenWindows, open_windows, read_windows, refuse_open
+from batchcancel.policy.pages import Budget
 
 DAY = date(2026, 6, 15)
 LISTED = {
@@ -33,6 +34,21 @@ LISTED = {
 def test_a_window_counts_where_any_row_may_lie_in_it(place, windows, places, unread):
     found = open_windows([place, place], LISTED)
     assert OpenWindows(windows=windows, places=places, unread=unread) == found
+
+
+@pytest.mark.anyio
+async def test_windows_that_were_asked_for_before_cost_nothing_of_the_budget():
+    class Lookup:
+        def __init__(self):
+            self.listed = {DAY: LISTED[DAY], DAY + timedelta(days=3): None}
+
+        async def windows(self, day):
+            return self.listed.setdefault(day, [])
+
+    spots = [(DAY + timedelta(days=number), None, None) for number in range(4)] * 2
+    budget = Budget(1)
+    found = await read_windows(spots, Lookup(), budget)
+    assert ([DAY, DAY + timedelta(days=1)], 0) == ([*found], budget.left)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,18 @@ def test_what_a_killed_writer_left_is_removed_and_of_one_that_lives_nothing(path
     assert written == {"report.html": b"new", "other": b"other"}
 
 
+def test_a_file_that_was_taken_for_one_that_was_left_is_made_anew(path, monkeypatch):
+    def taken(*_locked):
+        monkeypatch.undo()
+        [mine] = {*path.parent.iterdir()} - {path}
+        mine.unlink()
+
+    monkeypatch.setattr("batchcancel.report.atomic.flock", taken)
+    with replacing(path) as file:
+        file.write(b"new")
+    assert (b"new", [path]) == (path.read_bytes(), [*path.parent.iterdir()])
+
+
 def test_what_is_too_long_to_be_a_name_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         require_new(tmp_path / f"{'x' * 300}.csv", [".csv"], force=True)

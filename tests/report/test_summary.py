@@ -143,7 +143,9 @@ def test_what_to_type_next_is_the_sweep_then_whom_to_call_then_the_page():
 )
 def test_what_a_person_has_to_decide_is_told_with_what_to_type(counts, rows):
     assert next_lines(**counts)["To decide"].startswith(f"{rows} rows;")
-    assert "batchcancel resolve closure.ledger.db --as kept ID" in next_text(**counts)
+    assert "batchcancel resolve closure.ledger.db --batch closure --as kept ID" in next_text(
+        **counts
+    )
 
 
 def test_a_command_to_paste_survives_spaces_in_names():

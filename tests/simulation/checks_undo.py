@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 from batchcancel.sandbox.book import StatusChange
 from tests.simulation.account import Commit
@@ -144,16 +145,18 @@ def what_is_told_of_a_restore_is_true(world: World, commit: Commit) -> Iterator[
 
 
 def _is_confirmed_again(world: World, appointment_id: str) -> bool:
-    """Whether it was confirmed when our PATCH came, which was answered like any other; or so little
-    before it was sent, and lost, that a `Date` cannot tell: see `skipped_is_too_late`.
+    """Whether it was confirmed when our PATCH came, which then changed no more than the time; or so
+    little before it was sent, and lost, that a `Date` cannot tell: see `skipped_is_too_late`.
     """
     *_, last = world.sandbox.changes(appointment_id)
-    at, slack = world.seconds_of(last.at), 1 + world.scenario.option.timeout
-    sent = restoring(world, appointment_id)
-    is_beside = any(
-        (one.status == 200 and at <= (one.answered or 0)) or at >= one.at - slack for one in sent
-    )
-    return last.after == "confirmed" and is_beside
+    slack = timedelta(seconds=1 + world.scenario.option.timeout)
+    arrivals = world.sandbox.history.arrivals
+    for one in restoring(world, appointment_id):
+        arrival = None if one.arrival is None else arrivals[one.arrival]
+        is_no_change = arrival is not None and arrival.applied and last.at <= arrival.at
+        if is_no_change or world.seconds_of(last.at + slack) >= one.at:
+            return last.after == "confirmed"
+    return False
 
 
 @promise(16, at="end of a run, undoing")

@@ -83,11 +83,7 @@ class PostgresLedger(Ledger, PostgresReader):
     _ORIGINS = "SELECT origin FROM batches WHERE name = :batch"
 
     def __init__(
-        self,
-        db: PatientConnection,
-        side: PatientConnection,
-        patience: Patience,
-        **whose: Any,
+        self, db: PatientConnection, side: PatientConnection, patience: Patience, **whose: Any
     ) -> None:
         super().__init__(db, **whose)
         self._side = side
@@ -101,7 +97,10 @@ class PostgresLedger(Ledger, PostgresReader):
 
     def require_room_for(self, texts: Iterable[str]) -> None:
         """A database whose encoding is not UTF-8 lacks some characters."""
-        for text in sorted({text for text in texts if not text.isascii()}):
+        odd = sorted({text for text in texts if not text.isascii()})
+        if not odd or [("UTF8",)] == self.ask("SELECT current_setting('server_encoding')"):
+            return
+        for text in odd:
             try:
                 self.ask("SELECT :text", text=text)
             except BatchcancelError as error:
@@ -184,15 +183,9 @@ class PostgresLedger(Ledger, PostgresReader):
 
 
 def open_postgres(
-    url: str,
-    *,
-    origin: str,
-    key: str,
-    ttl: float = TTL_S,
-    patience: float = PATIENCE_S,
-    now: Callable[[], datetime] = utc_now,
-    state: Path | None = None,
-) -> PostgresLedger:
+    url: str, *, origin: str, key: str, ttl: float = TTL_S, patience: float = PATIENCE_S,
+    now: Callable[[], datetime] = utc_now, state: Path | None = None,
+) -> PostgresLedger:  # fmt: skip
     """Open a ledger for one run, and make its tables where there are none.
 
     `key` is the fingerprint of the API key; `ttl` is how long a batch stays with a run that is

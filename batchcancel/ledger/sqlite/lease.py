@@ -82,13 +82,8 @@ def end(into: Statements, token: int) -> None:
 
 def until(ttl: float) -> Values:
     """The boot, and the moments on its clock at which a lease begins and ends."""
-    boot, now = _boot(), int(_seconds() * _MICROS)
-    return {"boot": boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
-
-
-def _boot() -> str:
-    """Tells one boot of the machine from another; nothing where the kernel does not say it."""
-    return _CLOCK.boot
+    now = int(_seconds() * _MICROS)
+    return {"boot": _CLOCK.boot, "now": now, "expires_at": now + int(ttl * _MICROS)}
 
 
 def _seconds() -> float:

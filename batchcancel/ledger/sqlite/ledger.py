@@ -54,13 +54,9 @@ class SqliteLedger(Ledger, SqliteReader):
     _ORIGINS = "SELECT DISTINCT origin FROM batches"
 
     def __init__(
-        self,
-        db: sqlite3.Connection,
-        *,
-        lock: FileLock | None = None,
-        place: Path | None = None,
+        self, db: sqlite3.Connection, *, lock: FileLock | None = None, place: Path | None = None,
         **whose: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(db, **whose)
         self._turn = threading.Lock()
         self._lease: Lease | None = None

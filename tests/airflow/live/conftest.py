@@ -47,6 +47,15 @@ def _clinic(stage, rate):
     return json.dumps(told)
 
 
+def _rows(postgres, url):
+    """What is in each table of a database, as a text in which bytes show as they are."""
+    readable = f"{url}&options=-cbytea_output%3Descape"
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    for (table,) in postgres.execute(tables, url=url):
+        rows = postgres.execute(f'SELECT one::text FROM "{table}" one', url=readable)
+        yield "\n".join(text for (text,) in rows).encode()
+
+
 @pytest.fixture(scope="session")
 def airflow(stage, group, postgres, tmp_path_factory):
     (lists := stage.folder / "lists").mkdir()
@@ -59,16 +68,17 @@ def airflow(stage, group, postgres, tmp_path_factory):
     told = {f"AIRFLOW_CONN_{name.upper()}": text for name, text in connections.items()}
     folders = bundles({"tests": BUNDLES["tests"], "jobs": jobs})
     home = tmp_path_factory.mktemp("airflow") / "home"
+    tables = postgres.database()
     with running(
-        home, postgres.database(), AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=folders, **told
+        home, tables, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=folders, **told
     ) as airflow:
         for one in night.ORGANISATIONS:
             airflow.make_pool(one, slots=1)
         yield airflow
-    for path in home.rglob("*"):
-        if path.is_file():
-            for one in (stage, group):
-                one.require_secrecy(path.read_bytes())
+    files = (path.read_bytes() for path in home.rglob("*") if path.is_file())
+    for content in (*files, *_rows(postgres, tables)):
+        stage.require_secrecy(content)
+        group.require_secrecy(content)
 
 
 @pytest.fixture(scope="session", autouse=True)
