@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.clock import ServerClock
@@ -36,6 +36,7 @@ class Machine:
         return self.clock.earliest() <= self.true <= self.clock.latest()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(*[st.floats(0, 3)] * 3),

@@ -140,7 +140,7 @@ def test_a_401_is_fatal_and_says_where_the_key_is_read_from(request_, body):
     ("ask", "scope", "instead"),
     [
         (Ask.CANCEL, "appointments:write", "write appointments"),
-        (Ask.READ, "appointments:read", "--notice-hours 0"),
+        (Ask.READ, "appointments:read", "--notice-hours is 0"),
         (Ask.SEARCH, "appointments:read", "read appointments"),
         (Ask.CONFIG, "appointments:read", "--timezone"),
         (Ask.WINDOWS, "slots:read", "[sessions]"),

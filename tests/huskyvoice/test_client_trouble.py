@@ -104,6 +104,7 @@ async def test_an_answer_of_exactly_1_mib_is_read():
         (gzip.compress(RECORD.ljust(LARGEST_BODY + 1)), "unreadable_answer"),
         (gzip.compress(RECORD)[:-9], "unreadable_answer"),
     ],
+    ids=["no gzip", "the longest", "too long", "cut short"],  # compressed, it holds the second
 )
 async def test_a_compressed_body_is_unpacked_to_no_more_than_any_other(content, code):
     async def reply(request: httpx.Request) -> httpx.Response:

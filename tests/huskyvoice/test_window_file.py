@@ -7,7 +7,7 @@ import threading
 from stat import S_IMODE
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchcancel.api import PERMIT_S
@@ -264,6 +264,7 @@ def test_the_name_tells_keys_and_origins_apart_and_shows_neither(tmp_path):
 seconds = st.floats(0, 1e9)
 
 
+@settings(deadline=None)
 @given(
     slots=st.dictionaries(
         st.integers(0, 2**60), st.builds(Slot, seconds, seconds, st.booleans()), max_size=5
@@ -277,12 +278,14 @@ def test_what_was_written_is_read_as_it_was(slots, waiting, gate):
     assert list(waiting) == list(read_log(log.text().encode()).waiting)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_what_nobody_wrote_is_no_log(content):
     with pytest.raises(ValueError, match="no window of ours"):
         read_log(content)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_half_a_log_is_no_log(data):
     log = WindowLog("a boot", next_slot=7, slots={1: Slot(1.0, 2.0)}, gate=Gate(1.0, 2.0, 3.0))
