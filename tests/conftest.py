@@ -5,6 +5,7 @@ What is imported late here is not wanted by every file, and each planted defect 
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _SERVERS = ("bucket_server", "mortal_postgres", "pgbouncer", "postgres")
+# Under nohup it is ignored, by all that is started too: tests of its effect would wait for it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 _numbers = itertools.count(1)
 
 
