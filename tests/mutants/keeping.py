@@ -21,6 +21,11 @@ ledger.questions: a slot is forgotten whose request left long before its answer
 test_a_request_that_was_answered_since_then_is_told_however_early_it_left [sqlite, postgres]
 -  OR answered_at >= :since
 
+ledger.questions: what was seen cancelled is forgotten where a later run could not look
+test_what_was_seen_cancelled_stays_so_for_a_run_that_could_not_look [sqlite, postgres]
+- OR {{observed_status}} = 'cancelled'
++ OR {{observed_status}} = 'nothing'
+
 ledger.enrolment: what a manifest leaves out is forgotten of a settled row
 test_what_was_said_of_a_settled_row_and_is_left_out_now_stays [sqlite, postgres]
 - THEN coalesce(excluded.{0}, rows.{0})
