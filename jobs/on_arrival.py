@@ -31,8 +31,10 @@ MANIFESTS = Asset(
 def arrived(triggering_asset_events: Any = None) -> list[dict[str, str]]:
     """The files of all events that started this run, each once."""
     extras = [one.extra for one in chain.from_iterable(triggering_asset_events.values())]
-    files = dict.fromkeys(one.get("payload", one)["manifest"] for one in extras)
-    return [{"manifest": one, "batch": named(one)} for one in files]
+    told = [one.get("payload", one).get("manifest") for one in extras]
+    if not any(told):
+        raise ValueError('No event names a file: give it {"manifest": "..."} as extra.')
+    return [{"manifest": one, "batch": named(one)} for one in dict.fromkeys(filter(None, told))]
 
 
 @task_group

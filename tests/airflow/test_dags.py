@@ -5,6 +5,7 @@ import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import polars as pl
@@ -212,6 +213,18 @@ def test_a_night_without_a_manifest_is_skipped(stage, organisation):
 
 
 DONE = ("cancel", "report")
+
+
+def test_an_event_without_a_file_is_told_and_starts_nothing_where_no_other_has_one():
+    arrived = dag_named("on_arrival").get_task("arrived").python_callable
+
+    def of(*extras):
+        return arrived({"batchcancel_manifests": [SimpleNamespace(extra=one) for one in extras]})
+
+    file = {"manifest": "s3://closures/monday.csv"}
+    assert [file | {"batch": named(file["manifest"])}] == of({}, file, {"payload": file})
+    with pytest.raises(ValueError, match="give it"):
+        of({})
 
 
 def test_every_organisation_of_a_group_is_cancelled_with_its_own_key(stage, organisation):
