@@ -207,8 +207,8 @@ def _states(world: World, appointment_id: str, shown: Shown) -> Iterator[str]:
     if shown.status == "cancelled":
         yield "cancelled"
         return
-    is_there = shown.place == before[-1].place and not world.account.rows[appointment_id].reason
-    if not is_there:
+    is_there = shown.place == before[-1].place
+    if world.account.rows[appointment_id].reason or not is_there:
         yield "moved"
     # A manifest that was refused names other days, and changes nothing.
     if is_there or world.rows[appointment_id].named.day in (None, shown.day):
