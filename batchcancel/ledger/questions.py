@@ -212,7 +212,7 @@ class LedgerReader(ABC):
                OR attempts = 0
                   AND (outcome = 'already_cancelled'
                        OR {{observed_status}} = 'cancelled'
-                          AND (state = 'waiting' OR outcome = 'skipped')))
+                          AND (state = 'waiting' OR outcome IN ('skipped', 'not_found'))))
         ORDER BY appointment_id
     """)
     """Rows that were not sent for what was seen of them: where they stand until seen again.

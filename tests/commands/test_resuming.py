@@ -23,6 +23,25 @@ async def test_a_key_of_another_clinic_stops_the_run_and_spoils_nothing(world):
     assert (0, {"cancelled": 100}) == ended(finished)
 
 
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("retry_refused", [False, True])
+async def test_what_others_cancelled_and_confirmed_is_for_a_person_though_a_key_knew_nothing(
+    world, retry_refused
+):
+    [one], theirs = world.appointments(1), world.sandbox
+    manifest = world.manifest([one])
+    theirs.staff.cancel(one)
+    await world.run(manifest)
+    theirs.staff.confirm(one)
+    world.new_sandbox()
+    await world.run(manifest)
+    world.sandbox = theirs
+    finished = await world.run(manifest, retry_refused=retry_refused)
+    assert "confirmed" == theirs.record(one).status
+    assert 4 == finished.summary.exit_code
+    assert not retry_refused or 1 == finished.summary.counts["needs_review"]
+
+
 async def test_refused_rows_that_left_the_manifest_are_not_reopened(world):
     ids = world.appointments(5)
     world.sandbox.faults.add(Fault("status", status=422), method="PATCH", appointment_id=ids[0])

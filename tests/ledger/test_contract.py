@@ -384,7 +384,11 @@ class TestDecide:
             ("c", "skipped", "unknown_status"),
         ]
 
-    @pytest.mark.parametrize("decided", [[], [("a", SKIPPED)]], ids=["waits", "too_late"])
+    @pytest.mark.parametrize(
+        "decided",
+        [[], [("a", SKIPPED)], [("a", Outcome(OutcomeName.NOT_FOUND))]],
+        ids=["waits", "too_late", "another_clinics_key"],
+    )
     def test_what_was_seen_cancelled_stays_so_for_a_run_that_could_not_look(
         self, held, example, decided
     ):
